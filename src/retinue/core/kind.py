@@ -1,0 +1,201 @@
+"""The vocabulary a kind module is written in. The engine reads these values and never asks for a kind by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from retinue.core.model import Path, Problem
+
+Schema = Mapping[str, Any]
+Pattern = tuple[str, ...]
+"""A path in a declaration where `*` stands for any one key or index."""
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a kind: its name in specifications, diffs and tags, and how the API treats it.
+
+    - `path`: where it stands in the API's body (default: under its own name).
+    - `default`: the API's value when it is omitted, in canonical form; unsetting the field writes it.
+    - `mutable`: False for a field the API takes on creation only: changing it means replacing the object.
+    - `per_key`: a map that is owned key by key; keys nobody declared are preserved.
+    - `limit`: the greatest number of characters of a text.
+    - `canonical` / `wire`: the API's value ⇄ the value we compare. Canonical values have no server defaults in them,
+      and lists whose items have an identity are maps.
+    - `uploads`: the value is a list of file ids in the API; canonically a map of path → FileRef.
+    """
+
+    name: str
+    path: Pattern = ()
+    default: Any = None
+    mutable: bool = True
+    per_key: bool = False
+    limit: int | None = None
+    canonical: Callable[[Any], Any] = _same
+    wire: Callable[[Any], Any] = _same
+    uploads: Uploads | None = None
+
+    @property
+    def body_path(self) -> Pattern:
+        return self.path or (self.name,)
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """Files that an object carries by id. Which file each id is stands in extra metadata keys of the object."""
+
+    purpose: str
+    record: str = "retinue.files"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachments:
+    """Files attached to an object through a collection below it, each with attributes that say which file it is.
+
+    `field` is the specification's field that lists them. `batch` is the greatest number attached by one request,
+    `chunking_default` the canonical chunking of a file for which none was declared.
+    """
+
+    field: str
+    path: str
+    batch_path: str
+    purpose: str
+    batch: int
+    chunking_default: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Where live objects of a kind stand, and how their collection is read.
+
+    `path` is below the account's base URL; `beta` is the value of the OpenAI-Beta header; `tag_in` the field that holds
+    the ownership tag; `page` the greatest page size.
+    """
+
+    path: str
+    id_prefix: str
+    beta: str | None = None
+    tag_in: str = "metadata"
+    page: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A place in declarations that names another declaration of `kind`.
+
+    With `inline` the named declaration's own specification takes the place, otherwise a reference to its live id does.
+    `{id: …}` in its place is a live id that nobody here owns, where `allow_id` says so.
+    """
+
+    pattern: Pattern
+    kind: str
+    inline: bool = False
+    allow_id: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """A place in declarations that may name files of the project instead of holding the value.
+
+    - `text`: a string, `{file: path, render: bool}`, or a list of those, joined by a blank line → a string.
+    - `schema`: `{file: path}` → the JSON Schema in it; inline or not, it must be one.
+    - `files`: a list of globs and `{path: …, …}` entries → a list of `{path, sha256, size, …}`, one for each file.
+    """
+
+    pattern: Pattern
+    form: Literal["text", "schema", "files"]
+
+
+Expansion = tuple[dict[str, Any], dict[Path, Path]]
+"""A specification in the API's shape, and for parts that moved, canonical path → path where the author wrote it."""
+
+
+def _as_written(spec: Mapping[str, Any]) -> Expansion:
+    return dict(spec), {}
+
+
+def _no_problems(spec: Mapping[str, Any]) -> Iterable[Problem]:  # noqa: ARG001 - the signature of every check
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Everything that sets one kind apart, as data and at most a few pure functions.
+
+    - `name` is the word in addresses, `section` the key in declaration files, `title` the words for people.
+    - `schema` is the JSON Schema (Draft 2020-12) of one declaration as an author writes it, without `lifecycle`, which
+      every kind with an `api` has.
+    - `pattern` is what names must match; None for the project's own rule.
+    - `api` is None for a kind that has no live object of its own and only appears inside others.
+    - `expand` turns shorthands into the API's shape; `check` finds what the API would refuse.
+    - `identity` shows a person which live object this is: a field's name.
+    """
+
+    name: str
+    section: str
+    title: str
+    schema: Schema
+    api: Api | None = None
+    fields: tuple[Field, ...] = ()
+    references: tuple[Reference, ...] = ()
+    inclusions: tuple[Inclusion, ...] = ()
+    attachments: Attachments | None = None
+    pattern: str | None = None
+    expand: Callable[[Mapping[str, Any]], Expansion] = _as_written
+    check: Callable[[Mapping[str, Any]], Iterable[Problem]] = _no_problems
+    identity: str = "name"
+    _index: dict[str, Field] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._index.update({each.name: each for each in self.fields})
+
+    def field(self, name: str) -> Field:
+        """The field of that name. Raises KeyError when the kind has none."""
+        return self._index[name]
+
+    def has(self, name: str) -> bool:
+        return name in self._index
+
+    def read(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """The canonical specification of an object as the API returned it; ids stay ids."""
+        spec: dict[str, Any] = {}
+        for each in self.fields:
+            value = dig(raw, each.body_path)
+            spec[each.name] = each.default if value is None else each.canonical(value)
+        return spec
+
+    def write(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """The API's body for the fields of a canonical specification; the inverse of `read`."""
+        body: dict[str, Any] = {}
+        for name, value in spec.items():
+            each = self._index[name]
+            place = body
+            for key in each.body_path[:-1]:
+                place = place.setdefault(key, {})
+            place[each.body_path[-1]] = None if value is None else each.wire(value)
+        return body
+
+
+Kinds = Mapping[str, Kind]
+
+
+def dig(value: Any, path: Iterable[str]) -> Any:
+    """The value at `path`, or None where any part of the way is missing."""
+    for key in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value
+
+
+def without_defaults(value: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy without nulls and without keys that hold their default: what is left is what somebody chose."""
+    return {
+        key: each for key, each in value.items() if each is not None and not (key in defaults and each == defaults[key])
+    }

@@ -1,0 +1,359 @@
+"""The values everything passes around. They hold data; they decide nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Path = tuple[str | int, ...]
+"""Where a value stands inside a specification: keys and list indexes from the top."""
+
+Cause = Literal["config", "drift", "conflict", "unset"]
+Action = Literal["create", "update", "delete", "adopt", "move", "release"]
+FileAction = Literal["add", "replace", "attributes", "remove", "wait"]
+Status = Literal["started", "progress", "done", "incomplete", "failed", "skipped"]
+Severity = Literal["error", "warning"]
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a declared file. `file` is relative to the project; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Places(Protocol):
+    """Turns a path inside one declaration into a position; the nearest parent answers for a path that is absent."""
+
+    def at(self, path: Path, *, key: bool = False) -> Position: ...
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """The name of an object in the declarations, `kind.name`; it stays the same whatever id the account gives."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}.{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read `kind.name`. Raises ValueError when the text is not of that form."""
+        kind, dot, name = text.partition(".")
+        if not (kind and dot and name):
+            raise ValueError(f"'{text}' is not an address of the form kind.name")
+        return cls(kind, name)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ref:
+    """Stands where the API wants the id of another declared object."""
+
+    address: Address
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FileRef:
+    """Stands where the API wants a file id: the content of a file of the project.
+
+    `path` is relative to the project with forward slashes, `sha256` is in hex, `size` is in bytes.
+    """
+
+    path: str
+    sha256: str
+    size: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Gone:
+    """A live id that points at nothing: the account no longer has the object."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One thing to tell the person who wrote the files: what, where, and what to do about it.
+
+    `excerpt` is the line of the file at `position`, without its line end. `related` are further places of the same
+    problem, each with a few words.
+    """
+
+    severity: Severity
+    code: str
+    message: str
+    position: Position | None = None
+    hint: str | None = None
+    excerpt: str | None = None
+    related: tuple[tuple[str, Position], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A mistake found by pure code inside one declaration: it knows the path, its caller knows the file."""
+
+    code: str
+    path: Path
+    message: str
+    hint: str | None = None
+    severity: Severity = "error"
+    key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One entry of a section as its author wrote it: variables filled in, included files read, nothing resolved.
+
+    `spec` is plain JSON data in the form of the kind's schema. A `broken` one has mistakes that are reported already: its
+    name counts, its content does not.
+    """
+
+    kind: str
+    name: str
+    spec: Mapping[str, Any]
+    places: Places
+    broken: bool = False
+
+    @property
+    def address(self) -> Address:
+        return Address(self.kind, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """What an author says about the life of an object, rather than about the object."""
+
+    protect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One object as the declarations want it. `spec` maps field names of the kind to canonical values."""
+
+    address: Address
+    spec: Mapping[str, Any]
+    places: Places
+    origins: Mapping[Path, Path] = field(default_factory=dict)
+    lifecycle: Lifecycle = Lifecycle()
+
+    def position(self, path: Path = ()) -> Position:
+        """Where the canonical `path` was written. Falls back to the nearest enclosing part, then to the entry itself."""
+        for cut in range(len(path), 0, -1):
+            origin = self.origins.get(path[:cut])
+            if origin is not None:
+                return self.places.at((*origin, *path[cut:]))
+        return self.places.at(path, key=not path)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFile:
+    """A file attached to a live object. `path` and `sha256` are ours, read from its attributes; None: not ours.
+
+    `created_at` is in Unix seconds, `status` is the API's.
+    """
+
+    id: str
+    path: str | None
+    sha256: str | None
+    status: str
+    created_at: int
+    size: int = 0
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    chunking: Mapping[str, Any] | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """The ownership mark in a live object's metadata: whose it is, and digests of what was applied last.
+
+    `fields` maps a field's name to the digest of its value; `keys` maps the digest of a key to the digest of its value,
+    for the field that is owned key by key.
+    """
+
+    stack: str
+    address: Address
+    fields: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
+    flags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One object as the account has it. `raw` is the API's own answer, unknown fields included.
+
+    `tag_error` says why the tag could not be read, if there is one and it does not parse. `files` are the attached
+    files, read only for objects of this stack.
+    """
+
+    id: str
+    kind: str
+    raw: Mapping[str, Any]
+    tag: Tag | None = None
+    tag_error: str | None = None
+    files: tuple[LiveFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One difference inside an object. `before`/`after` are canonical values; `ABSENT` where there is none."""
+
+    path: Path
+    before: Any
+    after: Any
+    cause: Cause
+    position: Position | None = None
+
+    @property
+    def field(self) -> str:
+        return str(self.path[0])
+
+
+class _Absent:
+    """The value of a part that is not there, which is not the same as null."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+    def __reduce__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT = _Absent()
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One difference in the files attached to an object. `file_ids` are the live files this change replaces or removes.
+
+    `after` is None for a removal. `attributes` are the author's own, complete.
+    """
+
+    action: FileAction
+    path: str
+    before: FileRef | None = None
+    after: FileRef | None = None
+    file_ids: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    chunking: Mapping[str, Any] | None = None
+    reason: str | None = None
+    cause: Cause = "config"
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of the plan, complete: whoever carries it out decides nothing.
+
+    `after` is the canonical specification to reach (None for a deletion), `before` what the account has (None for a
+    creation). `unset` names the fields that go back to the API's default. `needs` are the keys of the steps that must
+    have succeeded first. `forget_keys` are the keys to drop from the field that is owned key by key.
+    """
+
+    action: Action
+    address: Address
+    id: str | None = None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    changes: tuple[FieldChange, ...] = ()
+    files: tuple[FileChange, ...] = ()
+    unset: tuple[str, ...] = ()
+    forget_keys: tuple[str, ...] = ()
+    tag: Tag | None = None
+    reason: str | None = None
+    position: Position | None = None
+    needs: tuple[str, ...] = ()
+    replaces: bool = False
+    protected: bool = False
+
+    @property
+    def key(self) -> str:
+        """Names the step inside its plan; a deletion is told apart by its id since a replacement shares the address."""
+        suffix = f" {self.id}" if self.action == "delete" else ""
+        return f"{self.action} {self.address}{suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A reason why a plan may not be applied as it is. `override` is the option that a person may give."""
+
+    code: str
+    message: str
+    address: Address | None = None
+    override: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInfo:
+    """Which account a plan is about, in words that are safe to print."""
+
+    name: str
+    url: str | None = None
+    organization: str | None = None
+    project: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an apply would do, in order. `targets` is set when the plan was narrowed and is therefore incomplete.
+
+    `in_sync` counts the objects that need nothing. `foreign` and `unowned` count, per kind, what lives in the account
+    under another stack's tag or without one.
+    """
+
+    stack: str
+    account: AccountInfo
+    steps: tuple[Step, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    targets: tuple[Address, ...] = ()
+    in_sync: int = 0
+    foreign: Mapping[str, int] = field(default_factory=dict)
+    unowned: Mapping[str, int] = field(default_factory=dict)
+    environment: str | None = None
+
+    @property
+    def empty(self) -> bool:
+        return not self.steps
+
+    @property
+    def reverts(self) -> tuple[Step, ...]:
+        """The steps that would overwrite an edit somebody else made."""
+        return tuple(
+            step
+            for step in self.steps
+            if any(change.cause in ("drift", "conflict") for change in (*step.changes, *step.files))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened while a plan was carried out. `seconds` is the time since the step started.
+
+    `done` and `total` count the files of a step in progress.
+    """
+
+    step: Step
+    status: Status
+    id: str | None = None
+    seconds: float = 0.0
+    error: str | None = None
+    detail: str | None = None
+    done: int = 0
+    total: int = 0

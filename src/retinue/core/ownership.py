@@ -1,0 +1,151 @@
+"""The ownership tag and the file records in an object's metadata: written, parsed, and what they tell.
+
+retinue          1;s=<stack>;a=<kind>.<name>;f=<field>:<digest>,…;k=<key digest><digest>…;l=<flag>,…
+retinue.files    <file id> <sha256, 16 digits> <path>, one a line; continued in retinue.files.1, …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from retinue.core.canonical import DIGEST_LENGTH, RECORDED_SHA, digest, same
+from retinue.core.kind import Kind
+from retinue.core.model import ABSENT, Address, Cause, FileRef, Lifecycle, Tag
+
+TAG_KEY = "retinue"
+PATH_ATTRIBUTE = "retinue.path"
+SHA256_ATTRIBUTE = "retinue.sha256"
+RECORD_KEY = "retinue.files"
+VERSION = "1"
+MOST_CHARACTERS = 512
+"""SPEC Metadata: the longest value."""
+PROTECT = "protect"
+
+_KEY_DIGEST = 4
+_LONGEST_FILE_ID = 40
+
+
+class TagError(ValueError):
+    """A tag is there but is not one that this version can read."""
+
+
+def is_ours(key: str) -> bool:
+    """Whether a metadata key or attribute belongs to Retinue rather than to the author."""
+    return key == TAG_KEY or key.startswith(f"{TAG_KEY}.")
+
+
+def make_tag(stack: str, address: Address, spec: Mapping[str, Any], kind: Kind, lifecycle: Lifecycle) -> Tag:
+    """The tag that says `spec` was applied to `address` of `stack`."""
+    fields: dict[str, str] = {}
+    keys: dict[str, str] = {}
+    for name, value in spec.items():
+        if kind.field(name).per_key:
+            keys.update({_key_digest(key): digest(each) for key, each in value.items()})
+        else:
+            fields[name] = digest(value)
+    return Tag(stack, address, fields, keys, frozenset({PROTECT}) if lifecycle.protect else frozenset())
+
+
+def _key_digest(key: str) -> str:
+    return digest(key)[:_KEY_DIGEST]
+
+
+def write_tag(tag: Tag) -> str:
+    """The tag as a metadata value. With every field and 15 keys under the longest names it stays within 512 characters."""
+    fields = ",".join(f"{name}:{value}" for name, value in sorted(tag.fields.items()))
+    keys = "".join(f"{key}{value}" for key, value in sorted(tag.keys.items()))
+    parts = [VERSION, f"s={tag.stack}", f"a={tag.address}", f"f={fields}"]
+    parts += [f"k={keys}"] if keys else []
+    parts += [f"l={','.join(sorted(tag.flags))}"] if tag.flags else []
+    return ";".join(parts)
+
+
+def read_tag(text: str) -> Tag:
+    """Parse a tag. Raises TagError for anything that is not one: half a tag must never pass for none."""
+    version, *parts = text.split(";")
+    if version != VERSION:
+        raise TagError(f"its format is '{version[:20]}', and this version of retinue reads format {VERSION}")
+    try:
+        values = dict(part.split("=", 1) for part in parts)
+        fields = dict(entry.split(":", 1) for entry in values["f"].split(",") if entry)
+        stack, address = values["s"], Address.parse(values["a"])
+    except (KeyError, ValueError) as error:
+        raise TagError(f"'{text[:80]}' is not a complete tag") from error
+    keys = values.get("k", "")
+    width = _KEY_DIGEST + DIGEST_LENGTH
+    if len(keys) % width or not stack or any(len(value) != DIGEST_LENGTH for value in fields.values()):
+        raise TagError(f"'{text[:80]}' is not a complete tag")
+    chunks = [keys[start : start + width] for start in range(0, len(keys), width)]
+    return Tag(
+        stack,
+        address,
+        fields,
+        {chunk[:_KEY_DIGEST]: chunk[_KEY_DIGEST:] for chunk in chunks},
+        frozenset(flag for flag in values.get("l", "").split(",") if flag),
+    )
+
+
+def attribute(tag: Tag | None, name: str, declared: Any, live: Any) -> Cause:
+    """Who moved a field that differs: the three-way decision of the last applied, the declared and the live value."""
+    return _attribute(tag.fields.get(name) if tag else None, declared, live)
+
+
+def attribute_key(tag: Tag | None, key: str, declared: Any, live: Any) -> Cause:
+    """The same for one key of a field that is owned key by key. `live` is ABSENT when the key is not there."""
+    return _attribute(tag.keys.get(_key_digest(key)) if tag else None, declared, live)
+
+
+def _attribute(applied: str | None, declared: Any, live: Any) -> Cause:
+    if applied is None or (live is not ABSENT and digest(live) == applied):
+        return "config"
+    return "drift" if digest(declared) == applied else "conflict"
+
+
+def owned_keys(tag: Tag | None, live: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys of a live map that were applied by us. A key that is gone needs no name any more."""
+    return tuple(key for key in live if tag and not is_ours(key) and _key_digest(key) in tag.keys)
+
+
+def key_moved(tag: Tag, key: str, live: Any) -> bool:
+    """Whether somebody changed the value of a key after we applied it."""
+    return tag.keys.get(_key_digest(key)) != digest(live)
+
+
+def stale(tag: Tag, wanted: Tag) -> bool:
+    """Whether the tag's digests are old although every field is in sync; the next write brings them up to date."""
+    return not same([tag.fields, tag.keys], [wanted.fields, wanted.keys])
+
+
+# ── file records ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write_file_records(files: Mapping[str, tuple[str, str]], key: str = RECORD_KEY) -> dict[str, str]:
+    """Metadata pairs that record path → (file id, sha256), as few as hold them."""
+    lines = [f"{file_id} {sha256[:RECORDED_SHA]} {path}" for path, (file_id, sha256) in sorted(files.items())]
+    values: list[str] = []
+    for line in lines:
+        if values and len(values[-1]) + 1 + len(line) <= MOST_CHARACTERS:
+            values[-1] += f"\n{line}"
+        else:
+            values.append(line)
+    return {key if index == 0 else f"{key}.{index}": value for index, value in enumerate(values)}
+
+
+def read_file_records(metadata: Mapping[str, str], key: str = RECORD_KEY) -> dict[str, FileRef]:
+    """File id → the file it was made from, with the first digits of its sha256. Raises TagError when unreadable."""
+    records: dict[str, FileRef] = {}
+    for name, value in metadata.items():
+        if name == key or name.startswith(f"{key}."):
+            for line in value.split("\n"):
+                file_id, _, rest = line.partition(" ")
+                sha256, _, path = rest.partition(" ")
+                if not (file_id and path and len(sha256) == RECORDED_SHA):
+                    raise TagError(f"its file record '{line[:80]}' is not complete")
+                records[file_id] = FileRef(path, sha256)
+    return records
+
+
+def file_record_keys(files: Mapping[str, Any]) -> int:
+    """How many metadata pairs the records of these paths take, whatever ids the account gives."""
+    return len(write_file_records(dict.fromkeys(files, ("x" * _LONGEST_FILE_ID, "0" * 64))))

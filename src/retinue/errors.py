@@ -1,0 +1,100 @@
+"""What can go wrong, as types, and the exit code each one means.
+
+    RetinueError                 1  anything below; carries diagnostics
+    ├── DeclarationError         1  the files are wrong; every mistake at once
+    ├── AccountError             1  the account refused or could not be reached
+    │   └── CredentialError      1  no key, or a key the account does not take
+    ├── StaleError               3  the account moved on since the plan was made
+    ├── BlockedError             4  a guard, a protection or ownership forbids it
+    ├── PartialError             5  some steps were carried out, others were not
+    ├── UsageError              64  the command line is wrong
+    └── Interrupted            130  the person pressed Ctrl-C
+
+Anything else that escapes is our bug and exits 70.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from retinue.core.model import Diagnostic
+
+
+class RetinueError(Exception):
+    """A failure that has an explanation. `diagnostics` say where, what and what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None, diagnostics: Sequence[Diagnostic] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.diagnostics = tuple(diagnostics)
+
+
+class DeclarationError(RetinueError):
+    """The declarations hold mistakes. Nothing was sent."""
+
+    @classmethod
+    def of(cls, diagnostics: Sequence[Diagnostic]) -> DeclarationError:
+        errors = sum(1 for each in diagnostics if each.severity == "error")
+        return cls(f"{errors} {'error' if errors == 1 else 'errors'} in the declarations", diagnostics=diagnostics)
+
+
+class AccountError(RetinueError):
+    """The account answered with an error or could not be reached.
+
+    `status` is the HTTP status (None when there was no answer), `request_id` the server's name for the request.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+
+
+class CredentialError(AccountError):
+    """There is no key for the account, or the account does not take it."""
+
+
+class StaleError(RetinueError):
+    """The account is no longer as it was when the plan was made."""
+
+    exit_code = 3
+
+
+class BlockedError(RetinueError):
+    """A guard, a protection or somebody else's ownership forbids the plan."""
+
+    exit_code = 4
+
+
+class PartialError(RetinueError):
+    """Some steps were carried out and others failed; the next apply continues."""
+
+    exit_code = 5
+
+
+class UsageError(RetinueError):
+    """The command line does not make sense."""
+
+    exit_code = 64
+
+
+class Interrupted(RetinueError):  # noqa: N818 - named for what happened; it is not a fault
+    """The person asked to stop; what was under way was finished first."""
+
+    exit_code = 130
+
+
+OUR_BUG = 70

@@ -1,0 +1,108 @@
+"""JSON Schema fragments and canonical forms that several kinds share, each with the source of its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from retinue.core.kind import Schema, without_defaults
+from retinue.core.model import Problem
+
+TEXT_FILE: Schema = {
+    "type": "object",
+    "description": "The text of a file of the project.",
+    "properties": {
+        "file": {"type": "string", "minLength": 1, "description": "Path relative to this file."},
+        "render": {"type": "boolean", "description": "Replace ${{ … }} in the text. Default: false."},
+    },
+    "required": ["file"],
+    "additionalProperties": False,
+}
+
+TEXT: Schema = {
+    "description": "A string, a file, or a list of strings and files joined by a blank line.",
+    "anyOf": [
+        {"type": "string"},
+        TEXT_FILE,
+        {"type": "array", "minItems": 1, "items": {"anyOf": [{"type": "string"}, TEXT_FILE]}},
+    ],
+}
+
+JSON_SCHEMA: Schema = {
+    "type": "object",
+    "description": "A JSON Schema, inline or from a file: {file: name.schema.json}.",
+}
+
+# SPEC Metadata: at most 16 pairs, keys of 64 and values of 512 characters; one pair is the ownership tag.
+METADATA: Schema = {
+    "type": "object",
+    "description": "Your own key-value pairs. Values are strings. At most 15, since Retinue's ownership tag takes one.",
+    "maxProperties": 15,
+    "propertyNames": {"minLength": 1, "maxLength": 64, "not": {"pattern": "^retinue($|\\.)"}},
+    "additionalProperties": {"type": "string", "maxLength": 512},
+}
+
+# SPEC VectorStoreFileAttributes: 16 keys of 64 characters, two of which are ours; the retrieval guide allows values of
+# 256 characters where the description says 512, so the smaller limit is the safe one.
+ATTRIBUTES: Schema = {
+    "type": "object",
+    "description": "Key-value pairs that searches can filter by. At most 14, since Retinue takes two.",
+    "maxProperties": 14,
+    "propertyNames": {"minLength": 1, "maxLength": 64, "not": {"pattern": "^retinue($|\\.)"}},
+    "additionalProperties": {
+        "anyOf": [{"type": "string", "maxLength": 256}, {"type": "number"}, {"type": "boolean"}],
+    },
+}
+
+# SPEC StaticChunkingStrategy: 100 to 4096 tokens a chunk, overlap at most half of it.
+CHUNKING: Schema = {
+    "description": "How files are cut for search: 'auto' (800 tokens, 400 overlapping), or both numbers.",
+    "anyOf": [
+        {"enum": ["auto"]},
+        {
+            "type": "object",
+            "properties": {
+                "max_chunk_size_tokens": {"type": "integer", "minimum": 100, "maximum": 4096},
+                "chunk_overlap_tokens": {"type": "integer", "minimum": 0, "maximum": 2048},
+            },
+            "required": ["max_chunk_size_tokens", "chunk_overlap_tokens"],
+            "additionalProperties": False,
+        },
+    ],
+}
+
+# SPEC FunctionObject: a-z, A-Z, 0-9, underscores and dashes, at most 64 characters.
+FUNCTION_NAME = "^[a-zA-Z0-9_-]{1,64}$"
+
+FUNCTION_PROPERTIES: dict[str, Schema] = {
+    "description": {
+        "type": "string",
+        "description": "What the function does; the model reads it to decide when to call.",
+    },
+    "parameters": JSON_SCHEMA,
+    "strict": {"type": "boolean", "description": "Hold the model to the exact schema. Default: false."},
+}
+
+NO_PARAMETERS = ({}, {"type": "object", "properties": {}})
+"""How an empty parameter list may come back (REC: `{}` is echoed with type and properties)."""
+
+
+def canonical_function(function: Mapping[str, Any]) -> dict[str, Any]:
+    """A function without its name and without what the server fills in (REC AssistantsTests: `strict: false`)."""
+    chosen = without_defaults(function, {"strict": False})
+    chosen.pop("name", None)
+    if chosen.get("parameters") in NO_PARAMETERS:
+        del chosen["parameters"]
+    return chosen
+
+
+def wrong_shape(spec: Mapping[str, Any], maximum: int, kept_for: str) -> Iterable[Problem]:
+    """The metadata pairs an object may declare, where Retinue needs more of them than its tag."""
+    count = len(spec.get("metadata") or {})
+    if count > maximum:
+        yield Problem(
+            "too-many",
+            ("metadata",),
+            f"{count} metadata pairs are declared, but {kept_for} leaves room for {maximum}",
+            "the API takes 16 pairs in all; move some of them into fewer, longer values",
+        )

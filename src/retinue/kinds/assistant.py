@@ -1,0 +1,330 @@
+"""An assistant of the Assistants API v2. Facts: platform description §1 (limits, defaults, update semantics)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from retinue.core.kind import Api, Expansion, Field, Inclusion, Kind, Reference, Uploads, without_defaults
+from retinue.core.model import FileRef, Path, Problem
+from retinue.core.ownership import file_record_keys
+from retinue.core.strict_schema import strict_problems
+from retinue.kinds._shapes import (
+    FUNCTION_NAME,
+    FUNCTION_PROPERTIES,
+    JSON_SCHEMA,
+    METADATA,
+    TEXT,
+    canonical_function,
+    wrong_shape,
+)
+
+# SPEC CreateAssistantRequest: tools maxItems 128, code_interpreter.file_ids maxItems 20.
+MOST_TOOLS = 128
+MOST_CODE_FILES = 20
+
+# REC AssistantsTests: what the server fills in when ranking options are left out.
+RANKING_DEFAULT = {"ranker": "default_2024_08_21", "score_threshold": 0}
+RANKER_DEFAULTS = ("auto", "default_2024_08_21")
+
+
+def expand(spec: Mapping[str, Any]) -> Expansion:
+    """Write the tools' shorthands out, and move what they carry by id to where the API wants it."""
+    expanded = {key: value for key, value in spec.items() if key != "tools"}
+    if "tools" not in spec:
+        return expanded, {}
+    tools: list[dict[str, Any]] = []
+    origins: dict[Path, Path] = {}
+    for index, entry in enumerate(spec["tools"]):
+        kind, options = _tool(entry)
+        where: Path = ("tools", index) if isinstance(entry, str) else ("tools", index, kind)
+        if kind == "function":
+            tool: dict[str, Any] = {"type": kind, kind: options}
+        elif kind == "file_search":
+            if "vector_store" in options:
+                expanded["vector_store_ids"] = [options.pop("vector_store")]
+                origins["vector_store_ids",] = (*where, "vector_store")
+            tool = {"type": kind, kind: options} if options else {"type": kind}
+        else:
+            if "files" in options:
+                expanded["file_ids"] = {
+                    each["path"]: FileRef(each["path"], each["sha256"], each["size"]) for each in options["files"]
+                }
+                for each in options["files"]:
+                    origins["file_ids", each["path"]] = (*where, "files", each["entry"])
+            tool = {"type": kind}
+        tools.append(tool)
+        origins.setdefault(("tools", tool_key(tool)), where)
+    expanded["tools"] = tools
+    return expanded, origins
+
+
+def _tool(entry: Any) -> tuple[str, dict[str, Any]]:
+    """The type and the options of one entry of `tools`, in any of its forms."""
+    if isinstance(entry, str):
+        return entry, {}
+    kind = entry.get("type") or next(iter(entry))
+    return kind, dict(entry.get(kind) or {})
+
+
+def tool_key(tool: Mapping[str, Any]) -> str:
+    """What identifies a tool within its assistant: its type, and for a function its name."""
+    kind = str(tool.get("type"))
+    name = (tool.get("function") or {}).get("name") if kind == "function" else None
+    return f"{kind}/{name}" if name else kind
+
+
+def canonical_tools(tools: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The list as a map, since its order means nothing. Tools of unknown types keep all they came with."""
+    return {tool_key(tool): _canonical_tool(tool) for tool in tools}
+
+
+def _canonical_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
+    kind = tool.get("type")
+    if kind == "function":
+        return canonical_function(tool["function"])
+    if kind == "file_search":
+        options = without_defaults(tool.get("file_search") or {}, {})
+        ranking = without_defaults(options.pop("ranking_options", None) or {}, {})
+        if ranking.get("ranker", "auto") in RANKER_DEFAULTS:
+            ranking.pop("ranker", None)
+        if ranking.get("score_threshold") == 0:
+            del ranking["score_threshold"]
+        return {**options, **({"ranking_options": ranking} if ranking else {})}
+    return {key: value for key, value in tool.items() if key != "type"}
+
+
+def wire_tools(tools: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The API's list; the inverse of `canonical_tools`."""
+    return [_wire_tool(key, options) for key, options in tools.items()]
+
+
+def _wire_tool(key: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    kind, _, name = key.partition("/")
+    if kind == "function":
+        return {"type": kind, "function": {"name": name, **options}}
+    if kind == "file_search":
+        if not options:
+            return {"type": kind}
+        written = dict(options)
+        if "ranking_options" in written:
+            # SDK file_search_tool_param: score_threshold is required once ranking_options is there.
+            written["ranking_options"] = {"score_threshold": 0, **written["ranking_options"]}
+        return {"type": kind, "file_search": written}
+    return {"type": kind, **options}
+
+
+def canonical_response_format(value: Any) -> Any:
+    if isinstance(value, Mapping) and isinstance(value.get("json_schema"), Mapping):
+        return {**value, "json_schema": without_defaults(value["json_schema"], {"strict": False})}
+    return value
+
+
+def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
+    yield from _check_tools(spec.get("tools", []))
+    yield from _check_response_format(spec.get("response_format"))
+    files = spec.get("file_ids", {})
+    if len(files) > MOST_CODE_FILES:
+        yield Problem(
+            "too-many",
+            ("tools", "code_interpreter"),
+            f"{len(files)} files are given to code_interpreter, but the API takes {MOST_CODE_FILES}",
+        )
+    for path, file in files.items():
+        if file.size == 0:
+            yield Problem("empty-file", ("file_ids", path), f"'{path}' is empty, which the API refuses")
+        if len(path) > 256:
+            yield Problem(
+                "path-too-long", ("file_ids", path), f"the path of '{path[:60]}…' is longer than 256 characters"
+            )
+    if files:
+        records = file_record_keys(files)
+        yield from wrong_shape(spec, 15 - records, f"recording {len(files)} code_interpreter files")
+
+
+def _check_tools(tools: Iterable[Mapping[str, Any]]) -> Iterable[Problem]:
+    seen: set[str] = set()
+    for tool in tools:
+        key = tool_key(tool)
+        if key in seen:
+            yield Problem(
+                "duplicate-tool", ("tools", key), f"the tool '{key}' is listed twice", "remove one of the two"
+            )
+        seen.add(key)
+        function = tool.get("function") or {}
+        if function.get("strict"):
+            parameters = function.get("parameters") or {"type": "object", "additionalProperties": False}
+            yield from strict_problems(parameters, ("tools", key, "parameters"))
+
+
+def _check_response_format(value: Any) -> Iterable[Problem]:
+    if isinstance(value, Mapping) and value.get("type") == "json_schema" and value["json_schema"].get("strict"):
+        schema = value["json_schema"].get("schema")
+        if schema is not None:
+            yield from strict_problems(schema, ("response_format", "json_schema", "schema"))
+
+
+_OPTIONS = ("code_interpreter", "file_search", "function")
+_OTHER_OPTIONS = {each: {other: False for other in _OPTIONS if other != each} for each in _OPTIONS}
+
+TOOL = {
+    "anyOf": [
+        {"enum": ["code_interpreter", "file_search"]},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 2,
+            "properties": {
+                "type": {"enum": ["code_interpreter", "file_search", "function"]},
+                "code_interpreter": {
+                    "type": ["object", "null"],
+                    "description": "Run Python in a sandbox.",
+                    "properties": {
+                        "files": {
+                            "type": "array",
+                            "description": "Globs and paths of files the code may read, at most 20.",
+                            "items": {"type": "string", "minLength": 1},
+                        }
+                    },
+                    "additionalProperties": False,
+                },
+                "file_search": {
+                    "type": ["object", "null"],
+                    "description": "Search a vector store.",
+                    "properties": {
+                        "vector_store": {
+                            "description": "The name of a declared vector store, or {id: vs_…} of one kept elsewhere.",
+                            "anyOf": [
+                                {"type": "string", "minLength": 1},
+                                {
+                                    "type": "object",
+                                    "properties": {"id": {"type": "string", "minLength": 1}},
+                                    "required": ["id"],
+                                    "additionalProperties": False,
+                                },
+                            ],
+                        },
+                        "max_num_results": {"type": "integer", "minimum": 1, "maximum": 50},
+                        "ranking_options": {
+                            "type": "object",
+                            "properties": {
+                                "ranker": {"enum": ["auto", "default_2024_08_21"]},
+                                "score_threshold": {"type": "number", "minimum": 0, "maximum": 1},
+                            },
+                            "required": ["score_threshold"],
+                            "additionalProperties": False,
+                        },
+                    },
+                    "additionalProperties": False,
+                },
+                "function": {
+                    "description": "The name of a declared function, or a function in place.",
+                    "anyOf": [
+                        {"type": "string", "minLength": 1},
+                        {
+                            "type": "object",
+                            "properties": {"name": {"type": "string", "pattern": FUNCTION_NAME}, **FUNCTION_PROPERTIES},
+                            "required": ["name"],
+                            "additionalProperties": False,
+                        },
+                    ],
+                },
+            },
+            "additionalProperties": False,
+            # `function: name`, or the API's own form `{type: function, function: …}`: never options of another type.
+            "if": {"required": ["type"]},
+            "then": {
+                "allOf": [
+                    {"if": {"properties": {"type": {"const": each}}}, "then": {"properties": others}}
+                    for each, others in _OTHER_OPTIONS.items()
+                ]
+            },
+            "else": {"maxProperties": 1},
+        },
+    ]
+}
+
+RESPONSE_FORMAT = {
+    "description": "'auto', {type: text}, {type: json_object}, or {type: json_schema, json_schema: {name, schema, …}}.",
+    "anyOf": [
+        {"enum": ["auto"]},
+        {
+            "type": "object",
+            "properties": {
+                "type": {"enum": ["text", "json_object", "json_schema"]},
+                "json_schema": {
+                    "type": "object",
+                    "properties": {
+                        "name": {"type": "string", "pattern": FUNCTION_NAME},
+                        "description": {"type": "string"},
+                        "schema": JSON_SCHEMA,
+                        "strict": {"type": "boolean"},
+                    },
+                    "required": ["name"],
+                    "additionalProperties": False,
+                },
+            },
+            "required": ["type"],
+            "additionalProperties": False,
+            "if": {"properties": {"type": {"const": "json_schema"}}},
+            "then": {"required": ["json_schema"]},
+            "else": {"properties": {"json_schema": False}},
+        },
+    ],
+}
+
+KIND = Kind(
+    name="assistant",
+    section="assistants",
+    title="assistant",
+    api=Api(path="/assistants", id_prefix="asst_", beta="assistants=v2"),
+    schema={
+        "type": "object",
+        "description": "An assistant: a model with instructions and tools.",
+        "properties": {
+            "model": {"type": "string", "minLength": 1, "description": "The id of the model."},
+            "name": {"type": "string", "maxLength": 256, "description": "The name people see."},
+            "description": {"type": "string", "maxLength": 512},
+            "instructions": TEXT,
+            "tools": {"type": "array", "maxItems": MOST_TOOLS, "items": TOOL},
+            "metadata": METADATA,
+            "temperature": {"type": "number", "minimum": 0, "maximum": 2},
+            "top_p": {"type": "number", "minimum": 0, "maximum": 1},
+            "response_format": RESPONSE_FORMAT,
+            "reasoning_effort": {"enum": ["none", "minimal", "low", "medium", "high", "xhigh", "max"]},
+        },
+        "required": ["model"],
+        "additionalProperties": False,
+    },
+    fields=(
+        Field("model"),
+        Field("name"),
+        Field("description", limit=512),
+        Field("instructions", limit=256_000),
+        Field("tools", default={}, canonical=canonical_tools, wire=wire_tools),
+        Field("vector_store_ids", ("tool_resources", "file_search", "vector_store_ids"), default=[]),
+        Field(
+            "file_ids",
+            ("tool_resources", "code_interpreter", "file_ids"),
+            default={},
+            uploads=Uploads(purpose="assistants"),
+        ),
+        Field("metadata", default={}, per_key=True),
+        Field("temperature", default=1.0),
+        Field("top_p", default=1.0),
+        Field("response_format", default="auto", canonical=canonical_response_format),
+        Field("reasoning_effort"),
+    ),
+    references=(
+        Reference(("tools", "*", "function"), "function", inline=True),
+        Reference(("tools", "*", "file_search", "vector_store"), "vector_store", allow_id=True),
+    ),
+    inclusions=(
+        Inclusion(("instructions",), "text"),
+        Inclusion(("tools", "*", "function", "parameters"), "schema"),
+        Inclusion(("tools", "*", "code_interpreter", "files"), "files"),
+        Inclusion(("response_format", "json_schema", "schema"), "schema"),
+    ),
+    expand=expand,
+    check=check,
+)

@@ -1,0 +1,179 @@
+"""A vector store and the files in it: knowledge that file search looks through. Facts: platform description §3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from retinue.core.kind import Api, Attachments, Expansion, Field, Inclusion, Kind, without_defaults
+from retinue.core.model import Path, Problem
+from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, METADATA
+
+# REC CanApplyChunkingStrategy(Auto): `auto` comes back as static 800/400.
+AUTO_CHUNKING = {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}
+
+# DOC guides/retrieval, supported file types ("in sync with RETRIEVAL_SUPPORTED_EXTENSIONS").
+SEARCHABLE = frozenset(
+    [
+        ".c",
+        ".cpp",
+        ".cs",
+        ".css",
+        ".doc",
+        ".docx",
+        ".go",
+        ".html",
+        ".java",
+        ".js",
+        ".json",
+        ".md",
+        ".pdf",
+        ".php",
+        ".pptx",
+        ".py",
+        ".rb",
+        ".sh",
+        ".tex",
+        ".ts",
+        ".txt",
+    ]
+)
+
+# SDK resources/files.py: a file may be up to 512 MB.
+LARGEST_FILE = 512 * 1024 * 1024
+
+
+def expand(spec: Mapping[str, Any]) -> Expansion:
+    """Give every file its attributes and chunking, and turn the list into a map by path."""
+    expanded = {key: value for key, value in spec.items() if key not in ("files", "chunking")}
+    origins: dict[Path, Path] = {}
+    if "files" in spec:
+        default = chunking(spec.get("chunking", "auto"))
+        files: dict[str, Any] = {}
+        for entry in spec["files"]:
+            files[entry["path"]] = {
+                "sha256": entry["sha256"],
+                "size": entry["size"],
+                "attributes": dict(entry.get("attributes") or {}),
+                "chunking": chunking(entry["chunking"]) if "chunking" in entry else default,
+            }
+            origins["files", entry["path"]] = ("files", entry["entry"])
+        expanded["files"] = files
+    return expanded, origins
+
+
+def chunking(value: Any) -> dict[str, Any]:
+    """The canonical chunking: both numbers, whether they were written, left to `auto`, or returned by the API."""
+    if value == "auto" or value.get("type") == "auto":
+        return dict(AUTO_CHUNKING)
+    return dict(value.get("static", value))
+
+
+def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
+    for path, entry in spec.get("files", {}).items():
+        where: Path = ("files", path)
+        extension = PurePosixPath(path).suffix.lower()
+        if extension not in SEARCHABLE:
+            yield Problem(
+                "unsupported-file",
+                where,
+                f"file search does not take '{path}'",
+                f"it takes {', '.join(sorted(SEARCHABLE))}",
+            )
+        if entry["size"] > LARGEST_FILE:
+            yield Problem("file-too-large", where, f"'{path}' has {entry['size']:,} bytes, over the API's 512 MiB")
+        if entry["size"] == 0:
+            yield Problem(
+                "empty-file",
+                where,
+                f"'{path}' is empty, which the API refuses",
+                "write something into it or leave it out",
+            )
+        if len(path) > 256:
+            yield Problem("path-too-long", where, f"the path of '{path[:60]}…' has {len(path)} characters, over 256")
+        cut = entry["chunking"]
+        if cut["chunk_overlap_tokens"] * 2 > cut["max_chunk_size_tokens"]:
+            yield Problem(
+                "chunk-overlap",
+                (*where, "chunking"),
+                f"chunk_overlap_tokens is {cut['chunk_overlap_tokens']}, more than half of "
+                f"max_chunk_size_tokens ({cut['max_chunk_size_tokens']})",
+                f"use at most {cut['max_chunk_size_tokens'] // 2}",
+            )
+
+
+KIND = Kind(
+    name="vector_store",
+    section="vector_stores",
+    title="vector store",
+    api=Api(path="/vector_stores", id_prefix="vs_", beta="assistants=v2"),
+    schema={
+        "type": "object",
+        "description": "A vector store and the files in it.",
+        "properties": {
+            "name": {"type": "string", "minLength": 1, "maxLength": 256, "description": "The name people see."},
+            "description": {
+                "type": "string",
+                "maxLength": 512,
+                "description": "What it holds. The API takes it on creation only: changing it replaces the store.",
+            },
+            "expires_after": {
+                "type": "object",
+                "description": "Let the store expire when it has not been used for so many days.",
+                "properties": {
+                    "anchor": {"enum": ["last_active_at"]},
+                    "days": {"type": "integer", "minimum": 1, "maximum": 365},
+                },
+                "required": ["days"],
+                "additionalProperties": False,
+            },
+            "metadata": METADATA,
+            "chunking": CHUNKING,
+            "files": {
+                "type": "array",
+                "description": "Globs and paths, relative to this file.",
+                "items": {
+                    "anyOf": [
+                        {"type": "string", "minLength": 1},
+                        {
+                            "type": "object",
+                            "properties": {
+                                "path": {"type": "string", "minLength": 1, "description": "A path or a glob."},
+                                "attributes": ATTRIBUTES,
+                                "chunking": CHUNKING,
+                            },
+                            "required": ["path"],
+                            "additionalProperties": False,
+                        },
+                    ]
+                },
+            },
+        },
+        "additionalProperties": False,
+    },
+    fields=(
+        Field("name"),
+        # SDK vector_store_update_params: only name, expires_after and metadata can change.
+        Field("description", mutable=False),
+        Field(
+            "expires_after",
+            canonical=lambda value: without_defaults(value, {"anchor": "last_active_at"}),
+            wire=lambda value: {"anchor": "last_active_at", **value},
+        ),
+        Field("metadata", default={}, per_key=True),
+        Field("files", default={}),
+    ),
+    inclusions=(Inclusion(("files",), "files"),),
+    attachments=Attachments(
+        field="files",
+        path="/vector_stores/{id}/files",
+        batch_path="/vector_stores/{id}/file_batches",
+        purpose="assistants",
+        # The SDK says 2,000 and the retrieval guide 500: the smaller number is right under both.
+        batch=500,
+        chunking_default=AUTO_CHUNKING,
+    ),
+    expand=expand,
+    check=check,
+)
