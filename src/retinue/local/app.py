@@ -1,0 +1,333 @@
+"""The ASGI application: routing, authentication, reading requests, writing answers. The only module that writes HTTP.
+
+Handlers run on the event loop: SQLite lets one writer in at a time and a statement takes well under a millisecond, so a
+thread per request would add waiting and no concurrency.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+import shutil
+import string
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import compile_path
+
+from retinue.local import assistants, batches, files, models, search, store_files, uploads, vector_stores
+from retinue.local.endpoint import Call, Endpoint, Rendered, SentFile
+from retinue.local.errors import (
+    ApiError,
+    incorrect_key,
+    invalid,
+    invalid_url,
+    method_not_allowed,
+    missing_beta,
+    missing_key,
+    rate_limited,
+    server_error,
+    unparsable_json,
+)
+from retinue.local.quirks import NONE, Quirks
+from retinue.local.storage import JsonObject, Storage
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope, Send
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *files.ENDPOINTS,
+    *uploads.ENDPOINTS,
+    *vector_stores.ENDPOINTS,
+    *store_files.ENDPOINTS,
+    *batches.ENDPOINTS,
+    *search.ENDPOINTS,
+    *assistants.ENDPOINTS,
+    *models.ENDPOINTS,
+)
+
+_PREFIX = "/v1"
+_HEALTH = "/_internal/health"
+_NUMBER = re.compile(r"-?\d+")
+_logger = logging.getLogger(__name__)
+
+
+class ResponseLost(Exception):  # noqa: N818 - not an error of the program: a quirk that was asked for
+    """The write was committed and the connection is to break before the answer is complete."""
+
+
+def create_app(
+    directory: Path,
+    *,
+    quirks: Quirks = NONE,
+    api_key: str | None = None,
+    clock: Callable[[], float] = time.time,
+    new_id: Callable[[str], str] | None = None,
+) -> LocalAccount:
+    """An ASGI application that serves the account kept in ``directory`` (made when it does not exist).
+
+    ``clock`` gives seconds since 1970; expiry is worked out from it on every request. ``new_id`` makes an id from its
+    prefix (``asst_``, ``vs_`` …). With an ``api_key`` every request must carry it. The application holds a database
+    connection, opened by the first request; ``close`` it on the thread that served, or let the ASGI lifespan do so.
+    """
+    return LocalAccount(directory, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id or random_id)
+
+
+def random_id(prefix: str) -> str:
+    """A new id in the shape of the API's: 24 characters for assistants, 22 for files, else 32 hex digits."""
+    letters = string.ascii_letters + string.digits
+    match prefix:
+        case "asst_":
+            return prefix + "".join(secrets.choice(letters) for _ in range(24))
+        case "file-":
+            return prefix + "".join(secrets.choice(letters) for _ in range(22))
+        case _:
+            return prefix + secrets.token_hex(16)
+
+
+@dataclass(slots=True)
+class _Counts:
+    requests: int = 0
+    writes: int = 0
+
+
+class LocalAccount:
+    """The application made by ``create_app``."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        quirks: Quirks,
+        api_key: str | None,
+        clock: Callable[[], float],
+        new_id: Callable[[str], str],
+    ) -> None:
+        self._directory = Path(directory)
+        self._quirks = quirks
+        self._api_key = api_key
+        self._clock = clock
+        self._new_id = new_id
+        self._storage: Storage | None = None
+        self._counts = _Counts()
+        self._routes = _compile(ENDPOINTS)
+
+    def close(self) -> None:
+        """Close the database. A later request opens it again."""
+        if self._storage is not None:
+            self._storage.close()
+            self._storage = None
+
+    def open(self) -> Storage:
+        """Open the directory now rather than at the first request. Raises LayoutError when a newer version wrote it."""
+        if self._storage is None:
+            self._storage = Storage(self._directory, new_id=self._new_id)
+        return self._storage
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(Request(scope, receive), scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                self.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _serve(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        if request.url.path == _HEALTH:
+            await _response({"status": "ok"})(scope, receive, send)
+            return
+        try:
+            response = _response(await self._answer(request))
+        except ApiError as error:
+            response = _response(error.body(), status=error.status)
+            response.headers.update(error.headers)
+        except ClientDisconnect:
+            return
+        except Exception:
+            _logger.exception("%s %s failed", request.method, request.url.path)
+            response = _response(server_error().body(), status=500)
+        response.headers.update(
+            {
+                "x-request-id": self._new_id("req_"),
+                "openai-organization": "local",
+                "openai-project": self.open().project,
+                "openai-version": "2020-10-01",
+                "openai-processing-ms": str(int((time.perf_counter() - started) * 1000)),
+            }
+        )
+        if self._loses(request, response):
+            await send(_start_of(response))
+            raise ResponseLost
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> JsonObject | Rendered:
+        self._counts.requests += 1
+        if _is_nth(self._counts.requests, self._quirks.rate_limit_every):
+            raise rate_limited()
+        if _is_nth(self._counts.requests, self._quirks.server_error_every):
+            raise server_error()
+        self._authenticate(request)
+        endpoint, path = self._route(request)
+        if endpoint.beta and endpoint.beta not in _listed(request.headers.get("openai-beta", "")):
+            raise missing_beta()
+        async with _read(request, endpoint, self.open()) as (body, sent):
+            return self._run(endpoint, request, path, body, sent)
+
+    def _authenticate(self, request: Request) -> None:
+        if self._api_key is None:
+            return
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not given:
+            raise missing_key()
+        if not secrets.compare_digest(given.encode(), self._api_key.encode()):
+            raise incorrect_key()
+
+    def _route(self, request: Request) -> tuple[Endpoint, dict[str, str]]:
+        path = request.url.path
+        allowed = []
+        for pattern, endpoint in self._routes:
+            found = pattern.match(path)
+            if found and not (self._quirks.no_assistants and endpoint.beta == "assistants=v2"):
+                if endpoint.method == request.method:
+                    return endpoint, found.groupdict()
+                allowed.append(endpoint.method)
+        if allowed:
+            raise method_not_allowed(request.method, path, sorted(set(allowed)))
+        raise invalid_url(request.method, path)
+
+    def _run(
+        self, endpoint: Endpoint, request: Request, path: dict[str, str], body: JsonObject, sent: dict[str, SentFile]
+    ) -> JsonObject | Rendered:
+        """Let the handler answer inside a transaction, after what has expired is gone."""
+        storage, now = self.open(), int(self._clock())
+        writes = endpoint.method != "GET" or storage.is_unsettled(now)
+        call = Call(
+            storage, self._quirks, now, writes, self._new_id, path, dict(request.query_params), body=body, files=sent
+        )
+        refusal = None
+        with storage.transaction(write=writes):
+            _expire(call)
+            try:
+                answer = endpoint.handler(call)
+            except ApiError as error:
+                if not error.keeps_writes:
+                    raise
+                refusal = error
+        if refusal is not None:
+            raise refusal
+        return answer
+
+    def _loses(self, request: Request, response: Response) -> bool:
+        if request.method == "GET" or response.status_code >= 300:
+            return False
+        self._counts.writes += 1
+        return _is_nth(self._counts.writes, self._quirks.lose_response_every)
+
+
+def _compile(endpoints: tuple[Endpoint, ...]) -> tuple[tuple[re.Pattern[str], Endpoint], ...]:
+    return tuple((compile_path(_PREFIX + endpoint.path)[0], endpoint) for endpoint in endpoints)
+
+
+def _is_nth(count: int, every: int) -> bool:
+    return every > 0 and count % every == 0
+
+
+def _listed(header: str) -> list[str]:
+    return [part.strip() for part in header.split(",")]
+
+
+def _expire(call: Call) -> None:
+    """End what the clock has ended: files vanish, pending uploads and idle vector stores become ``expired``."""
+    if not call.writes:
+        return
+    for stored in call.storage.expiring(call.now):
+        match stored.collection:
+            case "file":
+                files.remove_file(call, stored)
+            case "upload":
+                uploads.expire_upload(call, stored)
+            case "vector_store":
+                vector_stores.expire_store(call, stored)
+
+
+@asynccontextmanager
+async def _read(
+    request: Request, endpoint: Endpoint, storage: Storage
+) -> AsyncIterator[tuple[JsonObject, dict[str, SentFile]]]:
+    """The checked body, and the files of a form, which are on disk until the handler has taken them."""
+    if endpoint.form:
+        async with _read_form(request, endpoint, storage) as read:
+            yield read
+        return
+    raw = await request.body()
+    if endpoint.body is None:
+        yield {}, {}
+        return
+    try:
+        value = json.loads(raw) if raw else {}
+    except ValueError:
+        raise unparsable_json() from None
+    yield endpoint.body(value, ""), {}
+
+
+@asynccontextmanager
+async def _read_form(
+    request: Request, endpoint: Endpoint, storage: Storage
+) -> AsyncIterator[tuple[JsonObject, dict[str, SentFile]]]:
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise invalid("Invalid Content-Type header, expected 'multipart/form-data'.")
+    sent: dict[str, SentFile] = {}
+    fields: dict[str, Any] = {}
+    try:
+        async with request.form() as form:
+            for name, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    path = storage.scratch()
+                    with path.open("wb") as target:
+                        shutil.copyfileobj(value.file, target)
+                    sent[name] = SentFile(value.filename or name, path, path.stat().st_size)
+                else:
+                    _nest(fields, name, value)
+        yield (endpoint.body(fields, "") if endpoint.body else {}), sent
+    finally:
+        for each in sent.values():
+            each.path.unlink(missing_ok=True)
+
+
+def _nest(fields: dict[str, Any], name: str, value: str) -> None:
+    """``expires_after[seconds]`` is the member ``seconds`` of ``expires_after``; in a form a number is digits."""
+    outer, bracket, inner = name.partition("[")
+    converted: Any = int(value) if bracket and _NUMBER.fullmatch(value) else value
+    if bracket:
+        fields.setdefault(outer, {})[inner.rstrip("]")] = converted
+    else:
+        fields[outer] = converted
+
+
+def _response(answer: JsonObject | Rendered, *, status: int = 200) -> Response:
+    if isinstance(answer, Rendered):
+        return Response(answer.content, media_type=answer.media_type, headers=dict(answer.headers))
+    content = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(content, status_code=status, media_type="application/json")
+
+
+def _start_of(response: Response) -> Message:
+    return {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers}
