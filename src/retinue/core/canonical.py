@@ -24,11 +24,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
     if isinstance(value, Ref):
-        return {"$ref": str(value.address)}
+        return {"retinue.ref": str(value.address)}
     if isinstance(value, FileRef):
-        return {"$file": value.path, "sha256": value.sha256[:RECORDED_SHA]}
+        return {"retinue.file": value.path, "sha256": value.sha256[:RECORDED_SHA]}
     if isinstance(value, Gone):
-        return {"$gone": value.id}
+        return {"retinue.gone": value.id}
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value

@@ -29,6 +29,7 @@ class Field:
     - `canonical` / `wire`: the API's value ⇄ the value we compare. Canonical values have no server defaults in them,
       and lists whose items have an identity are maps.
     - `uploads`: the value is a list of file ids in the API; canonically a map of path → FileRef.
+    - `refs`: the kind whose ids the value holds.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Field:
     canonical: Callable[[Any], Any] = _same
     wire: Callable[[Any], Any] = _same
     uploads: Uploads | None = None
+    refs: str | None = None
 
     @property
     def body_path(self) -> Pattern:
@@ -75,7 +77,8 @@ class Api:
     """Where live objects of a kind stand, and how their collection is read.
 
     `path` is below the account's base URL; `beta` is the value of the OpenAI-Beta header; `tag_in` the field that holds
-    the ownership tag; `page` the greatest page size.
+    the ownership tag; `page` the greatest page size. `spent` is a field and the value it has once an object has ended
+    on its own and can only be replaced.
     """
 
     path: str
@@ -83,6 +86,7 @@ class Api:
     beta: str | None = None
     tag_in: str = "metadata"
     page: int = 100
+    spent: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

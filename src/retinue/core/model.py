@@ -118,8 +118,8 @@ class Problem:
 class Declaration:
     """One entry of a section as its author wrote it: variables filled in, included files read, nothing resolved.
 
-    `spec` is plain JSON data in the form of the kind's schema. A `broken` one has mistakes that are reported already: its
-    name counts, its content does not.
+    `spec` is plain JSON data in the form of the kind's schema. A `broken` one has mistakes that are reported already:
+    its name counts, its content does not.
     """
 
     kind: str
@@ -151,7 +151,7 @@ class Declared:
     lifecycle: Lifecycle = Lifecycle()
 
     def position(self, path: Path = ()) -> Position:
-        """Where the canonical `path` was written. Falls back to the nearest enclosing part, then to the entry itself."""
+        """Where the canonical `path` was written; the nearest enclosing part, or the entry itself, stands in."""
         for cut in range(len(path), 0, -1):
             origin = self.origins.get(path[:cut])
             if origin is not None:
@@ -173,7 +173,7 @@ class LiveFile:
     created_at: int
     size: int = 0
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    chunking: Mapping[str, Any] | None = None
+    chunking: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
 
 
@@ -197,7 +197,7 @@ class Live:
     """One object as the account has it. `raw` is the API's own answer, unknown fields included.
 
     `tag_error` says why the tag could not be read, if there is one and it does not parse. `files` are the attached
-    files, read only for objects of this stack.
+    files, read only for objects of this stack; their chunking is canonical.
     """
 
     id: str
@@ -283,6 +283,11 @@ class Step:
     protected: bool = False
 
     @property
+    def causes(self) -> frozenset[Cause]:
+        """Why the step's differences exist, over fields and files."""
+        return frozenset(each.cause for each in self.changes) | frozenset(each.cause for each in self.files)
+
+    @property
     def key(self) -> str:
         """Names the step inside its plan; a deletion is told apart by its id since a replacement shares the address."""
         suffix = f" {self.id}" if self.action == "delete" else ""
@@ -335,11 +340,7 @@ class Plan:
     @property
     def reverts(self) -> tuple[Step, ...]:
         """The steps that would overwrite an edit somebody else made."""
-        return tuple(
-            step
-            for step in self.steps
-            if any(change.cause in ("drift", "conflict") for change in (*step.changes, *step.files))
-        )
+        return tuple(step for step in self.steps if step.causes & {"drift", "conflict"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def _key_digest(key: str) -> str:
 
 
 def write_tag(tag: Tag) -> str:
-    """The tag as a metadata value. With every field and 15 keys under the longest names it stays within 512 characters."""
+    """The tag as a metadata value: within 512 characters even with every field, 15 keys and the longest names."""
     fields = ",".join(f"{name}:{value}" for name, value in sorted(tag.fields.items()))
     keys = "".join(f"{key}{value}" for key, value in sorted(tag.keys.items()))
     parts = [VERSION, f"s={tag.stack}", f"a={tag.address}", f"f={fields}"]

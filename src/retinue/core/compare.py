@@ -1,0 +1,191 @@
+"""One declared and one live object → what differs, who moved it, and what has to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from retinue.core.canonical import same
+from retinue.core.diff import differences
+from retinue.core.kind import Field, Kind
+from retinue.core.model import (
+    ABSENT,
+    Cause,
+    Declared,
+    FieldChange,
+    FileAction,
+    FileChange,
+    FileRef,
+    Gone,
+    Live,
+    LiveFile,
+    Tag,
+)
+from retinue.core.names import file_ref, primary_files, without_sizes
+from retinue.core.ownership import PROTECT, attribute, attribute_key, owned_keys
+
+
+@dataclass(slots=True)
+class Comparison:
+    """The differences of one object. `fixed` names the changed fields that the API takes on creation only."""
+
+    changes: list[FieldChange] = field(default_factory=list)
+    files: list[FileChange] = field(default_factory=list)
+    unset: list[str] = field(default_factory=list)
+    forget_keys: list[str] = field(default_factory=list)
+    fixed: list[str] = field(default_factory=list)
+
+    @property
+    def in_sync(self) -> bool:
+        return not (self.changes or self.files)
+
+
+def compare(declared: Declared, live: Live, spec: Mapping[str, Any], kind: Kind) -> Comparison:
+    """Compare what is declared with `spec`, the live object under names; only fields declared now or before count."""
+    result = Comparison()
+    for name, wanted in declared.spec.items():
+        each = kind.field(name)
+        if kind.attachments and name == kind.attachments.field:
+            continue
+        if each.per_key:
+            _compare_keys(each, declared, wanted, spec[name], live.tag, result)
+        elif not same(wanted, spec[name]):
+            _compare_field(each, declared, wanted, spec[name], live.tag, result)
+    _compare_unset(declared, live, spec, kind, result)
+    if kind.attachments:
+        _compare_files(declared, live, spec, kind, result)
+    protected = PROTECT in (live.tag.flags if live.tag else ())
+    if protected != declared.lifecycle.protect:
+        path = ("lifecycle", "protect")
+        position = declared.position(("lifecycle",))
+        result.changes.append(FieldChange(path, protected, declared.lifecycle.protect, "config", position))
+    return result
+
+
+def _compare_field(
+    each: Field, declared: Declared, wanted: Any, live: Any, tag: Tag | None, result: Comparison
+) -> None:
+    cause: Cause = "config" if each.refs and _only_gone(live) else attribute(tag, each.name, wanted, live)
+    result.changes += [
+        FieldChange(path, before, after, cause, declared.position(path))
+        for path, before, after in differences((each.name,), live, wanted)
+    ]
+    if not each.mutable:
+        result.fixed.append(each.name)
+
+
+def _only_gone(value: Any) -> bool:
+    """Whether a live value holds nothing but ids of objects that are no more: nobody's edit, so no drift."""
+    if isinstance(value, Mapping):
+        return all(_only_gone(each) for each in value.values())
+    if isinstance(value, list):
+        return all(_only_gone(each) for each in value)
+    return isinstance(value, Gone)
+
+
+def _compare_keys(
+    each: Field,
+    declared: Declared,
+    wanted: Mapping[str, Any],
+    live: Mapping[str, Any],
+    tag: Tag | None,
+    result: Comparison,
+) -> None:
+    for key, value in sorted(wanted.items()):
+        before = live.get(key, ABSENT)
+        if before is ABSENT or not same(value, before):
+            path = (each.name, key)
+            cause = attribute_key(tag, key, value, before)
+            result.changes.append(FieldChange(path, before, value, cause, declared.position(path)))
+
+
+def _compare_unset(declared: Declared, live: Live, spec: Mapping[str, Any], kind: Kind, result: Comparison) -> None:
+    """Fields and keys that we applied once and that are declared no more go back to the API's default."""
+    if live.tag is None:
+        return
+    for name in sorted(live.tag.fields):
+        if name in declared.spec or not kind.has(name) or (kind.attachments and name == kind.attachments.field):
+            continue
+        each = kind.field(name)
+        if not same(spec[name], each.default):
+            result.changes.append(FieldChange((name,), spec[name], each.default, "unset", declared.position()))
+            result.unset.append(name)
+            if not each.mutable:
+                result.fixed.append(name)
+    for each in kind.fields:
+        if each.per_key:
+            wanted = declared.spec.get(each.name, {})
+            for key in sorted(owned_keys(live.tag, spec[each.name])):
+                if key not in wanted:
+                    path = (each.name, key)
+                    result.changes.append(FieldChange(path, spec[each.name][key], ABSENT, "unset", declared.position()))
+                    result.forget_keys.append(key)
+
+
+# ── attached files ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _compare_files(declared: Declared, live: Live, spec: Mapping[str, Any], kind: Kind, result: Comparison) -> None:
+    name = kind.attachments.field if kind.attachments else ""
+    owned = name in declared.spec or (live.tag is not None and name in live.tag.fields)
+    ours = [each for each in live.files if each.path is not None]
+    if not owned and not ours:
+        return
+    wanted = declared.spec.get(name, {})
+    moved = attribute(live.tag, name, without_sizes(wanted), without_sizes(spec[name]))
+    primary = primary_files(ours)
+    for path in sorted({*wanted, *(each.path for each in ours if each.path)}):
+        attached = [each for each in ours if each.path == path]
+        change = _compare_file(path, wanted.get(path), primary.get(path), attached, moved, declared)
+        if change:
+            result.files.append(change)
+    if name not in declared.spec and result.files:
+        result.unset.append(name)
+
+
+def _compare_file(
+    path: str,
+    wanted: Mapping[str, Any] | None,
+    live: LiveFile | None,
+    attached: list[LiveFile],
+    moved: Cause,
+    declared: Declared,
+) -> FileChange | None:
+    ids = tuple(each.id for each in attached)
+    before = FileRef(path, live.sha256 or "", live.size) if live else None
+    if wanted is None:
+        return FileChange("remove", path, before, None, ids, reason=None if live else "its indexing did not succeed")
+    position = declared.position(("files", path))
+    cause: Cause = "config"
+    reason = None
+    if live is None:
+        failed = next((each for each in attached if each.error), None)
+        action: FileAction = "add"
+        cause = "config" if attached else moved
+        reason = f"indexing failed before: {failed.error}" if failed else None
+    elif live.sha256 != wanted["sha256"]:
+        action = "replace"
+    elif not same(live.chunking, wanted["chunking"]):
+        action, cause, reason = "replace", moved, "its chunking changes"
+    elif not same(live.attributes, wanted["attributes"]):
+        action, cause, ids = "attributes", moved, (live.id,)
+    elif live.status == "in_progress":
+        action, ids, reason = "wait", (live.id,), "it is still being indexed"
+    elif len(attached) > 1:
+        action, reason = "remove", "a leftover of an earlier apply"
+        return FileChange(action, path, None, None, tuple(each for each in ids if each != live.id), reason=reason)
+    else:
+        return None
+    return FileChange(
+        action,
+        path,
+        before,
+        file_ref(path, wanted),
+        ids,
+        wanted["attributes"],
+        wanted["chunking"],
+        reason,
+        cause,
+        position,
+    )

@@ -1,0 +1,180 @@
+"""Live objects → the same objects under the declarations' names: whose they are, which one has an address, and ids
+replaced by addresses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from retinue.core.canonical import same
+from retinue.core.kind import Field, Kind, Kinds
+from retinue.core.model import Address, Declared, FileRef, Gone, Live, LiveFile, Ref
+from retinue.core.ownership import is_ours, read_file_records
+
+SETTLED = ("completed", "in_progress")
+"""File statuses that lead to a searchable file; the others (failed, cancelled) do not (SPEC VectorStoreFileObject)."""
+
+
+@dataclass(slots=True)
+class Named:
+    """The live side of a plan. `owned` holds one object for each address; `extra` are further ones with its tag."""
+
+    stack: str
+    owned: dict[Address, Live] = field(default_factory=dict)
+    extra: dict[Address, list[Live]] = field(default_factory=dict)
+    unreadable: list[Live] = field(default_factory=list)
+    foreign: Counter[str] = field(default_factory=Counter)
+    unowned: list[Live] = field(default_factory=list)
+    _addresses: dict[str, Address] = field(default_factory=dict)
+    _known: set[str] = field(default_factory=set)
+
+    def address_of(self, live_id: str) -> Address | None:
+        return self._addresses.get(live_id)
+
+    def name(self, value: Any) -> Any:
+        """A value of a field that holds ids, with each id of ours as a reference and each dead one as such."""
+        if isinstance(value, list):
+            return [self.name(each) for each in value]
+        if isinstance(value, Mapping):
+            return {key: self.name(each) for key, each in value.items()}
+        if isinstance(value, str):
+            address = self._addresses.get(value)
+            return Ref(address) if address else value if value in self._known else Gone(value)
+        return value
+
+
+def name_live(live: Iterable[Live], declared: Mapping[Address, Declared], kinds: Kinds, stack: str) -> Named:
+    """Sort the account's objects by ownership and settle which one has each address."""
+    named = Named(stack)
+    candidates: dict[Address, list[Live]] = {}
+    for each in live:
+        named._known.add(each.id)  # noqa: SLF001 - built here, private to everyone else
+        if each.tag_error is not None:
+            named.unreadable.append(each)
+        elif each.tag is None:
+            named.unowned.append(each)
+        elif each.tag.stack != stack:
+            named.foreign[each.kind] += 1
+        else:
+            candidates.setdefault(each.tag.address, []).append(each)
+    referenced = _referenced(candidates.values(), kinds)
+    for address, several in candidates.items():
+        first, *rest = _best_first(several, declared.get(address), kinds[address.kind], referenced)
+        named.owned[address] = first
+        named._addresses[first.id] = address  # noqa: SLF001
+        if rest:
+            named.extra[address] = rest
+    return named
+
+
+def _best_first(several: Sequence[Live], wanted: Declared | None, kind: Kind, referenced: set[str]) -> list[Live]:
+    """The object to keep, then the others. An interrupted replacement leaves two: the finished one is to be kept."""
+
+    def rank(live: Live) -> tuple[object, ...]:
+        spent = is_spent(live, kind)
+        wrong = sum(1 for name in fixed_differences(live, wanted, kind)) if wanted else 0
+        return (spent, wrong, live.id not in referenced, live.raw.get("created_at") or 0, live.id)
+
+    return sorted(several, key=rank)
+
+
+def fixed_differences(live: Live, wanted: Declared, kind: Kind) -> list[str]:
+    """The declared fields that differ and that the API takes on creation only."""
+    spec = kind.read(live.raw)
+    return [name for name, value in wanted.spec.items() if not kind.field(name).mutable and not same(value, spec[name])]
+
+
+def is_spent(live: Live, kind: Kind) -> bool:
+    """Whether the account ended the object's life on its own, so that it can only be replaced."""
+    spent = kind.api.spent if kind.api else None
+    return spent is not None and live.raw.get(spent[0]) == spent[1]
+
+
+def _referenced(groups: Iterable[Sequence[Live]], kinds: Kinds) -> set[str]:
+    return {live_id for group in groups for live in group for live_id in referenced_ids(live, kinds[live.kind])}
+
+
+def referenced_ids(live: Live, kind: Kind) -> set[str]:
+    """The ids of other objects that a live object holds."""
+    found: set[str] = set()
+    spec = kind.read(live.raw) if any(each.refs for each in kind.fields) else {}
+    for each in kind.fields:
+        if each.refs:
+            _collect(spec[each.name], found)
+    return found
+
+
+def _collect(value: Any, found: set[str]) -> None:
+    if isinstance(value, str):
+        found.add(value)
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            _collect(each, found)
+    elif isinstance(value, list):
+        for each in value:
+            _collect(each, found)
+
+
+# ── specifications under names ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def live_spec(live: Live, kind: Kind, named: Named) -> dict[str, Any]:
+    """The canonical specification of a live object with names for ids and without what is Retinue's own."""
+    spec = kind.read(live.raw)
+    for each in kind.fields:
+        if each.refs:
+            spec[each.name] = named.name(spec[each.name])
+        if each.uploads:
+            spec[each.name] = _recorded_files(spec[each.name], live, each, kind)
+        if each.per_key:
+            spec[each.name] = {key: value for key, value in spec[each.name].items() if not is_ours(key)}
+    if kind.attachments:
+        spec[kind.attachments.field] = attached_spec(live.files)
+    return spec
+
+
+def _recorded_files(file_ids: Any, live: Live, each: Field, kind: Kind) -> dict[str, Any]:
+    """Live file ids as a map of path → file, by the object's own records; an id nobody recorded stays an id."""
+    if not file_ids or each.uploads is None or kind.api is None:
+        return {}
+    records = read_file_records(live.raw.get(kind.api.tag_in) or {}, each.uploads.record)
+    return {
+        (records[file_id].path if file_id in records else file_id): records.get(file_id, file_id)
+        for file_id in file_ids
+    }
+
+
+def primary_files(files: Iterable[LiveFile]) -> dict[str, LiveFile]:
+    """The attached file that stands for each path: the newest that is, or will be, searchable."""
+    chosen: dict[str, LiveFile] = {}
+    for each in files:
+        if each.path is None or each.status not in SETTLED:
+            continue
+        rival = chosen.get(each.path)
+        if rival is None or (each.created_at, each.id) > (rival.created_at, rival.id):
+            chosen[each.path] = each
+    return chosen
+
+
+def attached_spec(files: Iterable[LiveFile]) -> dict[str, Any]:
+    """Attached files in the form of the declared field."""
+    return {
+        path: {
+            "sha256": each.sha256 or "",
+            "size": each.size,
+            "attributes": dict(each.attributes),
+            "chunking": dict(each.chunking),
+        }
+        for path, each in sorted(primary_files(files).items())
+    }
+
+
+def without_sizes(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Attached files as they are compared and digested: the size follows from the content."""
+    return {path: {key: value for key, value in entry.items() if key != "size"} for path, entry in files.items()}
+
+
+def file_ref(path: str, entry: Mapping[str, Any]) -> FileRef:
+    return FileRef(path, entry["sha256"], entry["size"])

@@ -1,0 +1,350 @@
+"""(declared, live) → Plan: what to create, change and delete, in which order, and what forbids it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from retinue.core.compare import Comparison, compare
+from retinue.core.kind import Kind, Kinds
+from retinue.core.model import (
+    AccountInfo,
+    Address,
+    Block,
+    Declared,
+    Diagnostic,
+    FieldChange,
+    FileChange,
+    Live,
+    Path,
+    Plan,
+    Ref,
+    Step,
+)
+from retinue.core.names import Named, file_ref, is_spent, live_spec, name_live, referenced_ids
+from retinue.core.ownership import PROTECT, make_tag
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What is known of the plan while it is being made."""
+
+    named: Named
+    declared: Mapping[Address, Declared]
+    kinds: Kinds
+    upserts: dict[Address, Step] = field(default_factory=dict)
+    deletes: list[Step] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    warnings: list[Diagnostic] = field(default_factory=list)
+    in_sync: int = 0
+
+
+def make_plan(
+    declared: Iterable[Declared],
+    live: Iterable[Live],
+    kinds: Kinds,
+    *,
+    stack: str,
+    account: AccountInfo,
+    targets: Sequence[Address] = (),
+    environment: str | None = None,
+    warnings: Sequence[Diagnostic] = (),
+) -> Plan:
+    """Decide everything an apply would do to make the account match what is declared.
+
+    The result depends on nothing else: no clock, no order of the inputs. With `targets`, only those addresses and what
+    they depend on are planned, and nothing is deleted.
+    """
+    wanted = {each.address: each for each in declared}
+    named = name_live(live, wanted, kinds, stack)
+    draft = _Draft(named, wanted, kinds, warnings=list(warnings))
+    for one in named.unreadable:
+        draft.blocks.append(_unreadable(one))
+    for address in sorted(wanted):
+        _plan_declared(draft, wanted[address])
+    for address in sorted(set(named.owned) - set(wanted)):
+        _delete(draft, named.owned[address], address, "it is no longer declared")
+    for address in sorted(named.extra):
+        for one in named.extra[address]:
+            _delete_extra(draft, one, address)
+    _repoint_dependents(draft)
+    steps = _ordered(draft, frozenset(_closure(targets, wanted)) if targets else None)
+    return Plan(
+        stack=stack,
+        account=account,
+        steps=tuple(steps),
+        warnings=(*draft.warnings, *_look_alikes(draft)),
+        blocks=tuple(draft.blocks),
+        targets=tuple(sorted(targets)),
+        in_sync=draft.in_sync,
+        foreign=dict(sorted(named.foreign.items())),
+        unowned=_counted(named.unowned),
+        environment=environment,
+    )
+
+
+def _counted(live: Iterable[Live]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for each in live:
+        counts[each.kind] = counts.get(each.kind, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+# ── one object ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _plan_declared(draft: _Draft, wanted: Declared) -> None:
+    kind = draft.kinds[wanted.address.kind]
+    live = draft.named.owned.get(wanted.address)
+    if live is None:
+        draft.upserts[wanted.address] = _create(draft, wanted, kind)
+        return
+    spec = live_spec(live, kind, draft.named)
+    found = compare(wanted, live, spec, kind)
+    if is_spent(live, kind):
+        _replace(draft, wanted, live, kind, found, "the account let it expire")
+    elif found.fixed:
+        fields = " and ".join(f"'{name}'" for name in found.fixed)
+        _replace(draft, wanted, live, kind, found, f"{fields} can only be set on creation")
+    elif found.in_sync:
+        draft.in_sync += 1
+    else:
+        draft.upserts[wanted.address] = _update(draft, wanted, live, kind, spec, found)
+
+
+def _create(draft: _Draft, wanted: Declared, kind: Kind) -> Step:
+    return Step(
+        "create",
+        wanted.address,
+        after=wanted.spec,
+        files=tuple(_added_files(wanted, kind)),
+        tag=make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle),
+        position=wanted.position(),
+        protected=wanted.lifecycle.protect,
+    )
+
+
+def _added_files(wanted: Declared, kind: Kind) -> Iterator[FileChange]:
+    if kind.attachments:
+        for path, entry in sorted(wanted.spec.get(kind.attachments.field, {}).items()):
+            yield FileChange(
+                "add",
+                path,
+                after=file_ref(path, entry),
+                attributes=entry["attributes"],
+                chunking=entry["chunking"],
+                position=wanted.position((kind.attachments.field, path)),
+            )
+
+
+def _update(
+    draft: _Draft, wanted: Declared, live: Live, kind: Kind, spec: Mapping[str, Any], found: Comparison
+) -> Step:
+    return Step(
+        "update",
+        wanted.address,
+        live.id,
+        before=spec,
+        after={**wanted.spec, **{name: kind.field(name).default for name in found.unset}},
+        changes=tuple(found.changes),
+        files=tuple(found.files),
+        unset=tuple(found.unset),
+        forget_keys=tuple(found.forget_keys),
+        tag=make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle),
+        position=wanted.position(),
+        protected=wanted.lifecycle.protect,
+    )
+
+
+def _replace(draft: _Draft, wanted: Declared, live: Live, kind: Kind, found: Comparison, reason: str) -> None:
+    """An early create and a late delete that share the address; whoever points at the old one is updated in between."""
+    made = replace(_create(draft, wanted, kind), replaces=True, reason=reason, changes=tuple(found.changes))
+    draft.upserts[wanted.address] = made
+    _delete(draft, live, wanted.address, "it is replaced", replaces=True)
+
+
+def _delete(draft: _Draft, live: Live, address: Address, reason: str, *, replaces: bool = False) -> None:
+    protected = live.tag is not None and PROTECT in live.tag.flags
+    if protected:
+        draft.blocks.append(_protected(address, live, draft.declared.get(address)))
+    step = Step(
+        "delete",
+        address,
+        live.id,
+        before=live_spec(live, draft.kinds[live.kind], draft.named),
+        files=tuple(FileChange("remove", each.path, file_ids=(each.id,)) for each in live.files if each.path),
+        reason=reason,
+        replaces=replaces,
+        protected=protected,
+    )
+    draft.deletes.append(step)
+
+
+def _delete_extra(draft: _Draft, live: Live, address: Address) -> None:
+    keeper = draft.named.owned[address]
+    _delete(draft, live, address, f"it has the same address as {keeper.id}, which is kept")
+
+
+# ── what one object means for others ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _repoint_dependents(draft: _Draft) -> None:
+    """Objects that point at a replaced one hold its old id, which reads the same under names but must be written."""
+    replaced = {address: step for address, step in draft.upserts.items() if step.replaces}
+    if not replaced:
+        return
+    for address, wanted in sorted(draft.declared.items()):
+        live = draft.named.owned.get(address)
+        step = draft.upserts.get(address)
+        if live is None or (step is not None and step.action == "create"):
+            continue
+        changes = tuple(_repointed(draft, wanted, replaced))
+        if not changes:
+            continue
+        kind = draft.kinds[address.kind]
+        if step is None:
+            draft.in_sync -= 1
+            step = _update(draft, wanted, live, kind, live_spec(live, kind, draft.named), Comparison())
+        known = {change.path for change in step.changes}
+        added = tuple(change for change in changes if change.path not in known)
+        draft.upserts[address] = replace(step, changes=(*step.changes, *added))
+
+
+def _repointed(draft: _Draft, wanted: Declared, replaced: Mapping[Address, Step]) -> Iterator[FieldChange]:
+    kind = draft.kinds[wanted.address.kind]
+    for each in kind.fields:
+        if each.refs and each.name in wanted.spec:
+            for path, reference in _references(wanted.spec[each.name], (each.name,)):
+                if reference.address in replaced:
+                    old = draft.named.owned[reference.address].id
+                    yield FieldChange(path, old, reference, "config", wanted.position(path))
+
+
+def _references(value: Any, path: Path = ()) -> Iterator[tuple[Path, Ref]]:
+    """Every reference inside a canonical value, with where it stands."""
+    if isinstance(value, Ref):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _references(each, (*path, key))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _references(each, (*path, index))
+
+
+def _closure(targets: Iterable[Address], declared: Mapping[Address, Declared]) -> set[Address]:
+    """The targets and everything they depend on."""
+    found: set[Address] = set()
+    waiting = list(targets)
+    while waiting:
+        address = waiting.pop()
+        if address not in found:
+            found.add(address)
+            if address in declared:
+                waiting += [reference.address for _, reference in _references(declared[address].spec)]
+    return found
+
+
+# ── order ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _ordered(draft: _Draft, only: frozenset[Address] | None) -> list[Step]:
+    """Creations and updates after what they refer to, then deletions after whatever still pointed at them."""
+    ordered: list[Step] = []
+    done: set[Address] = set()
+
+    def visit(address: Address) -> None:
+        if address in done:
+            return
+        done.add(address)
+        wanted = draft.declared[address]
+        targets = sorted({reference.address for _, reference in _references(wanted.spec)})
+        for target in targets:
+            visit(target)
+        step = draft.upserts.get(address)
+        if step is not None:
+            needs = tuple(draft.upserts[each].key for each in targets if each in draft.upserts)
+            ordered.append(replace(step, needs=needs))
+
+    for address in sorted(draft.declared):
+        visit(address)
+    if only is not None:
+        return [step for step in ordered if step.address in only]
+    return ordered + _ordered_deletes(draft)
+
+
+def _ordered_deletes(draft: _Draft) -> list[Step]:
+    pointing = _pointing_at(draft)
+    by_id = {step.id: step for step in draft.deletes if step.id}
+    ordered: list[Step] = []
+    done: set[str] = set()
+
+    def visit(step: Step) -> None:
+        live_id = step.id or ""
+        if live_id in done:
+            return
+        done.add(live_id)
+        needs = [draft.upserts[step.address].key] if step.replaces else []
+        for holder_id in sorted(pointing.get(live_id, ())):
+            holder = by_id.get(holder_id)
+            if holder is not None:
+                visit(holder)
+                needs.append(holder.key)
+            else:
+                address = draft.named.address_of(holder_id)
+                if address in draft.upserts:
+                    needs.append(draft.upserts[address].key)
+        ordered.append(replace(step, needs=tuple(dict.fromkeys(needs))))
+
+    for step in sorted(draft.deletes, key=lambda each: (each.address, each.id or "")):
+        visit(step)
+    return ordered
+
+
+def _pointing_at(draft: _Draft) -> dict[str, set[str]]:
+    """Live id → ids of our live objects that hold it."""
+    pointing: dict[str, set[str]] = {}
+    ours = [*draft.named.owned.values(), *(each for several in draft.named.extra.values() for each in several)]
+    for live in ours:
+        for target in referenced_ids(live, draft.kinds[live.kind]):
+            pointing.setdefault(target, set()).add(live.id)
+    return pointing
+
+
+# ── what people are told ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _unreadable(live: Live) -> Block:
+    return Block(
+        "unreadable-tag",
+        f"{live.id} carries an ownership tag that cannot be read: {live.tag_error}; "
+        "repair or remove its 'retinue' metadata key, or use the version of retinue that wrote it",
+    )
+
+
+def _protected(address: Address, live: Live, declared: Declared | None) -> Block:
+    if declared is not None and declared.lifecycle.protect:
+        way = f"set 'protect: false' in its lifecycle ({declared.position(('lifecycle', 'protect'))}) and apply first"
+    else:
+        way = "declare it with 'lifecycle: {protect: false}' and apply first"
+    return Block("protected", f"{address} ({live.id}) is protected and would be deleted; {way}", address)
+
+
+def _look_alikes(draft: _Draft) -> Iterator[Diagnostic]:
+    """An object about to be created may exist already, made by hand; it stays untouched, but its owner should know."""
+    titles: dict[tuple[str, Any], Live] = {}
+    for live in draft.named.unowned:
+        titles.setdefault((live.kind, live.raw.get(draft.kinds[live.kind].identity)), live)
+    for address, step in sorted(draft.upserts.items()):
+        kind = draft.kinds[address.kind]
+        title = (step.after or {}).get(kind.identity)
+        twin = titles.get((address.kind, title)) if step.action == "create" and title else None
+        if twin is not None:
+            yield Diagnostic(
+                "warning",
+                "look-alike",
+                f"the account has another {kind.title} named '{title}' ({twin.id}) that nobody manages",
+                step.position,
+                "it stays as it is; delete it by hand if it is the same one",
+            )

@@ -1,0 +1,262 @@
+"""Plan ⇄ JSON: the document that the reports render, `plan --json` prints, and other programs may rely on.
+
+The format is versioned and described by `schemas/plan.schema.json`. A reference is `{"retinue.ref": "kind.name"}`, a file
+`{"retinue.file": path, "sha256": …, "size": …}`, an id that points at nothing `{"retinue.gone": id}`; a side of a change
+that does not exist is left out, which is not the same as null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from retinue.core.model import (
+    ABSENT,
+    AccountInfo,
+    Address,
+    Block,
+    Diagnostic,
+    FieldChange,
+    FileChange,
+    FileRef,
+    Gone,
+    Plan,
+    Position,
+    Ref,
+    Step,
+)
+from retinue.core.ownership import read_tag, write_tag
+
+FORMAT_VERSION = "1.0"
+
+
+class PlanFormatError(ValueError):
+    """A document is not a plan that this version can read."""
+
+
+def to_document(plan: Plan) -> dict[str, Any]:
+    """The plan as plain JSON data."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "stack": plan.stack,
+        "environment": plan.environment,
+        "account": _account(plan.account),
+        "complete": not plan.targets,
+        "targets": [str(each) for each in plan.targets],
+        "summary": summarise(plan),
+        "steps": [_step(each) for each in plan.steps],
+        "warnings": [diagnostic_document(each) for each in plan.warnings],
+        "blocks": [_block(each) for each in plan.blocks],
+    }
+
+
+def summarise(plan: Plan) -> dict[str, Any]:
+    """The counts of a plan. A replacement is one creation and one deletion."""
+    counted = {
+        action: sum(1 for step in plan.steps if step.action == action) for action in ("create", "update", "delete")
+    }
+    return {
+        **counted,
+        "reverts": len(plan.reverts),
+        "in_sync": plan.in_sync,
+        "foreign": dict(plan.foreign),
+        "unowned": dict(plan.unowned),
+    }
+
+
+def _account(account: AccountInfo) -> dict[str, Any]:
+    return {
+        "name": account.name,
+        "url": account.url,
+        "organization": account.organization,
+        "project": account.project,
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "key": step.key,
+        "action": step.action,
+        "address": str(step.address),
+        "id": step.id,
+        "reason": step.reason,
+        "replaces": step.replaces,
+        "protected": step.protected,
+        "position": _position(step.position),
+        "changes": [_field_change(each) for each in step.changes],
+        "files": [_file_change(each) for each in step.files],
+        "before": encode(step.before),
+        "after": encode(step.after),
+        "unset": list(step.unset),
+        "forget_keys": list(step.forget_keys),
+        "tag": write_tag(step.tag) if step.tag else None,
+        "needs": list(step.needs),
+    }
+
+
+def _field_change(change: FieldChange) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "path": list(change.path),
+        "cause": change.cause,
+        "position": _position(change.position),
+    }
+    for side, value in (("before", change.before), ("after", change.after)):
+        if value is not ABSENT:
+            document[side] = encode(value)
+    return document
+
+
+def _file_change(change: FileChange) -> dict[str, Any]:
+    return {
+        "action": change.action,
+        "path": change.path,
+        "before": encode(change.before),
+        "after": encode(change.after),
+        "file_ids": list(change.file_ids),
+        "attributes": dict(change.attributes),
+        "chunking": dict(change.chunking) if change.chunking is not None else None,
+        "reason": change.reason,
+        "cause": change.cause,
+        "position": _position(change.position),
+    }
+
+
+def diagnostic_document(each: Diagnostic) -> dict[str, Any]:
+    """A diagnostic as plain JSON data; `validate --json` prints these too."""
+    return {
+        "severity": each.severity,
+        "code": each.code,
+        "message": each.message,
+        "position": _position(each.position),
+        "hint": each.hint,
+        "related": [{"message": text, "position": _position(position)} for text, position in each.related],
+    }
+
+
+def _block(block: Block) -> dict[str, Any]:
+    return {
+        "code": block.code,
+        "message": block.message,
+        "address": str(block.address) if block.address else None,
+        "override": block.override,
+    }
+
+
+def _position(position: Position | None) -> dict[str, Any] | None:
+    return {"file": position.file, "line": position.line, "column": position.column} if position else None
+
+
+def encode(value: Any) -> Any:
+    """A canonical value as JSON data that `decode` turns back."""
+    match value:
+        case Ref():
+            return {"retinue.ref": str(value.address)}
+        case FileRef():
+            return {"retinue.file": value.path, "sha256": value.sha256, "size": value.size}
+        case Gone():
+            return {"retinue.gone": value.id}
+        case Mapping():
+            return {str(key): encode(each) for key, each in value.items()}
+        case list() | tuple():
+            return [encode(each) for each in value]
+    return value
+
+
+def decode(value: Any) -> Any:
+    """The inverse of `encode`."""
+    if isinstance(value, list):
+        return [decode(each) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    if "retinue.ref" in value:
+        return Ref(Address.parse(value["retinue.ref"]))
+    if "retinue.file" in value:
+        return FileRef(value["retinue.file"], value["sha256"], value["size"])
+    if "retinue.gone" in value:
+        return Gone(value["retinue.gone"])
+    return {key: decode(each) for key, each in value.items()}
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def from_document(document: Mapping[str, Any]) -> Plan:
+    """The plan a document describes. Raises PlanFormatError for another major version or a document that is no plan."""
+    version = document.get("format_version")
+    if not isinstance(version, str) or version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
+        raise PlanFormatError(f"its format is {version!r}, and this version of retinue reads format {FORMAT_VERSION}")
+    try:
+        return Plan(
+            stack=document["stack"],
+            account=AccountInfo(**document["account"]),
+            steps=tuple(_read_step(each) for each in document["steps"]),
+            warnings=tuple(_read_diagnostic(each) for each in document["warnings"]),
+            blocks=tuple(_read_block(each) for each in document["blocks"]),
+            targets=tuple(Address.parse(each) for each in document["targets"]),
+            in_sync=document["summary"]["in_sync"],
+            foreign=document["summary"]["foreign"],
+            unowned=document["summary"]["unowned"],
+            environment=document["environment"],
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise PlanFormatError(f"it is not a complete plan ({error})") from error
+
+
+def _read_step(each: Mapping[str, Any]) -> Step:
+    return Step(
+        action=each["action"],
+        address=Address.parse(each["address"]),
+        id=each["id"],
+        before=decode(each["before"]),
+        after=decode(each["after"]),
+        changes=tuple(_read_field_change(change) for change in each["changes"]),
+        files=tuple(_read_file_change(change) for change in each["files"]),
+        unset=tuple(each["unset"]),
+        forget_keys=tuple(each["forget_keys"]),
+        tag=read_tag(each["tag"]) if each["tag"] else None,
+        reason=each["reason"],
+        position=_read_position(each["position"]),
+        needs=tuple(each["needs"]),
+        replaces=each["replaces"],
+        protected=each["protected"],
+    )
+
+
+def _read_field_change(each: Mapping[str, Any]) -> FieldChange:
+    return FieldChange(
+        path=tuple(each["path"]),
+        before=decode(each["before"]) if "before" in each else ABSENT,
+        after=decode(each["after"]) if "after" in each else ABSENT,
+        cause=each["cause"],
+        position=_read_position(each["position"]),
+    )
+
+
+def _read_file_change(each: Mapping[str, Any]) -> FileChange:
+    return FileChange(
+        action=each["action"],
+        path=each["path"],
+        before=decode(each["before"]),
+        after=decode(each["after"]),
+        file_ids=tuple(each["file_ids"]),
+        attributes=each["attributes"],
+        chunking=each["chunking"],
+        reason=each["reason"],
+        cause=each["cause"],
+        position=_read_position(each["position"]),
+    )
+
+
+def _read_diagnostic(each: Mapping[str, Any]) -> Diagnostic:
+    related = tuple((one["message"], _read_position(one["position"]) or Position("", 0)) for one in each["related"])
+    position = _read_position(each["position"])
+    return Diagnostic(each["severity"], each["code"], each["message"], position, each["hint"], related=related)
+
+
+def _read_block(each: Mapping[str, Any]) -> Block:
+    address = Address.parse(each["address"]) if each["address"] else None
+    return Block(each["code"], each["message"], address, each["override"])
+
+
+def _read_position(each: Mapping[str, Any] | None) -> Position | None:
+    return Position(each["file"], each["line"], each["column"]) if each else None
