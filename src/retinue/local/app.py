@@ -10,16 +10,13 @@ import json
 import logging
 import re
 import secrets
-import shutil
 import string
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import compile_path
@@ -29,16 +26,15 @@ from retinue.local.endpoint import Call, Endpoint, Rendered, SentFile
 from retinue.local.errors import (
     ApiError,
     incorrect_key,
-    invalid,
     invalid_url,
     method_not_allowed,
     missing_beta,
     missing_key,
     rate_limited,
     server_error,
-    unparsable_json,
 )
 from retinue.local.quirks import NONE, Quirks
+from retinue.local.reading import read_request
 from retinue.local.storage import JsonObject, Storage
 
 if TYPE_CHECKING:
@@ -57,7 +53,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
 _PREFIX = "/v1"
 _HEALTH = "/_internal/health"
-_NUMBER = re.compile(r"-?\d+")
 _logger = logging.getLogger(__name__)
 
 
@@ -188,7 +183,7 @@ class LocalAccount:
         endpoint, path = self._route(request)
         if endpoint.beta and endpoint.beta not in _listed(request.headers.get("openai-beta", "")):
             raise missing_beta()
-        async with _read(request, endpoint, self.open()) as (body, sent):
+        async with read_request(request, endpoint, self.open()) as (body, sent):
             return self._run(endpoint, request, path, body, sent)
 
     def _authenticate(self, request: Request) -> None:
@@ -201,7 +196,7 @@ class LocalAccount:
             raise incorrect_key()
 
     def _route(self, request: Request) -> tuple[Endpoint, dict[str, str]]:
-        path = request.url.path
+        path = request.scope["path"]
         allowed = []
         for pattern, endpoint in self._routes:
             found = pattern.match(path)
@@ -266,60 +261,6 @@ def _expire(call: Call) -> None:
                 uploads.expire_upload(call, stored)
             case "vector_store":
                 vector_stores.expire_store(call, stored)
-
-
-@asynccontextmanager
-async def _read(
-    request: Request, endpoint: Endpoint, storage: Storage
-) -> AsyncIterator[tuple[JsonObject, dict[str, SentFile]]]:
-    """The checked body, and the files of a form, which are on disk until the handler has taken them."""
-    if endpoint.form:
-        async with _read_form(request, endpoint, storage) as read:
-            yield read
-        return
-    raw = await request.body()
-    if endpoint.body is None:
-        yield {}, {}
-        return
-    try:
-        value = json.loads(raw) if raw else {}
-    except ValueError:
-        raise unparsable_json() from None
-    yield endpoint.body(value, ""), {}
-
-
-@asynccontextmanager
-async def _read_form(
-    request: Request, endpoint: Endpoint, storage: Storage
-) -> AsyncIterator[tuple[JsonObject, dict[str, SentFile]]]:
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise invalid("Invalid Content-Type header, expected 'multipart/form-data'.")
-    sent: dict[str, SentFile] = {}
-    fields: dict[str, Any] = {}
-    try:
-        async with request.form() as form:
-            for name, value in form.multi_items():
-                if isinstance(value, UploadFile):
-                    path = storage.scratch()
-                    with path.open("wb") as target:
-                        shutil.copyfileobj(value.file, target)
-                    sent[name] = SentFile(value.filename or name, path, path.stat().st_size)
-                else:
-                    _nest(fields, name, value)
-        yield (endpoint.body(fields, "") if endpoint.body else {}), sent
-    finally:
-        for each in sent.values():
-            each.path.unlink(missing_ok=True)
-
-
-def _nest(fields: dict[str, Any], name: str, value: str) -> None:
-    """``expires_after[seconds]`` is the member ``seconds`` of ``expires_after``; in a form a number is digits."""
-    outer, bracket, inner = name.partition("[")
-    converted: Any = int(value) if bracket and _NUMBER.fullmatch(value) else value
-    if bracket:
-        fields.setdefault(outer, {})[inner.rstrip("]")] = converted
-    else:
-        fields[outer] = converted
 
 
 def _response(answer: JsonObject | Rendered, *, status: int = 200) -> Response:

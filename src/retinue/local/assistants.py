@@ -49,6 +49,8 @@ _ranking_options = record(
     {
         "ranker": choice("auto", "default_2024_08_21"),
         "score_threshold": Field(number(0, 1), required=True),
+        # Not in the published description, but the server shows it, and what is shown can be sent back.
+        "hybrid_search": nullable(any_object),
     }
 )
 
@@ -186,7 +188,7 @@ def _shown_tool(tool: JsonObject) -> JsonObject:
         shown["ranking_options"] = {
             "ranker": ranking.get("ranker", "default_2024_08_21"),
             "score_threshold": ranking["score_threshold"],
-            "hybrid_search": None,
+            "hybrid_search": ranking.get("hybrid_search"),
         }
         return {"type": "file_search", "file_search": shown}
     return tool

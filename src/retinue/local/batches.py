@@ -73,13 +73,13 @@ def _refresh(call: Call, batch: Stored) -> None:
         batch.body["status"] = "completed"
 
 
-def _retrieve(call: Call) -> JsonObject:
+def _retrieve(call: Call) -> JsonObject | Rendered:
     batch = retrieve(call, BATCHES, call.path["batch_id"], parent=_store_id(call))
     _settle(call, batch)
     _refresh(call, batch)
     if call.writes:
         call.storage.save(batch)
-    return batch.body
+    return indexing.shown(batch.body)
 
 
 def _cancel(call: Call) -> JsonObject:

@@ -7,11 +7,12 @@ place where the API's do: after a file is deleted without being detached first.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from retinue.local.chunks import cut, effective
 from retinue.local.collection import Collection, create
-from retinue.local.endpoint import Call
+from retinue.local.endpoint import Call, Rendered
 from retinue.local.errors import no_such_file
 from retinue.local.extract import UnsearchableError, extract_text
 from retinue.local.storage import JsonObject, Stored
@@ -132,6 +133,13 @@ def finish(call: Call, attached: Stored, status: str) -> None:
     store.body["usage_bytes"] += attached.body["usage_bytes"]
     _note_idle(store)
     call.storage.save(store)
+
+
+def shown(body: JsonObject) -> JsonObject | Rendered:
+    """A file or batch as a poll sees it: while in progress the API may say when to look again, which here is soon."""
+    if body["status"] != "in_progress":
+        return body
+    return Rendered(json.dumps(body, ensure_ascii=False).encode(), headers={"openai-poll-after-ms": "20"})
 
 
 def _note_idle(store: Stored) -> None:

@@ -8,6 +8,7 @@ the choice of ranker change nothing. A script written without spaces is matched 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from retinue.local import indexing
@@ -140,7 +141,7 @@ def _search(call: Call) -> JsonObject:
 
 
 def _hits(call: Call, store: str, query: str) -> list[tuple[str, int, float, str]]:
-    words = list(dict.fromkeys(word.casefold() for word in _WORD.findall(query)))
+    words = list(dict.fromkeys(_folded(word) for word in _WORD.findall(query)))
     if not words:
         return []
     rows = call.storage.db.execute(
@@ -151,8 +152,13 @@ def _hits(call: Call, store: str, query: str) -> list[tuple[str, int, float, str
     return [(file, position, _score(words, chunk, -rank), chunk) for file, position, chunk, rank in rows]
 
 
+def _folded(word: str) -> str:
+    """Without case and accents, as the index of the words has it."""
+    return "".join(each for each in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(each))
+
+
 def _score(words: list[str], chunk: str, rank: float) -> float:
-    present = {word.casefold() for word in _WORD.findall(chunk)}
+    present = {_folded(word) for word in _WORD.findall(chunk)}
     covered = sum(word in present for word in words) / len(words)
     weight = max(rank, 0.0)
     return round(0.8 * covered + 0.2 * weight / (1 + weight), 6)

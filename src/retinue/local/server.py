@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import uvicorn
 
 from retinue.local.app import create_app
 from retinue.local.quirks import NONE, Quirks
+from retinue.local.storage import check_layout
 
 
 def serve(
@@ -36,7 +38,7 @@ def serve(
     with _bound(host, port) as listener:
         server = _server(directory, api_key=api_key, quirks=quirks)
         on_ready(_base_url(host, listener))
-        with contextlib.suppress(KeyboardInterrupt):
+        with _signals_end_quietly():
             server.run(sockets=[listener])
 
 
@@ -58,11 +60,24 @@ def running_server(
 
 def _server(directory: Path, *, api_key: str | None, quirks: Quirks, **account: Any) -> uvicorn.Server:
     app = create_app(directory, api_key=api_key, quirks=quirks, **account)
-    app.open()  # a directory that cannot be used is refused here, not by the first request
-    app.close()
+    check_layout(directory)
     # "critical": uvicorn would log the traceback of a connection that a quirk broke on purpose.
     config = uvicorn.Config(app, log_level="critical", lifespan="on", ws="none", timeout_graceful_shutdown=5)
     return uvicorn.Server(config)
+
+
+@contextlib.contextmanager
+def _signals_end_quietly() -> Iterator[None]:
+    """uvicorn shuts down on SIGINT and SIGTERM and then raises them again; that second time ends nothing here."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.signal(each, lambda *_: None) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 @contextlib.contextmanager

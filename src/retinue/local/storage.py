@@ -111,13 +111,7 @@ class Storage:
         _use_write_ahead_log(self.db)
         self.db.execute("PRAGMA synchronous = NORMAL")
         with self.transaction(write=True):
-            (version,) = self.db.execute("PRAGMA user_version").fetchone()
-            if version > LAYOUT:
-                raise LayoutError(
-                    f"the local account in '{directory}' has layout {version}, this version of retinue knows "
-                    f"up to {LAYOUT}: upgrade retinue, or use another directory"
-                )
-            if version == 0:
+            if _layout_version(self.db, directory) == 0:
                 for statement in _statements(_SCHEMA):
                     self.db.execute(statement)
                 self.db.execute("INSERT INTO about VALUES ('project', ?)", [new_id("proj_")])
@@ -130,11 +124,12 @@ class Storage:
         self.db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         try:
             yield
+            self.db.execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
             self._clear(self._after_rollback)
             raise
-        self.db.execute("COMMIT")
         self._clear(self._after_commit)
 
     def _clear(self, unwanted: list[Path]) -> None:
@@ -228,6 +223,24 @@ class Storage:
 
     def drop_blob(self, object_id: str) -> None:
         self._after_commit.append(self.blob(object_id))
+
+
+def check_layout(directory: Path) -> None:
+    """Raise LayoutError when a newer version wrote the directory. Creates nothing."""
+    database = directory / "account.sqlite3"
+    if database.exists():
+        with contextlib.closing(sqlite3.connect(database, timeout=60)) as db:
+            _layout_version(db, directory)
+
+
+def _layout_version(db: sqlite3.Connection, directory: Path) -> int:
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > LAYOUT:
+        raise LayoutError(
+            f"the local account in '{directory}' has layout {version}, this version of retinue knows up to {LAYOUT}: "
+            "upgrade retinue, or use another directory"
+        )
+    return version
 
 
 def _dump(body: JsonObject) -> str:

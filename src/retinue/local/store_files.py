@@ -51,10 +51,10 @@ def _list(call: Call) -> Rendered:
     return list_attached(call)
 
 
-def _retrieve(call: Call) -> JsonObject:
+def _retrieve(call: Call) -> JsonObject | Rendered:
     store = require(call, STORES, call.path["id"])
     indexing.settle(call, parent=store.id, id=call.path["file_id"])
-    return retrieve(call, STORE_FILES, call.path["file_id"], parent=store.id).body
+    return indexing.shown(retrieve(call, STORE_FILES, call.path["file_id"], parent=store.id).body)
 
 
 def _update(call: Call) -> JsonObject:

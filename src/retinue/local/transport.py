@@ -20,12 +20,14 @@ import httpx2
 
 from retinue.local.app import LocalAccount, ResponseLost, create_app
 from retinue.local.quirks import NONE, Quirks
+from retinue.local.storage import check_layout
 
 
 class LocalTransport(httpx2.BaseTransport):
     """Answers requests from the account in ``directory``. Threads may share it; close it, or its client, after use.
 
-    The application runs on an event loop in a thread of its own, started by the first request.
+    The application runs on an event loop in a thread of its own, started by the first request. Raises LayoutError when
+    a newer version wrote the directory.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class LocalTransport(httpx2.BaseTransport):
         clock: Callable[[], float] = time.time,
         new_id: Callable[[str], str] | None = None,
     ) -> None:
+        check_layout(directory)
         self._app = create_app(directory, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id)
         self._asgi = httpx2.ASGITransport(app=self._app)
         self._lock = threading.Lock()
@@ -47,7 +50,10 @@ class LocalTransport(httpx2.BaseTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         # Read here: the stream of a synchronous request cannot be read on the loop.
         request.read()
-        future = asyncio.run_coroutine_threadsafe(self._handle(request), self._running_loop())
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the transport is closed")
+            future = asyncio.run_coroutine_threadsafe(self._handle(request), self._running_loop())
         return future.result()
 
     def close(self) -> None:
@@ -73,16 +79,13 @@ class LocalTransport(httpx2.BaseTransport):
         )
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("the transport is closed")
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                # The thread must not refer to the transport, or it would never be collected.
-                thread = threading.Thread(target=_run, args=(self._loop, self._app), name="local-account", daemon=True)
-                self._stop = weakref.finalize(self, _stop, self._loop, thread)
-                thread.start()
-            return self._loop
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            # The thread must not refer to the transport, or it would never be collected.
+            thread = threading.Thread(target=_run, args=(self._loop, self._app), name="local-account", daemon=True)
+            self._stop = weakref.finalize(self, _stop, self._loop, thread)
+            thread.start()
+        return self._loop
 
 
 def _run(loop: asyncio.AbstractEventLoop, app: LocalAccount) -> None:
@@ -90,8 +93,12 @@ def _run(loop: asyncio.AbstractEventLoop, app: LocalAccount) -> None:
     try:
         loop.run_forever()
     finally:
-        app.close()
+        unfinished = asyncio.all_tasks(loop)
+        for task in unfinished:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*unfinished, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_default_executor())
+        app.close()
         loop.close()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 
 from retinue.local.collection import Collection, create, require
 from retinue.local.endpoint import Call, Endpoint
@@ -65,10 +64,9 @@ def _complete(call: Call) -> JsonObject:
     digest = hashlib.md5(usedforsecurity=False)
     with scratch.open("wb") as whole:
         for part_id in part_ids:
-            part = call.storage.blob(part_id)
-            with part.open("rb") as piece:
-                shutil.copyfileobj(piece, whole)
-            digest.update(part.read_bytes())
+            piece = call.storage.blob(part_id).read_bytes()
+            whole.write(piece)
+            digest.update(piece)
         size = whole.tell()
     try:
         _check_whole(call, upload, size=size, md5=digest.hexdigest())
