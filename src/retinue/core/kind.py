@@ -60,8 +60,8 @@ class Uploads:
 class Attachments:
     """Files attached to an object through a collection below it, each with attributes that say which file it is.
 
-    `field` is the specification's field that lists them. `batch` is the greatest number attached by one request,
-    `chunking_default` the canonical chunking of a file for which none was declared.
+    `field` is the specification's field that lists them; `batch` the greatest number attached by one request;
+    `canonical_chunking` / `wire_chunking` the API's chunking ⇄ the two numbers we compare.
     """
 
     field: str
@@ -69,7 +69,8 @@ class Attachments:
     batch_path: str
     purpose: str
     batch: int
-    chunking_default: Mapping[str, Any]
+    canonical_chunking: Callable[[Any], dict[str, Any]] = _same
+    wire_chunking: Callable[[Mapping[str, Any]], dict[str, Any]] = _same
 
 
 @dataclass(frozen=True, slots=True)

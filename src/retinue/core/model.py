@@ -318,7 +318,8 @@ class AccountInfo:
 class Plan:
     """What an apply would do, in order. `targets` is set when the plan was narrowed and is therefore incomplete.
 
-    `in_sync` counts the objects that need nothing. `foreign` and `unowned` count, per kind, what lives in the account
+    `in_sync` counts the objects that need nothing. `ids` are the live ids of our objects that steps may refer to.
+    `foreign` and `unowned` count, per kind, what lives in the account
     under another stack's tag or without one.
     """
 
@@ -332,6 +333,7 @@ class Plan:
     foreign: Mapping[str, int] = field(default_factory=dict)
     unowned: Mapping[str, int] = field(default_factory=dict)
     environment: str | None = None
+    ids: Mapping[Address, str] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:

@@ -81,6 +81,7 @@ def make_plan(
         foreign=dict(sorted(named.foreign.items())),
         unowned=_counted(named.unowned),
         environment=environment,
+        ids={address: live.id for address, live in sorted(named.owned.items())},
     )
 
 

@@ -1,8 +1,8 @@
 """Plan ⇄ JSON: the document that the reports render, `plan --json` prints, and other programs may rely on.
 
-The format is versioned and described by `schemas/plan.schema.json`. A reference is `{"retinue.ref": "kind.name"}`, a file
-`{"retinue.file": path, "sha256": …, "size": …}`, an id that points at nothing `{"retinue.gone": id}`; a side of a change
-that does not exist is left out, which is not the same as null.
+The format is versioned and described by `schemas/plan.schema.json`. A reference is `{"retinue.ref": "kind.name"}`, a
+file `{"retinue.file": path, "sha256": …, "size": …}`, an id that points at nothing `{"retinue.gone": id}`; a side of a
+change that does not exist is left out, which is not the same as null.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "steps": [_step(each) for each in plan.steps],
         "warnings": [diagnostic_document(each) for each in plan.warnings],
         "blocks": [_block(each) for each in plan.blocks],
+        "ids": {str(address): live_id for address, live_id in plan.ids.items()},
     }
 
 
@@ -197,6 +198,7 @@ def from_document(document: Mapping[str, Any]) -> Plan:
             foreign=document["summary"]["foreign"],
             unowned=document["summary"]["unowned"],
             environment=document["environment"],
+            ids={Address.parse(address): live_id for address, live_id in document["ids"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PlanFormatError(f"it is not a complete plan ({error})") from error

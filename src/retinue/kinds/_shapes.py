@@ -83,7 +83,7 @@ FUNCTION_PROPERTIES: dict[str, Schema] = {
     "strict": {"type": "boolean", "description": "Hold the model to the exact schema. Default: false."},
 }
 
-NO_PARAMETERS = ({}, {"type": "object", "properties": {}})
+NO_PARAMETERS: tuple[Schema, ...] = ({}, {"type": "object", "properties": {}})
 """How an empty parameter list may come back (REC: `{}` is echoed with type and properties)."""
 
 

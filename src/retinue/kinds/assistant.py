@@ -302,7 +302,12 @@ KIND = Kind(
         Field("description", limit=512),
         Field("instructions", limit=256_000),
         Field("tools", default={}, canonical=canonical_tools, wire=wire_tools),
-        Field("vector_store_ids", ("tool_resources", "file_search", "vector_store_ids"), default=[]),
+        Field(
+            "vector_store_ids",
+            ("tool_resources", "file_search", "vector_store_ids"),
+            default=[],
+            refs="vector_store",
+        ),
         Field(
             "file_ids",
             ("tool_resources", "code_interpreter", "file_ids"),

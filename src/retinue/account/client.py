@@ -1,0 +1,213 @@
+"""One account over HTTP: raw requests, the policy for retries, and errors in our own words. Decides nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx2
+import openai
+
+from retinue.core.model import AccountInfo
+from retinue.errors import AccountError, CredentialError
+
+Json = dict[str, Any]
+
+# SDK _base_client.py: the statuses the service asks to try again, and the longest Retry-After worth waiting for.
+TRANSIENT = frozenset({408, 409, 429, 500, 502, 503, 504})
+LONGEST_WAIT = 120.0
+FIRST_WAIT = 0.5
+
+
+class Ambiguous(AccountError):  # noqa: N818 - a state of knowledge rather than a fault
+    """A request may or may not have been carried out: its answer was lost."""
+
+
+@dataclass(slots=True)
+class Account:
+    """A connection. Methods take paths below the base URL and give raw dictionaries; all are safe in many threads.
+
+    `retries` counts the attempts after the first. `sleep` and `clock` (Unix seconds) are parameters so that tests need
+    no time; `on_wait` hears of every pause: seconds and reason.
+    """
+
+    client: openai.OpenAI
+    info: AccountInfo
+    retries: int = 4
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.time
+    on_wait: Callable[[float, str], None] | None = None
+
+    def get(self, path: str, *, beta: str | None = None, query: Mapping[str, Any] | None = None) -> Json:
+        """Read one object or page. Raises AccountError; its `status` is 404 when there is none."""
+        return self._repeat("get", path, beta=beta, query=query)
+
+    def find(self, path: str, *, beta: str | None = None) -> Json | None:
+        """Read one object, or None when the account has none."""
+        try:
+            return self.get(path, beta=beta)
+        except AccountError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def pages(self, path: str, *, page: int, beta: str | None = None, **query: Any) -> Iterator[Json]:
+        """Every object of a collection, oldest first so that what is created meanwhile comes last."""
+        after: str | None = None
+        while True:
+            wanted = {"limit": page, "order": "asc", **query, **({"after": after} if after else {})}
+            answer = self.get(path, beta=beta, query=wanted)
+            data = answer.get("data") or []
+            yield from data
+            if not answer.get("has_more") or not data or data[-1]["id"] == after:
+                return
+            after = data[-1]["id"]
+
+    def update(self, path: str, body: Json, *, beta: str | None = None) -> Json:
+        """Write to an object that exists. Doing it twice is doing it once, so it is repeated like a read."""
+        return self._repeat("post", path, beta=beta, body=body)
+
+    def delete(self, path: str, *, beta: str | None = None) -> bool:
+        """Delete an object; False when it was gone already."""
+        try:
+            self._repeat("delete", path, beta=beta)
+        except AccountError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    def create(self, path: str, body: Json, *, beta: str | None = None) -> Json:
+        """Create an object. Raises Ambiguous when it cannot be known whether the account did: the API takes no
+        idempotency key, so a blind second attempt could leave two."""
+        return self._repeat("post", path, beta=beta, body=body, once=True)
+
+    def upload(self, filename: str, content: bytes, purpose: str) -> Json:
+        """Create a file. Raises Ambiguous like `create`."""
+        return self._repeat(
+            "post",
+            "/files",
+            body={"purpose": purpose},
+            files=[("file", (filename, content))],
+            once=True,
+        )
+
+    def close(self) -> None:
+        self.client.close()
+
+    # ── one request and the policy around it ──────────────────────────────────────────────────────────────────────────
+
+    def _repeat(self, method: str, path: str, *, once: bool = False, **request: Any) -> Json:
+        attempt = 0
+        while True:
+            try:
+                return self._send(method, path, **request)
+            except openai.APIError as error:
+                if once and _may_have_happened(error):
+                    raise _explained(error, self, Ambiguous) from error
+                if attempt >= self.retries or not _is_transient(error):
+                    raise _explained(error, self) from error
+                self._pause(_wait_before(error, attempt), error)
+                attempt += 1
+
+    def _pause(self, seconds: float, error: openai.APIError) -> None:
+        if self.on_wait is not None and seconds >= 1:
+            status = getattr(error, "status_code", None)
+            self.on_wait(seconds, "the account asks to slow down" if status == 429 else "the account did not answer")
+        self.sleep(seconds)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        beta: str | None = None,
+        query: Mapping[str, Any] | None = None,
+        body: Json | None = None,
+        files: list[tuple[str, tuple[str, bytes]]] | None = None,
+    ) -> Json:
+        headers = {"OpenAI-Beta": beta} if beta else {}
+        if files:
+            headers["Content-Type"] = "multipart/form-data"
+        options: Any = {"headers": headers, **({"params": dict(query)} if query else {})}
+        if method == "get":
+            response = self.client.get(path, cast_to=httpx2.Response, options=options)
+        elif method == "delete":
+            response = self.client.delete(path, cast_to=httpx2.Response, options=options)
+        else:
+            response = self.client.post(path, cast_to=httpx2.Response, body=body, files=files, options=options)
+        self._note_identity(response.headers)
+        return _parsed(response, self)
+
+    def _note_identity(self, headers: Mapping[str, str]) -> None:
+        """The service names the organization and project of a key in its answers [V]."""
+        if self.info.organization is None and "openai-organization" in headers:
+            self.info = replace(
+                self.info, organization=headers["openai-organization"], project=headers.get("openai-project")
+            )
+
+
+def _parsed(response: httpx2.Response, account: Account) -> Json:
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise AccountError(
+            f"the server at {account.info.url} answered something that is not JSON",
+            hint="check base_url: it should end where the API's paths begin, usually in /v1",
+            status=response.status_code,
+        )
+    return answer
+
+
+def _is_transient(error: openai.APIError) -> bool:
+    if isinstance(error, openai.APIStatusError):
+        # A 409 on a plain write means that somebody else is writing; a second later it goes through [V §10.2].
+        return error.status_code in TRANSIENT
+    return isinstance(error, openai.APIConnectionError)
+
+
+def _may_have_happened(error: openai.APIError) -> bool:
+    """Whether the account may have carried a failed request out. Refusals (4xx) and connections never made are certain."""
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code >= 500 or error.status_code == 408
+    return isinstance(error, openai.APIConnectionError) and not isinstance(error.__cause__, httpx2.ConnectError)
+
+
+def _wait_before(error: openai.APIError, attempt: int) -> float:
+    headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
+    try:
+        asked = float(headers.get("retry-after", ""))
+    except ValueError:
+        asked = -1.0
+    return asked if 0 <= asked <= LONGEST_WAIT else float(min(FIRST_WAIT * 2**attempt, 8.0))
+
+
+def _explained(error: openai.APIError, account: Account, kind: type[AccountError] = AccountError) -> AccountError:
+    """The SDK's error in our words, without the key should a server repeat it."""
+    where = account.info.url or account.info.name
+    if not isinstance(error, openai.APIStatusError):
+        timeout = isinstance(error, openai.APITimeoutError)
+        what = "did not answer in time" if timeout else "cannot be reached"
+        return kind(f"the account at {where} {what}", hint="check the network and base_url, then run the command again")
+    message = _server_message(error).replace(account.client.api_key or "\0", "***")
+    found: dict[str, Any] = {
+        "status": error.status_code,
+        "code": error.code if isinstance(error.code, str) else None,
+        "request_id": error.request_id,
+    }
+    if error.status_code == 401:
+        return CredentialError(f"the account refused the key: {message}", hint="check the key and its project", **found)
+    if error.status_code == 403:
+        return CredentialError(f"the key may not do this: {message}", hint="give the key the missing scope", **found)
+    return kind(f"{message} (HTTP {error.status_code})", **found)
+
+
+def _server_message(error: openai.APIStatusError) -> str:
+    body = error.body
+    if isinstance(body, Mapping) and isinstance(body.get("message"), str):
+        return str(body["message"]).rstrip(".")
+    return str(error.message).rstrip(".")

@@ -1,0 +1,158 @@
+"""What this machine remembers between runs: ids, and uploads under way. Advisory: it may be deleted at any time, and
+nothing in it is believed without asking the account."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from retinue.core.canonical import digest
+from retinue.core.model import AccountInfo, Address
+
+IDS = "ids.json"
+
+
+@dataclass(slots=True)
+class Journalled:
+    """A file that is being created or deleted. `id` is None while the answer to its upload is outstanding.
+
+    `size` is in bytes, `started` in Unix seconds by this machine's clock.
+    """
+
+    key: str
+    filename: str
+    size: int
+    sha256: str
+    purpose: str
+    started: float
+    id: str | None = None
+    doomed: bool = False
+
+
+@dataclass(slots=True)
+class Memory:
+    """The memory of one account and stack below `directory`. Safe in many threads of one process."""
+
+    directory: Path
+    account: str
+    stack: str
+    ids: dict[Address, str] = field(default_factory=dict)
+    journal: dict[str, Journalled] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def load(cls, directory: Path, account: AccountInfo, stack: str) -> Memory:
+        memory = cls(directory, f"{account.url or account.name}", stack)
+        for address, live_id in _read_json(directory / IDS).get(memory.account, {}).get(stack, {}).items():
+            try:
+                memory.ids[Address.parse(address)] = str(live_id)
+            except ValueError:
+                continue
+        for line in _read_lines(memory._journal):
+            memory._replay(line)
+        return memory
+
+    # ── ids ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def remember(self, address: Address, live_id: str) -> None:
+        with self._lock:
+            self.ids[address] = live_id
+
+    def forget(self, live_id: str) -> None:
+        with self._lock:
+            self.deleted.add(live_id)
+            self.ids = {address: each for address, each in self.ids.items() if each != live_id}
+
+    def save(self) -> None:
+        """Write the ids, replacing the file in one step. A memory that cannot be written is done without."""
+        with self._lock:
+            everything = _read_json(self.directory / IDS)
+            stacks = everything.setdefault(self.account, {})
+            stacks[self.stack] = {str(address): live_id for address, live_id in sorted(self.ids.items())}
+            temporary = self.directory / f"{IDS}.{os.getpid()}"
+            try:
+                self.directory.mkdir(parents=True, exist_ok=True)
+                temporary.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
+                temporary.replace(self.directory / IDS)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+
+    # ── files under way ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def open(self, entry: Journalled) -> None:
+        """Note a file before it is created or deleted, so that a crash in between leaves a trace."""
+        with self._lock:
+            self.journal[entry.key] = entry
+            self._append(asdict(entry))
+
+    def uploaded(self, key: str, file_id: str) -> None:
+        with self._lock:
+            self.journal[key].id = file_id
+            self._append({"key": key, "id": file_id})
+
+    def close(self, key: str) -> None:
+        """The file is where it belongs, or gone: it can be found, or need not be."""
+        with self._lock:
+            self.journal.pop(key, None)
+            self._append({"key": key, "closed": True})
+            if not self.journal:
+                self._journal.unlink(missing_ok=True)
+
+    def close_file(self, file_id: str) -> None:
+        for entry in [each for each in self.journal.values() if each.id == file_id]:
+            self.close(entry.key)
+
+    @property
+    def _journal(self) -> Path:
+        return self.directory / f"files.{digest([self.account, self.stack])}.jsonl"
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            with self._journal.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(line) + "\n")
+        except OSError:
+            return
+
+    def _replay(self, line: Mapping[str, Any]) -> None:
+        key = str(line.get("key"))
+        if line.get("closed"):
+            self.journal.pop(key, None)
+        elif key in self.journal:
+            self.journal[key].id = line.get("id")
+        else:
+            try:
+                self.journal[key] = Journalled(**line)
+            except TypeError:
+                return
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    """Whole lines only: a crash may have cut the last one short."""
+    lines = []
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return []
+    for line in text.splitlines():
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            lines.append(value)
+    return lines

@@ -1,0 +1,72 @@
+"""The account a project names → a connection. The one place that knows of the local account and of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import openai
+
+from retinue.account.client import Account
+from retinue.core.model import AccountInfo
+from retinue.errors import CredentialError, RetinueError
+
+LOCAL_DIRECTORY = Path(".retinue") / "local"
+OPENAI_URL = "https://api.openai.com/v1"
+LOCAL_URL = "http://local.invalid/v1"
+TIMEOUT = 120.0
+
+
+def open_account(setting: Any, *, root: Path, environ: Mapping[str, str]) -> Account:
+    """Connect to the account of a project file: `local`, `openai`, or a mapping (design, declarations).
+
+    Raises CredentialError when the key is missing. Nothing is sent yet.
+    """
+    if setting == "local":
+        return _open_local({}, root)
+    if setting == "openai":
+        return _open_remote({}, environ)
+    if isinstance(setting, Mapping):
+        return _open_local(setting, root) if "local" in setting else _open_remote(setting, environ)
+    raise RetinueError(f"the account {setting!r} is not known", hint="use local, openai, or a mapping with base_url")
+
+
+def _open_local(setting: Mapping[str, Any], root: Path) -> Account:
+    from retinue.local.quirks import Quirks
+    from retinue.local.transport import LocalTransport
+
+    chosen = setting.get("local")
+    directory = root / (chosen if isinstance(chosen, str) else LOCAL_DIRECTORY)
+    try:
+        quirks = Quirks.parse(setting.get("quirks") or {})
+    except ValueError as error:
+        raise RetinueError(f"the account's quirks are wrong: {error}") from error
+    transport = LocalTransport(directory, quirks=quirks)
+    return _connect(transport, AccountInfo("local"), base_url=LOCAL_URL, api_key="local")
+
+
+def _open_remote(setting: Mapping[str, Any], environ: Mapping[str, str]) -> Account:
+    variable = setting.get("api_key_env", "OPENAI_API_KEY")
+    key = environ.get(variable, "").strip()
+    if not key:
+        raise CredentialError(
+            f"there is no key for the account: the environment variable '{variable}' is not set",
+            hint=f"export {variable}=…, or use 'account: local' to work without an account",
+        )
+    url = setting.get("base_url") or environ.get("OPENAI_BASE_URL") or OPENAI_URL
+    return _connect(
+        None,
+        AccountInfo("openai" if url == OPENAI_URL else "custom", url=str(url)),
+        base_url=url,
+        api_key=key,
+        organization=setting.get("organization") or environ.get("OPENAI_ORG_ID"),
+        project=setting.get("project") or environ.get("OPENAI_PROJECT_ID"),
+    )
+
+
+def _connect(transport: httpx2.BaseTransport | None, info: AccountInfo, **credentials: Any) -> Account:
+    # The SDK's own retries repeat creations, which the API does not guard against; the policy is in client.py.
+    http_client = httpx2.Client(transport=transport, timeout=TIMEOUT, follow_redirects=True)
+    return Account(openai.OpenAI(http_client=http_client, max_retries=0, timeout=TIMEOUT, **credentials), info)

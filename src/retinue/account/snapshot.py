@@ -1,0 +1,155 @@
+"""account → [Live]: everything a plan needs to know about what is there, in as few requests as it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from retinue.account.client import Account
+from retinue.account.memory import Memory
+from retinue.core.kind import Kind, Kinds
+from retinue.core.model import Live, LiveFile, Tag
+from retinue.core.names import referenced_ids
+from retinue.core.ownership import (
+    PATH_ATTRIBUTE,
+    SHA256_ATTRIBUTE,
+    TAG_KEY,
+    TagError,
+    is_ours,
+    read_file_records,
+    read_tag,
+)
+from retinue.errors import AccountError
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The account at one time. `unserved` names the kinds whose endpoints the account does not have."""
+
+    live: tuple[Live, ...]
+    unserved: frozenset[str] = frozenset()
+
+
+def take_snapshot(
+    account: Account, kinds: Kinds, memory: Memory, *, needed: Collection[str], parallelism: int = 8
+) -> Snapshot:
+    """Read every object of every kind, and the attached files of those of our stack.
+
+    Lists lag behind creations, so an id that is remembered or referred to but not listed is asked for by itself.
+    `needed` are the kinds in use: an account without their endpoints is an error, without others it is not.
+    """
+    live_kinds = [kind for kind in kinds.values() if kind.api is not None]
+    with ThreadPoolExecutor(max_workers=parallelism, thread_name_prefix="retinue-read") as pool:
+        listed = list(pool.map(lambda kind: _list(account, kind, kind.name in needed), live_kinds))
+        unserved = frozenset(kind.name for kind, found in zip(live_kinds, listed, strict=True) if found is None)
+        found = {live.id: live for several in listed for live in several or () if live.id not in memory.deleted}
+        _add_unlisted(account, kinds, memory, found, unserved, pool.map)
+        ours = [live for live in found.values() if live.tag and live.tag.stack == memory.stack]
+        for live in pool.map(lambda each: _with_files(account, each, kinds[each.kind]), ours):
+            found[live.id] = live
+    return Snapshot(tuple(found.values()), unserved)
+
+
+def _list(account: Account, kind: Kind, needed: bool) -> list[Live] | None:
+    """All objects of a kind; None when the account does not serve the kind and nobody needs it."""
+    api = kind.api
+    if api is None:
+        return None
+    try:
+        return [read_live(raw, kind) for raw in account.pages(api.path, page=api.page, beta=api.beta)]
+    except AccountError as error:
+        if error.status != 404:
+            raise
+        if not needed:
+            return None
+        where = account.info.url or account.info.name
+        raise AccountError(
+            f"the account at {where} does not serve {kind.section.replace('_', ' ')}: {error.message}",
+            hint=f"use an account that serves {api.path}, such as 'account: local'",
+            status=404,
+            request_id=error.request_id,
+        ) from error
+
+
+Mapper = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+
+
+def _add_unlisted(
+    account: Account, kinds: Kinds, memory: Memory, found: dict[str, Live], unserved: frozenset[str], each_of: Mapper
+) -> None:
+    """Ask for every id that ought to be there and was not listed."""
+    missing = {live_id: address.kind for address, live_id in memory.ids.items() if address.kind in kinds}
+    for live in list(found.values()):
+        if live.tag and live.tag.stack == memory.stack:
+            kind = kinds[live.kind]
+            refs = [each.refs for each in kind.fields if each.refs]
+            missing.update(dict.fromkeys(referenced_ids(live, kind), refs[0]) if refs else {})
+    wanted = [
+        (live_id, kinds[name])
+        for live_id, name in sorted(missing.items())
+        if live_id not in found and live_id not in memory.deleted and name not in unserved
+    ]
+    for (live_id, _), live in zip(wanted, each_of(lambda pair: _find(account, *pair), wanted), strict=True):
+        if live is None:
+            memory.forget(live_id)
+        else:
+            found[live_id] = live
+
+
+def _find(account: Account, live_id: str, kind: Kind) -> Live | None:
+    if kind.api is None:
+        return None
+    raw = account.find(f"{kind.api.path}/{live_id}", beta=kind.api.beta)
+    return read_live(raw, kind) if raw else None
+
+
+def read_live(raw: Mapping[str, Any], kind: Kind) -> Live:
+    """One object as the account returned it, with its tag parsed. A tag that cannot be read is kept as an error."""
+    tag: Tag | None = None
+    problem: str | None = None
+    metadata = raw.get(kind.api.tag_in if kind.api else "") or {}
+    text = metadata.get(TAG_KEY)
+    if text is not None:
+        try:
+            tag = read_tag(str(text))
+            if tag.address.kind != kind.name:
+                raise TagError(f"it names a {tag.address.kind}")
+            for each in kind.fields:
+                if each.uploads:
+                    read_file_records(metadata, each.uploads.record)
+        except TagError as error:
+            tag, problem = None, str(error)
+    return Live(str(raw["id"]), kind.name, raw, tag, problem)
+
+
+def _with_files(account: Account, live: Live, kind: Kind) -> Live:
+    return replace(live, files=read_files(account, live.id, kind)) if kind.attachments else live
+
+
+def read_files(account: Account, live_id: str, kind: Kind) -> tuple[LiveFile, ...]:
+    """The files attached to a live object, in the form the comparison wants."""
+    if kind.attachments is None or kind.api is None:
+        return ()
+    path = kind.attachments.path.format(id=live_id)
+    pages = account.pages(path, page=kind.api.page, beta=kind.api.beta)
+    return tuple(read_file(raw, kind) for raw in pages)
+
+
+def read_file(raw: Mapping[str, Any], kind: Kind) -> LiveFile:
+    """One attached file. Its path and digest are in its attributes; without them it is not ours."""
+    attributes = raw.get("attributes") or {}
+    path = attributes.get(PATH_ATTRIBUTE)
+    error = raw.get("last_error") or {}
+    read_chunking = kind.attachments.canonical_chunking if kind.attachments else dict
+    return LiveFile(
+        id=str(raw["id"]),
+        path=path if isinstance(path, str) else None,
+        sha256=str(attributes.get(SHA256_ATTRIBUTE, "")) or None,
+        status=str(raw.get("status")),
+        created_at=int(raw.get("created_at") or 0),
+        attributes={key: value for key, value in attributes.items() if not is_ours(key)},
+        chunking=read_chunking(raw.get("chunking_strategy") or {"type": "auto"}),
+        error=f"{error.get('code')}: {error.get('message')}" if error else None,
+    )
