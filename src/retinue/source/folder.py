@@ -1,0 +1,190 @@
+"""The files of the project: found, read and digested, never outside of it. The only place that touches the disk."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from retinue.source.mistakes import Refused, did_you_mean
+
+_MAGIC = re.compile(r"[*?\[]")
+
+
+class Digest(NamedTuple):
+    sha256: str
+    size: int
+
+
+class Folder:
+    """A project's directory. Paths are relative to it, with forward slashes.
+
+    Raises Refused for whatever an author may not have or that is not there.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self._digests: dict[str, Digest] = {}
+        self._listings: dict[str, list[os.DirEntry[str]]] = {}
+
+    def read(self, path: str) -> bytes:
+        try:
+            return (self.root / path).read_bytes()
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+    def digest(self, path: str) -> Digest:
+        """The sha256 and the size of a file, read in pieces and once."""
+        if path not in self._digests:
+            try:
+                with (self.root / path).open("rb") as file:
+                    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                    self._digests[path] = Digest(sha256, file.tell())
+            except OSError as error:
+                raise _unreadable(path, error) from error
+        return self._digests[path]
+
+    def file(self, base: str, written: str) -> str:
+        """The path of one existing file, as `written` in a file of the directory `base`."""
+        path = self._inside(base, written)
+        try:
+            mode = (self.root / path).stat().st_mode
+        except PermissionError as error:
+            raise _unreadable(path, error) from error
+        except (OSError, ValueError) as error:
+            raise self._missing(path, written) from error
+        if stat.S_ISDIR(mode):
+            raise Refused("is-directory", f"'{written}' is a directory", f"name its files: {written.rstrip('/')}/**/*")
+        if not stat.S_ISREG(mode):
+            raise Refused("unreadable-file", f"'{written}' is no ordinary file", "name an ordinary file")
+        self._check_links(path, written)
+        return path
+
+    def files(self, base: str, written: str) -> list[str]:
+        """The paths a glob matches, sorted; or the one path, if it is no glob. Never empty."""
+        if not _MAGIC.search(written) or self._exists(base, written):
+            return [self.file(base, written)]
+        found = sorted(set(self._glob(self._inside(base, written))))
+        if not found:
+            raise Refused("no-match", f"no file matches '{written}'", self._nearest_directory(base, written))
+        for path in found:
+            self._check_links(path, path)
+        return found
+
+    def _exists(self, base: str, written: str) -> bool:
+        try:
+            return (self.root / self._inside(base, written)).exists()
+        except (OSError, ValueError):
+            return False
+
+    # ── staying inside ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _inside(self, base: str, written: str) -> str:
+        """The path from the project's root, `..` resolved. Raises Refused when it leaves the project."""
+        if written.startswith("/") or re.match(r"[A-Za-z]:[\\/]", written):
+            raise Refused("absolute-path", f"'{written}' is an absolute path", "write it relative to this file")
+        parts = [each for each in base.split("/") if each]
+        for part in written.split("/"):
+            if part == "..":
+                if not parts:
+                    raise Refused(
+                        "path-outside-project", f"'{written}' leads out of the project", "copy it into the project"
+                    )
+                parts.pop()
+            elif part not in ("", "."):
+                parts.append(part)
+        return "/".join(parts)
+
+    @cached_property
+    def _prefix(self) -> str:
+        return os.path.join(str(self.root), "")  # noqa: PTH118 - with the separator at the end, which pathlib drops
+
+    def _check_links(self, path: str, written: str) -> None:
+        real = os.path.realpath(self.root / path)
+        if not real.startswith(self._prefix):
+            raise Refused(
+                "path-outside-project",
+                f"'{written}' leads out of the project through a symbolic link",
+                "copy the file into the project",
+            )
+
+    # ── what is missing ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _missing(self, path: str, written: str) -> Refused:
+        parent, _, name = path.rpartition("/")
+        if parent and not (self.root / parent).is_dir():
+            return Refused("missing-file", f"there is no file '{written}'", self._nearest_directory("", path))
+        names = [each.name for each in self._entries(parent)]
+        hint = did_you_mean(name, names)
+        if hint is None and "\\" in written:
+            hint = "write paths with forward slashes"
+        if hint is None and not name:
+            hint = "name a file"
+        return Refused("missing-file", f"there is no file '{written}'", hint or "create it, or correct the path")
+
+    def _nearest_directory(self, base: str, written: str) -> str:
+        """Names the first part of the way that does not exist, or the directory where nothing matched."""
+        path = ""
+        for part in self._inside(base, written).split("/")[:-1]:
+            if _MAGIC.search(part):
+                break
+            below = f"{path}/{part}" if path else part
+            if not (self.root / below).is_dir():
+                directories = [each.name for each in self._entries(path) if each.is_dir()]
+                return did_you_mean(part, directories) or f"there is no directory '{below}'"
+            path = below
+        return f"it was looked for in '{path}'" if path else "it was looked for in the project's directory"
+
+    # ── globs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _glob(self, pattern: str) -> Iterator[str]:
+        segments = pattern.split("/")
+        if segments[-1] == "**":
+            segments.append("*")
+        yield from self._matching("", segments)
+
+    def _matching(self, directory: str, segments: list[str]) -> Iterator[str]:
+        """Files below `directory` that match. `**` stands for directories, but not hidden or linked ones."""
+        first, rest = segments[0], segments[1:]
+        if first == "**":
+            yield from self._matching(directory, rest)
+            for entry in self._entries(directory):
+                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+                    yield from self._matching(_join(directory, entry.name), segments)
+            return
+        if rest and not _MAGIC.search(first):
+            if (self.root / directory / first).is_dir():
+                yield from self._matching(_join(directory, first), rest)
+            return
+        fits = re.compile(fnmatch.translate(first)).match
+        for entry in self._entries(directory):
+            if not fits(entry.name) or (entry.name.startswith(".") and not first.startswith(".")):
+                continue
+            if not rest and entry.is_file():
+                yield _join(directory, entry.name)
+            elif rest and entry.is_dir():
+                yield from self._matching(_join(directory, entry.name), rest)
+
+    def _entries(self, directory: str) -> list[os.DirEntry[str]]:
+        if directory not in self._listings:
+            try:
+                with os.scandir(self.root / directory) as entries:
+                    self._listings[directory] = sorted(entries, key=lambda each: each.name)
+            except OSError:
+                self._listings[directory] = []
+        return self._listings[directory]
+
+
+def _join(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name
+
+
+def _unreadable(path: str, error: OSError) -> Refused:
+    reason = (error.strerror or str(error)).lower()
+    return Refused("unreadable-file", f"'{path}' cannot be read: {reason}", "make it readable")

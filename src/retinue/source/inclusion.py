@@ -1,0 +1,161 @@
+"""Replaces what names files of the project by what is in them, where the kind says that files may stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from retinue.core.kind import Kind, Pattern
+from retinue.core.model import Path
+from retinue.source.filling import fill_text
+from retinue.source.interpolation import Lookup
+from retinue.source.json_schemas import JsonSchemas
+from retinue.source.mistakes import Refused
+from retinue.source.nodes import Tree
+from retinue.source.reading import Desk
+
+
+@dataclass(slots=True)
+class Inclusions:
+    """Reads the files that declarations name. A file that many name is read once."""
+
+    desk: Desk
+    lookup: Lookup
+    schemas: JsonSchemas
+
+    def include(self, kind: Kind, spec: dict[str, Any], tree: Tree) -> tuple[dict[str, Any], bool]:
+        """The declaration with its files read, and whether all of them could be."""
+        one = _One(self, tree, _directory(tree.source.name))
+        for inclusion in kind.inclusions:
+            read = {"text": one.text, "schema": one.schema, "files": one.files}[inclusion.form]
+            for path, value in list(_matches(spec, inclusion.pattern)):
+                spec = _replaced(spec, path, read(value, path))
+        return spec, one.complete
+
+
+@dataclass(slots=True)
+class _One:
+    """The inclusions of one declaration, which stands in a file of `directory`."""
+
+    all: Inclusions
+    tree: Tree
+    directory: str
+    complete: bool = True
+
+    def text(self, value: Any, path: Path) -> Any:
+        """A string, a file, or a list of them → a string. Other shapes are the schema's to refuse."""
+        if not isinstance(value, list):
+            return self._part(value, path)
+        parts = [self._part(each, (*path, index)) for index, each in enumerate(value)]
+        if not all(isinstance(each, str) for each in parts):
+            return value
+        return "\n\n".join(_without_last_line_end(each) for each in parts)
+
+    def _part(self, value: Any, path: Path) -> Any:
+        if not (isinstance(value, dict) and isinstance(value.get("file"), str)):
+            return value
+        name = self._file(value["file"], (*path, "file"))
+        source = self.all.desk.text(name, asked=self.tree.at((*path, "file"))) if name is not None else None
+        if source is None:
+            self.complete = False
+            return value
+        text = source.text
+        if value.get("render") is True:
+            rendered = fill_text(source, self.all.lookup, self.all.desk.mistakes)
+            if rendered is None:
+                self.complete = False
+                return value
+            text = rendered
+        if not text.strip():
+            where = self.tree.at((*path, "file"))
+            self.all.desk.mistakes.warning(
+                "empty-file", f"'{value['file']}' is empty", where, "write something into it"
+            )
+        return _without_last_line_end(text.replace("\r\n", "\n").replace("\r", "\n"))
+
+    def schema(self, value: Any, path: Path) -> Any:
+        """A JSON Schema in place, or the one in a file."""
+        if not isinstance(value, dict):
+            return value
+        if not isinstance(value.get("file"), str):
+            self.complete &= self.all.schemas.check(value, self.tree, path)
+            return value
+        for extra in value.keys() - {"file"}:
+            where = self.tree.at((*path, extra), key=True)
+            self.all.desk.mistakes.error("unknown-field", f"'{extra}' cannot stand beside 'file'", where, "remove it")
+            self.complete = False
+        name = self._file(value["file"], (*path, "file"))
+        loaded = self.all.schemas.load(name, self.tree.at((*path, "file"))) if name is not None else None
+        if loaded is None:
+            self.complete = False
+            return value
+        self.tree.graft(path, loaded.tree)
+        return loaded.data
+
+    def files(self, value: Any, path: Path) -> Any:
+        """Globs and paths → the files, by path. A file named twice is one; what is said of it later is added."""
+        if not isinstance(value, list):
+            return value
+        found: dict[str, dict[str, Any]] = {}
+        for index, entry in enumerate(value):
+            written = entry.get("path") if isinstance(entry, dict) else entry
+            if not isinstance(written, str) or not written:
+                continue
+            where: Path = (*path, index, "path") if isinstance(entry, dict) else (*path, index)
+            extra = {key: each for key, each in entry.items() if key != "path"} if isinstance(entry, dict) else {}
+            for name, sha256, size in self._digests(written, where):
+                before = found.get(name, {})
+                found[name] = {**before, **extra, "path": name, "sha256": sha256, "size": size, "entry": index}
+        return [found[name] for name in sorted(found)]
+
+    def _digests(self, written: str, where: Path) -> list[tuple[str, str, int]]:
+        folder = self.all.desk.folder
+        try:
+            return [(name, *folder.digest(name)) for name in folder.files(self.directory, written)]
+        except Refused as refused:
+            self._report(refused, where)
+            return []
+
+    def _file(self, written: str, path: Path) -> str | None:
+        try:
+            return self.all.desk.folder.file(self.directory, written)
+        except Refused as refused:
+            self._report(refused, path)
+            return None
+
+    def _report(self, refused: Refused, path: Path) -> None:
+        self.complete = False
+        self.all.desk.mistakes.error(refused.code, refused.message, self.tree.at(path), refused.hint)
+
+
+def _directory(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def _without_last_line_end(text: str) -> str:
+    return text.removesuffix("\n")
+
+
+def _matches(value: Any, pattern: Pattern, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every part of `value` whose path fits the pattern."""
+    if not pattern:
+        yield path, value
+        return
+    first, rest = pattern[0], pattern[1:]
+    if isinstance(value, dict):
+        for key in value if first == "*" else (first,):
+            if key in value:
+                yield from _matches(value[key], rest, (*path, key))
+    elif isinstance(value, list) and first == "*":
+        for index, each in enumerate(value):
+            yield from _matches(each, rest, (*path, index))
+
+
+def _replaced(value: Any, path: Path, new: Any) -> Any:
+    """A copy of `value` with `new` at `path`; everything beside the path is shared."""
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = _replaced(value[path[0]], path[1:], new)
+    return copy

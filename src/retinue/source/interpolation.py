@@ -1,0 +1,122 @@
+"""`${{ var.NAME }}` and `${{ env.NAME }}` in strings. Pure: where values come from is the caller's business."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from retinue.source.mistakes import did_you_mean
+
+OPEN = "${{"
+NAMESPACES = ("var", "env")
+
+_OPENING = re.compile(r"\$?\$\{\{")
+_EXPRESSION = re.compile(r"(?P<namespace>[A-Za-z]+)\.(?P<name>[A-Za-z_][A-Za-z0-9_-]*)")
+
+
+class Fault(NamedTuple):
+    """A mistake at an offset of the string."""
+
+    offset: int
+    code: str
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """`namespace.name`. `offset` is where the namespace starts in the string."""
+
+    namespace: str
+    name: str
+    offset: int
+
+
+class Unfilled(Exception):  # noqa: N818 - named for the state of the expression
+    """There is no value for an expression. Without a fault, the reason is reported elsewhere."""
+
+    def __init__(self, fault: Fault | None = None) -> None:
+        super().__init__(fault.message if fault else "")
+        self.fault = fault
+
+
+Lookup = Callable[[Expression], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A string with its expressions replaced. `complete` is False when one of them has no value."""
+
+    value: Any
+    faults: tuple[Fault, ...] = ()
+    complete: bool = True
+
+
+def fill(text: str, lookup: Lookup) -> Filled:
+    """Replace every expression. A string that is exactly one expression becomes that value, of whatever type."""
+    if OPEN not in text:
+        return Filled(text)
+    values: list[Any] = []
+    faults: list[Fault] = []
+    complete = True
+    for piece in _pieces(text):
+        if isinstance(piece, Fault):
+            faults.append(piece)
+        elif isinstance(piece, str):
+            values.append(piece)
+        else:
+            try:
+                values.append(lookup(piece))
+            except Unfilled as unfilled:
+                complete = False
+                faults += [unfilled.fault] if unfilled.fault else []
+    if faults or not complete:
+        return Filled(text, tuple(faults), complete=False)
+    if len(values) == 1:
+        return Filled(values[0])
+    return Filled("".join(each if isinstance(each, str) else json.dumps(each) for each in values))
+
+
+def escaped(text: str) -> str:
+    """The string that `fill` turns into `text` whatever it contains."""
+    return text.replace(OPEN, "$" + OPEN)
+
+
+def _pieces(text: str) -> Iterator[str | Expression | Fault]:
+    done = 0
+    while opening := _OPENING.search(text, done):
+        if opening.start() > done:
+            yield text[done : opening.start()]
+        if opening[0].startswith("$$"):
+            yield OPEN
+            done = opening.end()
+            continue
+        end = text.find("}}", opening.end())
+        if end < 0 or OPEN in text[opening.end() : end]:
+            hint = "close it with '}}', or write $${{ for the characters themselves"
+            yield Fault(opening.start(), "bad-expression", "this '${{' is never closed", hint)
+            done = opening.end()
+            continue
+        yield _expression(text[opening.end() : end], opening.end())
+        done = end + 2
+    if done < len(text):
+        yield text[done:]
+
+
+def _expression(inner: str, start: int) -> Expression | Fault:
+    body = inner.strip()
+    offset = start + len(inner) - len(inner.lstrip())
+    if not body:
+        return Fault(offset, "bad-expression", "there is nothing in this expression", "write ${{ var.NAME }}")
+    found = _EXPRESSION.fullmatch(body)
+    if found is None:
+        hint = "write ${{ var.NAME }} or ${{ env.NAME }}, or $${{ for the characters themselves"
+        return Fault(offset, "bad-expression", f"'{body}' is no expression", hint)
+    namespace = found["namespace"]
+    if namespace not in NAMESPACES:
+        hint = did_you_mean(namespace, NAMESPACES, otherwise="use var.NAME or env.NAME") or ""
+        return Fault(offset, "bad-expression", f"there are no values under '{namespace}'", hint)
+    return Expression(namespace, found["name"], offset)

@@ -1,0 +1,209 @@
+"""retinue.yaml: found, read, and settled for one environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any
+
+from retinue.core.model import NAME, Path, Position
+from retinue.source.filling import Filling
+from retinue.source.mistakes import Mistakes, did_you_mean, listed
+from retinue.source.project_schema import DEFAULT_INCLUDE, PROJECT
+from retinue.source.reading import Desk, Document
+from retinue.source.validation import Validator
+from retinue.source.variables import Variable, Variables, type_of
+
+PROJECT_FILE = "retinue.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What retinue.yaml says for the chosen environment.
+
+    `stack` is complete: with an environment it is STACK-ENVIRONMENT, unless the environment names its own. `account` is
+    as written: 'local', 'openai', or a mapping. `account_position` is where that stands, None when it was left out.
+    """
+
+    root: FilePath
+    stack: str
+    account: str | Mapping[str, Any] = "local"
+    include: tuple[str, ...] = DEFAULT_INCLUDE
+    environment: str | None = None
+    environments: tuple[str, ...] = ()
+    account_position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The project as far as it could be read; `project` is None when it holds a mistake.
+
+    `included` are the globs with the place each was written, None for the default ones.
+    """
+
+    project: Project | None
+    lookup: Variables
+    included: tuple[tuple[str, Position | None], ...] = field(default=tuple((each, None) for each in DEFAULT_INCLUDE))
+
+
+def find(start: FilePath) -> FilePath | None:
+    """The project file of the directory `start` or of the nearest one above; `start` may also be the file itself."""
+    if start.is_file():
+        return start
+    start = start.absolute()
+    return next((file for each in (start, *start.parents) if (file := each / PROJECT_FILE).is_file()), None)
+
+
+def settle(
+    desk: Desk, name: str, environment: str | None, given: Mapping[str, str], environ: Mapping[str, str]
+) -> Settled:
+    """Read the project file. Its mistakes are reported; what is right of it is used to look for more."""
+    before = _errors(desk.mistakes)
+    documents = desk.documents(name)
+    if len(documents) > 1:
+        where = documents[1].tree.at(())
+        desk.mistakes.error("too-many", f"{name} must be one document", where, "remove the line '---'")
+    if not documents or not isinstance(documents[0].data, dict):
+        if documents:
+            where = documents[0].tree.at(())
+            desk.mistakes.error("wrong-type", f"{name} must be a mapping", where, "start it with 'stack: NAME'")
+        elif desk.complete:
+            where = Position(name, 1, 1)
+            desk.mistakes.error("missing-field", f"'stack' is missing in {name}", where, "add 'stack: …'")
+        return Settled(None, Variables({}, environ, None, desk.mistakes))
+    return _Settling(desk, documents[0], environment).settled(name, given, environ, before)
+
+
+class _Settling:
+    """One reading of the project file for one environment."""
+
+    def __init__(self, desk: Desk, document: Document, environment: str | None) -> None:
+        self._desk = desk
+        self._data: dict[str, Any] = document.data
+        self._tree = document.tree
+        self._name = environment
+        self._environment: dict[str, Any] = {}
+
+    def settled(self, name: str, given: Mapping[str, str], environ: Mapping[str, str], before: int) -> Settled:
+        mistakes = self._desk.mistakes
+        mistakes.place(Validator(PROJECT).problems(self._data, self._tree, name), self._tree)
+        self._choose_environment()
+        lookup = Variables(self._variables(given), environ, self._tree, mistakes)
+        lookup.check_all()
+        filling = Filling(self._tree, lookup, mistakes)
+        included = self._included(filling)
+        stack = self._stack(filling)
+        account, position = self._account(filling)
+        if stack is None or _errors(mistakes) > before:
+            return Settled(None, lookup, included)
+        project = Project(
+            root=self._desk.folder.root,
+            stack=stack,
+            account=account,
+            include=tuple(glob for glob, _ in included),
+            environment=self._name,
+            environments=tuple(_mapping(self._data.get("environments"))),
+            account_position=position,
+        )
+        return Settled(project, lookup, included)
+
+    def _choose_environment(self) -> None:
+        known = _mapping(self._data.get("environments"))
+        if self._name is None:
+            return
+        if self._name in known:
+            self._environment = _mapping(known[self._name])
+            return
+        declared = f"declared: {listed(known)}" if known else "declare it under 'environments:' in retinue.yaml"
+        hint = did_you_mean(self._name, known, otherwise=declared)
+        self._desk.mistakes.error("unknown-environment", f"there is no environment '{self._name}'", None, hint)
+
+    # ── variables ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _variables(self, given: Mapping[str, str]) -> dict[str, Variable]:
+        declared = {
+            name: self._variable(name, value, given) for name, value in _mapping(self._data.get("variables")).items()
+        }
+        self._check_names(given, declared)
+        return declared
+
+    def _variable(self, name: str, written: Any, given: Mapping[str, str]) -> Variable:
+        details = written if isinstance(written, dict) else {"default": written}
+        kind = details.get("type") or type_of(details.get("default"))
+        if name in given:
+            return Variable(name, kind, given[name], given=True)
+        chosen = _mapping(self._environment.get("variables"))
+        if name in chosen:
+            return Variable(name, kind, chosen[name], ("environments", str(self._name), "variables", name))
+        if "default" in details:
+            inner: Path = ("default",) if isinstance(written, dict) else ()
+            return Variable(name, kind, details["default"], ("variables", name, *inner))
+        return Variable(name, kind)
+
+    def _check_names(self, given: Mapping[str, str], declared: Mapping[str, Variable]) -> None:
+        """Only declared variables may be set, on the command line or by an environment, chosen or not."""
+        known = f"declared: {listed(declared)}" if declared else "declare it under 'variables:' in retinue.yaml"
+        places: list[tuple[str, Position | None]] = [(name, None) for name in given if name not in declared]
+        for environment, details in _mapping(self._data.get("environments")).items():
+            for name in _mapping(_mapping(details).get("variables")):
+                path: Path = ("environments", environment, "variables", name)
+                places += [] if name in declared else [(name, self._tree.at(path, key=True))]
+        for name, position in places:
+            hint = did_you_mean(name, declared, otherwise=known)
+            self._desk.mistakes.error("unknown-variable", f"there is no variable '{name}' to set", position, hint)
+
+    # ── settings ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _setting(self, name: str) -> tuple[Any, Path | None]:
+        """A setting of the environment, else of the project, and where it was written."""
+        if self._environment.get(name) is not None:
+            return self._environment[name], ("environments", str(self._name), name)
+        if self._data.get(name) is not None:
+            return self._data[name], (name,)
+        return None, None
+
+    def _stack(self, filling: Filling) -> str | None:
+        written, path = self._setting("stack")
+        if path is None or not isinstance(written, str):
+            return None
+        stack = filling.data(written, path)
+        if filling.covers(path):
+            return None
+        if self._name is not None and path == ("stack",):
+            stack = f"{stack}-{self._name}"
+        if NAME.fullmatch(str(stack)):
+            return str(stack)
+        if not _reported(written):
+            hint = "use at most 63 of a-z, 0-9, _ and -, starting with a letter or digit"
+            self._desk.mistakes.error("bad-name", f"the stack cannot be called '{stack}'", self._tree.at(path), hint)
+        return None
+
+    def _account(self, filling: Filling) -> tuple[Any, Position | None]:
+        written, path = self._setting("account")
+        if path is None:
+            return "local", None
+        return filling.data(written, path), self._tree.at(path)
+
+    def _included(self, filling: Filling) -> tuple[tuple[str, Position | None], ...]:
+        written, path = self._setting("include")
+        if path is None:
+            return tuple((each, None) for each in DEFAULT_INCLUDE)
+        globs = filling.data(written, path)
+        if isinstance(globs, str):
+            return ((globs, self._tree.at(path)),) if globs else ()
+        entries = enumerate(globs) if isinstance(globs, list) else ()
+        return tuple((each, self._tree.at((*path, index))) for index, each in entries if isinstance(each, str) and each)
+
+
+def _reported(stack: str) -> bool:
+    """Whether the schema has refused the name already, as it was written."""
+    return "${{" not in stack and not NAME.fullmatch(stack)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _errors(mistakes: Mistakes) -> int:
+    return sum(1 for each in mistakes.diagnostics if each.severity == "error")

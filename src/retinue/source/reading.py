@@ -1,0 +1,71 @@
+"""Reads one YAML file: bytes → text → documents with their places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from retinue.core.model import Position
+from retinue.source.compose import compose
+from retinue.source.construct import construct
+from retinue.source.folder import Folder
+from retinue.source.mistakes import Mistakes, Refused
+from retinue.source.nodes import Tree
+from retinue.source.texts import Excerpts, Source, Undecodable, decode
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document: plain data, and where each part of it stands."""
+
+    data: Any
+    tree: Tree
+
+
+@dataclass(slots=True)
+class Desk:
+    """What every step of loading has at hand."""
+
+    folder: Folder
+    mistakes: Mistakes
+    excerpts: Excerpts
+    complete: bool = True
+    """Whether every file could be read to its end; if not, names may be missing that are declared."""
+
+    def text(self, path: str, *, asked: Position | None = None) -> Source | None:
+        """The text of a file; None, reported, when there is none to be had. `asked` is where the file was named."""
+        try:
+            data = self.folder.read(path)
+        except Refused as refused:
+            self.mistakes.error(refused.code, refused.message, asked, refused.hint)
+            return None
+        try:
+            source = decode(path, data)
+        except Undecodable as error:
+            self.excerpts.keep(error.source)
+            related = (("named here", asked),) if asked else ()
+            place = error.source.position(error.offset)
+            self.mistakes.error("not-utf8", error.message, place, error.hint, related=related)
+            return None
+        self.excerpts.keep(source)
+        return source
+
+    def documents(self, path: str) -> list[Document]:
+        """The documents of a YAML file, as far as they can be read. Without any, the author hears about it."""
+        source = self.text(path, asked=Position(path, 1, 1))
+        if source is None:
+            self.complete = False
+            return []
+        documents, complete = parse(source, self.mistakes)
+        if not complete:
+            self.complete = False
+        elif not documents:
+            hint = "write something into it, or remove it"
+            self.mistakes.warning("empty-document", "the file declares nothing", Position(path, 1, 1), hint)
+        return documents
+
+
+def parse(source: Source, mistakes: Mistakes) -> tuple[list[Document], bool]:
+    """The documents of a text, and whether it could be read to its end."""
+    nodes, complete = compose(source, mistakes)
+    return [Document(construct(source, node, mistakes), Tree(source, node)) for node in nodes], complete

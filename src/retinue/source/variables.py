@@ -1,0 +1,136 @@
+"""The values behind `${{ var.NAME }}` and `${{ env.NAME }}`: command line, environment, default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from retinue.core.model import Path
+from retinue.source.filling import Filling
+from retinue.source.interpolation import Expression, Fault, Unfilled
+from retinue.source.mistakes import Mistakes, did_you_mean, listed
+from retinue.source.nodes import Tree
+from retinue.source.scalars import BadNumberError, scalar
+
+_TYPES = {"string": "a string", "number": "a number", "boolean": "true or false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of the project file. `path` is where the value in force was written, None when there is none."""
+
+    name: str
+    type: str
+    value: Any = None
+    path: Path | None = None
+    given: bool = False
+
+
+def type_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    return "number" if isinstance(value, (int, float)) else "string"
+
+
+class Variables:
+    """Looks expressions up. Every variable is worked out once; what is wrong with it is reported once."""
+
+    def __init__(
+        self, variables: Mapping[str, Variable], environ: Mapping[str, str], tree: Tree | None, mistakes: Mistakes
+    ) -> None:
+        self._variables = variables
+        self._environ = environ
+        self._tree = tree
+        self._mistakes = mistakes
+        self._values: dict[str, Any] = {}
+        self._failed: set[str] = set()
+        self._trail: list[str] = []
+
+    def check_all(self) -> None:
+        """Work every variable out, used or not, so that its mistakes are reported."""
+        for name in self._variables:
+            self._settle(name)
+
+    def __call__(self, expression: Expression) -> Any:
+        if expression.namespace == "env":
+            return self._environment_variable(expression)
+        name = expression.name
+        if self._tree is None:
+            raise Unfilled
+        if name not in self._variables:
+            declared = (
+                f"declared: {listed(self._variables)}"
+                if self._variables
+                else "declare it under 'variables:' in retinue.yaml"
+            )
+            hint = did_you_mean(name, self._variables, otherwise=declared)
+            raise Unfilled(Fault(expression.offset, "unknown-variable", f"there is no variable '{name}'", hint))
+        if name in self._trail:
+            circle = " → ".join((*self._trail[self._trail.index(name) :], name))
+            raise Unfilled(
+                Fault(
+                    expression.offset,
+                    "variable-cycle",
+                    f"the variables go round in a circle: {circle}",
+                    "cut one of them",
+                )
+            )
+        if not self._settle(name):
+            raise Unfilled
+        return self._values[name]
+
+    def _environment_variable(self, expression: Expression) -> str:
+        name = expression.name
+        if name not in self._environ:
+            message = f"the environment variable '{name}' is not set"
+            raise Unfilled(Fault(expression.offset, "unset-environment-variable", message, f"run: export {name}=…"))
+        return self._environ[name]
+
+    def _settle(self, name: str) -> bool:
+        """Work one variable out. False when it has no value."""
+        if name in self._values:
+            return True
+        if name in self._failed:
+            return False
+        self._trail.append(name)
+        try:
+            settled = self._work_out(self._variables[name])
+        finally:
+            self._trail.pop()
+        if not settled:
+            self._failed.add(name)
+        return settled
+
+    def _work_out(self, variable: Variable) -> bool:
+        assert self._tree is not None  # noqa: S101 - without a project file there are no variables
+        if variable.given:
+            return self._convert(variable)
+        if variable.path is None:
+            self._mistakes.error(
+                "missing-variable",
+                f"the variable '{variable.name}' has no value",
+                self._tree.at(("variables", variable.name), key=True),
+                f"give it one with --var {variable.name}=…, in an environment, or as its default",
+            )
+            return False
+        filling = Filling(self._tree, self, self._mistakes)
+        self._values[variable.name] = filling.data(variable.value, variable.path)
+        if filling.unfilled:
+            del self._values[variable.name]
+        return not filling.unfilled
+
+    def _convert(self, variable: Variable) -> bool:
+        """Read a value of the command line, which is always text, as the variable's type."""
+        value: Any = variable.value
+        if variable.type != "string":
+            try:
+                value = scalar(variable.value)
+            except BadNumberError:
+                value = None
+            if type_of(value) != variable.type:
+                message = f"--var {variable.name}: {_TYPES[variable.type]} is expected, not '{variable.value}'"
+                self._mistakes.error("wrong-type", message, None)
+                return False
+        self._values[variable.name] = value
+        return True

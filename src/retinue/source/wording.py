@@ -1,0 +1,236 @@
+"""jsonschema's findings → problems in our words: what is wrong, in which field, and what to write instead."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from retinue.core.model import Path, Problem
+from retinue.source.mistakes import did_you_mean, listed
+
+# jsonschema's own ValidationError; its stubs call most attributes possibly unset, which they are not once it is raised.
+Finding = Any
+
+_ARTICLES = {
+    "string": "a string",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
+}
+_SWITCHES = frozenset(("yes", "no", "on", "off", "y", "n"))
+
+
+class Wording:
+    """Puts errors about one value into words. `label` names the value as a whole: "the assistant 'tutor'".
+
+    `written` gives the characters of a scalar that stands without quotes, None for anything else.
+    """
+
+    def __init__(self, label: str, written: Callable[[Path], str | None]) -> None:
+        self._label = label
+        self._written = written
+
+    def problems(self, error: Finding) -> Iterator[Problem]:
+        path: Path = tuple(error.absolute_path)
+        if error.validator in ("anyOf", "oneOf"):
+            yield from self._of_branches(error, path)
+        elif "propertyNames" in error.absolute_schema_path and isinstance(error.instance, str):
+            yield self._bad_key(error, (*path, error.instance))
+        elif error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+            yield from self._unknown_fields(error, path)
+        elif error.validator == "required":
+            missing = re.findall(r"^'(.*)' is a required", error.message)[0]
+            yield Problem(
+                "missing-field",
+                path,
+                f"'{missing}' is missing in {self._subject(path)}",
+                f"add '{missing}: …'",
+                key=True,
+            )
+        else:
+            yield self._plain(error, path)
+
+    # ── choices ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _of_branches(self, error: Finding, path: Path) -> Iterator[Problem]:
+        """Speak about the branch the author meant: the one whose shape is right and whose fields are known."""
+        by_branch: dict[int, list[Finding]] = defaultdict(list)
+        for each in error.context or ():
+            by_branch[int(each.relative_schema_path[0])].append(each)
+        branches: list[Any] = error.validator_value
+        fitting = [index for index in by_branch if _word_of(error.instance) in _types(branches[index])]
+        if not fitting:
+            yield self._wrong_type(error.instance, {"anyOf": branches}, path)
+            return
+        chosen = max(fitting, key=lambda index: (_known_keys(error.instance, branches[index]), -len(by_branch[index])))
+        for each in by_branch[chosen]:
+            if each.validator == "enum" and not each.relative_path and len(branches) > 1:
+                yield self._not_allowed(each, path, branches)
+            else:
+                yield from self.problems(each)
+
+    # ── one error ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _plain(self, error: Finding, path: Path) -> Problem:
+        value, limit, name = error.instance, error.validator_value, self._subject(path)
+        match error.validator:
+            case "type":
+                return self._wrong_type(value, error.schema, path)
+            case "enum" | "const":
+                return self._not_allowed(error, path, [error.schema])
+            case None:
+                return Problem("misplaced-field", path, f"{name} is not allowed here", "remove it", key=True)
+            case "maxLength":
+                message = f"{name} has {len(value):,} characters, but {limit:,} is the most"
+                return Problem("too-long", path, message, f"cut at least {len(value) - int(str(limit)):,} characters")
+            case "minLength":
+                return Problem("too-short", path, f"{name} is empty", "write something, or remove it")
+            case "maxItems" | "maxProperties":
+                return self._too_many(value, int(str(limit)), path)
+            case "minItems" | "minProperties":
+                word = "an empty list" if isinstance(value, list) else "an empty mapping"
+                return Problem("too-few", path, f"{name} is {word}", "write something into it, or remove it")
+            case "minimum" | "exclusiveMinimum":
+                return Problem("out-of-range", path, f"{name} is {value}, but {limit} is the least", None)
+            case "maximum" | "exclusiveMaximum":
+                return Problem("out-of-range", path, f"{name} is {value}, but {limit} is the most", None)
+            case "pattern":
+                return Problem("bad-name", path, f"{name} cannot be '{_short(value)}'", _pattern_hint(str(limit)))
+            case "uniqueItems":
+                return Problem("duplicate-value", path, f"{name} holds a value twice", "remove one of the two")
+            case _:
+                return Problem("invalid-value", path, f"{name} is not valid: {_short(error.message)}", None)
+
+    def _wrong_type(self, value: Any, schema: Any, path: Path) -> Problem:
+        expected = " or ".join(_expectations(schema))
+        actual = (
+            "empty" if value is None else _ARTICLES[_word_of(value)] if not isinstance(value, bool) else "a boolean"
+        )
+        message = f"{self._subject(path)} is {actual}, but {expected} is expected"
+        return Problem("wrong-type", path, message, self._type_hint(value, _types(schema), path))
+
+    def _type_hint(self, value: Any, wanted: set[str], path: Path) -> str | None:
+        written = self._written(path)
+        if value is None:
+            return "write a value, or remove the line"
+        if isinstance(value, str):
+            if "boolean" in wanted and value.lower() in (*_SWITCHES, "true", "false"):
+                return "write true or false" + ("" if written is not None else ", without quotes")
+            if wanted & {"number", "integer"} and re.fullmatch(r"-?[0-9.]+", value):
+                return f"remove the quotes: {value}"
+            if "array" in wanted:
+                return "start the line below with '- '" if len(value) > 40 else f"write a list: [{value}]"
+            return None
+        if "string" in wanted and not isinstance(value, (list, dict)):
+            return f'quote it: "{written}"' if written is not None and "${{" not in written else None
+        return None
+
+    def _not_allowed(self, error: Finding, path: Path, branches: Iterable[Any]) -> Problem:
+        value = error.instance
+        allowed = [error.validator_value] if error.validator == "const" else list(error.validator_value or ())
+        name = self._subject(path)
+        if not isinstance(value, str):
+            wanted = listed((str(each) for each in allowed), conjunction="or")
+            return Problem("not-allowed-value", path, f"{name} cannot be {_short(str(value))}", f"use {wanted}")
+        strings = [each for each in allowed if isinstance(each, str)]
+        hint = did_you_mean(value, strings)
+        for branch in branches if hint is None else ():
+            options = branch.get("properties", {}) if isinstance(branch, Mapping) else {}
+            if value in options.get("type", {}).get("enum", ()):
+                hint = f"write {{type: {value}}}"
+        others = [branch for branch in branches if "enum" not in branch]
+        choice = [*(f"'{each}'" for each in strings), *(word for each in others for word in _expectations(each))]
+        hint = hint or (f"use {' or '.join(choice)}" if len(choice) <= 2 else f"use one of {', '.join(choice)}")
+        return Problem("not-allowed-value", path, f"{name} cannot be '{_short(value)}'", hint)
+
+    def _too_many(self, value: Any, limit: int, path: Path) -> Problem:
+        what = "entries" if isinstance(value, list) else "keys"
+        message = f"{self._subject(path)} has {len(value):,} {what}, but {limit:,} is the most"
+        hint = "start each with its own '- '" if limit == 1 and path and isinstance(path[-1], int) else None
+        return Problem("too-many", path, message, hint or f"remove {len(value) - limit:,}")
+
+    def _unknown_fields(self, error: Finding, path: Path) -> Iterator[Problem]:
+        known = list(error.schema.get("properties", {}))
+        free = [each for each in known if each not in error.instance]
+        for name in error.instance:
+            if name not in known:
+                hint = did_you_mean(name, free or known, otherwise=f"known: {listed(sorted(known), most=12)}")
+                yield Problem("unknown-field", (*path, name), f"unknown field '{name}'", hint, key=True)
+
+    def _bad_key(self, error: Finding, path: Path) -> Problem:
+        key = str(error.instance)
+        match error.validator:
+            case "maxLength":
+                message = f"the key '{_short(key)}' has {len(key)} characters, but {error.validator_value} is the most"
+                return Problem("too-long", path, message, "shorten it", key=True)
+            case "minLength":
+                return Problem("too-short", path, "a key is empty", "give it a name", key=True)
+            case "not":
+                return Problem("reserved-key", path, f"the key '{key}' is kept for Retinue", "choose another", key=True)
+            case _:
+                hint = _pattern_hint(str(error.validator_value))
+                return Problem("bad-name", path, f"'{_short(key)}' is not a valid name", hint, key=True)
+
+    def _subject(self, path: Path) -> str:
+        if not path:
+            return self._label
+        last = path[-1]
+        if isinstance(last, str):
+            return f"'{last}'"
+        owner = next((each for each in reversed(path) if isinstance(each, str)), None)
+        return f"entry {last + 1} of '{owner}'" if owner else f"entry {last + 1}"
+
+
+def _word_of(value: Any) -> str:
+    """The JSON type of a value."""
+    if isinstance(value, bool):
+        return "boolean"
+    words = {str: "string", int: "integer", float: "number", list: "array", dict: "object", type(None): "null"}
+    return words[type(value)]
+
+
+def _types(schema: Any) -> set[str]:
+    """The JSON types a schema may take."""
+    if not isinstance(schema, Mapping):
+        return set()
+    if "type" in schema:
+        named = {schema["type"]} if isinstance(schema["type"], str) else set(schema["type"])
+        return named | ({"integer"} if "number" in named else set())
+    if "enum" in schema or "const" in schema:
+        return {_word_of(each) for each in schema.get("enum", [schema.get("const")])}
+    return {each for branch in schema.get("anyOf", ()) for each in _types(branch)}
+
+
+def _expectations(schema: Any) -> list[str]:
+    """What a schema asks for, in words."""
+    if "enum" in schema:
+        return [f"'{each}'" for each in schema["enum"]]
+    if "type" in schema:
+        names = (
+            [schema["type"]] if isinstance(schema["type"], str) else [each for each in schema["type"] if each != "null"]
+        )
+        return [_ARTICLES[each] for each in names]
+    return list(dict.fromkeys(each for branch in schema.get("anyOf", ()) for each in _expectations(branch)))
+
+
+def _known_keys(value: Any, schema: Mapping[str, Any]) -> int:
+    return len(set(value) & set(schema.get("properties", {}))) if isinstance(value, Mapping) else 0
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:60] + "…"
+
+
+def _pattern_hint(pattern: str) -> str:
+    if pattern.startswith("^https?://"):
+        return "start it with https:// or http://"
+    found = re.fullmatch(r"\^((?:\[[^]]+\](?:\{[\d,]+\}|\*)?)+)\$.*", pattern)
+    classes = re.findall(r"\[([^]]+)\]", found[1])[-1] if found else ""
+    words = {"a-z": "a-z", "A-Z": "A-Z", "0-9": "0-9", "_": "_", "-": "-"}
+    allowed = [word for word in words if word in (classes.replace(word, "") and classes)] if classes else []
+    return f"use {', '.join(allowed[:-1])} and {allowed[-1]} only" if len(allowed) > 1 else f"it must match {pattern}"
