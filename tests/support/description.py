@@ -1,0 +1,256 @@
+"""The published description of the API, as an independent judge of requests and responses.
+
+The two documents are test data outside the repository: ``RETINUE_OPENAPI`` names their directory, else it is
+``../shared/openapi`` next to the repository. Without them ``find_description`` gives None and tests that need it skip.
+"""
+
+from __future__ import annotations
+
+import email.parser
+import email.policy
+import functools
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx2
+import jsonschema
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+ABSENT = "the published description is not here (set RETINUE_OPENAPI to the directory of openapi.json and agents.json)"
+
+_NULL = {"type": "null"}
+_REPOSITORY = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """Where recorded traffic differs from the description, the traffic is right: this also may be."""
+
+    name: str
+    schema: str
+    member: str
+    also: Mapping[str, Any]
+
+
+ALLOWANCES = (
+    Allowance("a vector store without a name shows null", "VectorStoreObject", "name", _NULL),
+    Allowance("a vector store that never expires shows null", "VectorStoreObject", "expires_after", _NULL),
+    Allowance("a file that never expires shows null", "OpenAIFile", "expires_at", _NULL),
+    Allowance("status_details of a file is null", "OpenAIFile", "status_details", _NULL),
+    Allowance("the purpose evals can be sent, so it can be shown", "OpenAIFile", "purpose", {"const": "evals"}),
+    Allowance(
+        "uploads take the purposes of files, as the types of the SDK say",
+        "CreateUploadRequest",
+        "purpose",
+        {"enum": ["user_data", "evals"]},
+    ),
+    Allowance(
+        "the object of a file batch is vector_store.file_batch",
+        "VectorStoreFileBatchObject",
+        "object",
+        {"const": "vector_store.file_batch"},
+    ),
+    *(
+        Allowance(f"{member} of an empty {listed} is null", listed, member, _NULL)
+        for listed in (
+            "ListFilesResponse",
+            "ListAssistantsResponse",
+            "ListVectorStoresResponse",
+            "ListVectorStoreFilesResponse",
+        )
+        for member in ("first_id", "last_id")
+    ),
+)
+
+
+@functools.cache
+def find_description() -> Description | None:
+    """The description, read once, or None when it is not on this machine."""
+    directory = Path(os.environ.get("RETINUE_OPENAPI", _REPOSITORY.parent / "shared" / "openapi"))
+    documents = [directory / "openapi.json", directory / "agents.json"]
+    if not documents[0].is_file():
+        return None
+    return Description([json.loads(path.read_text()) for path in documents if path.is_file()])
+
+
+class Description:
+    """Says what is wrong with a request or a response; an empty list means nothing is."""
+
+    def __init__(self, documents: list[dict[str, Any]]) -> None:
+        registry: Registry[Any] = Registry()
+        self._operations: list[tuple[re.Pattern[str], str, dict[str, Any], str]] = []
+        for number, original in enumerate(documents):
+            document = _modern(original)
+            _allow(document)
+            uri = f"urn:description:{number}"
+            registry = registry.with_resource(uri, DRAFT202012.create_resource(document))
+            self._operations += list(_operations(document, uri))
+        # A literal segment wins over a parameter: /agents/automations is not an agent.
+        self._operations.sort(key=lambda operation: operation[3].count("{"))
+        self._registry = registry
+        self._validators: dict[str, jsonschema.Draft202012Validator] = {}
+
+    def check_request(self, method: str, path: str, body: Any = None) -> list[str]:
+        """``path`` begins after ``/v1`` and may have a query; ``body`` is JSON, or the members of a form."""
+        path, _, query = path.partition("?")
+        found = self._find(method, path)
+        if found is None:
+            return [f"{method} {path}: not described"]
+        operation, uri = found
+        problems = [f"{method} {path}: {each}" for each in _query_problems(operation, query)]
+        content = operation.get("requestBody", {}).get("content", {})
+        if not content:
+            return problems if body in (None, {}) else [*problems, f"{method} {path}: takes no body, got {body!r}"]
+        if body is None:
+            body = {}
+        media = "application/json" if "application/json" in content else next(iter(content))
+        pointer = f"{uri}/requestBody/content/{_escape(media)}/schema"
+        return problems + [f"{method} {path}: request {each}" for each in self._problems(pointer, body)]
+
+    def check_response(self, method: str, path: str, status: int, body: Any) -> list[str]:
+        path = path.partition("?")[0]
+        if status >= 400:
+            pointer = "urn:description:0#/components/schemas/ErrorResponse"
+        else:
+            found = self._find(method, path)
+            if found is None:
+                return [f"{method} {path}: not described"]
+            operation, uri = found
+            if "application/json" not in operation["responses"].get(str(status), {}).get("content", {}):
+                return [f"{method} {path}: status {status} is not described"]
+            pointer = f"{uri}/responses/{status}/content/application~1json/schema"
+        return [f"{method} {path}: response {status} {each}" for each in self._problems(pointer, body)]
+
+    def describes(self, method: str, path: str) -> bool:
+        return self._find(method, path.partition("?")[0]) is not None
+
+    def _find(self, method: str, path: str) -> tuple[dict[str, Any], str] | None:
+        for pattern, verb, operation, uri in self._operations:
+            if verb == method.lower() and pattern.fullmatch(path):
+                return operation, uri
+        return None
+
+    def _problems(self, pointer: str, value: Any) -> Iterator[str]:
+        if pointer not in self._validators:
+            self._validators[pointer] = jsonschema.Draft202012Validator({"$ref": pointer}, registry=self._registry)
+        for error in self._validators[pointer].iter_errors(value):
+            deepest = jsonschema.exceptions.best_match([error]) or error
+            yield f"{deepest.json_path}: {deepest.message}"
+
+
+@dataclass
+class CheckedTransport(httpx2.BaseTransport):
+    """Passes exchanges on and notes what the description says is wrong with them.
+
+    Problems are collected, not raised: an exception would look like a broken connection to the SDK, which would try
+    again. ``check`` raises. A request that was refused (4xx, 5xx) is not held against its sender.
+    """
+
+    inner: httpx2.BaseTransport
+    description: Description
+    problems: list[str] = field(default_factory=list)
+    exchanges: int = 0
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        request.read()
+        response = self.inner.handle_request(request)
+        response.read()
+        self.exchanges += 1
+        path = request.url.raw_path.decode().removeprefix("/v1")
+        if response.status_code < 400:
+            self.problems += self.description.check_request(request.method, path, _request_body(request))
+        if response.headers.get("content-type", "").startswith("application/json"):
+            answer = json.loads(response.content)
+            self.problems += self.description.check_response(request.method, path, response.status_code, answer)
+        return response
+
+    def check(self) -> None:
+        """Raise AssertionError with every problem so far."""
+        assert not self.problems, "\n".join(self.problems)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def _modern(value: Any, anchor: str = "#") -> Any:
+    """In today's dialect: ``anyOf`` for overlapping ``oneOf``, null as a type, ``$ref`` for ``$recursiveRef``."""
+    if isinstance(value, list):
+        return [_modern(each, anchor) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "schemas" in value.get("components", {}):
+        schemas = value["components"]["schemas"]
+        named = {name: _modern(each, f"#/components/schemas/{name}") for name, each in schemas.items()}
+        rest = {key: _modern(each) for key, each in value.items() if key != "components"}
+        return {**rest, "components": {**value["components"], "schemas": named}}
+    if value.get("$recursiveRef") == "#":
+        return {"$ref": anchor}
+    parts = value.get("allOf", [])
+    is_nullable = value.get("nullable") is True or any(
+        isinstance(each, dict) and each.get("nullable") for each in parts
+    )
+    renamed = {
+        "anyOf" if key == "oneOf" else key: _modern(each, anchor)
+        for key, each in value.items()
+        if key not in ("nullable", "discriminator", "$recursiveAnchor")
+    }
+    return {"anyOf": [renamed, _NULL]} if is_nullable else renamed
+
+
+def _allow(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for allowance in ALLOWANCES:
+        if allowance.schema in schemas:
+            members = schemas[allowance.schema]["properties"]
+            members[allowance.member] = {"anyOf": [members[allowance.member], dict(allowance.also)]}
+
+
+def _operations(document: dict[str, Any], uri: str) -> Iterator[tuple[re.Pattern[str], str, dict[str, Any], str]]:
+    for path, verbs in document["paths"].items():
+        pattern = re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)))
+        for verb, operation in verbs.items():
+            if isinstance(operation, dict) and "responses" in operation:
+                yield pattern, verb, operation, f"{uri}#/paths/{_escape(path)}/{verb}"
+
+
+def _escape(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1").replace("{", "%7B").replace("}", "%7D")
+
+
+def _query_problems(operation: dict[str, Any], query: str) -> Iterator[str]:
+    described = {
+        each["name"].removesuffix("[]"): each for each in operation.get("parameters", []) if each["in"] == "query"
+    }
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name.partition("[")[0] not in described:
+            yield f"query parameter '{name}' is not described"
+        elif described[name.partition("[")[0]]["schema"].get("type") == "integer" and not value.lstrip("-").isdigit():
+            yield f"query parameter '{name}' is not an integer: {value!r}"
+
+
+def _request_body(request: httpx2.Request) -> Any:
+    content_type = request.headers.get("content-type", "")
+    if not request.content:
+        return None
+    if content_type.startswith("application/json"):
+        return json.loads(request.content)
+    if not content_type.startswith("multipart/form-data"):
+        return request.content.decode(errors="replace")
+    head = f"content-type: {content_type}\r\n\r\n".encode()
+    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + request.content)
+    members: dict[str, Any] = {}
+    for part in message.iter_parts():
+        name, _, inner = str(part.get_param("name", header="content-disposition")).partition("[")
+        text = "" if part.get_filename() is not None else part.get_content().strip()
+        if inner:
+            members.setdefault(name, {})[inner.rstrip("]")] = int(text) if text.isdigit() else text
+        else:
+            members[name] = text
+    return members
