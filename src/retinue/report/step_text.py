@@ -1,0 +1,103 @@
+"""One step of a plan document as a block of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from retinue.report.change_text import Detail, change_lines, is_outside, value_lines
+from retinue.report.file_text import file_lines
+from retinue.report.ink import Line, Part, Role, indent, line
+from retinue.report.values import count, show_key, show_place
+
+_SIGNS: dict[str, tuple[str, Role]] = {
+    "create": ("+", "added"),
+    "update": ("~", "changed"),
+    "delete": ("-", "removed"),
+    "adopt": ("=", "changed"),
+    "move": (">", "changed"),
+    "release": ("<", "removed"),
+}
+_OUTSIDE: tuple[str, Role] = ("!", "drift")
+Step = Mapping[str, Any]
+
+
+def step_head(step: Step, replaced: Mapping[str, str], *, outside: bool = False) -> Line:
+    """The sign, the address, and why. `replaced` maps addresses to the id of the object that a creation replaces."""
+    sign = _OUTSIDE if outside else _SIGNS[step["action"]]
+    parts: list[Part] = [sign, " ", (step["address"], "strong")]
+    if step["action"] == "create" and step["replaces"]:
+        parts[0] = ("+/-", "changed")
+        parts.append((f"  (replaces {replaced.get(step['address'], 'the old one')}: {step['reason']})", "plain"))
+    else:
+        parts.append(f" ({step['id']})" if step["id"] else "")
+        parts.append(f"  {step['reason']}" if step["reason"] else "")
+    return line(*parts, place=show_place(step["position"]))
+
+
+def outside_block(step: Step, *, detail: Detail, width: int, marks: bool) -> list[Line]:
+    """What somebody else changed in one object: the live value, and the declared one that takes its place."""
+    lines = [step_head(step, {}, outside=True)]
+    for change in step["changes"]:
+        if is_outside(change):
+            lines += indent(change_lines(change, detail=detail, width=width - 6, marks=marks), 4)
+    files = [each for each in step["files"] if is_outside(each)]
+    return [*lines, *indent(file_lines(files, step, detail=detail, outside=True), 4)]
+
+
+def step_block(step: Step, replaced: Mapping[str, str], *, detail: Detail, width: int, marks: bool) -> list[Line]:
+    """Everything the step does, except what `outside_block` shows."""
+    head = step_head(step, replaced)
+    if step["action"] == "delete":
+        return [head, *indent(_deleted(step, detail=detail, width=width - 6), 4)]
+    lines: list[Line] = []
+    for change in step["changes"]:
+        if not is_outside(change) or step["action"] == "create":
+            lines += change_lines(change, detail=detail, width=width - 6, marks=marks)
+    if step["action"] == "create" and (not step["replaces"] or detail == "full"):
+        lines += _fields(step["after"] or {}, step, "+", "added", detail=detail, width=width - 6)
+    files = [each for each in step["files"] if not is_outside(each) or step["action"] == "create"]
+    return [head, *indent([*lines, *file_lines(files, step, detail=detail)], 4)]
+
+
+def _deleted(step: Step, *, detail: Detail, width: int) -> list[Line]:
+    files = step["files"]
+    if detail == "full":
+        before = {key: each for key, each in (step["before"] or {}).items() if each not in (None, {}, [])}
+        lines = _fields(before, step, "-", "removed", detail=detail, width=width)
+        return [*lines, *file_lines(files, step, detail=detail)]
+    return [line(("-", "removed"), f" {count(len(files), 'file')} of it")] if files else []
+
+
+def _fields(
+    spec: Mapping[str, Any], step: Step, sign: str, role: Role, *, detail: Detail, width: int
+) -> Iterable[Line]:
+    """The fields of an object that is made or deleted, except the one whose files are listed on their own."""
+    paths = {each["path"] for each in step["files"]}
+    lines: list[Line] = []
+    for key, value in spec.items():
+        if paths and isinstance(value, Mapping) and set(value) == paths:
+            continue
+        lines += value_lines([(sign, role), f" {show_key(key)}"], value, None, role=role, detail=detail, width=width)
+    return lines
+
+
+def step_summary(step: Step, replaced: Mapping[str, str]) -> Line:
+    """The step on one line: the fields it touches, by name."""
+    head = step_head(step, replaced)
+    if step["action"] not in ("update", "adopt"):
+        return head
+    ours = _names(each for each in step["changes"] if not is_outside(each))
+    theirs = _names(each for each in step["changes"] if is_outside(each))
+    texts = [", ".join(ours)] if ours else []
+    if step["files"]:
+        texts.append(count(len(step["files"]), "file"))
+    parts: list[Part] = [*head.parts, "  ", "; ".join(texts)]
+    if theirs or any(is_outside(each) for each in step["files"]):
+        what = ", ".join(theirs) or "files"
+        parts.append((f"{'; ' if texts else ''}reverts {what}", "drift"))
+    return line(*parts, place=head.place)
+
+
+def _names(changes: Iterable[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(show_key(str(each["path"][0])) for each in changes))
