@@ -12,7 +12,7 @@ import functools
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,11 @@ class Allowance:
     schema: str
     member: str
     also: Mapping[str, Any]
+
+    @property
+    def example(self) -> Any:
+        """A value this allows."""
+        return self.also.get("const", next(iter(self.also.get("enum", [None]))))
 
 
 ALLOWANCES = (
@@ -71,24 +76,28 @@ ALLOWANCES = (
 
 
 @functools.cache
-def find_description() -> Description | None:
-    """The description, read once, or None when it is not on this machine."""
+def read_documents() -> list[dict[str, Any]]:
+    """The documents as they were published, none when they are not on this machine."""
     directory = Path(os.environ.get("RETINUE_OPENAPI", _REPOSITORY.parent / "shared" / "openapi"))
-    documents = [directory / "openapi.json", directory / "agents.json"]
-    if not documents[0].is_file():
-        return None
-    return Description([json.loads(path.read_text()) for path in documents if path.is_file()])
+    paths = [directory / "openapi.json", directory / "agents.json"]
+    return [json.loads(path.read_text()) for path in paths if path.is_file()] if paths[0].is_file() else []
+
+
+@functools.cache
+def find_description() -> Description | None:
+    """The description with its allowances, or None when it is not on this machine."""
+    return Description(read_documents()) if read_documents() else None
 
 
 class Description:
     """Says what is wrong with a request or a response; an empty list means nothing is."""
 
-    def __init__(self, documents: list[dict[str, Any]]) -> None:
+    def __init__(self, documents: list[dict[str, Any]], allowances: Sequence[Allowance] = ALLOWANCES) -> None:
         registry: Registry[Any] = Registry()
         self._operations: list[tuple[re.Pattern[str], str, dict[str, Any], str]] = []
         for number, original in enumerate(documents):
             document = _modern(original)
-            _allow(document)
+            _allow(document, allowances)
             uri = f"urn:description:{number}"
             registry = registry.with_resource(uri, DRAFT202012.create_resource(document))
             self._operations += list(_operations(document, uri))
@@ -127,6 +136,10 @@ class Description:
                 return [f"{method} {path}: status {status} is not described"]
             pointer = f"{uri}/responses/{status}/content/application~1json/schema"
         return [f"{method} {path}: response {status} {each}" for each in self._problems(pointer, body)]
+
+    def check_member(self, schema: str, member: str, value: Any) -> list[str]:
+        """What is wrong with one member of a named schema of the official document."""
+        return list(self._problems(f"urn:description:0#/components/schemas/{schema}/properties/{member}", value))
 
     def describes(self, method: str, path: str) -> bool:
         return self._find(method, path.partition("?")[0]) is not None
@@ -204,9 +217,9 @@ def _modern(value: Any, anchor: str = "#") -> Any:
     return {"anyOf": [renamed, _NULL]} if is_nullable else renamed
 
 
-def _allow(document: dict[str, Any]) -> None:
+def _allow(document: dict[str, Any], allowances: Sequence[Allowance]) -> None:
     schemas = document["components"]["schemas"]
-    for allowance in ALLOWANCES:
+    for allowance in allowances:
         if allowance.schema in schemas:
             members = schemas[allowance.schema]["properties"]
             members[allowance.member] = {"anyOf": [members[allowance.member], dict(allowance.also)]}

@@ -96,7 +96,11 @@ def _pptx(content: bytes) -> str:
 
 
 _PDF_STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
-_PDF_TEXT = re.compile(rb"\((?:\\.|[^\\()])*\)(?=[^()]*?(?:Tj|TJ|'|\"))", re.DOTALL)
+_PDF_STRING = rb"\((?:\\.|[^\\()])*\)"
+_PDF_STRINGS = re.compile(_PDF_STRING, re.DOTALL)
+_PDF_SHOWN = re.compile(
+    rb"\[((?:" + _PDF_STRING + rb"|[^\[\]()])*)\]\s*TJ|(" + _PDF_STRING + rb")\s*(?:Tj|'|\")", re.DOTALL
+)
 _PDF_ESCAPE = re.compile(rb"\\([nrtbf()\\]|[0-7]{1,3})")
 _PDF_NAMED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"", b"f": b""}
 _PDF_MOST = 50 * 1024 * 1024
@@ -111,8 +115,8 @@ def _pdf(content: bytes) -> str:
             stream = zlib.decompressobj().decompress(raw, _PDF_MOST)
         except zlib.error:
             stream = raw
-        if b"BT" in stream:
-            pieces += [_pdf_string(each) for each in _PDF_TEXT.findall(stream)]
+        for array, string in _PDF_SHOWN.findall(stream):
+            pieces.append("".join(_pdf_string(each) for each in _PDF_STRINGS.findall(array or string)))
     return " ".join(piece for piece in pieces if piece.strip())
 
 
