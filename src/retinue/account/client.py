@@ -171,7 +171,7 @@ def _is_transient(error: openai.APIError) -> bool:
 
 
 def _may_have_happened(error: openai.APIError) -> bool:
-    """Whether the account may have carried a failed request out. Refusals (4xx) and connections never made are certain."""
+    """Whether a failed request may have been carried out; a refusal (4xx) or a connection never made is certain."""
     if isinstance(error, openai.APIStatusError):
         return error.status_code >= 500 or error.status_code == 408
     return isinstance(error, openai.APIConnectionError) and not isinstance(error.__cause__, httpx2.ConnectError)

@@ -113,15 +113,21 @@ def read_live(raw: Mapping[str, Any], kind: Kind) -> Live:
     text = metadata.get(TAG_KEY)
     if text is not None:
         try:
-            tag = read_tag(str(text))
-            if tag.address.kind != kind.name:
-                raise TagError(f"it names a {tag.address.kind}")
-            for each in kind.fields:
-                if each.uploads:
-                    read_file_records(metadata, each.uploads.record)
+            tag = _read_marks(str(text), metadata, kind)
         except TagError as error:
             tag, problem = None, str(error)
     return Live(str(raw["id"]), kind.name, raw, tag, problem)
+
+
+def _read_marks(text: str, metadata: Mapping[str, Any], kind: Kind) -> Tag:
+    """The tag, after making sure that everything we wrote beside it can be read too. Raises TagError."""
+    tag = read_tag(text)
+    if tag.address.kind != kind.name:
+        raise TagError(f"it names a {tag.address.kind}")
+    for each in kind.fields:
+        if each.uploads:
+            read_file_records(metadata, each.uploads.record)
+    return tag
 
 
 def _with_files(account: Account, live: Live, kind: Kind) -> Live:

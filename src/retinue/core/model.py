@@ -318,7 +318,7 @@ class AccountInfo:
 class Plan:
     """What an apply would do, in order. `targets` is set when the plan was narrowed and is therefore incomplete.
 
-    `in_sync` counts the objects that need nothing. `ids` are the live ids of our objects that steps may refer to.
+    `in_sync` counts the objects that need nothing. `ids` are the live ids that steps refer to.
     `foreign` and `unowned` count, per kind, what lives in the account
     under another stack's tag or without one.
     """
@@ -349,7 +349,8 @@ class Plan:
 class Event:
     """Something that happened while a plan was carried out. `seconds` is the time since the step started.
 
-    `done` and `total` count the files of a step in progress.
+    `done` and `total` count the files of a step in progress, `detail` says what was done with them. `failures` maps the
+    paths of files that could not be brought in to the reasons.
     """
 
     step: Step
@@ -360,3 +361,4 @@ class Event:
     detail: str | None = None
     done: int = 0
     total: int = 0
+    failures: Mapping[str, str] = field(default_factory=dict)

@@ -81,7 +81,7 @@ def make_plan(
         foreign=dict(sorted(named.foreign.items())),
         unowned=_counted(named.unowned),
         environment=environment,
-        ids={address: live.id for address, live in sorted(named.owned.items())},
+        ids=_referred_ids(steps, named),
     )
 
 
@@ -245,6 +245,13 @@ def _closure(targets: Iterable[Address], declared: Mapping[Address, Declared]) -
             if address in declared:
                 waiting += [reference.address for _, reference in _references(declared[address].spec)]
     return found
+
+
+def _referred_ids(steps: Iterable[Step], named: Named) -> dict[Address, str]:
+    """The live ids that the steps need for what they refer to; what is created on the way is not among them yet."""
+    made = {step.address for step in steps if step.action == "create"}
+    wanted = {reference.address for step in steps for _, reference in _references(step.after)}
+    return {address: named.owned[address].id for address in sorted(wanted - made) if address in named.owned}
 
 
 # ── order ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -34,8 +34,11 @@ class Resolved:
         return any(each.severity == "error" for each in self.diagnostics)
 
 
-def resolve(declarations: Sequence[Declaration], kinds: Kinds) -> Resolved:
-    """Resolve all declarations together. Every mistake is a diagnostic; none stops the search for others."""
+def resolve(declarations: Sequence[Declaration], kinds: Kinds, *, complete: bool = True) -> Resolved:
+    """Resolve all declarations together. Every mistake is a diagnostic; none stops the search for others.
+
+    Unless the declarations are `complete`, a name that is missing may be in a file that could not be read.
+    """
     known: dict[Address, Declaration] = {}
     diagnostics: list[Diagnostic] = []
     for each in declarations:
@@ -61,7 +64,10 @@ def resolve(declarations: Sequence[Declaration], kinds: Kinds) -> Resolved:
             _place(problem, each.places) if isinstance(problem, Problem) else problem for problem in problems
         ]
     diagnostics += _cycles(links)
-    diagnostics += _unused(known, used, kinds)
+    if complete:
+        diagnostics += _unused(known, used, kinds)
+    else:
+        diagnostics = [each for each in diagnostics if each.code != "unknown-reference"]
     return Resolved(tuple(sorted(declared, key=lambda each: each.address)), tuple(diagnostics))
 
 

@@ -1,4 +1,4 @@
-"""An assistant of the Assistants API v2. Facts: platform description §1 (limits, defaults, update semantics)."""
+"""An assistant of the Assistants API v2.."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A vector store and the files in it: knowledge that file search looks through. Facts: platform description §3."""
+"""A vector store and the files in it: knowledge that file search looks through.."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def chunking(value: Any) -> dict[str, Any]:
 
 
 def wire_chunking(value: Mapping[str, Any]) -> dict[str, Any]:
-    """The API's chunking strategy; `auto` stays `auto`, since servers may read it as something better than its numbers."""
+    """The API's chunking strategy; `auto` stays `auto`, since a server may know better than its numbers."""
     return {"type": "auto"} if value == AUTO_CHUNKING else {"type": "static", "static": dict(value)}
 
 

@@ -1,0 +1,215 @@
+"""One step of a plan → requests. Names become ids here, at the last moment; nothing is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from retinue.account.attach import FileSync, Report
+from retinue.account.carried import Carried, carried_ids, carry_files, foreign_metadata
+from retinue.account.client import Account, Ambiguous, Json
+from retinue.account.memory import Memory
+from retinue.account.settle import Attempt, settle
+from retinue.account.snapshot import read_files, read_live
+from retinue.account.uploads import Uploader
+from retinue.core.kind import Api, Kind, Kinds, dig
+from retinue.core.model import Address, Gone, Live, Ref, Step
+from retinue.core.ownership import TAG_KEY, write_tag
+from retinue.errors import AccountError, BlockedError, StaleError
+
+
+@dataclass(slots=True)
+class StepRunner:
+    """Carries out single steps; one for each apply.
+
+    `ids` grows as objects come to be, `known` are the live ids of the plan, `check` raises once a person asked to stop.
+    """
+
+    account: Account
+    kinds: Kinds
+    memory: Memory
+    uploader: Uploader
+    pool: Executor
+    ids: dict[Address, str]
+    known: frozenset[str]
+    check: Callable[[], None]
+
+    def run(self, step: Step, report: Report) -> tuple[str | None, dict[str, str]]:
+        """Carry `step` out. Gives the live id, and path → reason for files that could not be brought in."""
+        kind = self.kinds[step.address.kind]
+        if kind.api is None:
+            raise TypeError(f"a {kind.name} has no live object")
+        self.check()
+        if step.action == "delete":
+            self._delete(step, kind, kind.api)
+            return step.id, {}
+        make = self._create if step.action == "create" else self._update
+        live_id = make(step, kind, kind.api)
+        return live_id, self._sync_files(step, kind, kind.api, live_id, report)
+
+    # ── create ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _create(self, step: Step, kind: Kind, api: Api) -> str:
+        spec = _without_attached(step.after or {}, kind)
+        carried = carry_files(spec, kind, None, self.uploader)
+        body = self._body(spec, kind, carried)
+        body[api.tag_in] = {**body.get(api.tag_in, {}), **carried.records, TAG_KEY: _tag_text(step, kind)}
+
+        def attempt() -> Attempt:
+            try:
+                return str(self.account.create(api.path, body, beta=api.beta)["id"])
+            except Ambiguous as error:
+                return error, lambda: self._find_created(step, kind, api)
+
+        live_id = settle(self.account, attempt)
+        self.ids[step.address] = live_id
+        self.memory.remember(step.address, live_id)
+        self._settle(carried)
+        return live_id
+
+    def _find_created(self, step: Step, kind: Kind, api: Api) -> str | None:
+        """The object that a creation without an answer left behind: it carries our tag and was not there before."""
+        for raw in self.account.pages(api.path, page=api.page, beta=api.beta, order="desc"):
+            live = read_live(raw, kind)
+            if live.id not in self.known and self._is_ours(live, step.address):
+                return live.id
+        return None
+
+    # ── update ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _update(self, step: Step, kind: Kind, api: Api) -> str:
+        live = self._current(step, kind, api)
+        if live is None:
+            raise StaleError("it was deleted after the plan was made", hint="run the command again")
+        names = _written_fields(step, kind)
+        spec = {name: each for name, each in _without_attached(step.after or {}, kind).items() if name in names}
+        carried = carry_files(spec, kind, live, self.uploader)
+        body = self._body(spec, kind, carried)
+        for name in sorted(names - set(spec)):
+            _keep(body, kind.field(name).body_path, dig(live.raw, kind.field(name).body_path))
+        body[api.tag_in] = self._metadata(step, kind, live, carried.records, tag=_tag_text(step, kind))
+        answer = self.account.update(f"{api.path}/{live.id}", body, beta=api.beta)
+        self._forget_keys(step, api, live.id, answer)
+        self._settle(carried)
+        return live.id
+
+    def _current(self, step: Step, kind: Kind, api: Api) -> Live | None:
+        """The object as it is right before it is written; None when it is gone. Raises BlockedError when not ours."""
+        raw = self.account.find(f"{api.path}/{step.id}", beta=api.beta)
+        live = read_live(raw, kind) if raw else None
+        if live is not None and not self._is_ours(live, step.address):
+            raise BlockedError(f"{step.id} no longer carries the tag of {step.address}", hint="plan again to see why")
+        return live
+
+    def _is_ours(self, live: Live, address: Address) -> bool:
+        return live.tag is not None and (live.tag.stack, live.tag.address) == (self.memory.stack, address)
+
+    def _metadata(self, step: Step, kind: Kind, live: Live, records: Mapping[str, str], *, tag: str) -> dict[str, Any]:
+        """The whole map, since it may replace the old one. What others wrote stays."""
+        declared: dict[str, Any] = {}
+        for each in kind.fields:
+            if each.per_key:
+                declared.update((step.after or {}).get(each.name, {}))
+        others = {key: value for key, value in foreign_metadata(live, kind).items() if key not in step.forget_keys}
+        return {**others, **declared, **records, TAG_KEY: tag}
+
+    def _forget_keys(self, step: Step, api: Api, live_id: str, answer: Json) -> None:
+        """Whether leaving a key out removes it is not documented; a server that merges is sent nulls."""
+        metadata = answer.get(api.tag_in) or {}
+        left = [key for key in step.forget_keys if key in metadata]
+        if left:
+            body = {api.tag_in: {**metadata, **dict.fromkeys(left)}}
+            answer = self.account.update(f"{api.path}/{live_id}", body, beta=api.beta)
+        still = [key for key in left if key in (answer.get(api.tag_in) or {})]
+        if still:
+            names = ", ".join(f"'{key}'" for key in still)
+            raise AccountError(f"the account keeps the metadata {names}, although it was asked to drop them")
+
+    def _settle(self, carried: Carried) -> None:
+        """The object holds its new files now: they need no journal, and the old ones can go."""
+        for file_id in carried.fresh:
+            self.uploader.settled(file_id)
+        for file_id, purpose in carried.stale.items():
+            self.uploader.discard(file_id, purpose)
+
+    # ── delete ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _delete(self, step: Step, kind: Kind, api: Api) -> None:
+        """Files first: while the object is there it says which files are ours, so an interruption loses none."""
+        live = self._current(step, kind, api)
+        if live is not None:
+            files = carried_ids(live, kind)
+            attached = read_files(self.account, live.id, kind) if kind.attachments else ()
+            files.update({each.id: kind.attachments.purpose for each in attached if each.path and kind.attachments})
+            for _ in self.pool.map(lambda file_id: self.account.delete(f"/files/{file_id}"), files):
+                self.check()
+            self.account.delete(f"{api.path}/{live.id}", beta=api.beta)
+        self.memory.forget(step.id or "")
+
+    # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _sync_files(self, step: Step, kind: Kind, api: Api, live_id: str, report: Report) -> dict[str, str]:
+        if not step.files:
+            return {}
+        sync = FileSync(self.account, kind, live_id, self.uploader, self.pool, report, self.check)
+        failures = sync.run(step.files)
+        if not failures and step.tag is not None:
+            # Only now does the tag say that the files are as declared; until then a difference is not drift.
+            live = self._current(replace(step, id=live_id), kind, api)
+            if live is not None:
+                metadata = {**(dig(live.raw, (api.tag_in,)) or {}), TAG_KEY: write_tag(step.tag)}
+                self.account.update(f"{api.path}/{live_id}", {api.tag_in: metadata}, beta=api.beta)
+        return failures
+
+    # ── bodies ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _body(self, spec: Mapping[str, Any], kind: Kind, carried: Carried) -> Json:
+        return kind.write({name: carried.ids.get(name, self._with_ids(value)) for name, value in spec.items()})
+
+    def _with_ids(self, value: Any) -> Any:
+        """The value with every reference replaced by the id it stands for. Raises StaleError when there is none."""
+        if isinstance(value, Ref):
+            live_id = self.ids.get(value.address)
+            if live_id is None:
+                raise StaleError(f"{value.address} has no live object to refer to", hint="run the command again")
+            return live_id
+        if isinstance(value, Mapping):
+            return {key: self._with_ids(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self._with_ids(each) for each in value if not isinstance(each, Gone)]
+        return value
+
+
+def _without_attached(spec: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+    """The fields that travel in the object's own body."""
+    attached = kind.attachments.field if kind.attachments else None
+    return {name: value for name, value in spec.items() if name != attached}
+
+
+def _tag_text(step: Step, kind: Kind) -> str:
+    """The tag to write with the object itself; it is silent about attached files until those are in place."""
+    if step.tag is None:
+        raise TypeError(f"the step '{step.key}' has no tag")
+    if not (step.files and kind.attachments):
+        return write_tag(step.tag)
+    fields = {name: digest for name, digest in step.tag.fields.items() if name != kind.attachments.field}
+    return write_tag(replace(step.tag, fields=fields))
+
+
+def _written_fields(step: Step, kind: Kind) -> set[str]:
+    """The changed fields, and those that share a part of the body with them: it may be replaced as a whole."""
+    changed = {change.field for change in step.changes if kind.has(change.field)} | set(step.unset)
+    parts = {kind.field(name).body_path[0] for name in changed if len(kind.field(name).body_path) > 1}
+    shared = {each.name for each in kind.fields if each.body_path[0] in parts}
+    attached = {kind.attachments.field} if kind.attachments else set()
+    return (changed | shared) - attached
+
+
+def _keep(body: Json, path: tuple[str, ...], value: Any) -> None:
+    """Put the live value of a field that is not ours beside those that are written."""
+    if value is not None:
+        for key in path[:-1]:
+            body = body.setdefault(key, {})
+        body[path[-1]] = value

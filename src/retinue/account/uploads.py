@@ -1,0 +1,121 @@
+"""Files of the project → files of the account. Every upload and deletion is journalled, since a file carries no tag."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from retinue.account.client import Account, Ambiguous
+from retinue.account.memory import Journalled, Memory
+from retinue.account.settle import Attempt, settle
+from retinue.core.model import FileRef
+from retinue.errors import AccountError, StaleError
+
+CLOCK_SKEW = 900
+"""Seconds by which the account's clock may differ from ours when a lost upload is looked for."""
+
+
+@dataclass(slots=True)
+class Uploader:
+    """Creates and deletes files for one apply. `root` is the project's directory."""
+
+    account: Account
+    memory: Memory
+    root: Path
+    spare: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    _alike: dict[tuple[str, int], threading.Lock] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def upload(self, file: FileRef, purpose: str) -> str:
+        """Create a file from the project's and return its id. A spare one of an interrupted apply is used first.
+
+        The file stays journalled until `settled`. Raises StaleError when the file changed after the plan was made.
+        """
+        name = PurePosixPath(file.path).name
+        # A lost upload is known by its name and size only, so never two of the same are under way together.
+        with self._lock:
+            spares = self.spare.get((file.sha256, purpose))
+            if spares:
+                return spares.pop()
+            alike = self._alike.setdefault((name, file.size), threading.Lock())
+        content = self._read(file)
+        with alike:
+            return settle(self.account, lambda: self._attempt(name, content, file, purpose))
+
+    def _attempt(self, name: str, content: bytes, file: FileRef, purpose: str) -> Attempt:
+        entry = Journalled(uuid.uuid4().hex, name, len(content), file.sha256, purpose, self.account.clock())
+        self.memory.open(entry)
+        try:
+            self.memory.uploaded(entry.key, str(self.account.upload(name, content, purpose)["id"]))
+        except Ambiguous as error:
+            return error, lambda: self._find_lost(entry, ())
+        except AccountError:
+            self.memory.close(entry.key)
+            raise
+        return entry.id or ""
+
+    def _read(self, file: FileRef) -> bytes:
+        try:
+            content = (self.root / file.path).read_bytes()
+        except OSError as error:
+            raise StaleError(f"'{file.path}' cannot be read: {error.strerror}") from error
+        if hashlib.sha256(content).hexdigest() != file.sha256:
+            raise StaleError(f"'{file.path}' changed after the plan was made", hint="run the command again")
+        return content
+
+    def settled(self, file_id: str) -> None:
+        """The file is attached, so that it can be found without the journal."""
+        self.memory.close_file(file_id)
+
+    def discard(self, file_id: str, purpose: str) -> None:
+        """Delete a file that is ours. It is journalled first: once detached, nothing else would remember it."""
+        key = uuid.uuid4().hex
+        self.memory.open(Journalled(key, "", 0, "", purpose, self.account.clock(), file_id, doomed=True))
+        self.finish_discard(file_id, key)
+
+    def doom(self, file_id: str, purpose: str) -> str:
+        """Journal a deletion that comes later; `finish_discard` carries it out."""
+        key = uuid.uuid4().hex
+        self.memory.open(Journalled(key, "", 0, "", purpose, self.account.clock(), file_id, doomed=True))
+        return key
+
+    def finish_discard(self, file_id: str, key: str) -> None:
+        self.account.delete(f"/files/{file_id}")
+        self.memory.close(key)
+
+    # ── after an interruption ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def recover(self, attached: Collection[str]) -> None:
+        """Settle what an earlier apply left in the journal: keep what is attached, finish deletions, gather spares."""
+        for entry in list(self.memory.journal.values()):
+            if entry.doomed and entry.id:
+                self.finish_discard(entry.id, entry.key)
+                continue
+            file_id = entry.id or self._find_lost(entry, attached)
+            if file_id is None or file_id in attached or self.account.find(f"/files/{file_id}") is None:
+                self.memory.close(entry.key)
+                continue
+            self.spare.setdefault((entry.sha256, entry.purpose), []).append(file_id)
+
+    def discard_spares(self) -> None:
+        """Delete what an interrupted apply uploaded and nothing wanted in the end."""
+        for file_ids in self.spare.values():
+            for file_id in file_ids:
+                self.account.delete(f"/files/{file_id}")
+                self.memory.close_file(file_id)
+        self.spare.clear()
+
+    def _find_lost(self, entry: Journalled, attached: Collection[str]) -> str | None:
+        """The file that an upload without an answer left behind: of our name, size and time, and known to nobody."""
+        known = {each.id for each in self.memory.journal.values() if each.id} | set(attached)
+        for raw in self.account.pages("/files", page=10_000, purpose=entry.purpose, order="desc"):
+            if (raw.get("created_at") or 0) < entry.started - CLOCK_SKEW:
+                return None
+            if (raw.get("filename"), raw.get("bytes")) == (entry.filename, entry.size) and raw["id"] not in known:
+                self.memory.uploaded(entry.key, str(raw["id"]))
+                return str(raw["id"])
+        return None

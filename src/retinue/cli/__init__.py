@@ -1,0 +1,98 @@
+"""The command line: options in, a workflow call, a report, an exit code. Nothing slow is imported here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from retinue import __version__
+from retinue.cli import account_commands, plan_commands, project_commands
+from retinue.cli.terminal import Terminal
+from retinue.errors import OUR_BUG, Interrupted, RetinueError, UsageError
+
+EPILOG = """\b
+Exit codes: 0 done or no changes · 1 error · 2 changes, only with
+--detailed-exitcode · 4 blocked · 5 applied in part · 64 usage ·
+70 a bug in retinue · 130 interrupted.
+
+\b
+Shell completion, for bash (zsh and fish alike):
+  eval "$(_RETINUE_COMPLETE=bash_source retinue)"
+"""
+
+
+@click.group(
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
+)
+@click.version_option(__version__, prog_name="retinue", message="%(prog)s %(version)s")
+def retinue() -> None:
+    """Keep the assistants of an OpenAI-style account as code.
+
+    YAML files declare assistants, tools and vector stores; `plan` shows how the live account differs; `apply` makes it
+    match.
+
+    \b
+    Start here:
+      retinue init my-assistants && cd my-assistants
+      retinue apply
+    """
+
+
+for command in (*project_commands.COMMANDS, *plan_commands.COMMANDS, *account_commands.COMMANDS):
+    retinue.add_command(command)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit code. Every failure ends here, in words."""
+    terminal = Terminal.detect()
+    try:
+        return int(retinue.main(args, prog_name="retinue", standalone_mode=False) or 0)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return UsageError.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        terminal.say("\ninterrupted")
+        return Interrupted.exit_code
+    except RetinueError as error:
+        show_error(terminal, error)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has left; there is nobody to tell, and Python must not try at exit.
+        sys.stdout = None
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last net: a bug is reported as one, with what we need to mend it
+        return show_bug(terminal, error)
+
+
+def show_error(terminal: Terminal, error: RetinueError) -> None:
+    from retinue.report.diagnostics import render_diagnostics
+    from retinue.report.errors_text import render_error
+
+    if error.diagnostics:
+        terminal.say(render_diagnostics(error.diagnostics, width=terminal.error_width, color=terminal.error_color))
+    else:
+        terminal.say(render_error(error, color=terminal.error_color))
+
+
+def show_bug(terminal: Terminal, error: Exception) -> int:
+    import platform
+    import traceback
+
+    terminal.say("".join(traceback.format_exception(error)))
+    versions = f"retinue {__version__}, Python {platform.python_version()}, {platform.system()}"
+    terminal.say(f"error: this is a bug in retinue ({versions}): {type(error).__name__}: {error}")
+    terminal.say("  hint: report it with the lines above; they hold no keys, but look through them first")
+    return OUR_BUG
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main())
+
+
+__all__ = ["entry", "main", "retinue"]

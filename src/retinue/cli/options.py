@@ -1,0 +1,111 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from retinue.core.model import Address
+
+if TYPE_CHECKING:
+    from retinue.workflow import Where
+
+Command = Callable[..., Any]
+
+
+class AddressType(click.ParamType[Address]):
+    """kind.name, such as assistant.math-tutor."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        if isinstance(value, Address):
+            return value
+        try:
+            return Address.parse(str(value))
+        except ValueError as error:
+            self.fail(f"{error}, such as assistant.math-tutor", param, ctx)
+
+
+ADDRESS = AddressType()
+
+
+class VariableType(click.ParamType[tuple[str, str]]):
+    """NAME=VALUE."""
+
+    name = "name=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not (name and equals):
+            self.fail(f"'{value}' is not of the form NAME=VALUE", param, ctx)
+        return name, text
+
+
+def project_options(command: Command) -> Command:
+    """Which project, in which environment, with which variables."""
+    for option in reversed(
+        (
+            click.option(
+                "-C",
+                "--directory",
+                type=click.Path(exists=True, path_type=Path),
+                default=".",
+                show_default=False,
+                help="Work on the project of this directory (default: the current one, or the nearest above).",
+            ),
+            click.option("-e", "--environment", metavar="NAME", help="Use this environment of retinue.yaml."),
+            click.option(
+                "--var",
+                "variables",
+                type=VariableType(),
+                multiple=True,
+                metavar="NAME=VALUE",
+                help="Set a variable; may be repeated.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def parallelism_option(command: Command) -> Command:
+    return click.option(
+        "--parallelism",
+        type=click.IntRange(1, 64),
+        default=8,
+        metavar="N",
+        help="How many requests may be under way at once.",
+    )(command)
+
+
+def detail_option(command: Command) -> Command:
+    return click.option(
+        "--detail",
+        type=click.Choice(["summary", "hunks", "full"]),
+        default="hunks",
+        help="A line for each object, the changes with their context, or everything.",
+    )(command)
+
+
+def target_option(command: Command) -> Command:
+    return click.option(
+        "--target",
+        "targets",
+        type=ADDRESS,
+        multiple=True,
+        metavar="ADDRESS",
+        help="Only this object and what it depends on; may be repeated. Nothing is deleted then.",
+    )(command)
+
+
+def where(directory: Path, environment: str | None, variables: tuple[tuple[str, str], ...]) -> Where:
+    """The project options as the workflow wants them."""
+    from retinue.workflow import Where
+
+    return Where(directory, environment, dict(variables))

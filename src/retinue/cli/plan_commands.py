@@ -1,0 +1,241 @@
+"""Commands that compare with the account and change it: plan, apply, destroy."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from retinue.cli.options import detail_option, parallelism_option, project_options, target_option, where
+from retinue.cli.terminal import Terminal
+from retinue.core.model import Address
+from retinue.errors import RetinueError, UsageError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from retinue.core.model import Plan
+    from retinue.workflow import Applied, Session
+
+Detail = Literal["summary", "hunks", "full"]
+Variables = tuple[tuple[str, str], ...]
+CHANGES = 2
+
+
+@click.command()
+@project_options
+@target_option
+@detail_option
+@parallelism_option
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON (schemas/plan.schema.json).")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
+def plan(
+    directory: Path,
+    environment: str | None,
+    variables: Variables,
+    targets: tuple[Address, ...],
+    detail: Detail,
+    parallelism: int,
+    as_json: bool,
+    detailed_exitcode: bool,
+) -> int:
+    """Show what apply would do. Changes nothing.
+
+    \b
+    Example:
+      retinue plan
+      retinue plan --target assistant.math-tutor --detail full
+      retinue plan --json --detailed-exitcode > plan.json
+    """
+    from retinue import workflow
+
+    terminal = Terminal.detect()
+    with workflow.open_session(where(directory, environment, variables)) as session:
+        watch_pauses(session, terminal)
+        made = workflow.plan(session, targets=targets, parallelism=parallelism)
+    show_plan(made, terminal, detail, as_json=as_json)
+    return CHANGES if detailed_exitcode and not made.empty else 0
+
+
+@click.command()
+@project_options
+@target_option
+@detail_option
+@parallelism_option
+@click.option("-y", "--yes", is_flag=True, help="Do not ask. For pipelines.")
+@click.option("--revert-drift", is_flag=True, help="With --yes: overwrite changes made outside of retinue, too.")
+def apply(
+    directory: Path,
+    environment: str | None,
+    variables: Variables,
+    targets: tuple[Address, ...],
+    detail: Detail,
+    parallelism: int,
+    yes: bool,
+    revert_drift: bool,
+) -> int:
+    """Make the account match the declarations.
+
+    Plans, shows the plan, asks, carries it out, and plans again to see that nothing is left.
+
+    \b
+    Example:
+      retinue apply
+      retinue apply --yes --revert-drift -e production
+    """
+    from retinue import workflow
+
+    def make(session: Session) -> Plan:
+        return workflow.plan(session, targets=targets, parallelism=parallelism)
+
+    with workflow.open_session(where(directory, environment, variables)) as session:
+        return _carry_out(
+            session, make, detail, parallelism, question="Apply these changes?", yes=yes, revert_drift=revert_drift
+        )
+
+
+@click.command()
+@project_options
+@detail_option
+@parallelism_option
+@click.option("-y", "--yes", is_flag=True, help="Do not ask. For pipelines.")
+def destroy(
+    directory: Path, environment: str | None, variables: Variables, detail: Detail, parallelism: int, yes: bool
+) -> int:
+    """Delete everything this stack owns in the account.
+
+    What others made, and what was never declared, stays.
+
+    \b
+    Example:
+      retinue destroy
+      retinue destroy --yes -e review-42
+    """
+    from retinue import workflow
+
+    def make(session: Session) -> Plan:
+        return workflow.plan_destroy(session, parallelism=parallelism)
+
+    with workflow.open_session(where(directory, environment, variables)) as session:
+        return _carry_out(
+            session, make, detail, parallelism, question="Delete all of this?", yes=yes, revert_drift=True
+        )
+
+
+# ── the way from a plan to its end ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _carry_out(
+    session: Session,
+    make: Callable[[Session], Plan],
+    detail: Detail,
+    parallelism: int,
+    *,
+    question: str,
+    yes: bool,
+    revert_drift: bool,
+) -> int:
+    from retinue import workflow
+    from retinue.report.progress import Progress
+
+    terminal = Terminal.detect()
+    watch_pauses(session, terminal)
+    made = make(session)
+    show_plan(made, terminal, detail)
+    workflow.guard(made, person=not yes, revert_drift=revert_drift)
+    if not made.empty and not yes:
+        _ask(terminal, question)
+    with (
+        stopping(terminal) as stop,
+        Progress(
+            click.get_text_stream("stderr"), tty=terminal.live, color=terminal.error_color, width=terminal.error_width
+        ) as progress,
+    ):
+        applied = workflow.apply(
+            session,
+            made,
+            on_event=progress.on_event,
+            parallelism=parallelism,
+            stop=stop,
+            replan=lambda: make(session),
+        )
+    if applied.events:
+        _show_result(applied, terminal, stopped=stop.is_set())
+    failure = workflow.outcome(applied, stopped=stop.is_set())
+    if failure is not None:
+        raise failure
+    return 0
+
+
+def _ask(terminal: Terminal, question: str) -> None:
+    """Only a person can answer, and only with the whole word. Raises UsageError without a terminal."""
+    if not terminal.interactive:
+        raise UsageError("there is no terminal to ask for approval", hint="read the plan, then run again with --yes")
+    answer = click.prompt(
+        f"\n{question} Only 'yes' is accepted", default="", show_default=False, prompt_suffix=": ", err=True
+    )
+    if answer.strip() != "yes":
+        raise RetinueError("cancelled; nothing was changed")
+
+
+def show_plan(made: Plan, terminal: Terminal, detail: Detail, *, as_json: bool = False) -> None:
+    """The plan on stdout, as text or as the document the text is rendered from."""
+    from retinue.core.plan_file import to_document
+
+    document = to_document(made)
+    if as_json:
+        terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    from retinue.report.plan_text import render_plan
+
+    terminal.print(render_plan(document, detail=detail, width=terminal.width, color=terminal.color))
+
+
+def _show_result(applied: Applied, terminal: Terminal, *, stopped: bool) -> None:
+    from retinue.core.plan_file import to_document
+    from retinue.report.result_text import render_result
+
+    text = render_result(applied.events, document=to_document(applied.plan), interrupted=stopped, color=terminal.color)
+    terminal.print(f"\n{text}")
+    if applied.converged:
+        terminal.print("The account matches the declarations.")
+
+
+def watch_pauses(session: Session, terminal: Terminal) -> None:
+    """Say when the account makes us wait, so that nobody wonders."""
+
+    def say(seconds: float, reason: str) -> None:
+        terminal.say(f"waiting {seconds:.0f}s: {reason}")
+
+    session.account.on_wait = say
+
+
+@contextmanager
+def stopping(terminal: Terminal) -> Iterator[threading.Event]:
+    """While open, the first Ctrl-C (or a kill) asks to stop after what is under way; the second stops at once."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        terminal.say("stopping: finishing the requests under way (Ctrl-C again to stop at once)")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {each: signal.signal(each, on_signal) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+COMMANDS = (plan, apply, destroy)

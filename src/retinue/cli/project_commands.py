@@ -1,0 +1,116 @@
+"""Commands that need no account: init, validate, schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from retinue.cli.options import project_options, where
+from retinue.cli.terminal import Terminal
+from retinue.errors import DeclarationError, UsageError
+
+
+@click.command()
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=".")
+def init(directory: Path) -> int:
+    """Write a small, commented, working project into DIRECTORY.
+
+    Files that exist already are left as they are.
+
+    \b
+    Example:
+      retinue init my-assistants
+    """
+    from retinue.cli.starter import write_starter
+
+    terminal = Terminal.detect()
+    for path, written in write_starter(directory):
+        terminal.say(f"{'wrote' if written else 'kept '} {path}")
+    change = "" if directory == Path() else f"cd {directory} && "
+    terminal.say(f"\nNext: {change}retinue apply")
+    return 0
+
+
+@click.command()
+@project_options
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def validate(directory: Path, environment: str | None, variables: tuple[tuple[str, str], ...], as_json: bool) -> int:
+    """Check the declarations offline: no account, no key.
+
+    Every mistake is reported at once, with its place and what to do about it.
+
+    \b
+    Example:
+      retinue validate
+      retinue validate -e production --json
+    """
+    from retinue import workflow
+    from retinue.core.plan_file import diagnostic_document
+    from retinue.report.diagnostics import render_diagnostics
+
+    terminal = Terminal.detect()
+    reading, found = workflow.check(where(directory, environment, variables))
+    if as_json:
+        document = {"valid": reading is not None, "diagnostics": [diagnostic_document(each) for each in found]}
+        terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
+    elif found:
+        terminal.say(render_diagnostics(found, width=terminal.error_width, color=terminal.error_color))
+    if reading is None:
+        return DeclarationError.exit_code
+    if not as_json:
+        count = len(reading.declared)
+        terminal.print(f"Valid: {count} {'object' if count == 1 else 'objects'} declared.")
+    return 0
+
+
+@click.command()
+@click.argument("kind", required=False)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write all schemas into this directory instead.",
+)
+def schema(kind: str | None, out: Path | None) -> int:
+    """Print JSON Schemas: of one KIND, or of a whole declaration file.
+
+    KIND is the name of a kind, or `project` for retinue.yaml, or `plan` for `plan --json`.
+
+    \b
+    Example:
+      retinue schema assistant
+      retinue schema --out schemas
+    """
+    documents = _schemas()
+    terminal = Terminal.detect()
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, document in documents.items():
+            (out / name).write_text(_json(document), encoding="utf-8")
+            terminal.say(f"wrote {out / name}")
+        return 0
+    wanted = {None: "declarations", "project": "retinue"}.get(kind, str(kind))
+    found = documents.get(f"{wanted}.schema.json")
+    if found is None:
+        names = sorted(name.removesuffix(".schema.json") for name in documents)
+        raise UsageError(f"there is no schema '{kind}'", hint=f"there are: {', '.join(names)}")
+    terminal.print(_json(found))
+    return 0
+
+
+def _schemas() -> dict[str, Any]:
+    from retinue.kinds import all_kinds
+    from retinue.report.plan_schema import PLAN
+    from retinue.source.schemas import documents
+
+    return {**documents(all_kinds()), "plan.schema.json": PLAN}
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+COMMANDS = (init, validate, schema)

@@ -1,0 +1,290 @@
+"""The story: what plan, apply, destroy, show and output do, each a straight line. This is also the Python API.
+
+plan     paths ─ source.load ─→ declarations ─ core.resolve ─→ declared
+         account ─ take_snapshot ─→ live
+         core.plan.make_plan(declared, live) ─→ Plan
+
+apply    Plan ─ guards, approval ─→ apply_plan ─→ events ─→ plan again, which must be empty
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retinue.core.guards import drift_block
+from retinue.core.kind import Kinds
+from retinue.core.model import Address, Declared, Diagnostic, Event, Live, Plan
+from retinue.core.plan import make_plan
+from retinue.core.resolve import resolve
+from retinue.errors import BlockedError, DeclarationError, Interrupted, PartialError, RetinueError
+from retinue.kinds import all_kinds
+from retinue.source import Project, load
+
+if TYPE_CHECKING:
+    from retinue.account.client import Account
+    from retinue.account.memory import Memory
+
+MEMORY = Path(".retinue")
+
+
+def _ignore(event: Event) -> None:
+    """For callers who do not follow along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which project, in which environment, with which variables. `environ` are the process's environment variables."""
+
+    start: Path = Path()
+    environment: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the files say: the project and what it declares. `warnings` do not keep anybody from applying."""
+
+    project: Project
+    declared: tuple[Declared, ...]
+    warnings: tuple[Diagnostic, ...]
+
+
+@dataclass(slots=True)
+class Session:
+    """A project and its account, open. `live` is what the last plan saw."""
+
+    reading: Reading
+    account: Account
+    memory: Memory
+    kinds: Kinds
+    live: tuple[Live, ...] = ()
+
+    @property
+    def project(self) -> Project:
+        return self.reading.project
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """How an apply went: its plan, everything that happened, and what is left to do (None when that was not asked)."""
+
+    plan: Plan
+    events: tuple[Event, ...] = ()
+    remaining: Plan | None = None
+
+    @property
+    def converged(self) -> bool:
+        return self.remaining is not None and self.remaining.empty
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def check(where: Where) -> tuple[Reading | None, tuple[Diagnostic, ...]]:
+    """Read the declarations and find every mistake, offline. Without errors there is a reading to go on with."""
+    kinds = all_kinds()
+    loaded = load(
+        where.start, environment=where.environment, variables=where.variables, environ=where.environ, kinds=kinds
+    )
+    resolved = resolve(loaded.declarations, kinds, complete=loaded.complete)
+    found = loaded.excerpts.fill((*loaded.diagnostics, *resolved.diagnostics))
+    if loaded.project is None or any(each.severity == "error" for each in found):
+        return None, found
+    return Reading(loaded.project, resolved.declared, found), found
+
+
+def read(where: Where) -> Reading:
+    """Read the declarations. Raises DeclarationError with every mistake at once."""
+    reading, found = check(where)
+    if reading is None:
+        raise DeclarationError.of(found)
+    return reading
+
+
+@contextmanager
+def open_session(where: Where) -> Iterator[Session]:
+    """Read the declarations and connect to their account. Raises DeclarationError or CredentialError; sends nothing."""
+    reading = read(where)
+    # openai takes half a second to import: only what talks to an account pays it.
+    from retinue.account.memory import Memory
+    from retinue.account.opening import open_account
+
+    project = reading.project
+    account = open_account(project.account, root=project.root, environ=where.environ)
+    try:
+        memory = Memory.load(project.root / MEMORY, account.info, project.stack)
+        yield Session(reading, account, memory, all_kinds())
+    finally:
+        account.close()
+
+
+# ── planning ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def plan(session: Session, *, targets: Sequence[Address] = (), parallelism: int = 8) -> Plan:
+    """What an apply would do now. With `targets`, only for those and what they depend on; nothing is deleted then."""
+    return _plan(session, session.reading.declared, targets, parallelism)
+
+
+def plan_destroy(session: Session, *, parallelism: int = 8) -> Plan:
+    """The deletion of everything the stack owns."""
+    return _plan(session, (), (), parallelism)
+
+
+def _plan(session: Session, declared: Sequence[Declared], targets: Sequence[Address], parallelism: int) -> Plan:
+    from retinue.account.snapshot import take_snapshot
+
+    _check_targets(declared, targets)
+    needed = {each.address.kind for each in declared}
+    snapshot = take_snapshot(session.account, session.kinds, session.memory, needed=needed, parallelism=parallelism)
+    session.live = snapshot.live
+    made = make_plan(
+        declared,
+        snapshot.live,
+        session.kinds,
+        stack=session.project.stack,
+        account=session.account.info,
+        targets=targets,
+        environment=session.project.environment,
+        warnings=session.reading.warnings if declared else (),
+    )
+    _remember(session, made)
+    return made
+
+
+def _check_targets(declared: Sequence[Declared], targets: Sequence[Address]) -> None:
+    known = {each.address for each in declared}
+    for target in targets:
+        if target not in known:
+            raise RetinueError(f"the target {target} is not declared", hint="name an address of the declarations")
+
+
+def _remember(session: Session, made: Plan) -> None:
+    """Note the ids of what is ours, so that a list that lags behind later does not make it seem gone."""
+    seen = {live.tag.address: live.id for live in session.live if live.tag and live.tag.stack == made.stack}
+    if session.memory.ids != seen:
+        for address, live_id in seen.items():
+            session.memory.remember(address, live_id)
+        session.memory.save()
+
+
+def guard(made: Plan, *, person: bool, revert_drift: bool = False) -> None:
+    """Raises BlockedError when the plan may not be carried out: nothing forbids it, and somebody else's edit is
+    overwritten only when a `person` is asked or `revert_drift` was said."""
+    blocks = list(made.blocks)
+    drift = drift_block(made)
+    if drift and not person and not revert_drift:
+        blocks.append(drift)
+    if blocks:
+        hints = [f"look at the plan, then run again with {each.override}" for each in blocks if each.override]
+        raise BlockedError("\n".join(each.message for each in blocks), hint="; ".join(hints) or None)
+
+
+# ── applying ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def apply(
+    session: Session,
+    made: Plan,
+    *,
+    on_event: Callable[[Event], object] = _ignore,
+    parallelism: int = 8,
+    stop: threading.Event | None = None,
+    replan: Callable[[], Plan] | None = None,
+) -> Applied:
+    """Carry out a plan that was just made and approved, then plan again: nothing must be left.
+
+    Raises BlockedError before anything is written when the plan may not be carried out. What failed on the way is in
+    the events; `outcome` turns them into an error.
+    """
+    from retinue.account.applier import apply_plan
+    from retinue.account.carried import carried_ids
+
+    guard(made, person=True)
+    attached = {file.id for live in session.live for file in live.files}
+    for live in session.live:
+        attached.update(carried_ids(live, session.kinds[live.kind]))
+    events: list[Event] = []
+    if made.steps or session.memory.journal:
+        for event in apply_plan(
+            made,
+            session.account,
+            session.kinds,
+            session.memory,
+            root=session.project.root,
+            attached=tuple(attached),
+            parallelism=parallelism,
+            stop=stop,
+        ):
+            events.append(event)
+            on_event(event)
+    stopped = stop is not None and stop.is_set()
+    again = replan or (lambda: plan(session, targets=made.targets, parallelism=parallelism))
+    remaining = made if made.empty else again() if not stopped else None
+    return Applied(made, tuple(events), remaining)
+
+
+def outcome(applied: Applied, *, stopped: bool = False) -> RetinueError | None:
+    """What an apply that did not fully succeed comes to; None when it did."""
+    ended = {event.step.key: event for event in applied.events if event.status != "progress"}
+    good = [event for event in ended.values() if event.status == "done"]
+    bad = [event for event in ended.values() if event.status in ("failed", "skipped", "incomplete")]
+    again = "run the same command again; it continues where this one stopped"
+    if stopped:
+        return Interrupted(f"stopped: {len(good)} of {len(applied.plan.steps)} steps were carried out", hint=again)
+    if bad:
+        return PartialError(f"{len(good)} of {len(applied.plan.steps)} steps were carried out", hint=again)
+    if not applied.converged:
+        return PartialError("the account has not settled: a new plan is not empty", hint="run 'retinue plan' to see it")
+    return None
+
+
+# ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The live objects of a stack by address, and how many others there are of each kind."""
+
+    owned: Mapping[Address, tuple[Live, ...]]
+    foreign: Mapping[str, int]
+    unowned: Mapping[str, int]
+    unreadable: tuple[Live, ...] = ()
+
+
+def inventory(session: Session, *, parallelism: int = 8) -> Inventory:
+    """What the stack has in the account now."""
+    made = _plan(session, session.reading.declared, (), parallelism)
+    owned: dict[Address, tuple[Live, ...]] = {}
+    for live in sorted(session.live, key=lambda each: each.id):
+        if live.tag and live.tag.stack == session.project.stack:
+            owned[live.tag.address] = (*owned.get(live.tag.address, ()), live)
+    unreadable = tuple(live for live in session.live if live.tag_error)
+    return Inventory(dict(sorted(owned.items())), made.foreign, made.unowned, unreadable)
+
+
+def outputs(session: Session, *, parallelism: int = 8) -> dict[Address, str]:
+    """Address → live id of every object of the stack."""
+    return {address: live[0].id for address, live in inventory(session, parallelism=parallelism).owned.items()}
+
+
+def full(live: Live) -> dict[str, Any]:
+    """A live object as the account returned it, unknown fields included, with its attached files."""
+    files = [
+        {
+            "id": each.id,
+            "path": each.path,
+            "status": each.status,
+            "attributes": dict(each.attributes),
+            "error": each.error,
+        }
+        for each in live.files
+    ]
+    return {**live.raw, **({"files": files} if files else {})}
