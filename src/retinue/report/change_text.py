@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from retinue.report.hunks import Fragment, Hunk, HunkLine, diff_lines, split_lines
+from retinue.report.hunks import Hunk, HunkLine, diff_lines, split_lines
 from retinue.report.ink import Line, Part, Role, indent, line
 from retinue.report.values import (
     LONG_LINE,
@@ -52,13 +52,13 @@ def _plain_mark(change: Mapping[str, Any]) -> tuple[str, Role]:
 
 
 def _note(change: Mapping[str, Any]) -> str:
+    """What the values alone do not say. A side that is null reads like one that is not there."""
     if change["cause"] == "unset":
         return "  (back to the default)" if "after" in change else "  (no longer declared)"
-    if change["cause"] in ("drift", "conflict"):
-        if "before" not in change:
-            return "  (was removed)"
-        if "after" not in change:
-            return "  (was added)"
+    if is_outside(change) and change.get("before") is None:
+        return "  (was removed)"
+    if is_outside(change) and change.get("after") is None:
+        return "  (was added)"
     return ""
 
 
@@ -95,9 +95,10 @@ def _from_or_to_nothing(
     if is_plain(value):
         return [_arrow(label, show_value(before), show_value(after), _note(change), place)]
     role: Role = "removed" if after is None else "added"
-    note = f"{' -> null' if after is None else ' (was null)'}{_note(change)}"
+    if change["cause"] == "config":
+        label = [("-" if after is None else "+", role), *label[1:]]
     shown: Detail = "full" if isinstance(value, str) else detail
-    return value_lines(label, value, place, note=note, role=role, detail=shown, width=width)
+    return value_lines(label, value, place, note=_note(change), role=role, detail=shown, width=width)
 
 
 def _arrow(label: Iterable[Part], before: str, after: str, note: str, place: str | None) -> Line:
@@ -132,7 +133,8 @@ def _text_lines(
 ) -> list[Line]:
     (old, old_ends), (new, new_ends) = split_lines(before), split_lines(after)
     hunks = diff_lines(old, new, context=None if detail == "full" else 3)
-    lines = [line(*head, (f" {_extent(hunks, len(new))}", "faint"), place=place)]
+    extent = f" {_extent(hunks, len(new))}" if max(len(old), len(new)) > 1 else ""
+    lines = [line(*head, (extent, "faint"), place=place)]
     for hunk in hunks:
         if detail != "full" and max(len(old), len(new)) > 1:
             lines += indent([line((_hunk_head(hunk), "place"))], 4)
@@ -163,29 +165,33 @@ def _hunk_line(each: HunkLine, *, everything: bool, marks: bool) -> Line:
     windowed = not everything and len(each.text) >= LONG_LINE
     if each.sign == " ":
         return line("  ", beginning(each.text) if windowed else each.text)
-    fragments = list(_windows(each.fragments)) if windowed else each.fragments
-    return line((f"{each.sign} ", role), *(_fragment(one, each.sign, role, marks=marks) for one in fragments))
+    parts: list[Part] = [(f"{each.sign} ", role)]
+    for index, fragment in enumerate(each.fragments):
+        if fragment.changed:
+            parts.append(_marked(fragment.text, each.sign, marks=marks))
+        elif windowed and len(each.fragments) > 1:
+            parts += _window(fragment.text, role, first=index == 0, last=index == len(each.fragments) - 1)
+        else:
+            parts.append((fragment.text, role))
+    return line(*parts)
 
 
-def _fragment(each: Fragment, sign: str, role: Role, *, marks: bool) -> tuple[str, Role]:
-    if not each.changed:
-        return each.text, role
+def _marked(text: str, sign: str, *, marks: bool) -> tuple[str, Role]:
     if marks:
-        return (f"[-{each.text}-]" if sign == "-" else f"{{+{each.text}+}}"), role
-    return each.text, "removed-word" if sign == "-" else "added-word"
+        return (f"[-{text}-]", "removed") if sign == "-" else (f"{{+{text}+}}", "added")
+    return text, "removed-word" if sign == "-" else "added-word"
 
 
-def _windows(fragments: Sequence[Fragment]) -> Iterator[Fragment]:
-    """The changed fragments with some of what stands around them; a change itself is never cut."""
-    if not any(each.changed for each in fragments):
-        yield from fragments
+def _window(text: str, role: Role, *, first: bool, last: bool) -> Iterator[Part]:
+    """The ends of an unchanged text that stand next to a change, and how much is left out; a change is never cut."""
+    head = "" if first else text[:_AROUND]
+    tail = "" if last else text[-_AROUND:]
+    head = head[: head.rfind(" ") + 1] or head
+    tail = tail[tail.find(" ") :] if " " in tail else tail
+    left_out = len(text) - len(head) - len(tail)
+    if left_out < _AROUND:
+        yield text, role
         return
-    for index, each in enumerate(fragments):
-        if each.changed:
-            yield each
-            continue
-        head = each.text[:_AROUND] if index else ""
-        tail = each.text[-_AROUND:] if index < len(fragments) - 1 else ""
-        left_out = len(each.text) - len(head) - len(tail)
-        kept = each.text if left_out < _AROUND else f"{head}…({count(left_out, 'character')})…{tail}"
-        yield Fragment(kept, changed=False)
+    yield head, role
+    yield f"…({count(left_out, 'character')})…", "faint"
+    yield tail, role

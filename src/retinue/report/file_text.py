@@ -18,6 +18,8 @@ _WORDS: dict[str, tuple[str, Role, str]] = {
     "remove": ("-", "removed", "removed"),
     "wait": ("…", "faint", "waited for"),
 }
+_CHANGED: tuple[str, Role] = ("~", "changed")
+_MARKS: dict[str, tuple[str, Role]] = {"create": ("+", "added"), "delete": ("-", "removed")}
 _MANY = 20
 _EXAMPLES = 3
 _WIDEST_PATH = 40
@@ -32,11 +34,11 @@ def file_lines(
     """
     if not files:
         return []
-    places = {show_place(each["position"]) for each in files}
+    places = {show_place(each["position"]) for each in files if each["position"]}
     shared = places.pop() if len(places) == 1 else None
-    mark: tuple[str, Role] = ("!", "drift") if outside else ("~", "changed")
-    if step["action"] == "create":
-        mark = ("+", "added")
+    mark = _MARKS.get(step["action"], _CHANGED)
+    if outside:
+        mark = ("!~" if any(each["cause"] == "conflict" for each in files) else "!", "drift")
     heading = line(mark, f" files: {_counts(files)}", place=shared)
     column = min(max(cell_len(visible(each["path"])) for each in files), _WIDEST_PATH)
     lines: list[Line] = []

@@ -55,23 +55,23 @@ def step_block(step: Step, replaced: Mapping[str, str], *, detail: Detail, width
         if not is_outside(change) or step["action"] == "create":
             lines += change_lines(change, detail=detail, width=width - 6, marks=marks)
     if step["action"] == "create" and (not step["replaces"] or detail == "full"):
-        lines += _fields(step["after"] or {}, step, "+", "added", detail=detail, width=width - 6)
+        shown = {each["path"][0] for each in step["changes"]}
+        fields = {key: each for key, each in (step["after"] or {}).items() if key not in shown}
+        lines += _fields(fields, step, "+", "added", detail=detail, width=width - 6)
     files = [each for each in step["files"] if not is_outside(each) or step["action"] == "create"]
     return [head, *indent([*lines, *file_lines(files, step, detail=detail)], 4)]
 
 
 def _deleted(step: Step, *, detail: Detail, width: int) -> list[Line]:
-    files = step["files"]
-    if detail == "full":
-        before = {key: each for key, each in (step["before"] or {}).items() if each not in (None, {}, [])}
-        lines = _fields(before, step, "-", "removed", detail=detail, width=width)
-        return [*lines, *file_lines(files, step, detail=detail)]
-    return [line(("-", "removed"), f" {count(len(files), 'file')} of it")] if files else []
+    """What goes away with an object: the count of its files, and with full detail everything."""
+    files = file_lines(step["files"], step, detail=detail)
+    if detail != "full":
+        return files[:1]
+    before = {key: each for key, each in (step["before"] or {}).items() if each not in (None, {}, [])}
+    return [*_fields(before, step, "-", "removed", detail=detail, width=width), *files]
 
 
-def _fields(
-    spec: Mapping[str, Any], step: Step, sign: str, role: Role, *, detail: Detail, width: int
-) -> Iterable[Line]:
+def _fields(spec: Mapping[str, Any], step: Step, sign: str, role: Role, *, detail: Detail, width: int) -> list[Line]:
     """The fields of an object that is made or deleted, except the one whose files are listed on their own."""
     paths = {each["path"] for each in step["files"]}
     lines: list[Line] = []

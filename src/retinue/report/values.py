@@ -86,6 +86,9 @@ def nested_lines(value: Any, *, width: int, everything: bool) -> list[Line]:
     lines: list[Line] = []
     if isinstance(value, Mapping):
         for key, each in value.items():
+            if isinstance(each, Mapping) and each.get("retinue.file") == key:
+                lines.append(line(show_value(each)))
+                continue
             lines += keyed_lines(f"{show_key(key)}:", each, width=width, everything=everything)
     else:
         for each in value:
@@ -98,7 +101,7 @@ def keyed_lines(key: str, value: Any, *, width: int, everything: bool) -> list[L
     short = f"{key} {show_value(value)}" if fits(value, width - len(key) - 1) else None
     if short is not None:
         return [line(short)]
-    return [line(key), *indent(nested_lines(value, width=width - 4, everything=everything), 4)]
+    return [line(key), *indent(nested_lines(value, width=width - 2, everything=everything), 2)]
 
 
 def fits(value: Any, width: int) -> bool:
