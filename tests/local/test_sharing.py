@@ -139,3 +139,21 @@ def test_the_local_account_imports_nothing_of_the_engine() -> None:
             for name in names:
                 assert not name.startswith("retinue") or name.startswith("retinue.local"), f"{path}: {name}"
                 assert name.partition(".")[0] != "openai", f"{path}: {name}"
+
+
+def test_closing_ends_requests_that_are_under_way(tmp_path: Path) -> None:
+    """A thread that waits for an answer gets an error, not a hang."""
+    transport = LocalTransport(tmp_path)
+    request = httpx2.Request("GET", "http://local.invalid/v1/models")
+
+    def ask(_number: int) -> str:
+        try:
+            return str(transport.handle_request(request).status_code)
+        except (httpx2.ReadError, RuntimeError):
+            return "closed"
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(ask, number) for number in range(200)]
+        answers[20].result()
+        transport.close()
+        assert {answer.result() for answer in answers} <= {"200", "closed"}

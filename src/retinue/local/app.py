@@ -1,5 +1,7 @@
 """The ASGI application: routing, authentication, reading requests, writing answers. The only module that writes HTTP.
 
+``Idempotency-Key`` is not honoured: the service does so for a few endpoints only, none of them here.
+
 Handlers run on the event loop: SQLite lets one writer in at a time and a statement takes well under a millisecond, so a
 thread per request would add waiting and no concurrency.
 """

@@ -14,6 +14,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import httpx2
@@ -54,7 +55,10 @@ class LocalTransport(httpx2.BaseTransport):
             if self._closed:
                 raise RuntimeError("the transport is closed")
             future = asyncio.run_coroutine_threadsafe(self._handle(request), self._running_loop())
-        return future.result()
+        try:
+            return future.result()
+        except CancelledError:
+            raise httpx2.ReadError("the transport was closed before the answer came", request=request) from None
 
     def close(self) -> None:
         """Stop the loop and close the database. Requests after this raise RuntimeError."""
@@ -104,4 +108,6 @@ def _run(loop: asyncio.AbstractEventLoop, app: LocalAccount) -> None:
 
 def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     loop.call_soon_threadsafe(loop.stop)
-    thread.join()
+    # The collector may find a forgotten transport on any thread, the loop's own among them.
+    if thread is not threading.current_thread():
+        thread.join()
