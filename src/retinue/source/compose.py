@@ -56,10 +56,11 @@ def compose(source: Source, mistakes: Mistakes) -> tuple[list[Node], bool]:
 class _Open:
     """A collection whose end has not been reached. `size` counts its values, aliases written out."""
 
-    __slots__ = ("key", "node", "size")
+    __slots__ = ("anchor", "key", "node", "size")
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, anchor: str | None) -> None:
         self.node = node
+        self.anchor = anchor
         self.key: Node | None = None
         self.size = 1
 
@@ -117,15 +118,13 @@ class _Composer:
         self._written += 1
         if event.anchor:
             self._anchors[event.anchor] = (node, None)
-        self._open.append(_Open(node))
+        self._open.append(_Open(node, event.anchor))
 
     def _end(self, event: Any) -> None:
         closed = self._open.pop()
         closed.node.end = event.end_mark.index
-        for name, (node, _) in self._anchors.items():
-            if node is closed.node:
-                self._anchors[name] = (node, closed.size)
-                break
+        if closed.anchor and self._anchors[closed.anchor][0] is closed.node:
+            self._anchors[closed.anchor] = (closed.node, closed.size)
         self._add(closed.node, closed.size)
 
     def _alias(self, event: Any) -> None:
@@ -134,7 +133,7 @@ class _Composer:
         if node is None or size is None:
             self._refuse_alias(event.anchor, offset, known=node is not None)
             nothing = Node("scalar", offset, event.end_mark.index)
-            nothing.plain = True
+            nothing.plain = nothing.faulty = True
             self._add(nothing, 1)
             return
         self._add(node, size)
@@ -154,7 +153,7 @@ class _Composer:
         else:
             message, hint = (
                 f"there is no anchor '&{anchor}' above this alias",
-                f"put &{anchor} before the value it repeats",
+                f"quote the value if it is a text, or put &{anchor} before what it repeats",
             )
             self._mistakes.error("yaml-syntax", message, position, hint)
 

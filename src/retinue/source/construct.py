@@ -39,6 +39,7 @@ class _Constructor:
         try:
             return scalar(node.text)
         except BadNumberError:
+            node.faulty = True
             shown = node.text if len(node.text) <= 40 else node.text[:40] + "…"
             message = f"'{shown}' is not a number that JSON has"
             self._mistakes.error("bad-number", message, self._place(node), "quote it if it is a text")

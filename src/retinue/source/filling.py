@@ -12,13 +12,17 @@ from retinue.source.texts import Source
 
 
 class Filling:
-    """One pass over the data of one tree. `unfilled` are the paths that hold no value in the end."""
+    """One pass over the data of one tree. `unfilled` are the paths that hold no value in the end.
+
+    `secret` are those whose value came from the environment, where keys and passwords come from.
+    """
 
     def __init__(self, tree: Tree, lookup: Lookup, mistakes: Mistakes) -> None:
         self._tree = tree
         self._lookup = lookup
         self._mistakes = mistakes
         self.unfilled: set[Path] = set()
+        self.secret: set[Path] = set()
 
     def data(self, value: Any, path: Path = ()) -> Any:
         """A copy of `value`, which stands at `path`, with its strings filled; keys stay as they are."""
@@ -41,6 +45,8 @@ class Filling:
             self._mistakes.error(fault.code, fault.message, position, fault.hint)
         if not filled.complete:
             self.unfilled.add(path)
+        if "env." in value:
+            self.secret.add(path)
         return filled.value
 
     def _offset(self, value: str, path: Path, offset: int) -> int:

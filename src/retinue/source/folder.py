@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from retinue.source.mistakes import Refused, did_you_mean
+from retinue.source.mistakes import Refused, did_you_mean, near
 
 _MAGIC = re.compile(r"[*?\[]")
 
@@ -34,6 +34,7 @@ class Folder:
         self._listings: dict[str, list[os.DirEntry[str]]] = {}
 
     def read(self, path: str) -> bytes:
+        self._check_links(path, path)
         try:
             return (self.root / path).read_bytes()
         except OSError as error:
@@ -42,6 +43,7 @@ class Folder:
     def digest(self, path: str) -> Digest:
         """The sha256 and the size of a file, read in pieces and once."""
         if path not in self._digests:
+            self._check_links(path, path)
             try:
                 with (self.root / path).open("rb") as file:
                     sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -53,6 +55,7 @@ class Folder:
     def file(self, base: str, written: str) -> str:
         """The path of one existing file, as `written` in a file of the directory `base`."""
         path = self._inside(base, written)
+        self._check_links(path, written)
         try:
             mode = (self.root / path).stat().st_mode
         except PermissionError as error:
@@ -63,18 +66,18 @@ class Folder:
             raise Refused("is-directory", f"'{written}' is a directory", f"name its files: {written.rstrip('/')}/**/*")
         if not stat.S_ISREG(mode):
             raise Refused("unreadable-file", f"'{written}' is no ordinary file", "name an ordinary file")
-        self._check_links(path, written)
         return path
 
     def files(self, base: str, written: str) -> list[str]:
-        """The paths a glob matches, sorted; or the one path, if it is no glob. Never empty."""
+        """The paths a glob matches, sorted; or the one path, if it is no glob. Never empty.
+
+        Links are followed out of sight here, and checked when the file is read.
+        """
         if not _MAGIC.search(written) or self._exists(base, written):
             return [self.file(base, written)]
         found = sorted(set(self._glob(self._inside(base, written))))
         if not found:
             raise Refused("no-match", f"no file matches '{written}'", self._nearest_directory(base, written))
-        for path in found:
-            self._check_links(path, path)
         return found
 
     def _exists(self, base: str, written: str) -> bool:
@@ -87,7 +90,7 @@ class Folder:
 
     def _inside(self, base: str, written: str) -> str:
         """The path from the project's root, `..` resolved. Raises Refused when it leaves the project."""
-        if written.startswith("/") or re.match(r"[A-Za-z]:[\\/]", written):
+        if written.startswith(("/", "~/")) or re.match(r"[A-Za-z]:[\\/]", written):
             raise Refused("absolute-path", f"'{written}' is an absolute path", "write it relative to this file")
         parts = [each for each in base.split("/") if each]
         for part in written.split("/"):
@@ -106,7 +109,10 @@ class Folder:
         return os.path.join(str(self.root), "")  # noqa: PTH118 - with the separator at the end, which pathlib drops
 
     def _check_links(self, path: str, written: str) -> None:
-        real = os.path.realpath(self.root / path)
+        try:
+            real = os.path.realpath(self.root / path)
+        except ValueError:  # a NUL in the path; there is no such file, which whoever looks for it finds out
+            return
         if not real.startswith(self._prefix):
             raise Refused(
                 "path-outside-project",
@@ -117,19 +123,31 @@ class Folder:
     # ── what is missing ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _missing(self, path: str, written: str) -> Refused:
-        parent, _, name = path.rpartition("/")
-        if parent and not (self.root / parent).is_dir():
-            return Refused("missing-file", f"there is no file '{written}'", self._nearest_directory("", path))
-        names = [each.name for each in self._entries(parent)]
-        hint = did_you_mean(name, names)
-        if hint is None and "\\" in written:
-            hint = "write paths with forward slashes"
-        if hint is None and not name:
-            hint = "name a file"
-        return Refused("missing-file", f"there is no file '{written}'", hint or "create it, or correct the path")
+        message = f"there is no file '{written}'"
+        if os.path.lexists(self.root / path):
+            return Refused("missing-file", f"'{written}' is a symbolic link to nothing", "correct the link")
+        if "\\" in written and self._exists("", path.replace("\\", "/")):
+            return Refused("missing-file", message, "write forward slashes: " + written.replace("\\", "/"))
+        return Refused("missing-file", message, self._similar(path, written) or "create it, or correct the path")
+
+    def _similar(self, path: str, written: str) -> str | None:
+        """A hint that names an existing path which differs in one part, as the author would write it."""
+        above = ""
+        parts = path.split("/")
+        for index, part in enumerate(parts):
+            if (self.root / above / part).exists():
+                above = _join(above, part)
+                continue
+            names = [each.name for each in self._entries(above)]
+            for close in near(part, names):
+                rest = "/".join([close, *parts[index + 1 :]])
+                if (self.root / above / rest).is_file() and written.endswith("/".join(parts[index:])):
+                    return f"did you mean '{written.removesuffix('/'.join(parts[index:]))}{rest}'?"
+            return None if index == len(parts) - 1 else f"there is no directory '{_join(above, part)}'"
+        return None
 
     def _nearest_directory(self, base: str, written: str) -> str:
-        """Names the first part of the way that does not exist, or the directory where nothing matched."""
+        """Names the first directory of a glob's way that does not exist, or the one where nothing matched."""
         path = ""
         for part in self._inside(base, written).split("/")[:-1]:
             if _MAGIC.search(part):

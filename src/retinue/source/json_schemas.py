@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from retinue.core.model import Path, Position, Problem
+from retinue.source.json_text import NotJson, read_json
 from retinue.source.mistakes import Mistakes
 from retinue.source.nodes import Tree
 from retinue.source.reading import Desk, Document, parse
@@ -42,13 +42,13 @@ class JsonSchemas:
             return None
         read = self._json if name.lower().endswith(".json") else self._yaml
         document = read(source, asked)
-        if document is None or not self.check(document.data, document.tree):
+        if document is None:
             return None
         if not isinstance(document.data, dict):
-            message = "a JSON Schema for parameters must be an object"
-            self._desk.mistakes.error("bad-json-schema", message, source.position(0), 'write {"type": "object", …}')
+            message = "a JSON Schema is expected in this file, as a mapping"
+            self._desk.mistakes.error("bad-json-schema", message, document.tree.at(()), "start it with 'type: object'")
             return None
-        return document
+        return document if self.check(document.data, document.tree) else None
 
     def _yaml(self, source: Source, asked: Position) -> Document | None:
         before = len(self._desk.mistakes.diagnostics)
@@ -62,36 +62,13 @@ class JsonSchemas:
         return documents[0]
 
     def _json(self, source: Source, asked: Position) -> Document | None:
+        mistakes = self._desk.mistakes
         try:
-            data = json.loads(source.text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
-        except json.JSONDecodeError as error:
-            message = f"this is not JSON: {error.msg[0].lower()}{error.msg[1:]}"
-            self._desk.mistakes.error(
-                "bad-json", message, source.position(error.pos), "correct it", related=(("named here", asked),)
-            )
+            return Document(read_json(source), _places(source))
+        except NotJson as found:
+            place, related = source.position(found.offset), (("named here", asked),)
+            mistakes.error("bad-json", found.message, place, found.hint, related=related)
             return None
-        except (_NotJson, RecursionError) as error:
-            message = str(error) if isinstance(error, _NotJson) else "the values are nested too deep"
-            self._desk.mistakes.error("bad-json", message, source.position(0), None, related=(("named here", asked),))
-            return None
-        return Document(data, _places(source))
-
-
-class _NotJson(ValueError):  # noqa: N818 - named for what the text is
-    """Something Python reads and JSON does not have."""
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise _NotJson(f"'{name}' is not JSON")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _NotJson(f"the key '{twice}' stands twice in one object")
-    return data
 
 
 def _places(source: Source) -> Tree:

@@ -18,6 +18,7 @@ from retinue.source.interpolation import OPEN, Lookup
 from retinue.source.json_schemas import JsonSchemas
 from retinue.source.mistakes import Mistakes, Refused, did_you_mean, listed
 from retinue.source.nodes import Tree
+from retinue.source.patterns import pattern_hint
 from retinue.source.project import PROJECT_FILE, Project, Settled, find, settle
 from retinue.source.reading import Desk
 from retinue.source.schemas import declaration
@@ -55,7 +56,9 @@ def load(
     file = find(start)
     if file is None:
         hint = "run 'retinue init' to make one, or change to a directory of your project"
-        mistakes.error("no-project", f"there is no {PROJECT_FILE} in '{start}' or above", None, hint)
+        if (start / "retinue.yml").is_file():
+            hint = "rename retinue.yml to retinue.yaml"
+        mistakes.error("no-project", f"there is no {PROJECT_FILE} in '{start.absolute()}' or above", None, hint)
         return Loaded(None, (), tuple(mistakes.diagnostics), excerpts)
     desk = Desk(Folder(file.parent), mistakes, excerpts)
     settled = settle(desk, file.name, environment, variables, environ)
@@ -77,7 +80,7 @@ def _included(desk: Desk, settled: Settled, project_file: str) -> list[str]:
             if position is not None or refused.code != "no-match":
                 desk.mistakes.error(refused.code, refused.message, position, refused.hint)
     found.discard(project_file)
-    if not found and all(position is None for _, position in settled.included):
+    if not found and settled.included and all(position is None for _, position in settled.included):
         globs = listed((glob for glob, _ in settled.included), conjunction="or")
         place = Position(project_file, 1, 1)
         desk.mistakes.warning("no-match", f"no file matches {globs}", place, "write a declaration, or set 'include:'")
@@ -95,7 +98,11 @@ class _Declarations:
         self._inclusions = Inclusions(desk, lookup, JsonSchemas(desk))
 
     def of_file(self, name: str) -> Iterator[Declaration]:
-        for document in self._desk.documents(name):
+        documents, complete = self._desk.documents(name)
+        if complete and not documents:
+            hint = "write something into it, or remove it"
+            self._desk.mistakes.warning("empty-document", "the file declares nothing", Position(name, 1, 1), hint)
+        for document in documents:
             if isinstance(document.data, dict):
                 yield from self._of_document(document.data, document.tree)
             else:
@@ -129,9 +136,9 @@ class _Declarations:
         sound = self._check_name(kind, name, tree)
         filling = Filling(tree, self._lookup, mistakes)
         spec = filling.data(written) if OPEN in tree.source.text else written
-        found = self._validators[kind.name].problems(spec, tree, f"the {kind.title} '{name}'")
-        problems = [each for each in found if not filling.covers(each.path)]
-        mistakes.place(problems, tree)
+        label = f"the {kind.title} '{name}'"
+        found = self._validators[kind.name].problems(spec, tree, label, secret=filling.secret)
+        mistakes.place((each for each in found if not (filling.covers(each.path) or tree.faulty(each.path))), tree)
         if not isinstance(spec, dict):
             return Declaration(kind.name, name, {}, tree, broken=True)
         spec, complete = self._inclusions.include(kind, spec, tree)
@@ -140,11 +147,9 @@ class _Declarations:
         )
 
     def _check_name(self, kind: Kind, name: str, tree: Tree) -> bool:
-        if kind.pattern is None:
-            fits, hint = NAME.fullmatch(name), "use at most 63 of a-z, 0-9, _ and -, starting with a letter or digit"
-        else:
-            fits, hint = re.fullmatch(kind.pattern, name), f"it must match {kind.pattern}"
-        if not fits:
-            message = f"'{name}' cannot be the name of a {kind.title}"
-            self._desk.mistakes.error("bad-name", message, tree.at((), key=True), hint)
-        return bool(fits)
+        pattern = kind.pattern or f"^{NAME.pattern}$"
+        if re.fullmatch(pattern, name):
+            return True
+        message = f"'{name}' is not a valid name"
+        self._desk.mistakes.error("bad-name", message, tree.at((), key=True), pattern_hint(pattern))
+        return False

@@ -50,10 +50,14 @@ class Refused(Exception):  # noqa: N818 - named for what happened to a request
 
 def did_you_mean(word: str, known: Iterable[str], *, otherwise: str | None = None) -> str | None:
     """A hint naming the known word that was probably meant; `otherwise` when none is near."""
-    candidates = list(known)
-    by_folded = {each.casefold(): each for each in reversed(candidates)}
-    close = difflib.get_close_matches(word.casefold(), by_folded, n=1)
-    return f"did you mean '{by_folded[close[0]]}'?" if close else otherwise
+    close = near(word, known)
+    return f"did you mean '{close[0]}'?" if close else otherwise
+
+
+def near(word: str, known: Iterable[str]) -> list[str]:
+    """The known words that are like this one, the nearest first; upper and lower case are alike."""
+    by_folded = {each.casefold(): each for each in reversed(list(known))}
+    return [by_folded[each] for each in difflib.get_close_matches(word.casefold(), by_folded, cutoff=0.7)]
 
 
 def listed(words: Iterable[str], *, most: int = 8, conjunction: str | None = None) -> str:

@@ -17,10 +17,10 @@ class Node:
     """One value as it stands in the text, from `start` to `end`. An alias is the very node it stands for.
 
     Only the members of its own shape are filled: `text` and `plain` (written without quotes) of a scalar, `pairs` of a
-    mapping, `entries` of a sequence.
+    mapping, `entries` of a sequence. `faulty` marks a value that is reported already: nothing more is said about it.
     """
 
-    __slots__ = ("end", "entries", "pairs", "plain", "shape", "start", "tag", "text")
+    __slots__ = ("end", "entries", "faulty", "pairs", "plain", "shape", "start", "tag", "text")
 
     def __init__(self, shape: Shape, start: int, end: int, tag: str | None = None) -> None:
         self.shape = shape
@@ -29,6 +29,7 @@ class Node:
         self.tag = tag
         self.text = ""
         self.plain = False
+        self.faulty = False
         self.pairs: list[tuple[Node, Node]] = []
         self.entries: list[Node] = []
 
@@ -89,6 +90,11 @@ class Tree:
         """What stands at `path`, or None where nothing does."""
         _, node, complete = self._walk(path)
         return node if complete else None
+
+    def faulty(self, path: Path) -> bool:
+        """Whether what stands at `path` is reported already."""
+        node = self.node(path)
+        return node is not None and node.faulty
 
     def _walk(self, path: Path) -> tuple[Node | None, Node, bool]:
         keyed, node = self._key, self._node

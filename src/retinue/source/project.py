@@ -10,7 +10,8 @@ from typing import Any
 from retinue.core.model import NAME, Path, Position
 from retinue.source.filling import Filling
 from retinue.source.mistakes import Mistakes, did_you_mean, listed
-from retinue.source.project_schema import DEFAULT_INCLUDE, PROJECT
+from retinue.source.patterns import pattern_hint
+from retinue.source.project_schema import DEFAULT_INCLUDE, PROJECT, VARIABLE_TYPES
 from retinue.source.reading import Desk, Document
 from retinue.source.validation import Validator
 from retinue.source.variables import Variable, Variables, type_of
@@ -60,7 +61,7 @@ def settle(
 ) -> Settled:
     """Read the project file. Its mistakes are reported; what is right of it is used to look for more."""
     before = _errors(desk.mistakes)
-    documents = desk.documents(name)
+    documents, complete = desk.documents(name)
     if len(documents) > 1:
         where = documents[1].tree.at(())
         desk.mistakes.error("too-many", f"{name} must be one document", where, "remove the line '---'")
@@ -68,7 +69,7 @@ def settle(
         if documents:
             where = documents[0].tree.at(())
             desk.mistakes.error("wrong-type", f"{name} must be a mapping", where, "start it with 'stack: NAME'")
-        elif desk.complete:
+        elif complete:
             where = Position(name, 1, 1)
             desk.mistakes.error("missing-field", f"'stack' is missing in {name}", where, "add 'stack: …'")
         return Settled(None, Variables({}, environ, None, desk.mistakes))
@@ -87,7 +88,8 @@ class _Settling:
 
     def settled(self, name: str, given: Mapping[str, str], environ: Mapping[str, str], before: int) -> Settled:
         mistakes = self._desk.mistakes
-        mistakes.place(Validator(PROJECT).problems(self._data, self._tree, name), self._tree)
+        problems = Validator(PROJECT).problems(self._data, self._tree, name)
+        mistakes.place((each for each in problems if not self._tree.faulty(each.path)), self._tree)
         self._choose_environment()
         lookup = Variables(self._variables(given), environ, self._tree, mistakes)
         lookup.check_all()
@@ -130,15 +132,17 @@ class _Settling:
 
     def _variable(self, name: str, written: Any, given: Mapping[str, str]) -> Variable:
         details = written if isinstance(written, dict) else {"default": written}
-        kind = details.get("type") or type_of(details.get("default"))
+        kind, typed = details.get("type"), True
+        if kind not in VARIABLE_TYPES:
+            kind, typed = type_of(details.get("default")), False
         if name in given:
             return Variable(name, kind, given[name], given=True)
         chosen = _mapping(self._environment.get("variables"))
         if name in chosen:
-            return Variable(name, kind, chosen[name], ("environments", str(self._name), "variables", name))
+            return Variable(name, kind, chosen[name], ("environments", str(self._name), "variables", name), typed=typed)
         if "default" in details:
             inner: Path = ("default",) if isinstance(written, dict) else ()
-            return Variable(name, kind, details["default"], ("variables", name, *inner))
+            return Variable(name, kind, details["default"], ("variables", name, *inner), typed=typed)
         return Variable(name, kind)
 
     def _check_names(self, given: Mapping[str, str], declared: Mapping[str, Variable]) -> None:
@@ -175,7 +179,7 @@ class _Settling:
         if NAME.fullmatch(str(stack)):
             return str(stack)
         if not _reported(written):
-            hint = "use at most 63 of a-z, 0-9, _ and -, starting with a letter or digit"
+            hint = pattern_hint(f"^{NAME.pattern}$")
             self._desk.mistakes.error("bad-name", f"the stack cannot be called '{stack}'", self._tree.at(path), hint)
         return None
 

@@ -8,10 +8,11 @@ from retinue.core.model import NAME
 
 # A name, or a string with an expression in it: what that comes to is checked when it is filled.
 _NAME_OR_EXPRESSION = {"type": "string", "pattern": rf"^{NAME.pattern}$|\$\{{\{{"}
+VARIABLE_TYPES = ("string", "number", "boolean")
 VARIABLE_NAME = "^[A-Za-z_][A-Za-z0-9_-]*$"
 DEFAULT_INCLUDE = ("assistants/**/*.yaml", "assistants/**/*.yml")
 
-_VALUE = {"type": ["string", "number", "boolean"]}
+_VALUE = {"type": list(VARIABLE_TYPES)}
 
 _STACK = {
     **_NAME_OR_EXPRESSION,
@@ -77,7 +78,7 @@ _VARIABLES = {
                     "default": {**_VALUE, "description": "The value where no other is given."},
                     "description": {"type": "string", "description": "What it is for."},
                     "type": {
-                        "enum": ["string", "number", "boolean"],
+                        "enum": list(VARIABLE_TYPES),
                         "description": "How a value of the command line is read. Default: as the type of the default.",
                     },
                 },

@@ -43,26 +43,19 @@ class Desk:
             source = decode(path, data)
         except Undecodable as error:
             self.excerpts.keep(error.source)
-            related = (("named here", asked),) if asked else ()
+            related = (("named here", asked),) if asked and asked.file != path else ()
             place = error.source.position(error.offset)
             self.mistakes.error("not-utf8", error.message, place, error.hint, related=related)
             return None
         self.excerpts.keep(source)
         return source
 
-    def documents(self, path: str) -> list[Document]:
-        """The documents of a YAML file, as far as they can be read. Without any, the author hears about it."""
+    def documents(self, path: str) -> tuple[list[Document], bool]:
+        """The documents of a YAML file, and whether it could be read to its end."""
         source = self.text(path, asked=Position(path, 1, 1))
-        if source is None:
-            self.complete = False
-            return []
-        documents, complete = parse(source, self.mistakes)
-        if not complete:
-            self.complete = False
-        elif not documents:
-            hint = "write something into it, or remove it"
-            self.mistakes.warning("empty-document", "the file declares nothing", Position(path, 1, 1), hint)
-        return documents
+        documents, complete = parse(source, self.mistakes) if source is not None else ([], False)
+        self.complete &= complete
+        return documents, complete
 
 
 def parse(source: Source, mistakes: Mistakes) -> tuple[list[Document], bool]:

@@ -48,12 +48,18 @@ _MEANINGS = (
     ),
     _Meaning("expected node content", "a value is expected here", "quote it if this belongs to a text"),
     _Meaning("expected the node content", "a value is expected here", "quote it if this belongs to a text"),
+    _Meaning(
+        "expected alphabetic or numeric",
+        "'*' and '&' start an alias or an anchor",
+        "quote the value if it is a text",
+    ),
     _Meaning("incompatible YAML document", "this version of YAML is not known", "remove the line '%YAML …'"),
     _Meaning("comment or line break", "nothing may follow '|' or '>' on its line", "start the text on the next line"),
     _Meaning("chomping or indentation", "nothing may follow '|' or '>' on its line", "start the text on the next line"),
     _Meaning("expected <document start>", "another value starts here", "separate documents with a line '---'"),
 )
 
+_PAIRS = {"[": "]", "{": "}"}
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -92,6 +98,11 @@ def explained(error: MarkedYAMLError, source: Source) -> SyntaxMistake:
     problem = error.problem or str(error)
     if "cannot start any token" in problem:
         return SyntaxMistake(offset, "yaml-syntax", f"a value cannot start with '{text[offset]}'", "quote the value")
+    opened = _opened(error, text, offset)
+    if opened and not text[offset:].strip():
+        bracket = text[opened[1]]
+        hint = f"close it with '{_PAIRS[bracket]}'"
+        return SyntaxMistake(opened[1], "yaml-syntax", f"this '{bracket}' is never closed", hint)
     for meaning in _MEANINGS:
         if meaning.words in problem:
             place = start if meaning.at_start else offset

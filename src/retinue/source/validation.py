@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +18,16 @@ class Validator:
     """One schema, prepared once for any number of values."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._schema = schema
-        self._accepts = compiled(schema)
+        self._schema = _locatable(schema)
+        self._accepts = compiled(self._schema)
 
-    def problems(self, value: Any, tree: Tree, label: str) -> list[Problem]:
-        """What is wrong with `value`; `label` names it as a whole. Never raises on deep or odd data."""
+    def problems(self, value: Any, tree: Tree, label: str, *, secret: Collection[Path] = frozenset()) -> list[Problem]:
+        """What is wrong with `value`; `label` names it as a whole. Values at `secret` paths are not quoted."""
         if self._accepts is not None and self._accepts(value):
             return []
         from retinue.source.wording import Wording
 
-        wording = Wording(label, lambda path: _written(tree, path))
+        wording = Wording(label, lambda path: _written(tree, path), secret)
         return [problem for error in self._validator.iter_errors(value) for problem in wording.problems(error)]
 
     @cached_property
@@ -36,6 +36,25 @@ class Validator:
         from jsonschema import Draft202012Validator
 
         return Draft202012Validator(self._schema)
+
+
+def _locatable(schema: Any) -> Any:
+    """The schema with `not: {}` for every `false`: jsonschema does not say which property a `false` refused."""
+    if schema is False:
+        return {"not": {}}
+    if isinstance(schema, Mapping):
+        return {word: _locatable_below(word, value) for word, value in schema.items()}
+    return schema
+
+
+def _locatable_below(word: str, value: Any) -> Any:
+    if word == "properties":
+        return {name: _locatable(each) for name, each in value.items()}
+    if word in ("anyOf", "allOf", "oneOf"):
+        return [_locatable(each) for each in value]
+    if word in ("items", "then", "else") or (word == "additionalProperties" and value is not False):
+        return _locatable(value)
+    return value
 
 
 def _written(tree: Tree, path: Path) -> str | None:

@@ -18,13 +18,17 @@ _TYPES = {"string": "a string", "number": "a number", "boolean": "true or false"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable of the project file. `path` is where the value in force was written, None when there is none."""
+    """A variable of the project file. `path` is where the value in force was written, None when there is none.
+
+    `given` values come from the command line, as text. `typed` is set when the author says which type it must have.
+    """
 
     name: str
     type: str
     value: Any = None
     path: Path | None = None
     given: bool = False
+    typed: bool = False
 
 
 def type_of(value: Any) -> str:
@@ -116,9 +120,18 @@ class Variables:
             return False
         filling = Filling(self._tree, self, self._mistakes)
         self._values[variable.name] = filling.data(variable.value, variable.path)
-        if filling.unfilled:
+        if filling.unfilled or not self._check_type(variable, variable.path):
             del self._values[variable.name]
-        return not filling.unfilled
+            return False
+        return True
+
+    def _check_type(self, variable: Variable, path: Path) -> bool:
+        if not variable.typed or type_of(self._values[variable.name]) == variable.type:
+            return True
+        assert self._tree is not None  # noqa: S101 - as above
+        message = f"the variable '{variable.name}' must be {_TYPES[variable.type]}"
+        self._mistakes.error("wrong-type", message, self._tree.at(path), "correct the value, or its 'type'")
+        return False
 
     def _convert(self, variable: Variable) -> bool:
         """Read a value of the command line, which is always text, as the variable's type."""

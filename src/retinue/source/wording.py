@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
+import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from retinue.core.model import Path, Problem
 from retinue.source.mistakes import did_you_mean, listed
+from retinue.source.patterns import pattern_hint
 
 # jsonschema's own ValidationError; its stubs call most attributes possibly unset, which they are not once it is raised.
 Finding = Any
@@ -22,18 +25,23 @@ _ARTICLES = {
     "object": "a mapping",
     "null": "nothing",
 }
+_ACTUAL = {**_ARTICLES, "integer": "a number", "boolean": "a boolean", "null": "empty"}
 _SWITCHES = frozenset(("yes", "no", "on", "off", "y", "n"))
 
 
 class Wording:
     """Puts errors about one value into words. `label` names the value as a whole: "the assistant 'tutor'".
 
-    `written` gives the characters of a scalar that stands without quotes, None for anything else.
+    `written` gives the characters of a scalar without quotes, None for anything else. `secret` are the paths
+    of values that must not be shown.
     """
 
-    def __init__(self, label: str, written: Callable[[Path], str | None]) -> None:
+    def __init__(
+        self, label: str, written: Callable[[Path], str | None], secret: Collection[Path] = frozenset()
+    ) -> None:
         self._label = label
         self._written = written
+        self._secret = secret
 
     def problems(self, error: Finding) -> Iterator[Problem]:
         path: Path = tuple(error.absolute_path)
@@ -45,6 +53,8 @@ class Wording:
             yield from self._unknown_fields(error, path)
         elif error.validator == "required":
             missing = re.findall(r"^'(.*)' is a required", error.message)[0]
+            if missing in self._meant(error):
+                return
             yield Problem(
                 "missing-field",
                 path,
@@ -55,6 +65,13 @@ class Wording:
         else:
             yield self._plain(error, path)
 
+    @staticmethod
+    def _meant(error: Finding) -> set[str]:
+        """The fields that unknown ones were probably meant to be: it is enough to say so."""
+        known = error.schema.get("properties", {})
+        unknown = [name for name in error.instance if name not in known]
+        return {each for name in unknown for each in difflib.get_close_matches(name, known, n=1)}
+
     # ── choices ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _of_branches(self, error: Finding, path: Path) -> Iterator[Problem]:
@@ -63,7 +80,7 @@ class Wording:
         for each in error.context or ():
             by_branch[int(each.relative_schema_path[0])].append(each)
         branches: list[Any] = error.validator_value
-        fitting = [index for index in by_branch if _word_of(error.instance) in _types(branches[index])]
+        fitting = [index for index, errors in by_branch.items() if not any(_is_of_other_shape(each) for each in errors)]
         if not fitting:
             yield self._wrong_type(error.instance, {"anyOf": branches}, path)
             return
@@ -83,15 +100,15 @@ class Wording:
                 return self._wrong_type(value, error.schema, path)
             case "enum" | "const":
                 return self._not_allowed(error, path, [error.schema])
-            case None:
+            case "not":
                 return Problem("misplaced-field", path, f"{name} is not allowed here", "remove it", key=True)
             case "maxLength":
                 message = f"{name} has {len(value):,} characters, but {limit:,} is the most"
-                return Problem("too-long", path, message, f"cut at least {len(value) - int(str(limit)):,} characters")
+                return Problem("too-long", path, message, f"cut {len(value) - limit:,} or more of them")
             case "minLength":
                 return Problem("too-short", path, f"{name} is empty", "write something, or remove it")
             case "maxItems" | "maxProperties":
-                return self._too_many(value, int(str(limit)), path)
+                return self._too_many(value, limit, path)
             case "minItems" | "minProperties":
                 word = "an empty list" if isinstance(value, list) else "an empty mapping"
                 return Problem("too-few", path, f"{name} is {word}", "write something into it, or remove it")
@@ -100,18 +117,19 @@ class Wording:
             case "maximum" | "exclusiveMaximum":
                 return Problem("out-of-range", path, f"{name} is {value}, but {limit} is the most", None)
             case "pattern":
-                return Problem("bad-name", path, f"{name} cannot be '{_short(value)}'", _pattern_hint(str(limit)))
+                code = "not-allowed-value" if "://" in limit else "bad-name"
+                return Problem(code, path, f"{name} cannot be {self._value(value, path)}", pattern_hint(limit))
             case "uniqueItems":
                 return Problem("duplicate-value", path, f"{name} holds a value twice", "remove one of the two")
             case _:
                 return Problem("invalid-value", path, f"{name} is not valid: {_short(error.message)}", None)
 
     def _wrong_type(self, value: Any, schema: Any, path: Path) -> Problem:
-        expected = " or ".join(_expectations(schema))
-        actual = (
-            "empty" if value is None else _ARTICLES[_word_of(value)] if not isinstance(value, bool) else "a boolean"
-        )
-        message = f"{self._subject(path)} is {actual}, but {expected} is expected"
+        expected = _expectations(schema)
+        either = f"{', '.join(expected[:-1])} or {expected[-1]}" if len(expected) > 1 else expected[0]
+        wants_whole = "a whole number" in expected and isinstance(value, float)
+        actual = self._value(value, path) if wants_whole else _ACTUAL[_word_of(value)]
+        message = f"{self._subject(path)} is {actual}, but {either} is expected"
         return Problem("wrong-type", path, message, self._type_hint(value, _types(schema), path))
 
     def _type_hint(self, value: Any, wanted: set[str], path: Path) -> str | None:
@@ -136,7 +154,7 @@ class Wording:
         name = self._subject(path)
         if not isinstance(value, str):
             wanted = listed((str(each) for each in allowed), conjunction="or")
-            return Problem("not-allowed-value", path, f"{name} cannot be {_short(str(value))}", f"use {wanted}")
+            return Problem("not-allowed-value", path, f"{name} cannot be {self._value(value, path)}", f"use {wanted}")
         strings = [each for each in allowed if isinstance(each, str)]
         hint = did_you_mean(value, strings)
         for branch in branches if hint is None else ():
@@ -146,7 +164,7 @@ class Wording:
         others = [branch for branch in branches if "enum" not in branch]
         choice = [*(f"'{each}'" for each in strings), *(word for each in others for word in _expectations(each))]
         hint = hint or (f"use {' or '.join(choice)}" if len(choice) <= 2 else f"use one of {', '.join(choice)}")
-        return Problem("not-allowed-value", path, f"{name} cannot be '{_short(value)}'", hint)
+        return Problem("not-allowed-value", path, f"{name} cannot be {self._value(value, path)}", hint)
 
     def _too_many(self, value: Any, limit: int, path: Path) -> Problem:
         what = "entries" if isinstance(value, list) else "keys"
@@ -173,8 +191,14 @@ class Wording:
             case "not":
                 return Problem("reserved-key", path, f"the key '{key}' is kept for Retinue", "choose another", key=True)
             case _:
-                hint = _pattern_hint(str(error.validator_value))
+                hint = pattern_hint(error.validator_value)
                 return Problem("bad-name", path, f"'{_short(key)}' is not a valid name", hint, key=True)
+
+    def _value(self, value: Any, path: Path) -> str:
+        """A value as it is quoted in a message, unless it came from where secrets come from."""
+        if path in self._secret:
+            return "what the environment variable holds"
+        return f"'{_short(value)}'" if isinstance(value, str) else _short(json.dumps(value))
 
     def _subject(self, path: Path) -> str:
         if not path:
@@ -194,15 +218,21 @@ def _word_of(value: Any) -> str:
     return words[type(value)]
 
 
+def _is_of_other_shape(error: Finding) -> bool:
+    """Whether the error says that the value as a whole is of another shape than the branch is about."""
+    if error.relative_path:
+        return False
+    if error.validator == "enum":
+        return all(_word_of(each) != _word_of(error.instance) for each in error.validator_value)
+    return bool(error.validator == "type")
+
+
 def _types(schema: Any) -> set[str]:
-    """The JSON types a schema may take."""
+    """The JSON types a schema takes any value of."""
     if not isinstance(schema, Mapping):
         return set()
     if "type" in schema:
-        named = {schema["type"]} if isinstance(schema["type"], str) else set(schema["type"])
-        return named | ({"integer"} if "number" in named else set())
-    if "enum" in schema or "const" in schema:
-        return {_word_of(each) for each in schema.get("enum", [schema.get("const")])}
+        return {schema["type"]} if isinstance(schema["type"], str) else set(schema["type"])
     return {each for branch in schema.get("anyOf", ()) for each in _types(branch)}
 
 
@@ -210,12 +240,11 @@ def _expectations(schema: Any) -> list[str]:
     """What a schema asks for, in words."""
     if "enum" in schema:
         return [f"'{each}'" for each in schema["enum"]]
-    if "type" in schema:
-        names = (
-            [schema["type"]] if isinstance(schema["type"], str) else [each for each in schema["type"] if each != "null"]
-        )
-        return [_ARTICLES[each] for each in names]
-    return list(dict.fromkeys(each for branch in schema.get("anyOf", ()) for each in _expectations(branch)))
+    names = schema.get("type", ())
+    words = [_ARTICLES[each] for each in ([names] if isinstance(names, str) else names) if each != "null"]
+    words += [each for branch in schema.get("anyOf", ()) for each in _expectations(branch)]
+    words = list(dict.fromkeys(words))
+    return ["a boolean" if each == "true or false" else each for each in words] if len(words) > 1 else words
 
 
 def _known_keys(value: Any, schema: Mapping[str, Any]) -> int:
@@ -224,13 +253,3 @@ def _known_keys(value: Any, schema: Mapping[str, Any]) -> int:
 
 def _short(text: str) -> str:
     return text if len(text) <= 60 else text[:60] + "…"
-
-
-def _pattern_hint(pattern: str) -> str:
-    if pattern.startswith("^https?://"):
-        return "start it with https:// or http://"
-    found = re.fullmatch(r"\^((?:\[[^]]+\](?:\{[\d,]+\}|\*)?)+)\$.*", pattern)
-    classes = re.findall(r"\[([^]]+)\]", found[1])[-1] if found else ""
-    words = {"a-z": "a-z", "A-Z": "A-Z", "0-9": "0-9", "_": "_", "-": "-"}
-    allowed = [word for word in words if word in (classes.replace(word, "") and classes)] if classes else []
-    return f"use {', '.join(allowed[:-1])} and {allowed[-1]} only" if len(allowed) > 1 else f"it must match {pattern}"

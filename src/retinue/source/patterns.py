@@ -1,0 +1,23 @@
+"""What a pattern of names asks for, in words."""
+
+from __future__ import annotations
+
+import re
+
+_NAMES = re.compile(r"\^(?:\[(?P<first>[^]]+)\])?\[(?P<rest>[^]]+)\](?:\*|\{\d+,(?P<most>\d+)\})\$")
+_PARTS = re.compile(r"\w-\w|.")
+
+
+def pattern_hint(pattern: str) -> str:
+    """`use at most 63 of a-z, 0-9, _ and -, starting with a-z or 0-9`; other patterns as they are."""
+    found = _NAMES.match(pattern)
+    if found is None:
+        return "start it with https:// or http://" if pattern.startswith("^https?:") else f"it must match {pattern}"
+    first = _PARTS.findall(found["first"] or "")
+    most = f"at most {int(found['most']) + bool(first)} of " if found["most"] else ""
+    start = f", starting with {_joined(first, 'or')}" if first else ""
+    return f"use {most}{_joined(_PARTS.findall(found['rest']), 'and')}{start}"
+
+
+def _joined(parts: list[str], conjunction: str) -> str:
+    return f"{', '.join(parts[:-1])} {conjunction} {parts[-1]}" if len(parts) > 1 else parts[0]
