@@ -11,6 +11,7 @@ from typing import Any
 
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import NAME, Declaration, Diagnostic, Position
+from retinue.source.declaration_schema import declaration
 from retinue.source.filling import Filling
 from retinue.source.folder import Folder
 from retinue.source.inclusion import Inclusions
@@ -21,7 +22,6 @@ from retinue.source.nodes import Tree
 from retinue.source.patterns import pattern_hint
 from retinue.source.project import PROJECT_FILE, Project, Settled, find, settle
 from retinue.source.reading import Desk
-from retinue.source.schemas import declaration
 from retinue.source.texts import Excerpts
 from retinue.source.validation import Validator
 

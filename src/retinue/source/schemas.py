@@ -11,34 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from retinue.core.kind import Kind, Kinds
+from retinue.core.kind import Kinds
 from retinue.core.model import NAME
+from retinue.source.declaration_schema import declaration
 from retinue.source.project_schema import PROJECT
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-LIFECYCLE = {
-    "type": "object",
-    "description": "What applies to the life of the object, rather than to the object.",
-    "properties": {
-        "protect": {
-            "type": "boolean",
-            "description": "Refuse every plan that would delete or replace it. Default: false.",
-        }
-    },
-    "additionalProperties": False,
-}
 EXPRESSION = {
     "type": "string",
     "pattern": r"^\$\{\{.*\}\}$",
     "description": "An expression: ${{ var.NAME }} or ${{ env.NAME }}.",
 }
-
-
-def declaration(kind: Kind) -> dict[str, Any]:
-    """What one declaration of the kind must look like once its expressions are filled."""
-    if kind.api is None:
-        return dict(kind.schema)
-    return {**kind.schema, "properties": {**kind.schema["properties"], "lifecycle": LIFECYCLE}}
 
 
 def documents(kinds: Kinds) -> dict[str, dict[str, Any]]:

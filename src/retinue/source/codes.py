@@ -1,0 +1,83 @@
+"""The codes of everything that is said about declarations, each with its meaning. They are stable: scripts match them.
+
+`python -m retinue.source.codes docs/errors.md` writes the page that lists them.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+CODES = {
+    "absolute-path": "A path starts at the root or at a home directory instead of the file that names it.",
+    "bad-expression": "What stands between `${{` and `}}` is neither `var.NAME` nor `env.NAME`.",
+    "bad-json": "A `.json` file is not JSON.",
+    "bad-json-schema": "What should be a JSON Schema (Draft 2020-12) is none.",
+    "bad-key": "A key of a mapping is not a string.",
+    "bad-name": "A name has characters, or a length, that names cannot have.",
+    "bad-number": "A number that JSON does not have, such as infinity.",
+    "chunk-overlap": "Chunks overlap by more than half of their size, which the API refuses.",
+    "duplicate-key": "A key stands twice in one mapping.",
+    "duplicate-name": "Two declarations of one kind have the same name.",
+    "duplicate-tool": "An assistant lists one tool twice.",
+    "duplicate-value": "A list that must not repeat itself holds a value twice.",
+    "empty-document": "Warning: a file of declarations declares nothing.",
+    "empty-file": "A file has no content. The API refuses it as knowledge; as a text it is only a warning.",
+    "file-too-large": "A file is larger than the API takes.",
+    "invalid-value": "A value does not fit the schema of its field.",
+    "is-directory": "A directory is named where a file is expected.",
+    "look-alike": "Warning: the account has an object of the same name that nobody manages.",
+    "misplaced-field": "A field is known, but not in this combination with others.",
+    "missing-field": "A field that is required is not there.",
+    "missing-file": "A file that is named does not exist.",
+    "missing-variable": "A variable has no value: no default, none from the environment, none given with `--var`.",
+    "no-match": "A glob matches no file.",
+    "no-project": "There is no `retinue.yaml` here or in a directory above.",
+    "not-allowed-value": "A value is not one of those the field takes.",
+    "not-utf8": "A text file is not UTF-8.",
+    "out-of-range": "A number is too small or too great.",
+    "path-outside-project": "A path or a symbolic link leads out of the project.",
+    "path-too-long": "The path of a file is longer than the API can record.",
+    "reference-cycle": "Declarations refer to each other in a circle.",
+    "reserved-key": "A key starts with `retinue`, which is kept for the ownership tag.",
+    "strict-schema": "A schema uses what the API does not take with `strict: true`.",
+    "too-deep": "Values are nested too deep.",
+    "too-few": "A list or mapping has fewer entries than it must.",
+    "too-long": "A text has more characters than the API takes.",
+    "too-many": "A list or mapping has more entries than the API takes.",
+    "too-short": "A text is empty where something must be written.",
+    "unknown-environment": "The environment chosen with `-e` is not declared.",
+    "unknown-field": "A field is not known.",
+    "unknown-reference": "A name refers to nothing that is declared.",
+    "unknown-section": "A section of a file of declarations is not a kind.",
+    "unknown-variable": "A variable is used or set that is not declared.",
+    "unreadable-file": "A file cannot be read.",
+    "unset-environment-variable": "`${{ env.NAME }}` names an environment variable that is not set.",
+    "unsupported-file": "File search does not take files of this type.",
+    "unused-declaration": "Warning: something is declared that nothing uses, such as a function no assistant names.",
+    "variable-cycle": "Variables refer to each other in a circle.",
+    "wrong-type": "A value is of another type than its field, such as a number where a string is expected.",
+    "yaml-alias-expansion": "Aliases of a YAML file repeat so much that it could only be meant to exhaust the reader.",
+    "yaml-alias-recursion": "A YAML alias stands inside the value it repeats.",
+    "yaml-syntax": "A file is not YAML.",
+    "yaml-tab": "A tab indents a line of YAML, which takes spaces only.",
+    "yaml-tag": "A YAML tag, such as `!secret`, is not known.",
+}
+
+
+def page() -> str:
+    """The page as Markdown."""
+    rows = "\n".join(f"| `{code}` | {meaning} |" for code, meaning in CODES.items())
+    return f"""# What can be wrong with declarations
+
+Every mistake has a code that does not change between versions. `retinue validate` finds all of them at once, offline;
+nothing is sent while there is an error. Warnings do not keep anybody from applying.
+
+| code | meaning |
+|---|---|
+{rows}
+"""
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")

@@ -1,0 +1,26 @@
+"""The JSON Schema of one declaration: what its kind says, and what every object has besides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from retinue.core.kind import Kind
+
+LIFECYCLE = {
+    "type": "object",
+    "description": "What applies to the life of the object, rather than to the object.",
+    "properties": {
+        "protect": {
+            "type": "boolean",
+            "description": "Refuse every plan that would delete or replace it. Default: false.",
+        }
+    },
+    "additionalProperties": False,
+}
+
+
+def declaration(kind: Kind) -> dict[str, Any]:
+    """What one declaration of the kind must look like once its expressions are filled."""
+    if kind.api is None:
+        return dict(kind.schema)
+    return {**kind.schema, "properties": {**kind.schema["properties"], "lifecycle": LIFECYCLE}}
