@@ -10,7 +10,7 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
@@ -21,6 +21,7 @@ Change = tuple[Span, Span]
 
 _EFFORT = 4_000_000
 _SMALL = 20_000
+_RUN = 12
 _PAIRING = 2_500
 _ALIKE = 0.4
 
@@ -154,12 +155,15 @@ _WORD = re.compile(
 def words(text: str) -> list[str]:
     """The text in pieces that are never torn apart by a mark."""
     pieces: list[str] = []
+    after_mark = False
     for piece in _WORD.findall(text):
-        # A combining mark is no word character for the pattern, but belongs to the letter before it.
-        if pieces and not piece.isascii() and unicodedata.category(piece[0]).startswith("M"):
+        # Combining marks are no word characters for the pattern, but belong inside the word they stand in.
+        mark = not piece.isascii() and unicodedata.category(piece[0])[0] == "M"
+        if pieces and (mark or (after_mark and piece[0].isalpha())):
             pieces[-1] += piece
         else:
             pieces.append(piece)
+        after_mark = mark
     return pieces
 
 
@@ -221,10 +225,14 @@ def _matches(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int
         found += ends
         if old[0] == old[1] or new[0] == new[1]:
             continue
+        area = (old[1] - old[0]) * (new[1] - new[0])
         effort -= (old[1] - old[0]) + (new[1] - new[0])
         if effort < 0:
             break
         inner = _anchors(before[slice(*old)], after[slice(*new)])
+        if not inner and area > _SMALL:
+            effort -= _RUN * ((old[1] - old[0]) + (new[1] - new[0]))
+            inner = _anchors(_runs(before[slice(*old)]), _runs(after[slice(*new)]))
         if inner:
             at = (old[0], new[0])
             for i, j in inner:
@@ -232,7 +240,7 @@ def _matches(before: Sequence[str], after: Sequence[str]) -> list[tuple[int, int
                 found.append((old[0] + i, new[0] + j))
                 at = (old[0] + i + 1, new[0] + j + 1)
             waiting.append(((at[0], old[1]), (at[1], new[1])))
-        elif (area := (old[1] - old[0]) * (new[1] - new[0])) <= _SMALL:
+        elif area <= _SMALL:
             effort -= area * 4
             found += _searched(before, after, old, new)
     return sorted(found)
@@ -254,7 +262,12 @@ def _same_ends(
     return found, ((start_old, end_old), (start_new, end_new))
 
 
-def _anchors(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
+def _runs(elements: Sequence[str]) -> list[tuple[str, ...]]:
+    """Every element with those after it: where no single word is unique, a run of words may well be."""
+    return list(zip(*(elements[offset:] for offset in range(_RUN)), strict=False))
+
+
+def _anchors(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int, int]]:
     """The longest run of pairs, in order on both sides, of elements that occur once on each (patience diff)."""
     old_counts, new_counts = Counter(old), Counter(new)
     places = {each: index for index, each in enumerate(new) if new_counts[each] == 1}

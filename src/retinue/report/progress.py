@@ -36,18 +36,20 @@ class Progress:
         self._clock = clock
         self._tenths: dict[str, int] = {}
         self._running: dict[str, tuple[Event, float, Spinner]] = {}
-        self._live = self._make_live(width) if tty else None
-
-    def _make_live(self, width: int) -> Live:
-        console = Console(
-            file=self._stream,
-            force_terminal=True,
-            no_color=not self._color,
-            width=width,
-            highlight=False,
-            legacy_windows=False,
+        self._console = Console(
+            file=stream, force_terminal=True, no_color=not color, width=width, highlight=False, legacy_windows=False
         )
-        return Live(console=console, get_renderable=self._render, refresh_per_second=10, transient=True)
+        self._live = self._make_live() if tty else None
+
+    def _make_live(self) -> Live:
+        # What else goes to stdout is data and must not come out here; messages on stderr stand above what moves.
+        return Live(
+            console=self._console,
+            get_renderable=self._render,
+            refresh_per_second=10,
+            transient=True,
+            redirect_stdout=False,
+        )
 
     def __enter__(self) -> Progress:
         if self._live:
@@ -70,7 +72,7 @@ class Progress:
         key = event.step.key
         if event.status in FINAL:
             self._running.pop(key, None)
-            self._live.console.print(Text.from_ansi(self._line(event).rstrip("\n")), soft_wrap=True)
+            self._console.print(Text.from_ansi(self._line(event).rstrip("\n")), soft_wrap=True)
         else:
             _, started, spinner = self._running.get(key, (event, self._clock() - event.seconds, Spinner("dots")))
             self._running[key] = (event, started, spinner)
@@ -90,7 +92,7 @@ class Progress:
     def _render(self) -> RenderableType:
         """The moving lines; called by the display's own thread."""
         running = list(self._running.values())
-        room = self._live.console.height - 2 if self._live else len(running)
+        room = max(self._console.height - 2, 1)
         rows: list[RenderableType] = []
         for event, started, spinner in running[:room]:
             row = Table.grid(padding=(0, 1))
