@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from retinue.errors import DeclarationError, UsageError
 def init(directory: Path) -> int:
     """Write a small, commented, working project into DIRECTORY.
 
-    Files that exist already are left as they are.
+    Files that exist already are left as they are; a .gitignore gets the line it lacks. A directory that is a project
+    already gets no example assistants.
 
     \b
     Example:
@@ -27,9 +29,9 @@ def init(directory: Path) -> int:
     from retinue.cli.starter import write_starter
 
     terminal = Terminal.detect()
-    for path, written in write_starter(directory):
-        terminal.say(f"{'wrote' if written else 'kept '} {path}")
-    change = "" if directory == Path() else f"cd {directory} && "
+    for path, outcome in write_starter(directory):
+        terminal.say(f"{outcome:<8} {path}")
+    change = "" if directory == Path() else f"cd {shlex.quote(str(directory))} && "
     terminal.say(f"\nNext: {change}retinue apply")
     return 0
 
