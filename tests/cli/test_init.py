@@ -183,7 +183,7 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
 
 def test_a_directory_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").mkdir()
-    with pytest.raises(RetinueError, match=r"\.gitignore': it is a directory"):
+    with pytest.raises(RetinueError, match=r"\.gitignore': something else has its name"):
         list(write_starter(tmp_path))
 
 

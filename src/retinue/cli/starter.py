@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -108,13 +109,11 @@ def _ignore(directory: Path) -> tuple[Path, Outcome]:
 
 def _refused(path: Path, error: OSError) -> RetinueError:
     """Why a file could not be written, naming whatever stands in the way."""
+    hint = "rename it, or choose another directory"
     for each in reversed(path.parents):
-        if each.exists() and not each.is_dir():
-            return RetinueError(
-                f"cannot write '{path}': '{each}' is a file, not a directory",
-                hint="rename it, or choose another directory",
-            )
-    if path.is_dir():
-        return RetinueError(f"cannot write '{path}': it is a directory", hint="rename it, or choose another directory")
+        if os.path.isfile(each):  # noqa: PTH113 - pathlib raises where the name is too long
+            return RetinueError(f"cannot write '{path}': '{each}' is a file, not a directory", hint=hint)
+    if isinstance(error, FileExistsError):
+        return RetinueError(f"cannot write '{path}': something else has its name", hint=hint)
     reason = (error.strerror or str(error)).lower()
     return RetinueError(f"cannot write '{path}': {reason}", hint="choose a directory you may write to")
