@@ -20,7 +20,7 @@ from retinue.core.model import (
     Ref,
     Tag,
 )
-from retinue.core.names import attached_spec, without_sizes
+from retinue.core.names import attached_spec
 from retinue.core.ownership import make_tag, read_tag, write_tag
 from retinue.core.plan import make_plan
 from retinue.kinds import all_kinds
@@ -71,9 +71,7 @@ def live(
     knowledge_field = kind.attachments.field if kind.attachments else ""
     fields = {key: each for key, each in applied.items() if key != knowledge_field}
     raw = kind.write(fields) | kind.write(edits or {})
-    if knowledge_field in applied:
-        fields |= {knowledge_field: without_sizes(applied[knowledge_field])}
-    tag = write_tag(make_tag(STACK, address, fields, kind, Lifecycle(protect)))
+    tag = write_tag(make_tag(STACK, address, applied, kind, Lifecycle(protect)))
     raw |= {"id": live_id, "metadata": {**raw.get("metadata", {}), "retinue": tag}}
     return Live(live_id, address.kind, raw, read_tag(tag), files=files)
 

@@ -5,25 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from retinue.report.hunks import Hunk, HunkLine, diff_lines, split_lines
+from retinue.report.hunk_text import text_lines
 from retinue.report.ink import Line, Part, Role, indent, line
-from retinue.report.values import (
-    LONG_LINE,
-    beginning,
-    count,
-    fits,
-    is_plain,
-    nested_lines,
-    show_path,
-    show_place,
-    show_value,
-)
+from retinue.report.values import fits, is_plain, nested_lines, show_path, show_place, show_value
 
 Detail = Literal["summary", "hunks", "full"]
 
 _MARKS: dict[str, tuple[str, Role]] = {"drift": ("!", "drift"), "conflict": ("!~", "drift"), "unset": ("-", "removed")}
-_SIGNS: dict[str, Role] = {" ": "plain", "-": "removed", "+": "added"}
-_AROUND = 60
 
 
 def is_outside(change: Mapping[str, Any]) -> bool:
@@ -113,7 +101,8 @@ def _both(
         short = _arrow(label, show_value(before), show_value(after), _note(change), place)
         if "\n" not in before + after and short.cells <= width:
             return [short]
-        return _text_lines(before, after, [*label, ":", (_note(change), "faint")], place, detail=detail, marks=marks)
+        extent, lines = text_lines(before, after, everything=detail == "full", marks=marks)
+        return [line(*label, ":", (f"{_note(change)}{extent}", "faint"), place=place), *indent(lines, 4)]
     if fits(before, width) and fits(after, width):
         return [_arrow(label, show_value(before), show_value(after), _note(change), place)]
     return [
@@ -123,75 +112,3 @@ def _both(
         ),
         *indent(value_lines([("+", "added"), " after"], after, None, role="added", detail=detail, width=width), 4),
     ]
-
-
-# ── texts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _text_lines(
-    before: str, after: str, head: Sequence[Part], place: str | None, *, detail: Detail, marks: bool
-) -> list[Line]:
-    (old, old_ends), (new, new_ends) = split_lines(before), split_lines(after)
-    hunks = diff_lines(old, new, context=None if detail == "full" else 3)
-    extent = f" {_extent(hunks, len(new))}" if max(len(old), len(new)) > 1 else ""
-    lines = [line(*head, (extent, "faint"), place=place)]
-    for hunk in hunks:
-        if detail != "full" and max(len(old), len(new)) > 1:
-            lines += indent([line((_hunk_head(hunk), "place"))], 4)
-        lines += indent((_hunk_line(each, everything=detail == "full", marks=marks) for each in hunk.lines), 4)
-    if old and new and old_ends != new_ends:
-        ends = "a line break is added at the end" if new_ends else "the line break at the end is removed"
-        lines += indent([line((f"\\ {ends}", "faint"))], 4)
-    return lines
-
-
-def _extent(hunks: Iterable[Hunk], size: int) -> str:
-    signs = [each.sign for hunk in hunks for each in hunk.lines]
-    return f"{count(size, 'line')}, +{signs.count('+'):,} -{signs.count('-'):,}"
-
-
-def _hunk_head(hunk: Hunk) -> str:
-    """The heading of unified diffs: first line and number of lines of each side; an empty one names the line above."""
-    sides = []
-    for start, end in (hunk.before, hunk.after):
-        size = end - start
-        first = start + 1 if size else start
-        sides.append(f"{first}" if size == 1 else f"{first},{size}")
-    return f"@@ -{sides[0]} +{sides[1]} @@"
-
-
-def _hunk_line(each: HunkLine, *, everything: bool, marks: bool) -> Line:
-    role = _SIGNS[each.sign]
-    windowed = not everything and len(each.text) >= LONG_LINE
-    if each.sign == " ":
-        return line("  ", beginning(each.text) if windowed else each.text)
-    parts: list[Part] = [(f"{each.sign} ", role)]
-    for index, fragment in enumerate(each.fragments):
-        if fragment.changed:
-            parts.append(_marked(fragment.text, each.sign, marks=marks))
-        elif windowed and len(each.fragments) > 1:
-            parts += _window(fragment.text, role, first=index == 0, last=index == len(each.fragments) - 1)
-        else:
-            parts.append((fragment.text, role))
-    return line(*parts)
-
-
-def _marked(text: str, sign: str, *, marks: bool) -> tuple[str, Role]:
-    if marks:
-        return (f"[-{text}-]", "removed") if sign == "-" else (f"{{+{text}+}}", "added")
-    return text, "removed-word" if sign == "-" else "added-word"
-
-
-def _window(text: str, role: Role, *, first: bool, last: bool) -> Iterator[Part]:
-    """The ends of an unchanged text that stand next to a change, and how much is left out; a change is never cut."""
-    head = "" if first else text[:_AROUND]
-    tail = "" if last else text[-_AROUND:]
-    head = head[: head.rfind(" ") + 1] or head
-    tail = tail[tail.find(" ") :] if " " in tail else tail
-    left_out = len(text) - len(head) - len(tail)
-    if left_out < _AROUND:
-        yield text, role
-        return
-    yield head, role
-    yield f"…({count(left_out, 'character')})…", "faint"
-    yield tail, role

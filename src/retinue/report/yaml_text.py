@@ -54,4 +54,6 @@ def _is_block(text: str) -> bool:
 def _scalar(value: Any) -> str:
     if isinstance(value, str) and _BARE.fullmatch(value) and not _NOT_STRINGS.fullmatch(value):
         return value
-    return visible(json.dumps(value, ensure_ascii=False))
+    text = visible(json.dumps(value, ensure_ascii=False))
+    # YAML 1.1 reads 5e-324 as a word; with a point it is a number.
+    return text.replace("e", ".0e") if isinstance(value, float) and "." not in text else text
