@@ -11,6 +11,7 @@ from retinue.report.values import fits, is_plain, nested_lines, show_path, show_
 
 Detail = Literal["summary", "hunks", "full"]
 
+_SHORT = 40
 _MARKS: dict[str, tuple[str, Role]] = {"drift": ("!", "drift"), "conflict": ("!~", "drift"), "unset": ("-", "removed")}
 
 
@@ -99,7 +100,8 @@ def _both(
     before, after = change["before"], change["after"]
     if isinstance(before, str) and isinstance(after, str):
         short = _arrow(label, show_value(before), show_value(after), _note(change), place)
-        if "\n" not in before + after and short.cells <= width:
+        room = width - (len(place) + 2 if place else 0)
+        if "\n" not in before + after and (short.cells <= room or len(before + after) <= _SHORT):
             return [short]
         extent, lines = text_lines(before, after, everything=detail == "full", marks=marks)
         return [line(*label, ":", (f"{_note(change)}{extent}", "faint"), place=place), *indent(lines, 4)]
