@@ -39,9 +39,10 @@ def _block(diagnostic: Diagnostic, width: int) -> Iterator[Line]:
     where = f"{place.file}:{place.line}:{place.column}: " if place else ""
     yield line((where, "strong"), (f"{role}[{diagnostic.code}]", role), f": {diagnostic.message}")
     if place is not None and diagnostic.excerpt is not None:
-        excerpt, indent = _window(diagnostic.excerpt, place.column - 1, width - _GUTTER - 3)
-        yield line((f"{place.line:>{_GUTTER}} | ", "place"), excerpt)
-        yield line((f"{'':>{_GUTTER}} | ", "place"), " " * indent, ("^", role))
+        gutter = max(_GUTTER, len(str(place.line)))
+        excerpt, indent = _window(diagnostic.excerpt, place.column - 1, width - gutter - 3)
+        yield line((f"{place.line:>{gutter}} | ", "place"), excerpt)
+        yield line((f"{'':>{gutter}} | ", "place"), " " * indent, ("^", role))
     for words, other in diagnostic.related:
         yield line(f"  {words}: ", (f"{other.file}:{other.line}:{other.column}", "place"))
     if diagnostic.hint:

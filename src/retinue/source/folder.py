@@ -8,7 +8,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,11 +79,15 @@ class Folder:
             raise Refused("no-match", f"no file matches '{written}'", self._nearest_directory(base, written))
         return found
 
-    def _exists(self, base: str, written: str) -> bool:
+    def _mode(self, path: str) -> int:
+        """What stands at a path, as stat says; 0 for nothing."""
         try:
-            return (self.root / self._inside(base, written)).exists()
+            return (self.root / path).stat().st_mode
         except (OSError, ValueError):
-            return False
+            return 0
+
+    def _exists(self, base: str, written: str) -> bool:
+        return self._mode(self._inside(base, written)) != 0
 
     # ── staying inside ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -104,16 +107,10 @@ class Folder:
                 parts.append(part)
         return "/".join(parts)
 
-    @cached_property
-    def _prefix(self) -> str:
-        return os.path.join(str(self.root), "")  # noqa: PTH118 - with the separator at the end, which pathlib drops
-
     def _check_links(self, path: str, written: str) -> None:
-        try:
-            real = os.path.realpath(self.root / path)
-        except ValueError:  # a NUL in the path; there is no such file, which whoever looks for it finds out
+        if "\0" in path:  # there is no such file, which whoever looks for it finds out
             return
-        if not real.startswith(self._prefix):
+        if not Path(os.path.realpath(self.root / path)).is_relative_to(self.root):
             raise Refused(
                 "path-outside-project",
                 f"'{written}' leads out of the project through a symbolic link",
@@ -135,13 +132,13 @@ class Folder:
         above = ""
         parts = path.split("/")
         for index, part in enumerate(parts):
-            if (self.root / above / part).exists():
+            if self._mode(_join(above, part)):
                 above = _join(above, part)
                 continue
             names = [each.name for each in self._entries(above)]
             for close in near(part, names):
                 rest = "/".join([close, *parts[index + 1 :]])
-                if (self.root / above / rest).is_file() and written.endswith("/".join(parts[index:])):
+                if stat.S_ISREG(self._mode(_join(above, rest))) and written.endswith("/".join(parts[index:])):
                     return f"did you mean '{written.removesuffix('/'.join(parts[index:]))}{rest}'?"
             return None if index == len(parts) - 1 else f"there is no directory '{_join(above, part)}'"
         return None
@@ -153,7 +150,7 @@ class Folder:
             if _MAGIC.search(part):
                 break
             below = f"{path}/{part}" if path else part
-            if not (self.root / below).is_dir():
+            if not stat.S_ISDIR(self._mode(below)):
                 directories = [each.name for each in self._entries(path) if each.is_dir()]
                 return did_you_mean(part, directories) or f"there is no directory '{below}'"
             path = below
@@ -177,7 +174,7 @@ class Folder:
                     yield from self._matching(_join(directory, entry.name), segments)
             return
         if rest and not _MAGIC.search(first):
-            if (self.root / directory / first).is_dir():
+            if stat.S_ISDIR(self._mode(_join(directory, first))):
                 yield from self._matching(_join(directory, first), rest)
             return
         fits = re.compile(fnmatch.translate(first)).match
