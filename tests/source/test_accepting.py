@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,13 @@ from jsonschema import Draft202012Validator
 from retinue.kinds import all_kinds
 from retinue.source.accepting import compiled
 from retinue.source.declaration_schema import declaration
-from retinue.source.json_schemas import _plainly_valid
+from retinue.source.folder import Folder
+from retinue.source.json_schemas import _SHAPES, JsonSchemas, _plainly_valid
+from retinue.source.mistakes import Mistakes
+from retinue.source.nodes import Node, Tree
 from retinue.source.project_schema import PROJECT
+from retinue.source.reading import Desk
+from retinue.source.texts import Excerpts, Source
 from retinue.source.validation import _locatable
 
 SCHEMAS = {**{kind.name: declaration(kind) for kind in all_kinds().values()}, "retinue.yaml": PROJECT}
@@ -142,3 +148,13 @@ def test_an_unknown_keyword_leaves_the_answer_to_jsonschema() -> None:
         {"const": 1},
     ]
     assert [compiled(each) for each in schemas] == [None] * 4
+
+
+@given(st.dictionaries(st.sampled_from([*_SHAPES, "propertyNames", "patternProperties", "if", "$id"]), values))
+def test_what_is_no_json_schema_is_reported_and_never_raised(schema: dict[str, Any]) -> None:
+    mistakes = Mistakes()
+    desk = Desk(Folder(Path()), mistakes, Excerpts())
+    tree = Tree(Source("a.yaml", ""), Node("mapping", 0, 0))
+    valid = Draft202012Validator(Draft202012Validator.META_SCHEMA).is_valid(schema)
+    assert JsonSchemas(desk).check(schema, tree) == valid
+    assert bool(mistakes.diagnostics) != valid

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from retinue.core.model import Path
-from retinue.source.interpolation import OPEN, Fault, Lookup, fill
+from retinue.source.interpolation import OPEN, Fault, Lookup, Values, fill
 from retinue.source.mistakes import Mistakes
 from retinue.source.nodes import Tree
 from retinue.source.texts import Source
@@ -14,10 +14,10 @@ from retinue.source.texts import Source
 class Filling:
     """One pass over the data of one tree. `unfilled` are the paths that hold no value in the end.
 
-    `secret` are those whose value came from the environment, where keys and passwords come from.
+    `secret` are those whose value may hold a key or a password.
     """
 
-    def __init__(self, tree: Tree, lookup: Lookup, mistakes: Mistakes) -> None:
+    def __init__(self, tree: Tree, lookup: Values, mistakes: Mistakes) -> None:
         self._tree = tree
         self._lookup = lookup
         self._mistakes = mistakes
@@ -45,7 +45,7 @@ class Filling:
             self._mistakes.error(fault.code, fault.message, position, fault.hint)
         if not filled.complete:
             self.unfilled.add(path)
-        if "env." in value:
+        if any(self._lookup.secret(each) for each in filled.used):
             self.secret.add(path)
         return filled.value
 

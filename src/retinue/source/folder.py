@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from retinue.source.mistakes import Refused, did_you_mean, near
 
+# Far above the longest text the API takes; what is larger was named by mistake.
+MOST_TEXT = 16 * 1024 * 1024
+
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -33,8 +36,11 @@ class Folder:
         self._listings: dict[str, list[os.DirEntry[str]]] = {}
 
     def read(self, path: str) -> bytes:
+        """The content of a text file."""
         self._check_links(path, path)
         try:
+            if (self.root / path).stat().st_size > MOST_TEXT:
+                raise Refused("file-too-large", f"'{path}' has more than {MOST_TEXT:,} bytes", "name a text file")
             return (self.root / path).read_bytes()
         except OSError as error:
             raise _unreadable(path, error) from error

@@ -9,7 +9,7 @@ from typing import Any
 from retinue.core.kind import Kind, Pattern
 from retinue.core.model import Path
 from retinue.source.filling import fill_text
-from retinue.source.interpolation import Lookup
+from retinue.source.interpolation import Values
 from retinue.source.json_schemas import JsonSchemas
 from retinue.source.mistakes import Refused
 from retinue.source.nodes import Tree
@@ -21,7 +21,7 @@ class Inclusions:
     """Reads the files that declarations name. A file that many name is read once."""
 
     desk: Desk
-    lookup: Lookup
+    lookup: Values
     schemas: JsonSchemas
 
     def include(self, kind: Kind, spec: dict[str, Any], tree: Tree) -> tuple[dict[str, Any], bool]:
@@ -53,7 +53,7 @@ class _One:
         return "\n\n".join(_without_last_line_end(each) for each in parts)
 
     def _part(self, value: Any, path: Path) -> Any:
-        if not (isinstance(value, dict) and isinstance(value.get("file"), str)):
+        if not (isinstance(value, dict) and isinstance(value.get("file"), str) and value["file"]):
             return value
         name = self._file(value["file"], (*path, "file"))
         source = self.all.desk.text(name, asked=self.tree.at((*path, "file"))) if name is not None else None

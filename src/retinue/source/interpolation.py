@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from retinue.source.mistakes import did_you_mean
 
@@ -46,11 +46,20 @@ class Unfilled(Exception):  # noqa: N818 - named for the state of the expression
 Lookup = Callable[[Expression], Any]
 
 
+class Values(Protocol):
+    """Looks expressions up, and knows which of them may hold keys and passwords."""
+
+    def __call__(self, expression: Expression) -> Any: ...
+
+    def secret(self, expression: Expression) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Filled:
     """A string with its expressions replaced. `complete` is False when one of them has no value."""
 
     value: Any
+    used: tuple[Expression, ...] = ()
     faults: tuple[Fault, ...] = ()
     complete: bool = True
 
@@ -61,6 +70,7 @@ def fill(text: str, lookup: Lookup) -> Filled:
         return Filled(text)
     values: list[Any] = []
     faults: list[Fault] = []
+    used: list[Expression] = []
     complete = True
     for piece in _pieces(text):
         if isinstance(piece, Fault):
@@ -68,16 +78,17 @@ def fill(text: str, lookup: Lookup) -> Filled:
         elif isinstance(piece, str):
             values.append(piece)
         else:
+            used.append(piece)
             try:
                 values.append(lookup(piece))
             except Unfilled as unfilled:
                 complete = False
                 faults += [unfilled.fault] if unfilled.fault else []
     if faults or not complete:
-        return Filled(text, tuple(faults), complete=False)
+        return Filled(text, tuple(used), tuple(faults), complete=False)
     if len(values) == 1:
-        return Filled(values[0])
-    return Filled("".join(each if isinstance(each, str) else json.dumps(each) for each in values))
+        return Filled(values[0], tuple(used))
+    return Filled("".join(each if isinstance(each, str) else json.dumps(each) for each in values), tuple(used))
 
 
 def escaped(text: str) -> str:

@@ -15,7 +15,7 @@ from retinue.source.declaration_schema import declaration
 from retinue.source.filling import Filling
 from retinue.source.folder import Folder
 from retinue.source.inclusion import Inclusions
-from retinue.source.interpolation import OPEN, Lookup
+from retinue.source.interpolation import OPEN, Values
 from retinue.source.json_schemas import JsonSchemas
 from retinue.source.mistakes import Mistakes, Refused, did_you_mean, listed
 from retinue.source.nodes import Tree
@@ -25,6 +25,8 @@ from retinue.source.reading import Desk
 from retinue.source.texts import Excerpts
 from retinue.source.validation import Validator
 
+# A schema in YAML that lies among declarations: one mistake, not one for every word of it.
+_SCHEMA_WORDS = frozenset(("$schema", "properties"))
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -90,7 +92,7 @@ def _included(desk: Desk, settled: Settled, project_file: str) -> list[str]:
 class _Declarations:
     """Reads files of declarations."""
 
-    def __init__(self, desk: Desk, lookup: Lookup, kinds: Kinds) -> None:
+    def __init__(self, desk: Desk, lookup: Values, kinds: Kinds) -> None:
         self._desk = desk
         self._lookup = lookup
         self._sections = {kind.section: kind for kind in kinds.values()}
@@ -111,6 +113,13 @@ class _Declarations:
                 self._desk.mistakes.error("wrong-type", message, document.tree.at(()), hint)
 
     def _of_document(self, data: dict[str, Any], tree: Tree) -> Iterator[Declaration]:
+        if _SCHEMA_WORDS & data.keys():
+            message, hint = (
+                "this is a JSON Schema, not a file of declarations",
+                "move it to where 'include:' does not match",
+            )
+            self._desk.mistakes.error("wrong-type", message, tree.at(()), hint)
+            return
         for section, entries in data.items():
             kind = self._sections.get(section)
             if kind is None:

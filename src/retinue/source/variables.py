@@ -49,6 +49,7 @@ class Variables:
         self._mistakes = mistakes
         self._values: dict[str, Any] = {}
         self._failed: set[str] = set()
+        self._secret: set[str] = set()
         self._trail: list[str] = []
 
     def check_all(self) -> None:
@@ -83,6 +84,10 @@ class Variables:
         if not self._settle(name):
             raise Unfilled
         return self._values[name]
+
+    def secret(self, expression: Expression) -> bool:
+        """Whether a value came from the environment, where keys and passwords come from, directly or through others."""
+        return expression.namespace == "env" or expression.name in self._secret
 
     def _environment_variable(self, expression: Expression) -> str:
         name = expression.name
@@ -120,6 +125,8 @@ class Variables:
             return False
         filling = Filling(self._tree, self, self._mistakes)
         self._values[variable.name] = filling.data(variable.value, variable.path)
+        if filling.secret:
+            self._secret.add(variable.name)
         if filling.unfilled or not self._check_type(variable, variable.path):
             del self._values[variable.name]
             return False

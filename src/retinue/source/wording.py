@@ -47,7 +47,7 @@ class Wording:
         path: Path = tuple(error.absolute_path)
         if error.validator in ("anyOf", "oneOf"):
             yield from self._of_branches(error, path)
-        elif "propertyNames" in error.absolute_schema_path and isinstance(error.instance, str):
+        elif _is_of_key(error, path):
             yield self._bad_key(error, (*path, error.instance))
         elif error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
             yield from self._unknown_fields(error, path)
@@ -136,13 +136,15 @@ class Wording:
         written = self._written(path)
         if value is None:
             return "write a value, or remove the line"
+        if path in self._secret:
+            return None
         if isinstance(value, str):
             if "boolean" in wanted and value.lower() in (*_SWITCHES, "true", "false"):
                 return "write true or false" + ("" if written is not None else ", without quotes")
             if wanted & {"number", "integer"} and re.fullmatch(r"-?[0-9.]+", value):
                 return f"remove the quotes: {value}"
             if "array" in wanted:
-                return "start the line below with '- '" if len(value) > 40 else f"write a list: [{value}]"
+                return "start the line below with '- '" if len(value) > 40 else f"write a list: [{_in_yaml(value)}]"
             return None
         if "string" in wanted and not isinstance(value, (list, dict)):
             return f'quote it: "{written}"' if written is not None and "${{" not in written else None
@@ -191,7 +193,7 @@ class Wording:
             case "not":
                 return Problem("reserved-key", path, f"the key '{key}' is kept for Retinue", "choose another", key=True)
             case _:
-                hint = pattern_hint(error.validator_value)
+                hint = pattern_hint(str(error.validator_value))
                 return Problem("bad-name", path, f"'{_short(key)}' is not a valid name", hint, key=True)
 
     def _value(self, value: Any, path: Path) -> str:
@@ -216,6 +218,11 @@ def _word_of(value: Any) -> str:
         return "boolean"
     words = {str: "string", int: "integer", float: "number", list: "array", dict: "object", type(None): "null"}
     return words[type(value)]
+
+
+def _is_of_key(error: Finding, path: Path) -> bool:
+    """Whether the error is about a key. Its path then ends at the mapping; in a schema of schemas it might go on."""
+    return "propertyNames" in list(error.schema_path)[-2:-1] and path[-1:] != ("propertyNames",)
 
 
 def _is_of_other_shape(error: Finding) -> bool:
@@ -249,6 +256,11 @@ def _expectations(schema: Any) -> list[str]:
 
 def _known_keys(value: Any, schema: Mapping[str, Any]) -> int:
     return len(set(value) & set(schema.get("properties", {}))) if isinstance(value, Mapping) else 0
+
+
+def _in_yaml(text: str) -> str:
+    """A string as it may stand inside of brackets."""
+    return text if re.fullmatch(r"[A-Za-z][\w ./*-]*", text) else json.dumps(text, ensure_ascii=False)
 
 
 def _short(text: str) -> str:
