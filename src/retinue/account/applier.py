@@ -44,12 +44,12 @@ def apply_plan(
         if asked_to_stop.is_set():
             raise Interrupted("stopped before it was finished", hint="run the command again to continue")
 
-    uploader = Uploader(account, memory, root)
+    uploader = Uploader(account, memory, root, frozenset(attached))
     with (
         ThreadPoolExecutor(parallelism, thread_name_prefix="retinue-step") as steps,
         ThreadPoolExecutor(parallelism, thread_name_prefix="retinue-file") as files,
     ):
-        uploader.recover(set(attached))
+        uploader.recover()
         known = frozenset({*plan.ids.values(), *(step.id for step in plan.steps if step.id)})
         runner = StepRunner(account, kinds, memory, uploader, files, dict(plan.ids), known, check)
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retinue.account.client import Account, Ambiguous
+from retinue.account.memory import Memory
 from retinue.account.snapshot import read_file
 from retinue.account.uploads import Uploader
 from retinue.core.kind import Attachments, Kind
@@ -33,6 +34,7 @@ class FileSync:
     kind: Kind
     id: str
     uploader: Uploader
+    memory: Memory
     pool: Executor
     report: Report
     check: Callable[[], None]
@@ -40,14 +42,11 @@ class FileSync:
 
     def run(self, changes: Sequence[FileChange]) -> dict[str, str]:
         """Carry the changes out; give path → reason of what failed. Removals wait until new files are searchable."""
-        fresh = [each for each in changes if each.action in ("add", "replace")]
+        stubborn = [each for each in changes if each.action == "attributes" and not self._write_attributes(each)]
+        fresh = [*stubborn, *(each for each in changes if each.action in ("add", "replace"))]
         placed = self._place(fresh)
         waiting = {each.file_ids[0]: each for each in changes if each.action == "wait"}
         good = self._wait({**{file_id: change for change, file_id in placed}, **waiting})
-        for change in changes:
-            if change.action == "attributes":
-                self.check()
-                self._write_attributes(change)
         replaced = [change for change, file_id in placed if file_id in good and change.file_ids]
         removed = [] if self.failures else [each for each in changes if each.action == "remove"]
         self._remove([file_id for change in (*replaced, *removed) for file_id in change.file_ids])
@@ -116,6 +115,7 @@ class FileSync:
                 if not missing:
                     break
         for _, file_id in batch:
+            self.memory.attached(self.id, file_id)
             self.uploader.settled(file_id)
 
     def _entry(self, change: FileChange, file_id: str) -> dict[str, Any]:
@@ -129,8 +129,13 @@ class FileSync:
         sha256 = change.after.sha256 if change.after else ""
         return {**change.attributes, PATH_ATTRIBUTE: change.path, SHA256_ATTRIBUTE: sha256}
 
-    def _write_attributes(self, change: FileChange) -> None:
-        self.account.update(self._path(change.file_ids[0]), {"attributes": self._attributes(change)}, beta=self._beta)
+    def _write_attributes(self, change: FileChange) -> bool:
+        """Whether the account took the attributes. Whether it replaces or merges them is not documented; where it keeps
+        one that was dropped, the file has to be attached anew."""
+        self.check()
+        wanted = self._attributes(change)
+        answer = self.account.update(self._path(change.file_ids[0]), {"attributes": wanted}, beta=self._beta)
+        return set(answer.get("attributes") or {}) <= set(wanted)
 
     def _find(self, file_id: str) -> LiveFile | None:
         raw = self.account.find(self._path(file_id), beta=self._beta)
@@ -188,6 +193,7 @@ class FileSync:
                 self.check()
                 key = self.uploader.doom(file_id, self._attachments.purpose)
                 self.account.delete(self._path(file_id), beta=self._beta)
+                self.memory.forget_file(self.id, file_id)
                 self.uploader.finish_discard(file_id, key)
             except RetinueError as error:
                 return error

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
@@ -39,6 +41,11 @@ class Account:
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.time
     on_wait: Callable[[float, str], None] | None = None
+    clock_offset: float = 0.0
+
+    def server_time(self) -> float:
+        """The time by the account's clock, in Unix seconds, as far as its answers told it."""
+        return self.clock() + self.clock_offset
 
     def get(self, path: str, *, beta: str | None = None, query: Mapping[str, Any] | None = None) -> Json:
         """Read one object or page. Raises AccountError; its `status` is 404 when there is none."""
@@ -138,11 +145,14 @@ class Account:
             response = self.client.delete(path, cast_to=httpx2.Response, options=options)
         else:
             response = self.client.post(path, cast_to=httpx2.Response, body=body, files=files, options=options)
-        self._note_identity(response.headers)
+        self._note(response.headers)
         return _parsed(response, self)
 
-    def _note_identity(self, headers: Mapping[str, str]) -> None:
-        """The service names the organization and project of a key in its answers [V]."""
+    def _note(self, headers: Mapping[str, str]) -> None:
+        """The service names the organization and project of a key in its answers [V]; Date is every server's clock."""
+        if "date" in headers:
+            with suppress(ValueError, TypeError):
+                self.clock_offset = parsedate_to_datetime(headers["date"]).timestamp() - self.clock()
         if self.info.organization is None and "openai-organization" in headers:
             self.info = replace(
                 self.info, organization=headers["openai-organization"], project=headers.get("openai-project")

@@ -21,7 +21,7 @@ IDS = "ids.json"
 class Journalled:
     """A file that is being created or deleted. `id` is None while the answer to its upload is outstanding.
 
-    `size` is in bytes, `started` in Unix seconds by this machine's clock.
+    `size` is in bytes, `started` in Unix seconds by the account's clock.
     """
 
     key: str
@@ -36,24 +36,31 @@ class Journalled:
 
 @dataclass(slots=True)
 class Memory:
-    """The memory of one account and stack below `directory`. Safe in many threads of one process."""
+    """The memory of one account and stack below `directory`. Safe in many threads of one process.
+
+    `ids` are our live objects, `files` the ids of the files attached to each by us. What this process created (`fresh`)
+    and `deleted` is not written down: the account may take seconds to answer as if it had happened.
+    """
 
     directory: Path
     account: str
     stack: str
     ids: dict[Address, str] = field(default_factory=dict)
+    files: dict[str, set[str]] = field(default_factory=dict)
     journal: dict[str, Journalled] = field(default_factory=dict)
+    fresh: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def load(cls, directory: Path, account: AccountInfo, stack: str) -> Memory:
         memory = cls(directory, f"{account.url or account.name}", stack)
-        for address, live_id in _read_json(directory / IDS).get(memory.account, {}).get(stack, {}).items():
-            try:
-                memory.ids[Address.parse(address)] = str(live_id)
-            except ValueError:
-                continue
+        try:
+            noted = _read_json(directory / IDS)[memory.account][stack]
+            memory.ids = {Address.parse(address): str(live_id) for address, live_id in noted["objects"].items()}
+            memory.files = {str(live_id): set(file_ids) for live_id, file_ids in noted["files"].items()}
+        except (LookupError, TypeError, ValueError, AttributeError):
+            memory.ids, memory.files = {}, {}
         for line in _read_lines(memory._journal):
             memory._replay(line)
         return memory
@@ -64,17 +71,37 @@ class Memory:
         with self._lock:
             self.ids[address] = live_id
 
+    def created(self, address: Address, live_id: str) -> None:
+        self.remember(address, live_id)
+        self.fresh.add(live_id)
+
     def forget(self, live_id: str) -> None:
         with self._lock:
             self.deleted.add(live_id)
             self.ids = {address: each for address, each in self.ids.items() if each != live_id}
+            self.files.pop(live_id, None)
+
+    def attached(self, live_id: str, file_id: str) -> None:
+        """This process attached the file to the object."""
+        with self._lock:
+            self.files.setdefault(live_id, set()).add(file_id)
+            self.fresh.add(file_id)
+
+    def forget_file(self, live_id: str, file_id: str) -> None:
+        """The file is attached to the object no more."""
+        with self._lock:
+            self.files.get(live_id, set()).discard(file_id)
+            self.deleted.add(file_id)
 
     def save(self) -> None:
         """Write the ids, replacing the file in one step. A memory that cannot be written is done without."""
         with self._lock:
             everything = _read_json(self.directory / IDS)
             stacks = everything.setdefault(self.account, {})
-            stacks[self.stack] = {str(address): live_id for address, live_id in sorted(self.ids.items())}
+            stacks[self.stack] = {
+                "objects": {str(address): live_id for address, live_id in sorted(self.ids.items())},
+                "files": {live_id: sorted(file_ids) for live_id, file_ids in sorted(self.files.items()) if file_ids},
+            }
             temporary = self.directory / f"{IDS}.{os.getpid()}"
             try:
                 self.directory.mkdir(parents=True, exist_ok=True)

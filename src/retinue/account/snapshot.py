@@ -47,7 +47,7 @@ def take_snapshot(
         found = {live.id: live for several in listed for live in several or () if live.id not in memory.deleted}
         _add_unlisted(account, kinds, memory, found, unserved, pool.map)
         ours = [live for live in found.values() if live.tag and live.tag.stack == memory.stack]
-        for live in pool.map(lambda each: _with_files(account, each, kinds[each.kind]), ours):
+        for live in pool.map(lambda each: _with_files(account, each, kinds[each.kind], memory), ours):
             found[live.id] = live
     return Snapshot(tuple(found.values()), unserved)
 
@@ -91,18 +91,28 @@ def _add_unlisted(
         for live_id, name in sorted(missing.items())
         if live_id not in found and live_id not in memory.deleted and name not in unserved
     ]
-    for (live_id, _), live in zip(wanted, each_of(lambda pair: _find(account, *pair), wanted), strict=True):
+    for (live_id, _), live in zip(wanted, each_of(lambda pair: _find(account, memory, *pair), wanted), strict=True):
         if live is None:
             memory.forget(live_id)
         else:
             found[live_id] = live
 
 
-def _find(account: Account, live_id: str, kind: Kind) -> Live | None:
+def _find(account: Account, memory: Memory, live_id: str, kind: Kind) -> Live | None:
     if kind.api is None:
         return None
-    raw = account.find(f"{kind.api.path}/{live_id}", beta=kind.api.beta)
+    raw = _look(account, memory, live_id, f"{kind.api.path}/{live_id}", kind.api.beta)
     return read_live(raw, kind) if raw else None
+
+
+def _look(account: Account, memory: Memory, live_id: str, path: str, beta: str | None) -> dict[str, Any] | None:
+    """Read one object. What was created moments ago may answer 404 for a while [V], so it is asked for again."""
+    for pause in (0.5, 1.0, 2.0) if live_id in memory.fresh else ():
+        raw = account.find(path, beta=beta)
+        if raw is not None:
+            return raw
+        account.sleep(pause)
+    return account.find(path, beta=beta)
 
 
 def read_live(raw: Mapping[str, Any], kind: Kind) -> Live:
@@ -130,17 +140,25 @@ def _read_marks(text: str, metadata: Mapping[str, Any], kind: Kind) -> Tag:
     return tag
 
 
-def _with_files(account: Account, live: Live, kind: Kind) -> Live:
-    return replace(live, files=read_files(account, live.id, kind)) if kind.attachments else live
+def _with_files(account: Account, live: Live, kind: Kind, memory: Memory) -> Live:
+    return replace(live, files=read_files(account, live.id, kind, memory)) if kind.attachments else live
 
 
-def read_files(account: Account, live_id: str, kind: Kind) -> tuple[LiveFile, ...]:
-    """The files attached to a live object, in the form the comparison wants."""
+def read_files(account: Account, live_id: str, kind: Kind, memory: Memory) -> tuple[LiveFile, ...]:
+    """The files attached to a live object. One that we attached and that is not listed is asked for by itself."""
     if kind.attachments is None or kind.api is None:
         return ()
     path = kind.attachments.path.format(id=live_id)
     pages = account.pages(path, page=kind.api.page, beta=kind.api.beta)
-    return tuple(read_file(raw, kind) for raw in pages)
+    found = {each.id: each for each in (read_file(raw, kind) for raw in pages) if each.id not in memory.deleted}
+    for file_id in sorted(memory.files.get(live_id, set()) - set(found)):
+        raw = _look(account, memory, file_id, f"{path}/{file_id}", kind.api.beta)
+        if raw is None:
+            memory.forget_file(live_id, file_id)
+        else:
+            found[file_id] = read_file(raw, kind)
+    memory.files[live_id] = {each.id for each in found.values() if each.path}
+    return tuple(found.values())
 
 
 def read_file(raw: Mapping[str, Any], kind: Kind) -> LiveFile:

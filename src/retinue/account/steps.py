@@ -16,7 +16,7 @@ from retinue.account.snapshot import read_files, read_live
 from retinue.account.uploads import Uploader
 from retinue.core.kind import Api, Kind, Kinds, dig
 from retinue.core.model import Address, Gone, Live, Ref, Step
-from retinue.core.ownership import TAG_KEY, write_tag
+from retinue.core.ownership import TAG_KEY, provisional, write_tag
 from retinue.errors import AccountError, BlockedError, StaleError
 
 
@@ -65,7 +65,7 @@ class StepRunner:
 
         live_id = settle(self.account, attempt)
         self.ids[step.address] = live_id
-        self.memory.remember(step.address, live_id)
+        self.memory.created(step.address, live_id)
         self._settle(carried)
         return live_id
 
@@ -90,9 +90,12 @@ class StepRunner:
         for name in sorted(names - set(spec)):
             _keep(body, kind.field(name).body_path, dig(live.raw, kind.field(name).body_path))
         body[api.tag_in] = self._metadata(step, kind, live, carried.records, tag=_tag_text(step, kind))
+        doomed = {file_id: self.uploader.doom(file_id, purpose) for file_id, purpose in carried.stale.items()}
         answer = self.account.update(f"{api.path}/{live.id}", body, beta=api.beta)
-        self._forget_keys(step, api, live.id, answer)
         self._settle(carried)
+        for file_id, key in doomed.items():
+            self.uploader.finish_discard(file_id, key)
+        self._forget_keys(step, api, live.id, answer)
         return live.id
 
     def _current(self, step: Step, kind: Kind, api: Api) -> Live | None:
@@ -119,20 +122,21 @@ class StepRunner:
         """Whether leaving a key out removes it is not documented; a server that merges is sent nulls."""
         metadata = answer.get(api.tag_in) or {}
         left = [key for key in step.forget_keys if key in metadata]
-        if left:
-            body = {api.tag_in: {**metadata, **dict.fromkeys(left)}}
-            answer = self.account.update(f"{api.path}/{live_id}", body, beta=api.beta)
-        still = [key for key in left if key in (answer.get(api.tag_in) or {})]
-        if still:
-            names = ", ".join(f"'{key}'" for key in still)
-            raise AccountError(f"the account keeps the metadata {names}, although it was asked to drop them")
+        if not left:
+            return
+        path = f"{api.path}/{live_id}"
+        try:
+            self.account.update(path, {api.tag_in: {**metadata, **dict.fromkeys(left)}}, beta=api.beta)
+        except AccountError as error:
+            if error.status != 400:
+                raise
+            # The published type of a value is string, and this server holds to it: emptying is all it offers.
+            self.account.update(path, {api.tag_in: {**metadata, **dict.fromkeys(left, "")}}, beta=api.beta)
 
     def _settle(self, carried: Carried) -> None:
-        """The object holds its new files now: they need no journal, and the old ones can go."""
+        """The object holds its new files now: they need no journal any more."""
         for file_id in carried.fresh:
             self.uploader.settled(file_id)
-        for file_id, purpose in carried.stale.items():
-            self.uploader.discard(file_id, purpose)
 
     # ── delete ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -141,7 +145,7 @@ class StepRunner:
         live = self._current(step, kind, api)
         if live is not None:
             files = carried_ids(live, kind)
-            attached = read_files(self.account, live.id, kind) if kind.attachments else ()
+            attached = read_files(self.account, live.id, kind, self.memory)
             files.update({each.id: kind.attachments.purpose for each in attached if each.path and kind.attachments})
             for _ in self.pool.map(lambda file_id: self.account.delete(f"/files/{file_id}"), files):
                 self.check()
@@ -153,7 +157,7 @@ class StepRunner:
     def _sync_files(self, step: Step, kind: Kind, api: Api, live_id: str, report: Report) -> dict[str, str]:
         if not step.files:
             return {}
-        sync = FileSync(self.account, kind, live_id, self.uploader, self.pool, report, self.check)
+        sync = FileSync(self.account, kind, live_id, self.uploader, self.memory, self.pool, report, self.check)
         failures = sync.run(step.files)
         if not failures and step.tag is not None:
             # Only now does the tag say that the files are as declared; until then a difference is not drift.
@@ -192,10 +196,7 @@ def _tag_text(step: Step, kind: Kind) -> str:
     """The tag to write with the object itself; it is silent about attached files until those are in place."""
     if step.tag is None:
         raise TypeError(f"the step '{step.key}' has no tag")
-    if not (step.files and kind.attachments):
-        return write_tag(step.tag)
-    fields = {name: digest for name, digest in step.tag.fields.items() if name != kind.attachments.field}
-    return write_tag(replace(step.tag, fields=fields))
+    return write_tag(provisional(step.tag, kind) if step.files else step.tag)
 
 
 def _written_fields(step: Step, kind: Kind) -> set[str]:

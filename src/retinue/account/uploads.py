@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import threading
 import uuid
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -15,17 +14,21 @@ from retinue.account.settle import Attempt, settle
 from retinue.core.model import FileRef
 from retinue.errors import AccountError, StaleError
 
-CLOCK_SKEW = 900
-"""Seconds by which the account's clock may differ from ours when a lost upload is looked for."""
+CLOCK_SKEW = 3
+"""Seconds by which times of the account, which are whole seconds, may seem to lie before what caused them."""
 
 
 @dataclass(slots=True)
 class Uploader:
-    """Creates and deletes files for one apply. `root` is the project's directory."""
+    """Creates and deletes files for one apply.
+
+    `root` is the project's directory; `held` are the ids of the files that our live objects held when it began.
+    """
 
     account: Account
     memory: Memory
     root: Path
+    held: frozenset[str] = frozenset()
     spare: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     _alike: dict[tuple[str, int], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -47,12 +50,12 @@ class Uploader:
             return settle(self.account, lambda: self._attempt(name, content, file, purpose))
 
     def _attempt(self, name: str, content: bytes, file: FileRef, purpose: str) -> Attempt:
-        entry = Journalled(uuid.uuid4().hex, name, len(content), file.sha256, purpose, self.account.clock())
+        entry = Journalled(uuid.uuid4().hex, name, len(content), file.sha256, purpose, self.account.server_time())
         self.memory.open(entry)
         try:
             self.memory.uploaded(entry.key, str(self.account.upload(name, content, purpose)["id"]))
         except Ambiguous as error:
-            return error, lambda: self._find_lost(entry, ())
+            return error, lambda: self._find_lost(entry)
         except AccountError:
             self.memory.close(entry.key)
             raise
@@ -71,32 +74,27 @@ class Uploader:
         """The file is attached, so that it can be found without the journal."""
         self.memory.close_file(file_id)
 
-    def discard(self, file_id: str, purpose: str) -> None:
-        """Delete a file that is ours. It is journalled first: once detached, nothing else would remember it."""
-        key = uuid.uuid4().hex
-        self.memory.open(Journalled(key, "", 0, "", purpose, self.account.clock(), file_id, doomed=True))
-        self.finish_discard(file_id, key)
-
     def doom(self, file_id: str, purpose: str) -> str:
-        """Journal a deletion that comes later; `finish_discard` carries it out."""
+        """Journal a file before it is let go: once nothing holds it, nothing else would remember it."""
         key = uuid.uuid4().hex
-        self.memory.open(Journalled(key, "", 0, "", purpose, self.account.clock(), file_id, doomed=True))
+        self.memory.open(Journalled(key, "", 0, "", purpose, self.account.server_time(), file_id, doomed=True))
         return key
 
     def finish_discard(self, file_id: str, key: str) -> None:
+        """Delete a file that was doomed and that nothing holds any more."""
         self.account.delete(f"/files/{file_id}")
         self.memory.close(key)
 
     # ── after an interruption ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def recover(self, attached: Collection[str]) -> None:
-        """Settle what an earlier apply left in the journal: keep what is attached, finish deletions, gather spares."""
+    def recover(self) -> None:
+        """Settle what an earlier apply left in the journal: keep what is held, finish deletions, gather spares."""
         for entry in list(self.memory.journal.values()):
-            if entry.doomed and entry.id:
+            if entry.doomed and entry.id and entry.id not in self.held:
                 self.finish_discard(entry.id, entry.key)
                 continue
-            file_id = entry.id or self._find_lost(entry, attached)
-            if file_id is None or file_id in attached or self.account.find(f"/files/{file_id}") is None:
+            file_id = entry.id or self._find_lost(entry)
+            if file_id is None or file_id in self.held or self.account.find(f"/files/{file_id}") is None:
                 self.memory.close(entry.key)
                 continue
             self.spare.setdefault((entry.sha256, entry.purpose), []).append(file_id)
@@ -109,9 +107,9 @@ class Uploader:
                 self.memory.close_file(file_id)
         self.spare.clear()
 
-    def _find_lost(self, entry: Journalled, attached: Collection[str]) -> str | None:
+    def _find_lost(self, entry: Journalled) -> str | None:
         """The file that an upload without an answer left behind: of our name, size and time, and known to nobody."""
-        known = {each.id for each in self.memory.journal.values() if each.id} | set(attached)
+        known = {each.id for each in self.memory.journal.values() if each.id} | self.held | self.memory.fresh
         for raw in self.account.pages("/files", page=10_000, purpose=entry.purpose, order="desc"):
             if (raw.get("created_at") or 0) < entry.started - CLOCK_SKEW:
                 return None

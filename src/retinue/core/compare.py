@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from retinue.core.diff import differences
 from retinue.core.kind import Field, Kind
 from retinue.core.model import (
     ABSENT,
+    Address,
     Cause,
     Declared,
     FieldChange,
@@ -20,30 +21,41 @@ from retinue.core.model import (
     Gone,
     Live,
     LiveFile,
+    Ref,
     Tag,
 )
-from retinue.core.names import file_ref, primary_files, without_sizes
-from retinue.core.ownership import PROTECT, attribute, attribute_key, owned_keys
+from retinue.core.names import file_ref, primary_files
+from retinue.core.ownership import PROTECT, SYNCING, attribute, attribute_key, owned_keys, without_sizes
 
 
 @dataclass(slots=True)
 class Comparison:
-    """The differences of one object. `fixed` names the changed fields that the API takes on creation only."""
+    """The differences of one object. `fixed` names the changed fields that the API takes on creation only.
+
+    `unfinished`: an apply was interrupted before its tag could say that all is in place.
+    """
 
     changes: list[FieldChange] = field(default_factory=list)
     files: list[FileChange] = field(default_factory=list)
     unset: list[str] = field(default_factory=list)
     forget_keys: list[str] = field(default_factory=list)
     fixed: list[str] = field(default_factory=list)
+    missing: Collection[Address] = ()
+    unfinished: bool = False
 
     @property
     def in_sync(self) -> bool:
-        return not (self.changes or self.files)
+        return not (self.changes or self.files or self.unfinished)
 
 
-def compare(declared: Declared, live: Live, spec: Mapping[str, Any], kind: Kind) -> Comparison:
-    """Compare what is declared with `spec`, the live object under names; only fields declared now or before count."""
-    result = Comparison()
+def compare(
+    declared: Declared, live: Live, spec: Mapping[str, Any], kind: Kind, missing: Collection[Address] = ()
+) -> Comparison:
+    """Compare what is declared with `spec`, the live object under names; only fields declared now or before count.
+
+    `missing` are the declared addresses that have no live object: a reference to one that is lost is nobody's edit.
+    """
+    result = Comparison(missing=missing)
     for name, wanted in declared.spec.items():
         each = kind.field(name)
         if kind.attachments and name == kind.attachments.field:
@@ -55,7 +67,9 @@ def compare(declared: Declared, live: Live, spec: Mapping[str, Any], kind: Kind)
     _compare_unset(declared, live, spec, kind, result)
     if kind.attachments:
         _compare_files(declared, live, spec, kind, result)
-    protected = PROTECT in (live.tag.flags if live.tag else ())
+    flags = live.tag.flags if live.tag else frozenset()
+    result.unfinished = SYNCING in flags
+    protected = PROTECT in flags
     if protected != declared.lifecycle.protect:
         path = ("lifecycle", "protect")
         position = declared.position(("lifecycle",))
@@ -66,7 +80,8 @@ def compare(declared: Declared, live: Live, spec: Mapping[str, Any], kind: Kind)
 def _compare_field(
     each: Field, declared: Declared, wanted: Any, live: Any, tag: Tag | None, result: Comparison
 ) -> None:
-    cause: Cause = "config" if each.refs and _only_gone(live) else attribute(tag, each.name, wanted, live)
+    lost = each.refs is not None and _lost(wanted, live, result.missing)
+    cause: Cause = "config" if lost else attribute(tag, each.name, wanted, live)
     result.changes += [
         FieldChange(path, before, after, cause, declared.position(path))
         for path, before, after in differences((each.name,), live, wanted)
@@ -75,13 +90,26 @@ def _compare_field(
         result.fixed.append(each.name)
 
 
-def _only_gone(value: Any) -> bool:
-    """Whether a live value holds nothing but ids of objects that are no more: nobody's edit, so no drift."""
+def _lost(wanted: Any, live: Any, missing: Collection[Address]) -> bool:
+    """Whether a reference differs only because its object is no more, which is nobody's edit of this one.
+
+    Some servers leave the dead id in place, others take it out.
+    """
+    held = list(_leaves(live))
+    if held:
+        return all(isinstance(each, Gone) for each in held)
+    return all(isinstance(each, Ref) and each.address in missing for each in _leaves(wanted))
+
+
+def _leaves(value: Any) -> Iterator[Any]:
     if isinstance(value, Mapping):
-        return all(_only_gone(each) for each in value.values())
-    if isinstance(value, list):
-        return all(_only_gone(each) for each in value)
-    return isinstance(value, Gone)
+        for each in value.values():
+            yield from _leaves(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _leaves(each)
+    else:
+        yield value
 
 
 def _compare_keys(

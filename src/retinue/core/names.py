@@ -65,7 +65,9 @@ def name_live(live: Iterable[Live], declared: Mapping[Address, Declared], kinds:
         named.owned[address] = first
         named._addresses[first.id] = address  # noqa: SLF001
         if rest:
+            # They are on their way out: whoever still points at one has lost what it pointed at.
             named.extra[address] = rest
+            named._known.difference_update(each.id for each in rest)  # noqa: SLF001
     return named
 
 
@@ -75,7 +77,8 @@ def _best_first(several: Sequence[Live], wanted: Declared | None, kind: Kind, re
     def rank(live: Live) -> tuple[object, ...]:
         spent = is_spent(live, kind)
         wrong = sum(1 for name in fixed_differences(live, wanted, kind)) if wanted else 0
-        return (spent, wrong, live.id not in referenced, live.raw.get("created_at") or 0, live.id)
+        files = sum(1 for each in live.files if each.path)
+        return (spent, wrong, live.id not in referenced, -files, live.raw.get("created_at") or 0, live.id)
 
     return sorted(several, key=rank)
 
@@ -169,11 +172,6 @@ def attached_spec(files: Iterable[LiveFile]) -> dict[str, Any]:
         }
         for path, each in sorted(primary_files(files).items())
     }
-
-
-def without_sizes(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Attached files as they are compared and digested: the size follows from the content."""
-    return {path: {key: value for key, value in entry.items() if key != "size"} for path, entry in files.items()}
 
 
 def file_ref(path: str, entry: Mapping[str, Any]) -> FileRef:

@@ -7,9 +7,10 @@ retinue.files    <file id> <sha256, 16 digits> <path>, one a line; continued in 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from retinue.core.canonical import DIGEST_LENGTH, RECORDED_SHA, digest, same
+from retinue.core.canonical import DIGEST_LENGTH, RECORDED_SHA, digest
 from retinue.core.kind import Kind
 from retinue.core.model import ABSENT, Address, Cause, FileRef, Lifecycle, Tag
 
@@ -21,6 +22,8 @@ VERSION = "1"
 MOST_CHARACTERS = 512
 """SPEC Metadata: the longest value."""
 PROTECT = "protect"
+SYNCING = "syncing"
+"""The flags: the object may not be deleted; its attached files were not all in place when the tag was written."""
 
 _KEY_DIGEST = 4
 _LONGEST_FILE_ID = 40
@@ -42,9 +45,23 @@ def make_tag(stack: str, address: Address, spec: Mapping[str, Any], kind: Kind, 
     for name, value in spec.items():
         if kind.field(name).per_key:
             keys.update({_key_digest(key): digest(each) for key, each in value.items()})
+        elif kind.attachments and name == kind.attachments.field:
+            fields[name] = digest(without_sizes(value))
         else:
             fields[name] = digest(value)
     return Tag(stack, address, fields, keys, frozenset({PROTECT}) if lifecycle.protect else frozenset())
+
+
+def provisional(tag: Tag, kind: Kind) -> Tag:
+    """The tag while the attached files are still being brought in: it claims nothing of them, and says so."""
+    attached = kind.attachments.field if kind.attachments else None
+    fields = {name: value for name, value in tag.fields.items() if name != attached}
+    return replace(tag, fields=fields, flags=tag.flags | {SYNCING})
+
+
+def without_sizes(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Attached files as they are compared and digested: the size follows from the content."""
+    return {path: {key: value for key, value in entry.items() if key != "size"} for path, entry in files.items()}
 
 
 def _key_digest(key: str) -> str:
@@ -105,16 +122,6 @@ def _attribute(applied: str | None, declared: Any, live: Any) -> Cause:
 def owned_keys(tag: Tag | None, live: Mapping[str, Any]) -> tuple[str, ...]:
     """The keys of a live map that were applied by us. A key that is gone needs no name any more."""
     return tuple(key for key in live if tag and not is_ours(key) and _key_digest(key) in tag.keys)
-
-
-def key_moved(tag: Tag, key: str, live: Any) -> bool:
-    """Whether somebody changed the value of a key after we applied it."""
-    return tag.keys.get(_key_digest(key)) != digest(live)
-
-
-def stale(tag: Tag, wanted: Tag) -> bool:
-    """Whether the tag's digests are old although every field is in sync; the next write brings them up to date."""
-    return not same([tag.fields, tag.keys], [wanted.fields, wanted.keys])
 
 
 # ── file records ──────────────────────────────────────────────────────────────────────────────────────────────────────

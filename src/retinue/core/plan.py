@@ -102,7 +102,7 @@ def _plan_declared(draft: _Draft, wanted: Declared) -> None:
         draft.upserts[wanted.address] = _create(draft, wanted, kind)
         return
     spec = live_spec(live, kind, draft.named)
-    found = compare(wanted, live, spec, kind)
+    found = compare(wanted, live, spec, kind, set(draft.declared) - set(draft.named.owned))
     if is_spent(live, kind):
         _replace(draft, wanted, live, kind, found, "the account let it expire")
     elif found.fixed:
@@ -153,6 +153,7 @@ def _update(
         unset=tuple(found.unset),
         forget_keys=tuple(found.forget_keys),
         tag=make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle),
+        reason="an earlier apply was interrupted" if found.unfinished else None,
         position=wanted.position(),
         protected=wanted.lifecycle.protect,
     )

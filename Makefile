@@ -1,0 +1,51 @@
+# `make apply` and `make test` need Python 3.11+, pip and a package index, and nothing done before.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# pip of the machine installs into the environment: a bare Debian has no ensurepip to put one inside.
+PIP     = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --quiet install
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help apply test lint format schemas bench clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+apply: $(VENV)/installed ## Apply the example stack to the embedded local account
+	@$(BIN)/retinue apply --yes
+
+test: $(VENV)/installed-dev ## Run the whole test suite
+	@$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(VENV)/installed-dev ## Check style, types, layers and generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/house
+
+format: $(VENV)/installed-dev ## Format the code
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+schemas: $(VENV)/installed ## Write schemas/ anew
+	@$(BIN)/retinue schema --out schemas
+
+bench: $(VENV)/installed-dev ## Measure speed, as ratios
+	@$(BIN)/python -m benchmarks
+
+clean: ## Remove what the other targets made (the local account too)
+	rm -rf $(VENV) .retinue .mypy_cache .pytest_cache .ruff_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "retinue needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -m venv --without-pip $(VENV)
+
+$(VENV)/installed: pyproject.toml src/retinue/__init__.py | $(BIN)/python
+	@echo "installing retinue into $(VENV)"
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml src/retinue/__init__.py | $(BIN)/python
+	@echo "installing retinue and its development tools into $(VENV)"
+	@$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/installed

@@ -1,0 +1,127 @@
+"""The architecture, checked: imports point down, and heavy libraries have one home each."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src" / "retinue"
+
+# A package may import those listed; everything may import itself, `retinue` and `retinue.errors`.
+ALLOWED = {
+    "core": set(),
+    "errors": {"core"},
+    "kinds": {"core"},
+    "source": {"core", "kinds"},
+    "account": {"core", "kinds"},
+    "report": {"core"},
+    "workflow": {"core", "kinds", "source", "account"},
+    "cli": {"core", "kinds", "source", "account", "report", "workflow"},
+    "local": set(),
+}
+# The one place that opens the default account, and the command that serves it.
+MAY_OPEN_LOCAL = {"account/opening.py", "cli/account_commands.py"}
+HOMES = {
+    "yaml": {"source"},
+    "jsonschema": {"source"},
+    "openai": {"account"},
+    "rich": {"report"},
+    "deepdiff": {"core"},
+    "click": {"cli"},
+    "starlette": {"local"},
+    "uvicorn": {"local"},
+    "sqlite3": {"local"},
+    "httpx2": {"account", "local"},
+}
+
+
+def modules() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """The absolute names a module imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module or "")
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def package(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_point_down(path: Path) -> None:
+    own = package(path)
+    if own == "__init__":
+        return
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] != "retinue" or len(parts) < 2 or parts[1] in (own, "errors", "__version__"):
+            continue
+        if parts[1] == "local" and str(path.relative_to(SOURCE)) in MAY_OPEN_LOCAL:
+            continue
+        assert parts[1] in ALLOWED[own], f"{own} must not import {name}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_heavy_libraries_have_one_home(path: Path) -> None:
+    for name in imports(path):
+        library = name.split(".")[0]
+        if library in HOMES:
+            assert package(path) in HOMES[library], f"{name} is imported in {package(path)}"
+
+
+@pytest.mark.parametrize("path", sorted((SOURCE / "core").rglob("*.py")), ids=lambda path: path.name)
+def test_core_is_pure(path: Path) -> None:
+    """No files, network, clock, environment or randomness where decisions are made."""
+    forbidden = {
+        "os",
+        "io",
+        "pathlib",
+        "socket",
+        "time",
+        "datetime",
+        "random",
+        "uuid",
+        "subprocess",
+        "threading",
+        "sys",
+    }
+    assert not {name.split(".")[0] for name in imports(path)} & forbidden
+
+
+@pytest.mark.parametrize("package_name", ["core", "account", "report", "source"])
+def test_no_kind_is_named_in_the_engine(package_name: str) -> None:
+    """What differs between kinds is data in their modules."""
+    kinds = {path.stem for path in (SOURCE / "kinds").glob("[a-z]*.py")}
+    for path in sorted((SOURCE / package_name).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare):
+                named = {each.value for each in ast.walk(node) if isinstance(each, ast.Constant)} & kinds
+                assert not named, f"{path.name}:{node.lineno} compares with {named}"
+
+
+def test_offline_commands_do_not_import_openai() -> None:
+    """`--help`, `validate` and `schema` must not pay the half second that openai takes to import."""
+    script = (
+        "import sys\n"
+        "from retinue.cli import main\n"
+        "for args in (['--help'], ['--version'], ['schema'], ['validate', '-C', sys.argv[1]]):\n"
+        "    assert main(args) == 0, args\n"
+        "heavy = {'openai', 'httpx2', 'starlette', 'deepdiff', 'pydantic'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", script, str(root)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,93 @@
+"""A failure at any request of an apply, then another apply: no duplicate, no orphan, nobody else's object touched."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from retinue.errors import RetinueError
+from tests.laws.conftest import Sample
+from tests.laws.test_laws import orphans
+from tests.support.faults import MODES, Faulty, Mode
+from tests.support.team import Team
+
+
+def someone_else(team: Team) -> None:
+    """Objects of other people, some of which look like ours."""
+    with team.client() as client:
+        file = client.files.create(file=("one.md", b"# Theirs"), purpose="assistants")
+        store = client.vector_stores.create(
+            name="Sample store", metadata={"retinue": "1;s=other;a=vector_store.sample;f="}
+        )
+        client.vector_stores.files.create(vector_store_id=store.id, file_id=file.id)
+    team.send("post", "/assistants", {"model": "gpt-4o", "name": "Sample"})
+
+
+def meaning(state: dict[str, Any]) -> dict[str, Any]:
+    """The state without ids and times: two applies that end alike mean the same."""
+    names = {each["id"]: each["filename"] for each in state["files"]}
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            skip = ("id", "created_at", "last_active_at", "expires_at", "vector_store_id", "file_counts", "usage_bytes")
+            return {key: plain(each) for key, each in value.items() if key not in skip}
+        if isinstance(value, list):
+            return sorted((plain(each) for each in value), key=repr)
+        if isinstance(value, str):
+            for file_id, name in names.items():
+                value = value.replace(file_id, name)
+            return "vs" if value.startswith("vs_") else value
+        return value
+
+    attached = [[names[each["id"]] for each in files] for files in state["attached"].values()]
+    return {
+        "assistants": plain(state["assistants"]),
+        "vector_stores": plain(state["vector_stores"]),
+        "files": sorted(names.values()),
+        "attached": plain(attached),
+    }
+
+
+def prepare(sample: Sample, root: Path, before: str | None, variant: str) -> Team:
+    team = sample.team(root, before or variant, checked=False)
+    someone_else(team)
+    if before:
+        team.apply()
+        sample.declare(team, variant)
+    return team
+
+
+CHANGES = [(None, "full"), ("full", "edited"), ("edited", "full"), ("full", "replaced"), ("full", "minimal")]
+
+
+@pytest.mark.parametrize(("before", "variant"), CHANGES, ids=lambda each: str(each))
+@pytest.mark.parametrize("mode", MODES)
+def test_a_failure_at_any_request_is_repaired(
+    sample: Sample, tmp_path: Path, mode: Mode, before: str | None, variant: str
+) -> None:
+    whole = prepare(sample, tmp_path / "whole", before, variant)
+    assert whole.apply(parallelism=1).converged
+    wanted = meaning(whole.state())
+    number = 0
+    while True:
+        number += 1
+        team = prepare(sample, tmp_path / str(number), before, variant)
+        faults: list[Faulty] = []
+
+        def break_at(inner: Any, at: int = number, faults: list[Faulty] = faults) -> Faulty:
+            faults.append(Faulty(inner, at, mode))
+            return faults[0]
+
+        with suppress(RetinueError):  # it may strike while the account is read, before anything is decided
+            team.apply(break_at, parallelism=1)
+        if not faults[0].struck:
+            return
+        applied = team.apply()
+        where = f"{mode} at request {number}: {team.calls}"
+        assert applied.converged, where
+        assert not applied.plan.reverts, where
+        assert orphans(team.state()) == [], where
+        assert meaning(team.state()) == wanted, where

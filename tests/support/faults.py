@@ -1,0 +1,53 @@
+"""Networks that fail: at one request, or from one on for ever, before or after the account has done its part."""
+
+from __future__ import annotations
+
+import threading
+from typing import Literal
+
+import httpx2
+
+Mode = Literal["refused", "server_error", "lost", "dead"]
+MODES: tuple[Mode, ...] = ("refused", "server_error", "lost", "dead")
+
+
+class Faulty(httpx2.BaseTransport):
+    """Breaks request number `at` (from 1).
+
+    - `refused`: no connection is made.
+    - `server_error`: the account answers 500 and does nothing.
+    - `lost`: the account does it and the answer is lost.
+    - `dead`: the account does it, the answer is lost, and so is everything after: the process may as well be killed.
+    """
+
+    def __init__(self, inner: httpx2.BaseTransport, at: int, mode: Mode) -> None:
+        self.inner = inner
+        self.at = at
+        self.mode = mode
+        self.count = 0
+        self._lock = threading.Lock()
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        with self._lock:
+            self.count += 1
+            number = self.count
+        if number > self.at and self.mode == "dead":
+            raise httpx2.ConnectError("the network is gone", request=request)
+        if number != self.at:
+            return self.inner.handle_request(request)
+        if self.mode == "refused":
+            raise httpx2.ConnectError("connection refused", request=request)
+        if self.mode == "server_error":
+            body = {
+                "error": {"message": "The server had an error", "type": "server_error", "param": None, "code": None}
+            }
+            return httpx2.Response(500, json=body, request=request)
+        self.inner.handle_request(request).read()
+        raise httpx2.ReadError("the answer was lost", request=request)
+
+    @property
+    def struck(self) -> bool:
+        return self.count >= self.at
+
+    def close(self) -> None:
+        self.inner.close()

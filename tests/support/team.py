@@ -1,0 +1,174 @@
+"""A team with a project and a local account: writes files, plans, applies, and looks around with a plain client.
+
+Nothing here knows how the engine works inside; the account's traffic can be watched, judged and broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import openai
+
+from retinue import workflow
+from retinue.account.client import Account
+from retinue.account.memory import Memory
+from retinue.core.model import AccountInfo, Address, Event, Plan
+from retinue.kinds import all_kinds
+from retinue.local.quirks import Quirks
+from retinue.local.transport import LocalTransport
+from tests.support.description import CheckedTransport, find_description
+
+BASE_URL = "http://local.invalid/v1"
+Wrap = Callable[[httpx2.BaseTransport], httpx2.BaseTransport]
+
+
+class Recorder(httpx2.BaseTransport):
+    """Passes exchanges on and notes their methods and paths."""
+
+    def __init__(self, inner: httpx2.BaseTransport, calls: list[str]) -> None:
+        self.inner = inner
+        self.calls = calls
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        self.calls.append(f"{request.method} {request.url.path.removeprefix('/v1')}")
+        return self.inner.handle_request(request)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@dataclass
+class FakeTime:
+    """A clock that only moves when somebody sleeps, starting at a time the local account would also name."""
+
+    now: float = 1_795_000_000.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def clock(self) -> float:
+        return self.now
+
+
+@dataclass
+class Team:
+    """One project directory with its local account. `calls` collects what the engine sent in the last session."""
+
+    root: Path
+    quirks: Quirks = field(default_factory=Quirks)
+    calls: list[str] = field(default_factory=list)
+    time: FakeTime = field(default_factory=FakeTime)
+    checked: bool = True
+    retries: int = 4
+
+    def __post_init__(self) -> None:
+        if not (self.root / "retinue.yaml").exists():
+            self.write("retinue.yaml", "stack: test\ninclude: ['*.yaml']\n")
+
+    # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    @property
+    def account_directory(self) -> Path:
+        return self.root / ".retinue" / "local"
+
+    def forget_memory(self) -> None:
+        """What a fresh clone on a fresh runner does not have."""
+        for path in (self.root / ".retinue").glob("*.json*"):
+            path.unlink()
+
+    # ── the engine ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def session(self, wrap: Wrap = lambda inner: inner) -> Iterator[workflow.Session]:
+        reading = workflow.read(workflow.Where(self.root, environ={}))
+        local = LocalTransport(self.account_directory, quirks=self.quirks, clock=self.time.clock)
+        description = find_description() if self.checked else None
+        judged = CheckedTransport(local, description) if description else None
+        self.calls.clear()
+        http = httpx2.Client(transport=wrap(Recorder(judged or local, self.calls)))
+        client = openai.OpenAI(base_url=BASE_URL, api_key="local", http_client=http, max_retries=0)
+        info = AccountInfo("local")
+        account = Account(client, info, retries=self.retries, sleep=self.time.sleep, clock=self.time.clock)
+        try:
+            memory = Memory.load(self.root / ".retinue", info, reading.project.stack)
+            yield workflow.Session(reading, account, memory, all_kinds())
+            if judged:
+                judged.check()
+        finally:
+            account.close()
+
+    def plan(self, targets: Sequence[Address] = ()) -> Plan:
+        with self.session() as session:
+            return workflow.plan(session, targets=targets)
+
+    def apply(self, wrap: Wrap = lambda inner: inner, *, parallelism: int = 4) -> workflow.Applied:
+        with self.session(wrap) as session:
+            made = workflow.plan(session, parallelism=parallelism)
+            return workflow.apply(session, made, parallelism=parallelism)
+
+    def destroy(self, wrap: Wrap = lambda inner: inner) -> workflow.Applied:
+        with self.session(wrap) as session:
+            made = workflow.plan_destroy(session)
+            return workflow.apply(session, made, replan=lambda: workflow.plan_destroy(session))
+
+    # ── the account, as anybody else sees it ──────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def client(self) -> Iterator[openai.OpenAI]:
+        transport = LocalTransport(self.account_directory, clock=self.time.clock)
+        with openai.OpenAI(
+            base_url=BASE_URL, api_key="local", http_client=httpx2.Client(transport=transport), max_retries=0
+        ) as client:
+            yield client
+
+    def listed(self, path: str) -> list[dict[str, Any]]:
+        """Every object of a collection, raw, sorted by id."""
+        with self.client() as client:
+            found: list[dict[str, Any]] = []
+            after: str | None = None
+            while True:
+                options: Any = {
+                    "params": {"limit": 100, **({"after": after} if after else {})},
+                    "headers": {"OpenAI-Beta": "assistants=v2"},
+                }
+                page = client.get(path, cast_to=httpx2.Response, options=options).json()
+                found += page["data"]
+                if not page["has_more"]:
+                    return sorted(found, key=lambda each: str(each["id"]))
+                after = page["data"][-1]["id"]
+
+    def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """An edit such as a dashboard makes."""
+        with self.client() as client:
+            options: Any = {"headers": {"OpenAI-Beta": "assistants=v2"}}
+            if method == "delete":
+                answer = client.delete(path, cast_to=httpx2.Response, options=options)
+            else:
+                answer = client.post(path, cast_to=httpx2.Response, body=body, options=options)
+            result: dict[str, Any] = answer.json()
+            return result
+
+    def state(self) -> dict[str, Any]:
+        """All that is in the account: objects, files, and what is attached where."""
+        stores = self.listed("/vector_stores")
+        return {
+            "assistants": self.listed("/assistants"),
+            "vector_stores": stores,
+            "files": self.listed("/files"),
+            "attached": {each["id"]: self.listed(f"/vector_stores/{each['id']}/files") for each in stores},
+        }
+
+
+def ended(events: Sequence[Event]) -> dict[str, str]:
+    """How each step ended, by its key."""
+    return {event.step.key: event.status for event in events if event.status not in ("started", "progress")}
