@@ -241,6 +241,12 @@ def _is_project(data: Any) -> bool:
     )
 
 
+def copy_example(directory: Path) -> None:
+    """The example stack of this repository, without what it left behind when it was applied here."""
+    shutil.copy(ROOT / "retinue.yaml", directory)
+    shutil.copytree(ROOT / "assistants", directory / "assistants")
+
+
 @contextmanager
 def runner(tmp_path: Path, *, example: bool) -> Iterator[Runner]:
     """A page's scratch directory, empty or with the example stack of this repository."""
@@ -248,8 +254,7 @@ def runner(tmp_path: Path, *, example: bool) -> Iterator[Runner]:
     directory.mkdir()
     home.mkdir()
     if example:
-        shutil.copy(ROOT / "retinue.yaml", directory)
-        shutil.copytree(ROOT / "assistants", directory / "assistants")
+        copy_example(directory)
     running = Runner(directory, home)
     try:
         yield running
