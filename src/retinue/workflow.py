@@ -81,7 +81,14 @@ class Applied:
 
     @property
     def converged(self) -> bool:
+        """Whether a plan made afterwards was empty."""
         return self.remaining is not None and self.remaining.empty
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every step that was begun came to its end, and every one was begun."""
+        ended = {event.step.key: event.status for event in self.events}
+        return all(ended.get(step.key) == "done" for step in self.plan.steps)
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -233,13 +240,11 @@ def apply(
 
 def outcome(applied: Applied, *, stopped: bool = False) -> RetinueError | None:
     """What an apply that did not fully succeed comes to; None when it did."""
-    ended = {event.step.key: event for event in applied.events if event.status != "progress"}
-    good = [event for event in ended.values() if event.status == "done"]
-    bad = [event for event in ended.values() if event.status in ("failed", "skipped", "incomplete")]
+    good = [event for event in applied.events if event.status == "done"]
     again = "run the same command again; it continues where this one stopped"
     if stopped:
         return Interrupted(f"stopped: {len(good)} of {len(applied.plan.steps)} steps were carried out", hint=again)
-    if bad:
+    if not applied.succeeded:
         return PartialError(f"{len(good)} of {len(applied.plan.steps)} steps were carried out", hint=again)
     if not applied.converged:
         return PartialError("the account has not settled: a new plan is not empty", hint="run 'retinue plan' to see it")

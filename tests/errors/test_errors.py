@@ -76,7 +76,7 @@ def test_a_prompt_may_have_256000_characters_and_no_more(
         "'instructions' has 256,001 characters, but the API takes 256,000\n"
         "    4 |     instructions: {file: prompt.md}\n"
         "      |                   ^\n"
-        "  hint: cut at least 1 characters, or move knowledge into files\n"
+        "  hint: cut 1 or more of them, or move knowledge into files\n"
         "\n"
         "1 error\n"
     )

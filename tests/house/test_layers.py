@@ -21,6 +21,7 @@ ALLOWED = {
     "report": {"core"},
     "workflow": {"core", "kinds", "source", "account"},
     "cli": {"core", "kinds", "source", "account", "report", "workflow"},
+    "__main__": {"cli"},
     "local": set(),
 }
 # The one place that opens the default account, and the command that serves it.

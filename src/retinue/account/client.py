@@ -153,7 +153,7 @@ class Account:
         if "date" in headers:
             with suppress(ValueError, TypeError):
                 self.clock_offset = parsedate_to_datetime(headers["date"]).timestamp() - self.clock()
-        if self.info.organization is None and "openai-organization" in headers:
+        if self.info.url and self.info.organization is None and "openai-organization" in headers:
             self.info = replace(
                 self.info, organization=headers["openai-organization"], project=headers.get("openai-project")
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -96,7 +97,14 @@ def apply(
 
     with workflow.open_session(where(directory, environment, variables)) as session:
         return _carry_out(
-            session, make, detail, parallelism, question="Apply these changes?", yes=yes, revert_drift=revert_drift
+            session,
+            make,
+            detail,
+            parallelism,
+            question="Apply these changes?",
+            settled="The account matches the declarations.",
+            yes=yes,
+            revert_drift=revert_drift,
         )
 
 
@@ -124,7 +132,14 @@ def destroy(
 
     with workflow.open_session(where(directory, environment, variables)) as session:
         return _carry_out(
-            session, make, detail, parallelism, question="Delete all of this?", yes=yes, revert_drift=True
+            session,
+            make,
+            detail,
+            parallelism,
+            question="Delete all of this?",
+            settled="Nothing of this stack is left.",
+            yes=yes,
+            revert_drift=True,
         )
 
 
@@ -138,6 +153,7 @@ def _carry_out(
     parallelism: int,
     *,
     question: str,
+    settled: str,
     yes: bool,
     revert_drift: bool,
 ) -> int:
@@ -153,9 +169,7 @@ def _carry_out(
         _ask(terminal, question)
     with (
         stopping(terminal) as stop,
-        Progress(
-            click.get_text_stream("stderr"), tty=terminal.live, color=terminal.error_color, width=terminal.error_width
-        ) as progress,
+        Progress(sys.stderr, tty=terminal.live, color=terminal.error_color, width=terminal.error_width) as progress,
     ):
         applied = workflow.apply(
             session,
@@ -165,12 +179,15 @@ def _carry_out(
             stop=stop,
             replan=lambda: make(session),
         )
+    stopped = stop.is_set()
     if applied.events:
-        _show_result(applied, terminal, stopped=stop.is_set())
-    failure = workflow.outcome(applied, stopped=stop.is_set())
-    if failure is not None:
+        _show_result(applied, terminal, stopped=stopped, settled=settled)
+    failure = workflow.outcome(applied, stopped=stopped)
+    if failure is None:
+        return 0
+    if applied.succeeded and not stopped:
         raise failure
-    return 0
+    return failure.exit_code  # the result has said it already, step by step
 
 
 def _ask(terminal: Terminal, question: str) -> None:
@@ -197,14 +214,14 @@ def show_plan(made: Plan, terminal: Terminal, detail: Detail, *, as_json: bool =
     terminal.print(render_plan(document, detail=detail, width=terminal.width, color=terminal.color))
 
 
-def _show_result(applied: Applied, terminal: Terminal, *, stopped: bool) -> None:
+def _show_result(applied: Applied, terminal: Terminal, *, stopped: bool, settled: str) -> None:
     from retinue.core.plan_file import to_document
     from retinue.report.result_text import render_result
 
     text = render_result(applied.events, document=to_document(applied.plan), interrupted=stopped, color=terminal.color)
     terminal.print(f"\n{text}")
-    if applied.converged:
-        terminal.print("The account matches the declarations.")
+    if applied.converged and not applied.plan.targets:
+        terminal.print(settled)
 
 
 def watch_pauses(session: Session, terminal: Terminal) -> None:

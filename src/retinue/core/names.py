@@ -19,7 +19,10 @@ SETTLED = ("completed", "in_progress")
 
 @dataclass(slots=True)
 class Named:
-    """The live side of a plan. `owned` holds one object for each address; `extra` are further ones with its tag."""
+    """The live side of a plan. `owned` holds one object for each address; `extra` are further ones with its tag.
+
+    `addresses` maps the ids of `owned`; `known` are the ids of all objects that exist and stay.
+    """
 
     stack: str
     owned: dict[Address, Live] = field(default_factory=dict)
@@ -27,11 +30,8 @@ class Named:
     unreadable: list[Live] = field(default_factory=list)
     foreign: Counter[str] = field(default_factory=Counter)
     unowned: list[Live] = field(default_factory=list)
-    _addresses: dict[str, Address] = field(default_factory=dict)
-    _known: set[str] = field(default_factory=set)
-
-    def address_of(self, live_id: str) -> Address | None:
-        return self._addresses.get(live_id)
+    addresses: dict[str, Address] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
 
     def name(self, value: Any) -> Any:
         """A value of a field that holds ids, with each id of ours as a reference and each dead one as such."""
@@ -40,8 +40,8 @@ class Named:
         if isinstance(value, Mapping):
             return {key: self.name(each) for key, each in value.items()}
         if isinstance(value, str):
-            address = self._addresses.get(value)
-            return Ref(address) if address else value if value in self._known else Gone(value)
+            address = self.addresses.get(value)
+            return Ref(address) if address else value if value in self.known else Gone(value)
         return value
 
 
@@ -50,7 +50,7 @@ def name_live(live: Iterable[Live], declared: Mapping[Address, Declared], kinds:
     named = Named(stack)
     candidates: dict[Address, list[Live]] = {}
     for each in live:
-        named._known.add(each.id)  # noqa: SLF001 - built here, private to everyone else
+        named.known.add(each.id)
         if each.tag_error is not None:
             named.unreadable.append(each)
         elif each.tag is None:
@@ -63,11 +63,11 @@ def name_live(live: Iterable[Live], declared: Mapping[Address, Declared], kinds:
     for address, several in candidates.items():
         first, *rest = _best_first(several, declared.get(address), kinds[address.kind], referenced)
         named.owned[address] = first
-        named._addresses[first.id] = address  # noqa: SLF001
+        named.addresses[first.id] = address
         if rest:
             # They are on their way out: whoever still points at one has lost what it pointed at.
             named.extra[address] = rest
-            named._known.difference_update(each.id for each in rest)  # noqa: SLF001
+            named.known.difference_update(each.id for each in rest)
     return named
 
 

@@ -301,7 +301,7 @@ def _ordered_deletes(draft: _Draft) -> list[Step]:
                 visit(holder)
                 needs.append(holder.key)
             else:
-                address = draft.named.address_of(holder_id)
+                address = draft.named.addresses.get(holder_id)
                 if address in draft.upserts:
                     needs.append(draft.upserts[address].key)
         ordered.append(replace(step, needs=tuple(dict.fromkeys(needs))))

@@ -189,7 +189,7 @@ def _too_long(kind: Kind, spec: Mapping[str, Any]) -> Iterable[Problem]:
                 "too-long",
                 (name,),
                 f"'{name}' has {len(value):,} characters, but the API takes {limit:,}",
-                f"cut at least {len(value) - limit:,} characters, or move knowledge into files",
+                f"cut {len(value) - limit:,} or more of them, or move knowledge into files",
             )
 
 

@@ -246,7 +246,10 @@ TOOL = {
             "if": {"required": ["type"]},
             "then": {
                 "allOf": [
-                    {"if": {"properties": {"type": {"const": each}}}, "then": {"properties": others}}
+                    {
+                        "if": {"properties": {"type": {"const": each}}},
+                        "then": {"properties": others, "required": ["function"] if each == "function" else []},
+                    }
                     for each, others in _OTHER_OPTIONS.items()
                 ]
             },

@@ -83,7 +83,9 @@ def _what(each: Mapping[str, Any], step: Mapping[str, Any]) -> str:
         case "add":
             return show_size(after["size"]) if after else ""
         case "replace" if before and after and before["sha256"] != after["sha256"]:
-            sizes = _arrow(show_size(before["size"]), show_size(after["size"]))
+            # An account does not tell the size of an attached file, only what it came to once indexed.
+            old, new = show_size(before["size"]), show_size(after["size"])
+            sizes = _arrow(old, new) if before["size"] else new
             return f"content changed  sha256 {before['sha256'][:8]}… -> {after['sha256'][:8]}…  {sizes}"
         case "attributes":
             return "attributes " + _arrow(show_value(_live_attributes(each, step)), show_value(each["attributes"]))

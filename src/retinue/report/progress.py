@@ -25,7 +25,7 @@ class Progress:
     """Shows events as they come, from one thread. A context manager: leaving it puts the terminal back in order.
 
     With `tty`, running steps have a line each that moves, and finished ones stay above. Otherwise every event is a
-    line, except that a step reports its files ten times at most.
+    line, except that a step reports each kind of work on its files ten times at most.
     """
 
     def __init__(
@@ -85,8 +85,9 @@ class Progress:
 
     def _is_worth_a_line(self, event: Event) -> bool:
         tenth = event.done * _TENTHS // event.total if event.total else 0
-        known = self._tenths.get(event.step.key, 0)
-        self._tenths[event.step.key] = max(tenth, known)
+        work = f"{event.step.key} {event.detail}"
+        known = self._tenths.get(work, 0)
+        self._tenths[work] = max(tenth, known)
         return tenth > known
 
     def _render(self) -> RenderableType:

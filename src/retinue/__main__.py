@@ -1,0 +1,6 @@
+"""`python -m retinue`."""
+
+from retinue.cli import entry
+
+if __name__ == "__main__":
+    entry()
