@@ -149,6 +149,7 @@ def _plan(session: Session, declared: Sequence[Declared], targets: Sequence[Addr
     from retinue.account.snapshot import take_snapshot
 
     _check_targets(declared, targets)
+    session.account.limit(parallelism)
     needed = {each.address.kind for each in declared}
     snapshot = take_snapshot(session.account, session.kinds, session.memory, needed=needed, parallelism=parallelism)
     session.live = snapshot.live

@@ -158,6 +158,7 @@ def test_a_protected_object_is_deleted_only_after_it_is_unprotected(project: She
     project("apply", "--yes")
     blocked = project("destroy", "--yes")
     assert blocked.code == 4
+    assert "Plan: 0 to add, 0 to change, 2 to destroy." in blocked.out
     assert "vector_store.handbook" in blocked.err
     assert "protected" in blocked.err
     assert len(project.team.listed("/assistants")) == 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -38,10 +39,15 @@ class Account:
     client: openai.OpenAI
     info: AccountInfo
     retries: int = 4
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], object] = time.sleep
     clock: Callable[[], float] = time.time
     on_wait: Callable[[float, str], None] | None = None
     clock_offset: float = 0.0
+    gate: AbstractContextManager[object] = field(default_factory=nullcontext)
+
+    def limit(self, parallelism: int) -> None:
+        """Let no more requests than that be under way at once."""
+        self.gate = threading.BoundedSemaphore(parallelism)
 
     def server_time(self) -> float:
         """The time by the account's clock, in Unix seconds, as far as its answers told it."""
@@ -139,12 +145,13 @@ class Account:
         if files:
             headers["Content-Type"] = "multipart/form-data"
         options: Any = {"headers": headers, **({"params": dict(query)} if query else {})}
-        if method == "get":
-            response = self.client.get(path, cast_to=httpx2.Response, options=options)
-        elif method == "delete":
-            response = self.client.delete(path, cast_to=httpx2.Response, options=options)
-        else:
-            response = self.client.post(path, cast_to=httpx2.Response, body=body, files=files, options=options)
+        with self.gate:
+            if method == "get":
+                response = self.client.get(path, cast_to=httpx2.Response, options=options)
+            elif method == "delete":
+                response = self.client.delete(path, cast_to=httpx2.Response, options=options)
+            else:
+                response = self.client.post(path, cast_to=httpx2.Response, body=body, files=files, options=options)
         self._note(response.headers)
         return _parsed(response, self)
 

@@ -16,7 +16,7 @@ import click
 from retinue.cli.options import detail_option, parallelism_option, project_options, target_option, where
 from retinue.cli.terminal import Terminal
 from retinue.core.model import Address
-from retinue.errors import RetinueError, UsageError
+from retinue.errors import BlockedError, RetinueError, UsageError
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -61,6 +61,8 @@ def plan(
         watch_pauses(session, terminal)
         made = workflow.plan(session, targets=targets, parallelism=parallelism)
     show_plan(made, terminal, detail, as_json=as_json)
+    if made.blocks:
+        return BlockedError.exit_code  # the plan says what and why
     return CHANGES if detailed_exitcode and not made.empty else 0
 
 
@@ -171,6 +173,8 @@ def _carry_out(
         stopping(terminal) as stop,
         Progress(sys.stderr, tty=terminal.live, color=terminal.error_color, width=terminal.error_width) as progress,
     ):
+        # A pause ends as soon as somebody asks to stop.
+        session.account.sleep = stop.wait
         applied = workflow.apply(
             session,
             made,
