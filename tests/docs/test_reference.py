@@ -14,7 +14,9 @@ import click
 import pytest
 
 from retinue.cli import retinue
-from retinue.core.ownership import TAG_KEY, write_tag
+from retinue.core.kind import Kind
+from retinue.core.model import Address, Tag
+from retinue.core.ownership import PROTECT, SYNCING, TAG_KEY, read_tag, write_tag
 from retinue.errors import RetinueError
 from retinue.kinds import all_kinds
 from retinue.kinds._shapes import JSON_SCHEMA
@@ -111,7 +113,7 @@ KINDS = all_kinds()
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_every_field_of_every_kind_is_documented(kind: Any) -> None:
+def test_every_field_of_every_kind_is_documented(kind: Kind) -> None:
     text = section("yaml.md", f"### {kind.section}")
     names = {path: path.rpartition(".")[2] for path, _ in fields(kind.schema)}
     missing = [path for path, name in names.items() if f"`{name}`" not in text and not re.search(rf"\b{name}:", text)]
@@ -119,7 +121,7 @@ def test_every_field_of_every_kind_is_documented(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_every_limit_of_every_kind_is_documented(kind: Any) -> None:
+def test_every_limit_of_every_kind_is_documented(kind: Kind) -> None:
     text = section("yaml.md", f"### {kind.section}")
     numbers = {int(each.replace(",", "")) for each in re.findall(r"\d[\d,]*\d|\d", text)}
     wanted = {*limits(kind.schema), *(each.limit for each in kind.fields if each.limit)} - {2}
@@ -166,14 +168,27 @@ def test_the_plan_format_names_every_part() -> None:
 
 
 def test_the_tag_in_the_documentation_has_the_parts_of_a_real_one() -> None:
-    from retinue.core.model import Address, Tag
-
     tag = Tag("s", Address("kind", "name"), {"field": "a" * 6}, {"k" * 4: "v" * 6}, frozenset({"protect"}))
     parts = [each.partition("=")[0] for each in write_tag(tag).split(";")]
     text = section("how-it-works.md", "## The account is the state")
     shape = next(each for each in re.findall(r"```text\n(.*?)\n```", text, re.S))
     assert [each.partition("=")[0] for each in shape.split(";")] == parts
     assert f"Its key is `{TAG_KEY}`" in text
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.api], ids=lambda kind: kind.name)
+def test_the_longest_tag_fits_into_one_metadata_value(kind: Kind) -> None:
+    """As decision 5 says: the longest names, every field, 15 keys, and the flags that the kind can have."""
+    flags = {PROTECT} | ({SYNCING} if kind.attachments else set())
+    tag = Tag(
+        "s" * 63,
+        Address(kind.name, "n" * 63),
+        {each.name: "d" * 6 for each in kind.fields if not each.per_key},
+        {f"{number:04}": "d" * 6 for number in range(15)},
+        frozenset(flags),
+    )
+    assert len(write_tag(tag)) <= 512
+    assert read_tag(write_tag(tag)) == tag
 
 
 # ── pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
