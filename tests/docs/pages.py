@@ -37,6 +37,7 @@ PAGES = (
 
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<word>[\w-]*) *")
 _COMMENT = re.compile(r"<!-- (?P<name>[a-z ]+?)(?:: (?P<value>.*?))? -->")
+ID = re.compile(r"\b(asst_|vs_|file-)([A-Za-z0-9]{8,})\b")
 _NAMES = ("file", "exit", "answer", "background", "schema", "not run", "start", "toc")
 
 
@@ -133,7 +134,7 @@ def fits(expected: tuple[str, ...], printed: str) -> bool:
 def _settled(text: str) -> str:
     text = "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
     text = re.sub(r"(?<=\S) {2,}", "  ", text)
-    text = re.sub(r"\b(asst_|vs_|org-|proj_|file-)[A-Za-z0-9]+", r"\1ID", text)
+    text = ID.sub(r"\1ID", text)
     text = re.sub(r"\((\d+\.\d+s)\)", "(TIME)", text)
     return re.sub(r"\b1[0-9]{9}\b", "TIMESTAMP", text)
 

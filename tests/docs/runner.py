@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pty
@@ -22,7 +23,7 @@ import yaml
 
 from retinue.kinds import all_kinds
 from retinue.source.schemas import documents
-from tests.docs.pages import ROOT, Block, Command, fits, read_commands
+from tests.docs.pages import ID, ROOT, Block, Command, fits, read_commands
 
 SERVED = "http://127.0.0.1:8765/v1"
 """The address that pages print for a server they start; its port is taken from the system instead."""
@@ -47,6 +48,7 @@ class Runner:
     servers: list[subprocess.Popen[str]] = field(default_factory=list)
     corrections: list[tuple[Command, str]] = field(default_factory=list)
     printed: str = ""
+    ids: dict[str, str] = field(default_factory=dict)
 
     def run(self, block: Block) -> None:
         """Do what the block says. Raises MismatchError."""
@@ -106,7 +108,7 @@ class Runner:
                 printed, code = self._converse(text, block.comments["answer"])
             else:
                 printed, code = self._shell(text)
-            printed = printed.replace(self.served, SERVED)
+            printed = self._with_stable_ids(printed.replace(self.served, SERVED))
             if code != expected:
                 raise MismatchError(f"{block}: '{command.text}' ended with {code} instead of {expected}:\n{printed}")
             if not fits(command.output, printed):
@@ -163,6 +165,18 @@ class Runner:
 
     def _with_address(self, text: str) -> str:
         return text.replace(SERVED, self.served)
+
+    def _with_stable_ids(self, text: str) -> str:
+        """The same ids at every run, so that pages can be written anew without a difference in all of them."""
+
+        def stable(found: re.Match[str]) -> str:
+            prefix, rest = found[1], found[2]
+            if found[0] not in self.ids:
+                count = sum(1 for each in self.ids if each.startswith(prefix))
+                self.ids[found[0]] = prefix + hashlib.sha256(f"{prefix}{count}".encode()).hexdigest()[: len(rest)]
+            return self.ids[found[0]]
+
+        return ID.sub(stable, text)
 
     def _wrapped(self, text: str) -> list[str]:
         """The command in a shell that knows the variables of the last one and leaves its own behind."""

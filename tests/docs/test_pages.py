@@ -40,7 +40,7 @@ def _updating() -> bool:
         (("a", "…", "c"), "a\nc\n", True),
         (("a …",), "a b c\n", True),
         (("a …",), "a b\nc\n", False),
-        (("id asst_1234",), "id asst_abcd\n", True),
+        (("id asst_12345678",), "id asst_abcdefgh\n", True),
         (("took (0.1s)",), "took (12.0s)\n", True),
         ((), "", True),
         ((), "something\n", False),
