@@ -114,8 +114,8 @@ class FileSync:
                 missing = [pair for pair in missing if self._find(pair[1]) is None]
                 if not missing:
                     break
-        for _, file_id in batch:
-            self.memory.attached(self.id, file_id)
+        for change, file_id in batch:
+            self.memory.attached(self.id, file_id, change.after.sha256 if change.after else "")
             self.uploader.settled(file_id)
 
     def _entry(self, change: FileChange, file_id: str) -> dict[str, Any]:

@@ -38,15 +38,17 @@ class Journalled:
 class Memory:
     """The memory of one account and stack below `directory`. Safe in many threads of one process.
 
-    `ids` are our live objects, `files` the ids of the files attached to each by us. What this process created (`fresh`)
-    and `deleted` is not written down: the account may take seconds to answer as if it had happened.
+    `ids` are our live objects, `files` the files attached to each by us: id → sha256. `lost` are those that were found
+    detached: the account may still have them, and attaching one again beats uploading it. What this process created
+    (`fresh`) and `deleted` is not written down: the account may take seconds to answer as if it had happened.
     """
 
     directory: Path
     account: str
     stack: str
     ids: dict[Address, str] = field(default_factory=dict)
-    files: dict[str, set[str]] = field(default_factory=dict)
+    files: dict[str, dict[str, str]] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
     journal: dict[str, Journalled] = field(default_factory=dict)
     fresh: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
@@ -58,7 +60,7 @@ class Memory:
         try:
             noted = _read_json(directory / IDS)[memory.account][stack]
             memory.ids = {Address.parse(address): str(live_id) for address, live_id in noted["objects"].items()}
-            memory.files = {str(live_id): set(file_ids) for live_id, file_ids in noted["files"].items()}
+            memory.files = {str(live_id): dict(files) for live_id, files in noted["files"].items()}
         except (LookupError, TypeError, ValueError, AttributeError):
             memory.ids, memory.files = {}, {}
         for line in _read_lines(memory._journal):
@@ -81,16 +83,23 @@ class Memory:
             self.ids = {address: each for address, each in self.ids.items() if each != live_id}
             self.files.pop(live_id, None)
 
-    def attached(self, live_id: str, file_id: str) -> None:
+    def attached(self, live_id: str, file_id: str, sha256: str) -> None:
         """This process attached the file to the object."""
         with self._lock:
-            self.files.setdefault(live_id, set()).add(file_id)
+            self.files.setdefault(live_id, {})[file_id] = sha256
             self.fresh.add(file_id)
+
+    def detached(self, live_id: str, file_id: str) -> None:
+        """Somebody else detached the file, or the object lost it by expiring."""
+        with self._lock:
+            sha256 = self.files.get(live_id, {}).pop(file_id, None)
+            if sha256:
+                self.lost[file_id] = sha256
 
     def forget_file(self, live_id: str, file_id: str) -> None:
         """The file is attached to the object no more."""
         with self._lock:
-            self.files.get(live_id, set()).discard(file_id)
+            self.files.get(live_id, {}).pop(file_id, None)
             self.deleted.add(file_id)
 
     def save(self) -> None:
@@ -100,7 +109,7 @@ class Memory:
             stacks = everything.setdefault(self.account, {})
             stacks[self.stack] = {
                 "objects": {str(address): live_id for address, live_id in sorted(self.ids.items())},
-                "files": {live_id: sorted(file_ids) for live_id, file_ids in sorted(self.files.items()) if file_ids},
+                "files": {live_id: files for live_id, files in sorted(self.files.items()) if files},
             }
             temporary = self.directory / f"{IDS}.{os.getpid()}"
             try:

@@ -151,13 +151,13 @@ def read_files(account: Account, live_id: str, kind: Kind, memory: Memory) -> tu
     path = kind.attachments.path.format(id=live_id)
     pages = account.pages(path, page=kind.api.page, beta=kind.api.beta)
     found = {each.id: each for each in (read_file(raw, kind) for raw in pages) if each.id not in memory.deleted}
-    for file_id in sorted(memory.files.get(live_id, set()) - set(found)):
+    for file_id in sorted(set(memory.files.get(live_id, {})) - set(found)):
         raw = _look(account, memory, file_id, f"{path}/{file_id}", kind.api.beta)
         if raw is None:
-            memory.forget_file(live_id, file_id)
+            memory.detached(live_id, file_id)
         else:
             found[file_id] = read_file(raw, kind)
-    memory.files[live_id] = {each.id for each in found.values() if each.path}
+    memory.files[live_id] = {each.id: each.sha256 or "" for each in found.values() if each.path}
     return tuple(found.values())
 
 

@@ -14,7 +14,7 @@ from retinue.account.memory import Memory
 from retinue.account.settle import Attempt, settle
 from retinue.account.snapshot import read_files, read_live
 from retinue.account.uploads import Uploader
-from retinue.core.kind import Api, Kind, Kinds, dig
+from retinue.core.kind import Api, Field, Kind, Kinds, dig
 from retinue.core.model import Address, Gone, Live, Ref, Step
 from retinue.core.ownership import TAG_KEY, provisional, write_tag
 from retinue.errors import AccountError, BlockedError, StaleError
@@ -87,6 +87,8 @@ class StepRunner:
         spec = {name: each for name, each in _without_attached(step.after or {}, kind).items() if name in names}
         carried = carry_files(spec, kind, live, self.uploader)
         body = self._body(spec, kind, carried)
+        for name in spec:
+            _carry_over(body, kind.field(name), live)
         for name in sorted(names - set(spec)):
             _keep(body, kind.field(name).body_path, dig(live.raw, kind.field(name).body_path))
         body[api.tag_in] = self._metadata(step, kind, live, carried.records, tag=_tag_text(step, kind))
@@ -206,6 +208,13 @@ def _written_fields(step: Step, kind: Kind) -> set[str]:
     shared = {each.name for each in kind.fields if each.body_path[0] in parts}
     attached = {kind.attachments.field} if kind.attachments else set()
     return (changed | shared) - attached
+
+
+def _carry_over(body: Json, field: Field, live: Live) -> None:
+    """Let what this version does not know of a live value survive its being written anew."""
+    before, written = dig(live.raw, field.body_path), dig(body, field.body_path)
+    if field.carry_over is not None and before is not None and written is not None:
+        _keep(body, field.body_path, field.carry_over(written, before))
 
 
 def _keep(body: Json, path: tuple[str, ...], value: Any) -> None:

@@ -98,11 +98,18 @@ class Uploader:
                 self.memory.close(entry.key)
                 continue
             self.spare.setdefault((entry.sha256, entry.purpose), []).append(file_id)
+        for file_id, sha256 in self.memory.lost.items():
+            found = self.account.find(f"/files/{file_id}")
+            if found is not None:
+                self.spare.setdefault((sha256, str(found.get("purpose"))), []).append(file_id)
 
     def discard_spares(self) -> None:
-        """Delete what an interrupted apply uploaded and nothing wanted in the end."""
+        """Delete what an interrupted apply uploaded and nothing wanted in the end.
+
+        A file that somebody else detached may be of use to them, and stays.
+        """
         for file_ids in self.spare.values():
-            for file_id in file_ids:
+            for file_id in set(file_ids) - set(self.memory.lost):
                 self.account.delete(f"/files/{file_id}")
                 self.memory.close_file(file_id)
         self.spare.clear()

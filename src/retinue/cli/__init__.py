@@ -23,7 +23,15 @@ Shell completion, for bash (zsh and fish alike):
 """
 
 
+class InOrder(click.Group):
+    """Lists its commands in the order a user meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature of click
+        return list(self.commands)
+
+
 @click.group(
+    cls=InOrder,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
 )

@@ -33,7 +33,7 @@ def show(
     parallelism: int,
     as_json: bool,
 ) -> int:
-    """Show the live objects of this stack with their ids, or one in full.
+    """Show this stack's live objects, or one in full.
 
     \b
     Example:
@@ -94,7 +94,9 @@ def output(
     as_json: bool,
     form: str,
 ) -> int:
-    """Print the live ids by address, for applications; or the bare id of one.
+    """Print the live ids by address, for applications.
+
+    With ADDRESS, the bare id of that one.
 
     \b
     Example:

@@ -77,9 +77,10 @@ def validate(directory: Path, environment: str | None, variables: tuple[tuple[st
     help="Write all schemas into this directory instead.",
 )
 def schema(kind: str | None, out: Path | None) -> int:
-    """Print JSON Schemas: of one KIND, or of a whole declaration file.
+    """Print JSON Schemas for editors.
 
-    KIND is the name of a kind, or `project` for retinue.yaml, or `plan` for `plan --json`.
+    Without KIND, that of a whole declaration file. KIND is the name of a kind, or `project` for retinue.yaml, or
+    `plan` for `plan --json`.
 
     \b
     Example:

@@ -30,6 +30,8 @@ class Field:
       and lists whose items have an identity are maps.
     - `uploads`: the value is a list of file ids in the API; canonically a map of path → FileRef.
     - `refs`: the kind whose ids the value holds.
+    - `carry_over`: (what will be written, what is live), both in the API's form → what to write so that parts of the
+      live value that this version does not know survive.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Field:
     wire: Callable[[Any], Any] = _same
     uploads: Uploads | None = None
     refs: str | None = None
+    carry_over: Callable[[Any, Any], Any] | None = None
 
     @property
     def body_path(self) -> Pattern:

@@ -6,6 +6,7 @@ retinue.files    <file id> <sha256, 16 digits> <path>, one a line; continued in 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -129,7 +130,7 @@ def owned_keys(tag: Tag | None, live: Mapping[str, Any]) -> tuple[str, ...]:
 
 def write_file_records(files: Mapping[str, tuple[str, str]], key: str = RECORD_KEY) -> dict[str, str]:
     """Metadata pairs that record path → (file id, sha256), as few as hold them."""
-    lines = [f"{file_id} {sha256[:RECORDED_SHA]} {path}" for path, (file_id, sha256) in sorted(files.items())]
+    lines = [f"{file_id} {sha256[:RECORDED_SHA]} {_escaped(path)}" for path, (file_id, sha256) in sorted(files.items())]
     values: list[str] = []
     for line in lines:
         if values and len(values[-1]) + 1 + len(line) <= MOST_CHARACTERS:
@@ -149,8 +150,17 @@ def read_file_records(metadata: Mapping[str, str], key: str = RECORD_KEY) -> dic
                 sha256, _, path = rest.partition(" ")
                 if not (file_id and path and len(sha256) == RECORDED_SHA):
                     raise TagError(f"its file record '{line[:80]}' is not complete")
-                records[file_id] = FileRef(path, sha256)
+                records[file_id] = FileRef(_unescaped(path), sha256)
     return records
+
+
+def _escaped(path: str) -> str:
+    """A path on one line; a file's name may hold any character but a slash."""
+    return path.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _unescaped(line: str) -> str:
+    return re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], line)
 
 
 def file_record_keys(files: Mapping[str, Any]) -> int:

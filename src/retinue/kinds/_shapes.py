@@ -89,8 +89,8 @@ NO_PARAMETERS: tuple[Schema, ...] = ({}, {"type": "object", "properties": {}})
 
 def canonical_function(function: Mapping[str, Any]) -> dict[str, Any]:
     """A function without its name and without what the server fills in (REC AssistantsTests: `strict: false`)."""
-    chosen = without_defaults(function, {"strict": False})
-    chosen.pop("name", None)
+    known = {key: value for key, value in function.items() if key in FUNCTION_PROPERTIES}
+    chosen = without_defaults(known, {"strict": False})
     if chosen.get("parameters") in NO_PARAMETERS:
         del chosen["parameters"]
     return chosen

@@ -23,8 +23,9 @@ from retinue.kinds._shapes import (
 MOST_TOOLS = 128
 MOST_CODE_FILES = 20
 
-# REC AssistantsTests: what the server fills in when ranking options are left out.
-RANKING_DEFAULT = {"ranker": "default_2024_08_21", "score_threshold": 0}
+FILE_SEARCH_OPTIONS = ("max_num_results", "ranking_options")
+RANKING_OPTIONS = ("ranker", "score_threshold")
+# REC AssistantsTests: what the server fills in for `auto`, with score_threshold 0, when ranking options are left out.
 RANKER_DEFAULTS = ("auto", "default_2024_08_21")
 
 
@@ -84,13 +85,16 @@ def _canonical_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "function":
         return canonical_function(tool["function"])
     if kind == "file_search":
-        options = without_defaults(tool.get("file_search") or {}, {})
-        ranking = without_defaults(options.pop("ranking_options", None) or {}, {})
+        options = tool.get("file_search") or {}
+        ranking = options.get("ranking_options") or {}
         if ranking.get("ranker", "auto") in RANKER_DEFAULTS:
-            ranking.pop("ranker", None)
-        if ranking.get("score_threshold") == 0:
-            del ranking["score_threshold"]
-        return {**options, **({"ranking_options": ranking} if ranking else {})}
+            ranking = {**ranking, "ranker": None}
+        chosen = {key: ranking.get(key) for key in RANKING_OPTIONS if ranking.get(key)}
+        return without_defaults(
+            {"max_num_results": options.get("max_num_results"), "ranking_options": chosen}, {"ranking_options": {}}
+        )
+    if kind == "code_interpreter":
+        return {}
     return {key: value for key, value in tool.items() if key != "type"}
 
 
@@ -112,6 +116,25 @@ def _wire_tool(key: str, options: Mapping[str, Any]) -> dict[str, Any]:
             written["ranking_options"] = {"score_threshold": 0, **written["ranking_options"]}
         return {"type": kind, "file_search": written}
     return {"type": kind, **options}
+
+
+def carry_over_unknown(written: list[dict[str, Any]], live: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Tools are written as a whole list: options that this version does not know are sent back as they came."""
+    known = {tool_key(tool): tool for tool in live}
+    return [_merged(tool, known.get(tool_key(tool), {})) for tool in written]
+
+
+def _merged(tool: dict[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+    result = {**_unknown(live, ("type", "function", "file_search")), **tool}
+    for part, options in (("function", ("name", *FUNCTION_PROPERTIES)), ("file_search", FILE_SEARCH_OPTIONS)):
+        unknown = _unknown(live.get(part) or {}, options)
+        if unknown:
+            result[part] = {**unknown, **result.get(part, {})}
+    return result
+
+
+def _unknown(value: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    return {key: each for key, each in value.items() if key not in known and each is not None}
 
 
 def canonical_response_format(value: Any) -> Any:
@@ -333,7 +356,7 @@ KIND = Kind(
         Field("name"),
         Field("description", limit=512),
         Field("instructions", limit=256_000),
-        Field("tools", default={}, canonical=canonical_tools, wire=wire_tools),
+        Field("tools", default={}, canonical=canonical_tools, wire=wire_tools, carry_over=carry_over_unknown),
         Field(
             "vector_store_ids",
             ("tool_resources", "file_search", "vector_store_ids"),

@@ -1,0 +1,103 @@
+"""The API grows weekly: what this version does not know is kept, shown, and never an error."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from retinue import workflow
+from tests.support.team import Team
+
+DECLARED = """\
+assistants:
+  tutor:
+    model: gpt-4o
+    tools: [code_interpreter]
+"""
+
+
+class Future(httpx2.BaseTransport):
+    """A server of next year: assistants have a field and a tool that nobody has heard of, and it fills defaults in."""
+
+    def __init__(self, inner: httpx2.BaseTransport, *, with_tool: bool) -> None:
+        self.inner = inner
+        self.with_tool = with_tool
+        self.written: list[dict[str, Any]] = []
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.method == "POST":
+            self.written.append(json.loads(request.read()))
+        answer = self.inner.handle_request(request)
+        answer.read()
+        body = answer.json()
+        for each in body.get("data", [body]):
+            if each.get("object") == "assistant":
+                each["mood"] = {"level": 3}
+                each["tools"] = [{**tool, "future_option": 1} for tool in each["tools"]]
+                if self.with_tool:
+                    each["tools"].append({"type": "telepathy", "telepathy": {"range": "long"}})
+        return httpx2.Response(answer.status_code, json=body, request=request)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def team_with(tmp_path: Path) -> Team:
+    team = Team(tmp_path, checked=False)
+    team.write("tutor.yaml", DECLARED)
+    team.apply()
+    return team
+
+
+def test_unknown_fields_are_no_difference_and_are_shown(tmp_path: Path) -> None:
+    team = team_with(tmp_path)
+    with team.session(lambda inner: Future(inner, with_tool=False)) as session:
+        assert workflow.plan(session).empty
+        assert workflow.full(session.live[0])["mood"] == {"level": 3}
+
+
+def test_an_unknown_tool_is_shown_as_drift_and_never_an_error(tmp_path: Path) -> None:
+    team = team_with(tmp_path)
+    with team.session(lambda inner: Future(inner, with_tool=True)) as session:
+        made = workflow.plan(session)
+        (change,) = made.steps[0].changes
+        assert change.path == ("tools", "telepathy")
+        assert change.cause == "drift"
+        assert change.before == {"telepathy": {"range": "long"}}
+
+
+def test_an_update_of_something_else_leaves_the_unknown_alone(tmp_path: Path) -> None:
+    """Only changed fields are written, so a tool that nobody here knows survives a new name."""
+    team = team_with(tmp_path)
+    team.write("tutor.yaml", DECLARED + "    name: Tutor\n")
+    future: list[Future] = []
+
+    def wrap(inner: httpx2.BaseTransport) -> Future:
+        future.append(Future(inner, with_tool=False))
+        return future[0]
+
+    team.apply(wrap)
+    (body,) = future[0].written
+    assert set(body) == {"name", "metadata"}
+
+
+def test_rewriting_a_tool_sends_back_what_is_unknown_about_it() -> None:
+    from retinue.kinds import all_kinds
+
+    field = all_kinds()["assistant"].field("tools")
+    live = [
+        {"type": "code_interpreter", "speed": "fast"},
+        {"type": "file_search", "file_search": {"max_num_results": 3, "mode": "deep", "ranking_options": {"x": None}}},
+        {"type": "function", "function": {"name": "f", "strict": False, "cached": True}},
+    ]
+    wanted = {"code_interpreter": {}, "file_search": {"max_num_results": 5}, "function/f": {}, "function/g": {}}
+    assert field.carry_over is not None
+    assert field.carry_over(field.wire(wanted), live) == [
+        {"type": "code_interpreter", "speed": "fast"},
+        {"type": "file_search", "file_search": {"mode": "deep", "max_num_results": 5}},
+        {"type": "function", "function": {"cached": True, "name": "f"}},
+        {"type": "function", "function": {"name": "g"}},
+    ]
