@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -106,6 +107,7 @@ def test_a_gitignore_that_is_not_text_is_extended_too(tmp_path: Path) -> None:
     assert path.read_bytes() == b"caf\xe9\n.retinue/\n"
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_git_ignores_the_local_account(tmp_path: Path) -> None:
     """Also where the project is a directory of a larger repository."""
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)

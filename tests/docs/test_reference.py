@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -255,11 +254,9 @@ REGISTRIES = tuple(".".join(parts) for parts in (("pypi", "org"), ("pythonhosted
 
 
 def test_nothing_mentions_a_package_registry_or_claims_to_be_published() -> None:
-    listed = subprocess.run(
-        ["git", "ls-files", "*.md", "*.yaml", "*.toml"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.splitlines()
-    for path in {*map(str, PAGES), *(str(ROOT / each) for each in listed)}:
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    declarations = [path for path in (ROOT / "assistants").rglob("*") if path.suffix in (".md", ".yaml", ".json")]
+    for path in [*PAGES, ROOT / "CHANGELOG.md", ROOT / "pyproject.toml", ROOT / "retinue.yaml", *declarations]:
+        text = path.read_text(encoding="utf-8")
         assert not [each for each in REGISTRIES if each in text], path
         assert not re.search(r"pip install retinue\b", text), path
 
