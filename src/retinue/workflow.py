@@ -9,6 +9,7 @@ apply    Plan ─ guards, approval ─→ apply_plan ─→ events ─→ plan a
 
 from __future__ import annotations
 
+import difflib
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from retinue.core.kind import Kinds
 from retinue.core.model import Address, Declared, Diagnostic, Event, Live, Plan
 from retinue.core.plan import make_plan
 from retinue.core.resolve import resolve
-from retinue.errors import BlockedError, DeclarationError, Interrupted, PartialError, RetinueError
+from retinue.errors import BlockedError, DeclarationError, Interrupted, PartialError, RetinueError, UsageError
 from retinue.kinds import all_kinds
 from retinue.source import Project, load
 
@@ -137,20 +138,21 @@ def open_session(where: Where) -> Iterator[Session]:
 
 def plan(session: Session, *, targets: Sequence[Address] = (), parallelism: int = 8) -> Plan:
     """What an apply would do now. With `targets`, only for those and what they depend on; nothing is deleted then."""
-    return _plan(session, session.reading.declared, targets, parallelism)
+    return _plan(session, targets, parallelism)
 
 
 def plan_destroy(session: Session, *, parallelism: int = 8) -> Plan:
     """The deletion of everything the stack owns."""
-    return _plan(session, (), (), parallelism)
+    return _plan(session, (), parallelism, destroy=True)
 
 
-def _plan(session: Session, declared: Sequence[Declared], targets: Sequence[Address], parallelism: int) -> Plan:
+def _plan(session: Session, targets: Sequence[Address], parallelism: int, *, destroy: bool = False) -> Plan:
     from retinue.account.snapshot import take_snapshot
 
-    _check_targets(declared, targets)
+    declared = session.reading.declared
+    _check_targets(declared, targets, session.kinds)
     session.account.limit(parallelism)
-    needed = {each.address.kind for each in declared}
+    needed = set() if destroy else {each.address.kind for each in declared}
     snapshot = take_snapshot(session.account, session.kinds, session.memory, needed=needed, parallelism=parallelism)
     session.live = snapshot.live
     made = make_plan(
@@ -161,17 +163,25 @@ def _plan(session: Session, declared: Sequence[Declared], targets: Sequence[Addr
         account=session.account.info,
         targets=targets,
         environment=session.project.environment,
-        warnings=session.reading.warnings if declared else (),
+        warnings=() if destroy else session.reading.warnings,
+        destroy=destroy,
     )
     _remember(session, made)
     return made
 
 
-def _check_targets(declared: Sequence[Declared], targets: Sequence[Address]) -> None:
-    known = {each.address for each in declared}
+def _check_targets(declared: Sequence[Declared], targets: Sequence[Address], kinds: Kinds) -> None:
+    known = {str(each.address) for each in declared}
     for target in targets:
-        if target not in known:
-            raise RetinueError(f"the target {target} is not declared", hint="name an address of the declarations")
+        if str(target) in known:
+            continue
+        kind = kinds.get(target.kind)
+        if kind is not None and kind.api is None:
+            hint = f"a {kind.title} lives inside the objects that use it: name one of those"
+            raise UsageError(f"the target {target} has no object of its own", hint=hint)
+        close = difflib.get_close_matches(str(target), known, n=1)
+        hint = f"did you mean {close[0]}?" if close else "'retinue show' and the declarations name what there is"
+        raise UsageError(f"the target {target} is not declared", hint=hint)
 
 
 def _remember(session: Session, made: Plan) -> None:
@@ -267,7 +277,7 @@ class Inventory:
 
 def inventory(session: Session, *, parallelism: int = 8) -> Inventory:
     """What the stack has in the account now."""
-    made = _plan(session, session.reading.declared, (), parallelism)
+    made = _plan(session, (), parallelism)
     owned: dict[Address, tuple[Live, ...]] = {}
     for live in sorted(session.live, key=lambda each: each.id):
         if live.tag and live.tag.stack == session.project.stack:

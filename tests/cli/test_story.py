@@ -89,8 +89,10 @@ def test_targets_narrow_the_plan_and_never_delete(project: Shell) -> None:
 
 def test_a_target_that_is_not_declared_is_an_error(project: Shell) -> None:
     done = project("plan", "--target", "assistant.nobody")
-    assert done.code == 1
+    assert done.code == 64
     assert "assistant.nobody" in done.err
+    assert "did you mean assistant.tutor?" in project("plan", "--target", "assistant.tuto").err
+    assert "has no object of its own" in project("plan", "--target", "function.get_weather").err
 
 
 # ── drift ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

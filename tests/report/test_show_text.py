@@ -30,9 +30,9 @@ def test_objects_are_a_table_with_counts_below() -> None:
     """Addresses and ids in columns, and what is not managed here in one sentence."""
     text = render_objects([row("Math Tutor"), row(None)], unowned={"assistant": 3}, foreign={"vector_store": 1})
     assert text == (
-        "ADDRESS               ID                             NAME        STATE\n"
-        "assistant.math-tutor  asst_abcdefghijklmnopqrstuvwx  Math Tutor  live\n"
-        "assistant.math-tutor  asst_abcdefghijklmnopqrstuvwx              live\n"
+        "ADDRESS               ID                             STATE  NAME\n"
+        "assistant.math-tutor  asst_abcdefghijklmnopqrstuvwx  live   Math Tutor\n"
+        "assistant.math-tutor  asst_abcdefghijklmnopqrstuvwx  live\n"
         "\n"
         "Not managed here: 3 assistants without an owner; 1 vector store of other stacks.\n"
     )

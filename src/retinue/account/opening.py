@@ -33,14 +33,20 @@ def open_account(setting: Any, *, root: Path, environ: Mapping[str, str]) -> Acc
     raise RetinueError(f"the account {setting!r} is not known", hint="use local, openai, or a mapping with base_url")
 
 
+def local_setting(setting: Any, root: Path) -> tuple[Path, Mapping[str, Any]]:
+    """The directory and the quirks of the local account that a project file names, or would use by default."""
+    chosen = setting.get("local") if isinstance(setting, Mapping) else None
+    quirks = (setting.get("quirks") or {}) if isinstance(setting, Mapping) else {}
+    return root / (chosen if isinstance(chosen, str) else LOCAL_DIRECTORY), quirks
+
+
 def _open_local(setting: Mapping[str, Any], root: Path) -> Account:
     from retinue.local.quirks import Quirks
     from retinue.local.transport import LocalTransport
 
-    chosen = setting.get("local")
-    directory = root / (chosen if isinstance(chosen, str) else LOCAL_DIRECTORY)
+    directory, configured = local_setting(setting, root)
     try:
-        quirks = Quirks.parse(setting.get("quirks") or {})
+        quirks = Quirks.parse(configured)
     except ValueError as error:
         raise RetinueError(f"the account's quirks are wrong: {error}") from error
     transport = LocalTransport(directory, quirks=quirks)

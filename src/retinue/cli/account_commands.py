@@ -49,6 +49,10 @@ def show(
         declared = {each.address for each in session.reading.declared}
     if address is None:
         rows = [_row(each, live, declared) for each, several in found.owned.items() for live in several]
+        rows += [
+            {"address": "?", "id": live.id, "state": "unreadable tag", "name": live.raw.get("name")}
+            for live in found.unreadable
+        ]
         if as_json:
             document = {"objects": rows, "foreign": dict(found.foreign), "unowned": dict(found.unowned)}
             terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
@@ -159,13 +163,15 @@ def serve(directory: Path, host: str, port: int, api_key: str | None, quirks: Va
       OPENAI_BASE_URL=http://127.0.0.1:8765/v1 OPENAI_API_KEY=local python app.py
     """
     # The local account is a program of its own; only the place that opens it and this command know of it.
+    from retinue import workflow
+    from retinue.account.opening import local_setting
     from retinue.local.quirks import Quirks
     from retinue.local.server import serve as run
-    from retinue.source.project import find
 
     terminal = Terminal.detect()
-    found = find(directory)
-    root = found.parent if found else directory
+    reading, _ = workflow.check(workflow.Where(directory))
+    root = reading.project.root if reading else directory
+    stored, configured = local_setting(reading.project.account if reading else "local", root)
 
     def ready(base_url: str) -> None:
         terminal.print(base_url)
@@ -173,8 +179,8 @@ def serve(directory: Path, host: str, port: int, api_key: str | None, quirks: Va
         terminal.say(f"  export OPENAI_BASE_URL={base_url} OPENAI_API_KEY={'…' if api_key else 'local'}")
 
     try:
-        chosen = Quirks.parse(dict(quirks))
-        run(root / ".retinue" / "local", host=host, port=port, api_key=api_key, quirks=chosen, on_ready=ready)
+        chosen = Quirks.parse({**configured, **dict(quirks)})
+        run(stored, host=host, port=port, api_key=api_key, quirks=chosen, on_ready=ready)
     except ValueError as error:
         raise UsageError(str(error)) from error
     except OSError as error:

@@ -98,7 +98,7 @@ def schema(kind: str | None, out: Path | None) -> int:
     wanted = {None: "declarations", "project": "retinue"}.get(kind, str(kind))
     found = documents.get(f"{wanted}.schema.json")
     if found is None:
-        names = sorted(name.removesuffix(".schema.json") for name in documents)
+        names = sorted(name.removesuffix(".schema.json").replace("retinue", "project") for name in documents)
         raise UsageError(f"there is no schema '{kind}'", hint=f"there are: {', '.join(names)}")
     terminal.print(_json(found))
     return 0

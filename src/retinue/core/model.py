@@ -119,7 +119,7 @@ class Declaration:
     """One entry of a section as its author wrote it: variables filled in, included files read, nothing resolved.
 
     `spec` is plain JSON data in the form of the kind's schema. A `broken` one has mistakes that are reported already:
-    its name counts, its content does not.
+    its name and what it refers to count, its content may have any shape.
     """
 
     kind: str

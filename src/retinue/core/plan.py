@@ -28,11 +28,12 @@ from retinue.core.ownership import PROTECT, make_tag
 
 @dataclass(slots=True)
 class _Draft:
-    """What is known of the plan while it is being made."""
+    """The plan while it is being made. `written` is what the files declare, `declared` what the account is to have."""
 
     named: Named
     declared: Mapping[Address, Declared]
     kinds: Kinds
+    written: Mapping[Address, Declared]
     upserts: dict[Address, Step] = field(default_factory=dict)
     deletes: list[Step] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
@@ -50,26 +51,27 @@ def make_plan(
     targets: Sequence[Address] = (),
     environment: str | None = None,
     warnings: Sequence[Diagnostic] = (),
+    destroy: bool = False,
 ) -> Plan:
     """Decide everything an apply would do to make the account match what is declared.
 
     The result depends on nothing else: no clock, no order of the inputs. With `targets`, only those addresses and what
-    they depend on are planned, and nothing is deleted.
+    they depend on are planned, and nothing is deleted. With `destroy`, everything the stack owns is deleted instead.
     """
     wanted = {each.address: each for each in declared}
     named = name_live(live, wanted, kinds, stack)
-    draft = _Draft(named, wanted, kinds, warnings=list(warnings))
+    draft = _Draft(named, {} if destroy else wanted, kinds, dict(wanted), warnings=list(warnings))
     for one in named.unreadable:
         draft.blocks.append(_unreadable(one))
-    for address in sorted(wanted):
+    for address in sorted(draft.declared):
         _plan_declared(draft, wanted[address])
-    for address in sorted(set(named.owned) - set(wanted)):
-        _delete(draft, named.owned[address], address, "it is no longer declared")
+    for address in sorted(set(named.owned) - set(draft.declared)):
+        _delete(draft, named.owned[address], address, None if address in wanted else "it is no longer declared")
     for address in sorted(named.extra):
         for one in named.extra[address]:
             _delete_extra(draft, one, address)
     _repoint_dependents(draft)
-    steps = _ordered(draft, frozenset(_closure(targets, wanted)) if targets else None)
+    steps = _ordered(draft, frozenset(_closure(targets, draft.declared)) if targets else None)
     return Plan(
         stack=stack,
         account=account,
@@ -153,7 +155,7 @@ def _update(
         unset=tuple(found.unset),
         forget_keys=tuple(found.forget_keys),
         tag=make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle),
-        reason="an earlier apply was interrupted" if found.unfinished else None,
+        reason="an earlier apply did not finish" if found.unfinished else None,
         position=wanted.position(),
         protected=wanted.lifecycle.protect,
     )
@@ -166,10 +168,11 @@ def _replace(draft: _Draft, wanted: Declared, live: Live, kind: Kind, found: Com
     _delete(draft, live, wanted.address, "it is replaced", replaces=True)
 
 
-def _delete(draft: _Draft, live: Live, address: Address, reason: str, *, replaces: bool = False) -> None:
-    protected = live.tag is not None and PROTECT in live.tag.flags
+def _delete(draft: _Draft, live: Live, address: Address, reason: str | None, *, replaces: bool = False) -> None:
+    # An object that the account let expire has nothing left to protect.
+    protected = live.tag is not None and PROTECT in live.tag.flags and not is_spent(live, draft.kinds[live.kind])
     if protected:
-        draft.blocks.append(_protected(address, live, draft.declared.get(address)))
+        draft.blocks.append(_protected(address, live, draft.written.get(address), replaces=replaces))
     step = Step(
         "delete",
         address,
@@ -332,12 +335,18 @@ def _unreadable(live: Live) -> Block:
     )
 
 
-def _protected(address: Address, live: Live, declared: Declared | None) -> Block:
-    if declared is not None and declared.lifecycle.protect:
-        way = f"set 'protect: false' in its lifecycle ({declared.position(('lifecycle', 'protect'))}) and apply first"
-    else:
+def _protected(address: Address, live: Live, written: Declared | None, *, replaces: bool) -> Block:
+    """Lifting the protection is an apply of its own, so that no single edit can both lift it and delete."""
+    what = "replaced" if replaces else "deleted"
+    if written is None:
         way = "declare it with 'lifecycle: {protect: false}' and apply first"
-    return Block("protected", f"{address} ({live.id}) is protected and would be deleted; {way}", address)
+    elif written.lifecycle.protect:
+        way = f"set 'protect: false' in its lifecycle ({written.position(('lifecycle', 'protect'))}) and apply first"
+    elif replaces:
+        way = "its declaration lifts the protection: undo the other changes, apply, then make them again"
+    else:
+        way = "its declaration lifts the protection: run 'retinue apply' first"
+    return Block("protected", f"{address} ({live.id}) is protected and would be {what}; {way}", address)
 
 
 def _look_alikes(draft: _Draft) -> Iterator[Diagnostic]:

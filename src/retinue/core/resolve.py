@@ -49,15 +49,12 @@ def resolve(declarations: Sequence[Declaration], kinds: Kinds, *, complete: bool
     links: dict[Address, list[tuple[Address, Position]]] = {}
     declared: list[Declared] = []
     for each in known.values():
-        if each.broken:
-            # Its mistakes are reported already; what it names is taken to be used.
-            used.update(known)
-            continue
         kind = kinds[each.kind]
         linked, problems = _link(each, kind, known)
         links[each.address] = linked.links
-        used.update(address for address, _ in linked.links)
-        if kind.api is not None and not problems and not linked.incomplete:
+        # What a broken one names, beside what can still be read of it, is taken to be used.
+        used.update(known if each.broken else (address for address, _ in linked.links))
+        if kind.api is not None and not (problems or linked.incomplete or each.broken):
             made, problems = _declare(each.address, kind, linked)
             declared += [made] if made else []
         diagnostics += [

@@ -14,7 +14,7 @@ from retinue.report.ink import BLANK, Line, line, paint, visible
 from retinue.report.plan_text import unmanaged_lines
 from retinue.report.yaml_text import yaml_lines
 
-_COLUMNS = ("address", "id", "name", "state")
+_COLUMNS = ("address", "id", "state", "name")
 _NARROWEST_NAME = 16
 
 
@@ -31,7 +31,7 @@ def render_objects(
     Addresses, ids and states are never cut; names fold into the width that is left.
     """
     cells = [[visible(row.get(each) or "") for each in _COLUMNS] for row in rows]
-    lines = _table([each.upper() for each in _COLUMNS], cells, fold=2, width=width)
+    lines = _table([each.upper() for each in _COLUMNS], cells, fold=3, width=width)
     if not rows:
         lines = [line("Nothing of this stack is in the account.")]
     below = unmanaged_lines({"foreign": foreign or {}, "unowned": unowned or {}})

@@ -84,7 +84,8 @@ def _fields(spec: Mapping[str, Any], step: Step, sign: str, role: Role, *, detai
 
 def step_summary(step: Step, replaced: Mapping[str, str]) -> Line:
     """The step on one line: the fields it touches, by name."""
-    head = step_head(step, replaced)
+    outside = [*map(is_outside, step["changes"]), *map(is_outside, step["files"])]
+    head = step_head(step, replaced, outside=step["action"] == "update" and bool(outside) and all(outside))
     if step["action"] not in ("update", "adopt"):
         return head
     ours = _names(each for each in step["changes"] if not is_outside(each))

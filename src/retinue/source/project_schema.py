@@ -29,7 +29,7 @@ _ACCOUNT = {
                 "local": {
                     "type": "string",
                     "minLength": 1,
-                    "description": "Its directory, relative to the project. Default: .retinue.",
+                    "description": "Its directory, relative to the project. Default: .retinue/local.",
                 },
                 "quirks": {"type": "object", "description": "Ways to misbehave, for tests and demonstrations."},
             },
