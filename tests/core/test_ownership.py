@@ -86,7 +86,7 @@ def test_the_three_way_decision(applied: str | None, declared: str, live: object
     kind = Kind("k", "ks", "k", {}, fields=(Field("metadata", default={}, per_key=True), Field("name")))
     spec = {"name": applied, "metadata": {"key": applied}} if applied else {}
     tag = make_tag("s", Address("k", "n"), spec, kind, Lifecycle())
-    assert attribute_key(tag, "key", declared, live) == cause
+    assert attribute_key(tag, "metadata", "key", declared, live) == cause
     if live is not ABSENT:
         assert attribute(tag, "name", declared, live) == cause
 

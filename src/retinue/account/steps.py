@@ -85,10 +85,12 @@ class StepRunner:
             raise StaleError("it was deleted after the plan was made", hint="run the command again")
         names = _written_fields(step, kind)
         spec = {name: each for name, each in _without_attached(step.after or {}, kind).items() if name in names}
+        spec.update({name: {} for name in names - set(spec) if kind.field(name).per_key})
         carried = carry_files(spec, kind, live, self.uploader)
         body = self._body(spec, kind, carried)
         for name in spec:
             _carry_over(body, kind.field(name), live)
+            _complete(body, kind.field(name), live, step)
         for name in sorted(names - set(spec)):
             _keep(body, kind.field(name).body_path, dig(live.raw, kind.field(name).body_path))
         body[api.tag_in] = self._metadata(step, kind, live, carried.records, tag=_tag_text(step, kind))
@@ -113,17 +115,15 @@ class StepRunner:
 
     def _metadata(self, step: Step, kind: Kind, live: Live, records: Mapping[str, str], *, tag: str) -> dict[str, Any]:
         """The whole map, since it may replace the old one. What others wrote stays."""
-        declared: dict[str, Any] = {}
-        for each in kind.fields:
-            if each.per_key:
-                declared.update((step.after or {}).get(each.name, {}))
-        others = {key: value for key, value in foreign_metadata(live, kind).items() if key not in step.forget_keys}
-        return {**others, **declared, **records, TAG_KEY: tag}
+        name = kind.api.tag_in if kind.api else ""
+        dropped = {key for field, key in step.forget_keys if field == name}
+        others = {key: value for key, value in foreign_metadata(live, kind).items() if key not in dropped}
+        return {**others, **(step.after or {}).get(name, {}), **records, TAG_KEY: tag}
 
     def _forget_keys(self, step: Step, api: Api, live_id: str, answer: Json) -> None:
         """Whether leaving a key out removes it is not documented; a server that merges is sent nulls."""
         metadata = answer.get(api.tag_in) or {}
-        left = [key for key in step.forget_keys if key in metadata]
+        left = [key for field, key in step.forget_keys if field == api.tag_in and key in metadata]
         if not left:
             return
         path = f"{api.path}/{live_id}"
@@ -204,10 +204,20 @@ def _tag_text(step: Step, kind: Kind) -> str:
 def _written_fields(step: Step, kind: Kind) -> set[str]:
     """The changed fields, and those that share a part of the body with them: it may be replaced as a whole."""
     changed = {change.field for change in step.changes if kind.has(change.field)} | set(step.unset)
+    changed |= {name for name, _ in step.forget_keys}
     parts = {kind.field(name).body_path[0] for name in changed if len(kind.field(name).body_path) > 1}
     shared = {each.name for each in kind.fields if each.body_path[0] in parts}
     attached = {kind.attachments.field} if kind.attachments else set()
     return (changed | shared) - attached
+
+
+def _complete(body: Json, field: Field, live: Live, step: Step) -> None:
+    """A map that is owned key by key may be replaced as a whole: it is written with the keys that are not ours."""
+    if field.per_key:
+        forgotten = {key for name, key in step.forget_keys if name == field.name}
+        reset = {key: value for key, value in field.key_defaults.items() if key in forgotten}
+        before = dig(live.raw, field.body_path) or {}
+        _keep(body, field.body_path, {**before, **(dig(body, field.body_path) or {}), **reset})
 
 
 def _carry_over(body: Json, field: Field, live: Live) -> None:

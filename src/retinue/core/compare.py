@@ -38,7 +38,7 @@ class Comparison:
     changes: list[FieldChange] = field(default_factory=list)
     files: list[FileChange] = field(default_factory=list)
     unset: list[str] = field(default_factory=list)
-    forget_keys: list[str] = field(default_factory=list)
+    forget_keys: list[tuple[str, str]] = field(default_factory=list)
     fixed: list[str] = field(default_factory=list)
     missing: Collection[Address] = ()
     unfinished: bool = False
@@ -124,7 +124,7 @@ def _compare_keys(
         before = live.get(key, ABSENT)
         if before is ABSENT or not same(value, before):
             path = (each.name, key)
-            cause = attribute_key(tag, key, value, before)
+            cause = attribute_key(tag, each.name, key, value, before)
             result.changes.append(FieldChange(path, before, value, cause, declared.position(path)))
 
 
@@ -144,11 +144,11 @@ def _compare_unset(declared: Declared, live: Live, spec: Mapping[str, Any], kind
     for each in kind.fields:
         if each.per_key:
             wanted = declared.spec.get(each.name, {})
-            for key in sorted(owned_keys(live.tag, spec[each.name])):
-                if key not in wanted:
-                    path = (each.name, key)
-                    result.changes.append(FieldChange(path, spec[each.name][key], ABSENT, "unset", declared.position()))
-                    result.forget_keys.append(key)
+            for key in sorted(owned_keys(live.tag, each.name, spec[each.name])):
+                before, after = spec[each.name][key], each.key_defaults.get(key, ABSENT)
+                if key not in wanted and (after is ABSENT or not same(before, after)):
+                    result.changes.append(FieldChange((each.name, key), before, after, "unset", declared.position()))
+                    result.forget_keys.append((each.name, key))
 
 
 # ── attached files ────────────────────────────────────────────────────────────────────────────────────────────────────

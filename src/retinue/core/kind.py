@@ -24,7 +24,8 @@ class Field:
     - `path`: where it stands in the API's body (default: under its own name).
     - `default`: the API's value when it is omitted, in canonical form; unsetting the field writes it.
     - `mutable`: False for a field the API takes on creation only: changing it means replacing the object.
-    - `per_key`: a map that is owned key by key; keys nobody declared are preserved.
+    - `per_key`: a map that is owned key by key; keys nobody declared are preserved. `key_defaults` are the values of
+      keys that are reset; a key without one is taken out of the map.
     - `limit`: the greatest number of characters of a text.
     - `canonical` / `wire`: the API's value ⇄ the value we compare. Canonical values have no server defaults in them,
       and lists whose items have an identity are maps.
@@ -39,6 +40,7 @@ class Field:
     default: Any = None
     mutable: bool = True
     per_key: bool = False
+    key_defaults: Mapping[str, Any] = field(default_factory=dict)
     limit: int | None = None
     canonical: Callable[[Any], Any] = _same
     wire: Callable[[Any], Any] = _same

@@ -182,7 +182,7 @@ class Tag:
     """The ownership mark in a live object's metadata: whose it is, and digests of what was applied last.
 
     `fields` maps a field's name to the digest of its value; `keys` maps the digest of a key to the digest of its value,
-    for the field that is owned key by key.
+    for fields that are owned key by key.
     """
 
     stack: str
@@ -262,8 +262,8 @@ class Step:
     """One change of the plan, complete: whoever carries it out decides nothing.
 
     `after` is the canonical specification to reach (None for a deletion), `before` what the account has (None for a
-    creation). `unset` names the fields that go back to the API's default. `needs` are the keys of the steps that must
-    have succeeded first. `forget_keys` are the keys to drop from the field that is owned key by key.
+    creation). `unset` names the fields that go back to the API's default; `forget_keys` are the pairs of field and key
+    to reset in fields that are owned key by key. `needs` are the keys of the steps that must have succeeded first.
     """
 
     action: Action
@@ -274,7 +274,7 @@ class Step:
     changes: tuple[FieldChange, ...] = ()
     files: tuple[FileChange, ...] = ()
     unset: tuple[str, ...] = ()
-    forget_keys: tuple[str, ...] = ()
+    forget_keys: tuple[tuple[str, str], ...] = ()
     tag: Tag | None = None
     reason: str | None = None
     position: Position | None = None

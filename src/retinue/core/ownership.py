@@ -45,7 +45,7 @@ def make_tag(stack: str, address: Address, spec: Mapping[str, Any], kind: Kind, 
     keys: dict[str, str] = {}
     for name, value in spec.items():
         if kind.field(name).per_key:
-            keys.update({_key_digest(key): digest(each) for key, each in value.items()})
+            keys.update({_key_digest(name, key): digest(each) for key, each in value.items()})
         elif kind.attachments and name == kind.attachments.field:
             fields[name] = digest(without_sizes(value))
         else:
@@ -65,8 +65,8 @@ def without_sizes(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {path: {key: value for key, value in entry.items() if key != "size"} for path, entry in files.items()}
 
 
-def _key_digest(key: str) -> str:
-    return digest(key)[:_KEY_DIGEST]
+def _key_digest(field: str, key: str) -> str:
+    return digest([field, key])[:_KEY_DIGEST]
 
 
 def write_tag(tag: Tag) -> str:
@@ -109,9 +109,9 @@ def attribute(tag: Tag | None, name: str, declared: Any, live: Any) -> Cause:
     return _attribute(tag.fields.get(name) if tag else None, declared, live)
 
 
-def attribute_key(tag: Tag | None, key: str, declared: Any, live: Any) -> Cause:
+def attribute_key(tag: Tag | None, name: str, key: str, declared: Any, live: Any) -> Cause:
     """The same for one key of a field that is owned key by key. `live` is ABSENT when the key is not there."""
-    return _attribute(tag.keys.get(_key_digest(key)) if tag else None, declared, live)
+    return _attribute(tag.keys.get(_key_digest(name, key)) if tag else None, declared, live)
 
 
 def _attribute(applied: str | None, declared: Any, live: Any) -> Cause:
@@ -120,9 +120,9 @@ def _attribute(applied: str | None, declared: Any, live: Any) -> Cause:
     return "drift" if digest(declared) == applied else "conflict"
 
 
-def owned_keys(tag: Tag | None, live: Mapping[str, Any]) -> tuple[str, ...]:
+def owned_keys(tag: Tag | None, name: str, live: Mapping[str, Any]) -> tuple[str, ...]:
     """The keys of a live map that were applied by us. A key that is gone needs no name any more."""
-    return tuple(key for key in live if tag and not is_ours(key) and _key_digest(key) in tag.keys)
+    return tuple(key for key in live if tag and not is_ours(key) and _key_digest(name, key) in tag.keys)
 
 
 # ── file records ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -89,7 +89,7 @@ def _step(step: Step) -> dict[str, Any]:
         "before": encode(step.before),
         "after": encode(step.after),
         "unset": list(step.unset),
-        "forget_keys": list(step.forget_keys),
+        "forget_keys": [list(each) for each in step.forget_keys],
         "tag": write_tag(step.tag) if step.tag else None,
         "needs": list(step.needs),
     }
@@ -214,7 +214,7 @@ def _read_step(each: Mapping[str, Any]) -> Step:
         changes=tuple(_read_field_change(change) for change in each["changes"]),
         files=tuple(_read_file_change(change) for change in each["files"]),
         unset=tuple(each["unset"]),
-        forget_keys=tuple(each["forget_keys"]),
+        forget_keys=tuple((name, key) for name, key in each["forget_keys"]),
         tag=read_tag(each["tag"]) if each["tag"] else None,
         reason=each["reason"],
         position=_read_position(each["position"]),

@@ -164,7 +164,10 @@ STEP = _object(
         "before": _or_null({**_def("spec"), "description": "The live specification; null for a creation."}),
         "after": _or_null({**_def("spec"), "description": "The specification to reach; null for a deletion."}),
         "unset": _list("Fields that go back to the API's default.", {"type": "string"}),
-        "forget_keys": _list("Keys to drop from the field that is owned key by key.", {"type": "string"}),
+        "forget_keys": _list(
+            "Field and key of what is reset in fields that are owned key by key.",
+            {"type": "array", "prefixItems": [{"type": "string"}, {"type": "string"}], "minItems": 2, "maxItems": 2},
+        ),
         "tag": _maybe("The ownership tag that is written with the step."),
         "needs": _list("Keys of the steps that must have succeeded first.", {"type": "string"}),
     },
