@@ -16,12 +16,15 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-from openai.types import FileObject, VectorStore
-from openai.types.beta import Assistant
+from openai.types import FileObject, Skill, VectorStore
+from openai.types.beta import Agent, Assistant
 
 from retinue.local.server import running_server
 from retinue.local.transport import LocalTransport
 from tests.support.description import CheckedTransport, find_description
+
+COLLECTIONS = ("assistants", "agents", "skills", "vector_stores", "files")
+MANIFEST = "---\nname: basic-math\ndescription: Add or multiply numbers.\n---\n\nUse this for sums.\n"
 
 
 @dataclass(frozen=True)
@@ -90,8 +93,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def _empty(base_url: str) -> None:
     # verify=False: plain HTTP on loopback, and loading certificates takes longer than the requests.
-    with httpx2.Client(base_url=base_url, headers={"openai-beta": "assistants=v2"}, verify=False) as http:
-        for collection in ("assistants", "vector_stores", "files"):
+    with httpx2.Client(base_url=base_url, headers={"openai-beta": "assistants=v2, agents=v1"}, verify=False) as http:
+        for collection in COLLECTIONS:
             for each in http.get(f"/{collection}", params={"limit": 100}).json()["data"]:
                 http.delete(f"/{collection}/{each['id']}").raise_for_status()
 
@@ -112,6 +115,12 @@ def lists_at_once(backend: Backend) -> None:
 def has_assistants(backend: Backend) -> None:
     if backend.is_real and backend.http.get("/assistants").status_code == 404:
         pytest.skip("this account has no Assistants API")
+
+
+@pytest.fixture
+def has_agents(backend: Backend) -> None:
+    if backend.is_real and backend.http.get("/agents", headers={"openai-beta": "agents=v1"}).status_code == 404:
+        pytest.skip("this account has no Agents API")
 
 
 @pytest.fixture
@@ -154,6 +163,40 @@ def make_assistant(client: openai.OpenAI, has_assistants: None) -> Iterator[Call
     for assistant in made:
         with contextlib.suppress(openai.NotFoundError):
             client.beta.assistants.delete(assistant.id)
+
+
+@pytest.fixture
+def make_agent(client: openai.OpenAI, has_agents: None) -> Iterator[Callable[..., Agent]]:
+    made: list[Agent] = []
+
+    def make(model: str = "gpt-6-astra", **more: Any) -> Agent:
+        made.append(client.beta.agents.create(model=model, **more))
+        return made[-1]
+
+    yield make
+    for agent in made:
+        with contextlib.suppress(openai.NotFoundError):
+            client.beta.agents.delete(agent.id)
+
+
+@pytest.fixture
+def make_skill(client: openai.OpenAI) -> Iterator[Callable[..., Skill]]:
+    made: list[Skill] = []
+
+    def make(manifest: str = MANIFEST, **others: bytes) -> Skill:
+        made.append(client.skills.create(files=skill_files(manifest, **others)))
+        return made[-1]
+
+    yield make
+    for skill in made:
+        with contextlib.suppress(openai.NotFoundError):
+            client.skills.delete(skill.id)
+
+
+def skill_files(manifest: str = MANIFEST, **others: bytes) -> list[tuple[str, bytes, str]]:
+    """A skill as a directory upload: its SKILL.md and files named by keyword, ``run_py`` for ``run.py``."""
+    named = [(f"basic_math/{name.replace('_', '.')}", content, "text/plain") for name, content in others.items()]
+    return [("basic_math/SKILL.md", manifest.encode(), "text/markdown"), *named]
 
 
 @pytest.fixture

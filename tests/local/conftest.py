@@ -14,7 +14,7 @@ from retinue.local.quirks import NONE, Quirks
 from retinue.local.transport import LocalTransport
 from tests.support.description import CheckedTransport, find_description
 
-HEADERS = {"openai-beta": "assistants=v2", "authorization": "Bearer key"}
+HEADERS = {"openai-beta": "assistants=v2, agents=v1", "authorization": "Bearer key"}
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx2
@@ -37,7 +38,7 @@ def refused(response: httpx2.Response, *statuses: int) -> dict[str, Any]:
 
 def url(endpoint: Endpoint) -> str:
     prefix = "asst_" if endpoint.path.startswith("/assistants") else "vs_"
-    return endpoint.path.format(id=f"{prefix}nothing", file_id="file-nothing", batch_id="vsfb_nothing", model="nothing")
+    return re.sub(r"\{\w+\}", "nothing", endpoint.path.replace("{id}", f"{prefix}nothing"))
 
 
 @every_endpoint

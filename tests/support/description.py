@@ -26,6 +26,10 @@ from referencing.jsonschema import DRAFT202012
 ABSENT = "the published description is not here (set RETINUE_OPENAPI to the directory of openapi.json and agents.json)"
 
 _NULL = {"type": "null"}
+_DERIVED_STATUS = {201: 200}
+"""The derived document knows no status but 200; the published reference answers a creation with 201."""
+
+_WORDS = {"true": True, "false": False}
 _REPOSITORY = Path(__file__).parents[2]
 
 
@@ -97,6 +101,7 @@ class Description:
         self._operations: list[tuple[re.Pattern[str], str, dict[str, Any], str]] = []
         for number, original in enumerate(documents):
             document = _modern(original)
+            _drop_path_parameters(document)
             _allow(document, allowances)
             uri = f"urn:description:{number}"
             registry = registry.with_resource(uri, DRAFT202012.create_resource(document))
@@ -132,6 +137,7 @@ class Description:
             if found is None:
                 return [f"{method} {path}: not described"]
             operation, uri = found
+            status = _DERIVED_STATUS.get(status, status) if _is_derived(operation) else status
             if "application/json" not in operation["responses"].get(str(status), {}).get("content", {}):
                 return [f"{method} {path}: status {status} is not described"]
             pointer = f"{uri}/responses/{status}/content/application~1json/schema"
@@ -225,6 +231,25 @@ def _allow(document: dict[str, Any], allowances: Sequence[Allowance]) -> None:
             members[allowance.member] = {"anyOf": [members[allowance.member], dict(allowance.also)]}
 
 
+def _is_derived(operation: Mapping[str, Any]) -> bool:
+    return str(operation.get("operationId", "")).startswith("sdk_")
+
+
+def _drop_path_parameters(document: dict[str, Any]) -> None:
+    """The types of the SDK that a body was derived from may have a parameter of the path among the members."""
+    for path, verbs in document["paths"].items():
+        for operation in verbs.values():
+            if not isinstance(operation, dict) or not _is_derived(operation):
+                continue
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+            body = document["components"]["schemas"].get(name, {})
+            for parameter in re.findall(r"\{(\w+)\}", path):
+                body.get("properties", {}).pop(parameter, None)
+                if "required" in body:
+                    body["required"] = [each for each in body["required"] if each != parameter]
+
+
 def _operations(document: dict[str, Any], uri: str) -> Iterator[tuple[re.Pattern[str], str, dict[str, Any], str]]:
     for path, verbs in document["paths"].items():
         pattern = re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)))
@@ -262,8 +287,10 @@ def _request_body(request: httpx2.Request) -> Any:
     for part in message.iter_parts():
         name, _, inner = str(part.get_param("name", header="content-disposition")).partition("[")
         text = "" if part.get_filename() is not None else part.get_content().strip()
-        if inner:
+        if inner == "]":
+            members.setdefault(name, []).append(text)
+        elif inner:
             members.setdefault(name, {})[inner.rstrip("]")] = int(text) if text.isdigit() else text
         else:
-            members[name] = text
+            members[name] = _WORDS.get(text, text)
     return members

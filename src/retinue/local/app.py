@@ -12,7 +12,6 @@ import json
 import logging
 import re
 import secrets
-import string
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +22,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import compile_path
 
-from retinue.local import assistants, batches, files, models, search, store_files, uploads, vector_stores
+from retinue.local import (
+    agents,
+    assistants,
+    batches,
+    files,
+    models,
+    search,
+    skills,
+    store_files,
+    uploads,
+    vector_stores,
+)
 from retinue.local.endpoint import Call, Endpoint, Rendered, SentFile
 from retinue.local.errors import (
     ApiError,
@@ -34,8 +44,10 @@ from retinue.local.errors import (
     missing_key,
     rate_limited,
     server_error,
+    with_code,
 )
-from retinue.local.quirks import NONE, Quirks
+from retinue.local.ids import random_id
+from retinue.local.quirks import AGENTS, NONE, Quirks
 from retinue.local.reading import read_request
 from retinue.local.storage import JsonObject, Storage
 
@@ -50,6 +62,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *batches.ENDPOINTS,
     *search.ENDPOINTS,
     *assistants.ENDPOINTS,
+    *agents.ENDPOINTS,
+    *skills.ENDPOINTS,
     *models.ENDPOINTS,
 )
 
@@ -77,18 +91,6 @@ def create_app(
     connection, opened by the first request; ``close`` it on the thread that served, or let the ASGI lifespan do so.
     """
     return LocalAccount(directory, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id or random_id)
-
-
-def random_id(prefix: str) -> str:
-    """A new id in the shape of the API's: 24 characters for assistants, 22 for files, else 32 hex digits."""
-    letters = string.ascii_letters + string.digits
-    match prefix:
-        case "asst_":
-            return prefix + "".join(secrets.choice(letters) for _ in range(24))
-        case "file-":
-            return prefix + "".join(secrets.choice(letters) for _ in range(22))
-        case _:
-            return prefix + secrets.token_hex(16)
 
 
 @dataclass(slots=True)
@@ -152,7 +154,7 @@ class LocalAccount:
             await _response({"status": "ok"})(scope, receive, send)
             return
         try:
-            response = _response(await self._answer(request))
+            response = await self._answer(request)
         except ApiError as error:
             response = _response(error.body(), status=error.status)
             response.headers.update(error.headers)
@@ -175,7 +177,7 @@ class LocalAccount:
             raise ResponseLost
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> JsonObject | Rendered:
+    async def _answer(self, request: Request) -> Response:
         self._counts.requests += 1
         if _is_nth(self._counts.requests, self._quirks.rate_limit_every):
             raise rate_limited()
@@ -184,9 +186,12 @@ class LocalAccount:
         self._authenticate(request)
         endpoint, path = self._route(request)
         if endpoint.beta and endpoint.beta not in _listed(request.headers.get("openai-beta", "")):
-            raise missing_beta()
-        async with read_request(request, endpoint, self.open()) as (body, sent):
-            return self._run(endpoint, request, path, body, sent)
+            raise missing_beta(endpoint.beta)
+        try:
+            async with read_request(request, endpoint, self.open()) as (body, sent):
+                return _response(self._run(endpoint, request, path, body, sent), status=endpoint.status)
+        except ApiError as error:
+            raise (with_code(error) if endpoint.beta == AGENTS else error) from None
 
     def _authenticate(self, request: Request) -> None:
         if self._api_key is None:
@@ -202,7 +207,7 @@ class LocalAccount:
         allowed = []
         for pattern, endpoint in self._routes:
             found = pattern.match(path)
-            if found and not (self._quirks.no_assistants and endpoint.beta == "assistants=v2"):
+            if found and not self._quirks.hides(endpoint.beta) and found.groupdict().get("id") not in endpoint.reserved:
                 if endpoint.method == request.method:
                     return endpoint, found.groupdict()
                 allowed.append(endpoint.method)
@@ -211,13 +216,23 @@ class LocalAccount:
         raise invalid_url(request.method, path)
 
     def _run(
-        self, endpoint: Endpoint, request: Request, path: dict[str, str], body: JsonObject, sent: dict[str, SentFile]
+        self, endpoint: Endpoint, request: Request, path: dict[str, str], body: JsonObject, sent: list[SentFile]
     ) -> JsonObject | Rendered:
         """Let the handler answer inside a transaction, after what has expired is gone."""
         storage, now = self.open(), int(self._clock())
         writes = endpoint.method != "GET" or storage.is_unsettled(now)
+        query = request.query_params
         call = Call(
-            storage, self._quirks, now, writes, self._new_id, path, dict(request.query_params), body=body, files=sent
+            storage,
+            self._quirks,
+            now,
+            writes,
+            self._new_id,
+            path,
+            query=dict(query),
+            body=body,
+            files=tuple(sent),
+            asked=tuple(query.multi_items()),
         )
         refusal = None
         with storage.transaction(write=writes):
@@ -267,7 +282,7 @@ def _expire(call: Call) -> None:
 
 def _response(answer: JsonObject | Rendered, *, status: int = 200) -> Response:
     if isinstance(answer, Rendered):
-        return Response(answer.content, media_type=answer.media_type, headers=dict(answer.headers))
+        return Response(answer.content, status, media_type=answer.media_type, headers=dict(answer.headers))
     content = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
     return Response(content, status_code=status, media_type="application/json")
 

@@ -10,6 +10,7 @@ from retinue.local.endpoint import Call
 from retinue.local.errors import invalid, unsupported_value
 from retinue.local.files import require_file
 from retinue.local.models import require_model
+from retinue.local.quirks import ASSISTANTS as ASSISTANTS_BETA
 from retinue.local.storage import JsonObject, Stored
 from retinue.local.validate import (
     Check,
@@ -235,5 +236,5 @@ ENDPOINTS = standard_endpoints(
     creates=_fields(_search_on_create, model_required=True),
     update=_update,
     updates=_fields(_search_on_update, model_required=False),
-    beta="assistants=v2",
+    beta=ASSISTANTS_BETA,
 )

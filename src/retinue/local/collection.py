@@ -5,9 +5,9 @@ To host another kind: a Collection, a function that makes the object from a chec
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from retinue.local.endpoint import Call, Endpoint, Rendered
 from retinue.local.errors import ApiError, not_found, wrong_prefix
@@ -90,12 +90,28 @@ def replaced_pairs(call: Call, old: dict[str, Any], new: dict[str, Any]) -> dict
     return {**old, **new} if call.quirks.merge_metadata else new
 
 
+class Narrowing(TypedDict, total=False):
+    """Which objects of a collection a list has."""
+
+    facet: str | None
+    ids: Sequence[str] | None
+    metadata: Mapping[str, str] | None
+
+
 def deletion(collection: Collection, object_id: str) -> JsonObject:
     return {"id": object_id, "object": collection.deleted, "deleted": True}
 
 
 def _nothing(_call: Call, _what: object) -> None:
     pass
+
+
+def _root(_call: Call) -> str:
+    return ""
+
+
+def _everything(_call: Call) -> Narrowing:
+    return {}
 
 
 def standard_endpoints(
@@ -107,40 +123,55 @@ def standard_endpoints(
     update: Callable[[Call, Stored], None],
     updates: Check,
     beta: str | None = None,
+    status: int = 200,
+    form: bool = False,
+    id_name: str = "id",
+    reserved: tuple[str, ...] = (),
+    parent: Callable[[Call], str] = _root,
+    narrow: Callable[[Call], Narrowing] = _everything,
     settle: Callable[[Call, str], None] = _nothing,
     forget: Callable[[Call, Stored], None] = _nothing,
 ) -> tuple[Endpoint, ...]:
     """Create, list, retrieve, update and delete.
 
-    ``settle`` runs before a read, with the id that is read or "" for a list; ``forget`` runs before a delete.
+    ``status`` is that of a creation, ``id_name`` names the id in the path. ``parent`` gives the id of the object these
+    belong to, or refuses; ``narrow`` says which objects a list has. ``settle`` runs before a read, with the id that is
+    read or "" for a list; ``forget`` runs before a delete.
     """
 
+    def create_one(call: Call) -> JsonObject | Rendered:
+        parent(call)
+        return create(call)
+
     def list_all(call: Call) -> Rendered:
+        within = parent(call)
         settle(call, "")
-        return page(call, collection.object, bounds=collection.bounds)
+        return page(call, collection.object, parent=within, bounds=collection.bounds, **narrow(call))
 
     def retrieve_one(call: Call) -> JsonObject:
-        settle(call, call.path["id"])
-        return retrieve(call, collection, call.path["id"]).body
+        within = parent(call)
+        settle(call, call.path[id_name])
+        return retrieve(call, collection, call.path[id_name], parent=within).body
 
     def update_one(call: Call) -> JsonObject:
-        stored = require(call, collection, call.path["id"])
+        stored = require(call, collection, call.path[id_name], parent=parent(call))
         update(call, stored)
         call.storage.save(stored)
         return stored.body
 
     def delete_one(call: Call) -> JsonObject:
-        stored = require(call, collection, call.path["id"])
+        stored = require(call, collection, call.path[id_name], parent=parent(call))
         forget(call, stored)
         call.storage.remove(stored)
         return deletion(collection, stored.id)
 
+    one = f"{path}/{{{id_name}}}"
     return (
-        Endpoint("POST", path, create, body=creates, beta=beta),
+        Endpoint("POST", path, create_one, body=creates, beta=beta, status=status, form=form),
         Endpoint("GET", path, list_all, beta=beta),
-        Endpoint("GET", path + "/{id}", retrieve_one, beta=beta),
-        Endpoint("POST", path + "/{id}", update_one, body=updates, beta=beta),
-        Endpoint("DELETE", path + "/{id}", delete_one, beta=beta),
+        Endpoint("GET", one, retrieve_one, beta=beta, reserved=reserved),
+        Endpoint("POST", one, update_one, body=updates, beta=beta, reserved=reserved),
+        Endpoint("DELETE", one, delete_one, beta=beta, reserved=reserved),
     )
 
 

@@ -19,6 +19,8 @@ from retinue.local.validate import Check
 class SentFile:
     """A file of a multipart request, already on disk."""
 
+    name: str
+    """The name of its part, such as ``file`` or ``files[]``."""
     filename: str
     path: Path
     size: int
@@ -36,8 +38,15 @@ class Call:
     new_id: Callable[[str], str]
     path: Mapping[str, str]
     query: Mapping[str, str]
+    """What was asked for after ``?``; of a name given more than once, the last value."""
     body: JsonObject
-    files: Mapping[str, SentFile]
+    files: tuple[SentFile, ...]
+    asked: tuple[tuple[str, str], ...] = ()
+    """The whole query in the order it was sent, for names given more than once."""
+
+    def file(self, name: str) -> SentFile | None:
+        """The file sent under this name, the last one if there are several."""
+        return next((each for each in reversed(self.files) if each.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +71,7 @@ class Endpoint:
     form: bool = False
     beta: str | None = None
     """The value of ``OpenAI-Beta`` without which the endpoint refuses."""
+    status: int = 200
+    """The status of an answer that is no refusal."""
+    reserved: tuple[str, ...] = ()
+    """What the ``{id}`` of the path never is, because the API has a collection of that name there."""

@@ -94,13 +94,29 @@ def unparsable_json() -> ApiError:
     )
 
 
-def missing_beta() -> ApiError:
+def missing_beta(beta: str) -> ApiError:
+    """Published for assistants. For agents the code is (errors guide); the wording is taken over."""
+    api = beta.partition("=")[0].capitalize()
     return ApiError(
         400,
-        "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
-        "Please try again by setting the header 'OpenAI-Beta: assistants=v2'.",
+        f"You must provide the 'OpenAI-Beta' header to access the {api} API. "
+        f"Please try again by setting the header 'OpenAI-Beta: {beta}'.",
         code="invalid_beta",
     )
+
+
+def conflict(message: str, param: str | None = None) -> ApiError:
+    """What is asked for does not fit the state of the object (errors guide of the Agents API)."""
+    return ApiError(409, message, param=param, code="conflict_error")
+
+
+_CODES = {400: "invalid_request_error", 404: "not_found_error", 409: "conflict_error"}
+
+
+def with_code(error: ApiError) -> ApiError:
+    """As the Agents API refuses: it always gives a code. The codes are published, which refusal has which is not."""
+    error.code = error.code or _CODES.get(error.status)
+    return error
 
 
 def missing_key() -> ApiError:

@@ -72,7 +72,7 @@ def remove_file(call: Call, stored: Stored) -> None:
 
 
 def _create(call: Call) -> JsonObject:
-    sent = call.files.get("file")
+    sent = call.file("file")
     if sent is None:
         raise missing_parameter("file")
     purpose = call.body["purpose"]

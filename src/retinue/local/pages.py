@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from retinue.local.endpoint import Call, Rendered
@@ -17,6 +17,7 @@ class Bounds:
 
     maximum: int = 100
     default: int = 20
+    minimum: int = 1
 
 
 TWENTY = Bounds()
@@ -30,6 +31,7 @@ def page(
     bounds: Bounds = TWENTY,
     facet: str | None = None,
     ids: Sequence[str] | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> Rendered:
     """The part of a collection the query asks for, as ``{object: list, data, first_id, last_id, has_more}``.
 
@@ -46,6 +48,9 @@ def page(
     if ids is not None:
         where += " AND id IN (SELECT value FROM json_each(?))"
         values = [*values, json.dumps(list(ids))]
+    for pair in (metadata or {}).items():
+        where += " AND EXISTS (SELECT 1 FROM json_each(body, '$.metadata') WHERE key = ? AND value = ?)"
+        values = [*values, *pair]
     direction = "DESC" if newest_first != backwards else "ASC"
     rows = call.storage.db.execute(
         f"SELECT id, body FROM objects WHERE {where} AND unlisted = 0 ORDER BY seq {direction} LIMIT ?",  # noqa: S608
@@ -66,7 +71,7 @@ def _limit(call: Call, bounds: Bounds) -> int:
         limit = int(given)
     except ValueError:
         raise wrong_type("limit", "an integer", given) from None
-    integer(1, bounds.maximum)(limit, "limit")
+    integer(bounds.minimum, bounds.maximum)(limit, "limit")
     return limit
 
 

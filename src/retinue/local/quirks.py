@@ -9,6 +9,10 @@ from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Any
 
+ASSISTANTS = "assistants=v2"
+AGENTS = "agents=v1"
+"""Values of the header ``OpenAI-Beta``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
@@ -38,8 +42,14 @@ class Quirks:
     """A GET of a new object by its id answers 404 N times."""
     no_assistants: bool = False
     """The Assistants endpoints do not exist, as on api.openai.com since August 2026."""
+    no_agents: bool = False
+    """The Agents endpoints and vaults do not exist, as for an account the rollout has not reached."""
     adds_metadata: Mapping[str, str] = field(default_factory=dict)
     """Metadata the server adds of its own to every object created."""
+
+    def hides(self, beta: str | None) -> bool:
+        """Whether the endpoints of a beta do not exist."""
+        return (beta == ASSISTANTS and self.no_assistants) or (beta == AGENTS and self.no_agents)
 
     def fails(self, filename: str) -> bool:
         return any(fnmatchcase(filename, pattern) for pattern in self.fail_files)
@@ -133,5 +143,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "merge_metadata": _switch,
     "read_after_create_404": _count,
     "no_assistants": _switch,
+    "no_agents": _switch,
     "adds_metadata": _pairs,
 }

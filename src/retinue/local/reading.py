@@ -27,14 +27,14 @@ _NUMBER = re.compile(r"-?\d{1,15}")
 @asynccontextmanager
 async def read_request(
     request: Request, endpoint: Endpoint, storage: Storage
-) -> AsyncIterator[tuple[JsonObject, dict[str, SentFile]]]:
+) -> AsyncIterator[tuple[JsonObject, list[SentFile]]]:
     """The checked body, and the files of a form, which stay on disk until the context ends or a handler keeps them."""
     if endpoint.form:
         async with _read_form(request, endpoint, storage) as read:
             yield read
         return
     raw = await request.body()
-    yield (endpoint.body(_parse(raw), "") if endpoint.body else {}), {}
+    yield (endpoint.body(_parse(raw), "") if endpoint.body else {}), []
 
 
 def _parse(raw: bytes) -> Any:
@@ -50,29 +50,28 @@ def _parse(raw: bytes) -> Any:
 @asynccontextmanager
 async def _read_form(
     request: Request, endpoint: Endpoint, storage: Storage
-) -> AsyncIterator[tuple[JsonObject, dict[str, SentFile]]]:
+) -> AsyncIterator[tuple[JsonObject, list[SentFile]]]:
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise invalid("Invalid Content-Type header, expected 'multipart/form-data'.")
-    sent: dict[str, SentFile] = {}
+    sent: list[SentFile] = []
     try:
         fields = await _sort_form(request, storage, sent)
         yield (endpoint.body(fields, "") if endpoint.body else {}), sent
     finally:
-        for each in sent.values():
+        for each in sent:
             each.path.unlink(missing_ok=True)
 
 
-async def _sort_form(request: Request, storage: Storage, sent: dict[str, SentFile]) -> dict[str, Any]:
+async def _sort_form(request: Request, storage: Storage, sent: list[SentFile]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     try:
         async with request.form() as form:
             for name, value in form.multi_items():
                 if isinstance(value, UploadFile):
                     path = storage.scratch()
-                    sent[name] = SentFile(value.filename or name, path, 0)
+                    sent.append(SentFile(name, value.filename or name, path, value.size or 0))
                     with path.open("wb") as target:
                         shutil.copyfileobj(value.file, target)
-                    sent[name] = SentFile(value.filename or name, path, path.stat().st_size)
                 else:
                     _nest(fields, name, value)
     except (MultiPartException, KeyError):

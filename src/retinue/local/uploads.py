@@ -37,7 +37,7 @@ def _create(call: Call) -> JsonObject:
 
 def _add_part(call: Call) -> JsonObject:
     upload = _require_pending(call)
-    sent = call.files.get("data")
+    sent = call.file("data")
     if sent is None:
         raise missing_parameter("data")
     if sent.size > MAX_PART_BYTES:

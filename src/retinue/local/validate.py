@@ -80,6 +80,24 @@ def text(*, maximum: int | None = None, minimum: int = 0, pattern: str | None = 
     return check
 
 
+def string_map(*, maximum: int | None = None, key_maximum: int | None = None) -> Check:
+    """An object whose members are all strings."""
+    check_value, check_key = text(), text(minimum=1, maximum=key_maximum)
+
+    def check(value: Any, at: str) -> dict[str, str]:
+        members = any_object(value, at)
+        if maximum is not None and len(members) > maximum:
+            raise invalid(
+                f"Invalid '{at}': too many properties. Expected an object with at most {maximum} properties, "
+                f"but got an object with {len(members)} properties instead.",
+                at,
+                "object_above_max_properties",
+            )
+        return {check_key(key, at): check_value(each, f"{at}.{key}") for key, each in members.items()}
+
+    return check
+
+
 def integer(minimum: int | None = None, maximum: int | None = None) -> Check:
     def check(value: Any, at: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -167,11 +185,12 @@ def variant(kinds: Mapping[str, Check], *, key: str = "type") -> Check:
     def check(value: Any, at: str) -> Any:
         if not isinstance(value, dict):
             raise wrong_type(at, "an object", value)
+        where = f"{at}.{key}" if at else key
         if key not in value:
-            raise missing_parameter(f"{at}.{key}")
+            raise missing_parameter(where)
         named = value[key]
         if not isinstance(named, str) or named not in kinds:
-            raise unsupported_value(f"{at}.{key}", named, list(kinds))
+            raise unsupported_value(where, named, list(kinds))
         return kinds[named](value, at)
 
     return check
@@ -218,6 +237,13 @@ def _attribute(value: Any, at: str) -> Any:
 
 metadata = _pairs(text(maximum=512))
 """Schema ``Metadata``: strings only; null means none and comes back as ``{}``."""
+
+
+def required_pairs(value: Any, at: str) -> dict[str, Any]:
+    """Metadata where the request may not say null: vaults, credentials and automations."""
+    pairs: dict[str, Any] = metadata(any_object(value, at), at)
+    return pairs
+
 
 attributes = _pairs(_attribute)
 """Schema ``VectorStoreFileAttributes``: strings up to 512 characters, numbers, booleans; null comes back as ``{}``."""
