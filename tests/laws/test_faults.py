@@ -29,10 +29,21 @@ def someone_else(team: Team) -> None:
 def meaning(state: dict[str, Any]) -> dict[str, Any]:
     """The state without ids and times: two applies that end alike mean the same."""
     names = {each["id"]: each["filename"] for each in state["files"]}
+    times = ("created_at", "updated_at", "last_active_at", "expires_at")
+    skip = ("id", "vector_store_id", "file_counts", "usage_bytes", *times)
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
-            skip = ("id", "created_at", "last_active_at", "expires_at", "vector_store_id", "file_counts", "usage_bytes")
+            skip = (
+                "id",
+                "created_at",
+                "updated_at",
+                "last_active_at",
+                "expires_at",
+                "vector_store_id",
+                "file_counts",
+                "usage_bytes",
+            )
             return {key: plain(each) for key, each in value.items() if key not in skip}
         if isinstance(value, list):
             return sorted((plain(each) for each in value), key=repr)
@@ -43,12 +54,8 @@ def meaning(state: dict[str, Any]) -> dict[str, Any]:
         return value
 
     attached = [[names[each["id"]] for each in files] for files in state["attached"].values()]
-    return {
-        "assistants": plain(state["assistants"]),
-        "vector_stores": plain(state["vector_stores"]),
-        "files": sorted(names.values()),
-        "attached": plain(attached),
-    }
+    objects = {name: plain(each) for name, each in state.items() if name not in ("files", "attached")}
+    return {**objects, "files": sorted(names.values()), "attached": plain(attached)}
 
 
 def prepare(sample: Sample, root: Path, before: str | None, variant: str) -> Team:

@@ -107,7 +107,7 @@ class Description:
             registry = registry.with_resource(uri, DRAFT202012.create_resource(document))
             self._operations += list(_operations(document, uri))
         # A literal segment wins over a parameter: /agents/automations is not an agent.
-        self._operations.sort(key=lambda operation: operation[3].count("{"))
+        self._operations.sort(key=lambda operation: operation[3].count("%7B"))
         self._registry = registry
         self._validators: dict[str, jsonschema.Draft202012Validator] = {}
 

@@ -139,7 +139,7 @@ class Team:
             while True:
                 options: Any = {
                     "params": {"limit": 100, **({"after": after} if after else {})},
-                    "headers": {"OpenAI-Beta": "assistants=v2"},
+                    "headers": beta(path),
                 }
                 page = client.get(path, cast_to=httpx2.Response, options=options).json()
                 found += page["data"]
@@ -150,7 +150,7 @@ class Team:
     def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """An edit such as a dashboard makes."""
         with self.client() as client:
-            options: Any = {"headers": {"OpenAI-Beta": "assistants=v2"}}
+            options: Any = {"headers": beta(path)}
             if method == "delete":
                 answer = client.delete(path, cast_to=httpx2.Response, options=options)
             else:
@@ -160,13 +160,19 @@ class Team:
 
     def state(self) -> dict[str, Any]:
         """All that is in the account: objects, files, and what is attached where."""
-        stores = self.listed("/vector_stores")
+        paths = [kind.api.path for kind in all_kinds().values() if kind.api]
+        everything = {path.strip("/"): self.listed(path) for path in paths}
+        stores = everything["vector_stores"]
         return {
-            "assistants": self.listed("/assistants"),
-            "vector_stores": stores,
+            **everything,
             "files": self.listed("/files"),
             "attached": {each["id"]: self.listed(f"/vector_stores/{each['id']}/files") for each in stores},
         }
+
+
+def beta(path: str) -> dict[str, str]:
+    """The header that the endpoints of `path` ask for."""
+    return {"OpenAI-Beta": "agents=v1" if path.startswith(("/agents", "/vaults")) else "assistants=v2"}
 
 
 def ended(events: Sequence[Event]) -> dict[str, str]:
