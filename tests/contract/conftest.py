@@ -23,7 +23,16 @@ from retinue.local.server import running_server
 from retinue.local.transport import LocalTransport
 from tests.support.description import CheckedTransport, find_description
 
-COLLECTIONS = ("assistants", "agents", "skills", "vector_stores", "files")
+COLLECTIONS = (
+    "assistants",
+    "agents/automations",
+    "agents/environments/templates",
+    "agents",
+    "vaults",
+    "skills",
+    "vector_stores",
+    "files",
+)
 MANIFEST = "---\nname: basic-math\ndescription: Add or multiply numbers.\n---\n\nUse this for sums.\n"
 
 

@@ -54,6 +54,11 @@ class Account:
         ids = [self.add_file(name, content) for name, content in contents]
         return str(self.post("/vector_stores", file_ids=ids, **more)["id"])
 
+    def add_skill(self, name: str = "basic-math") -> str:
+        manifest = f"---\nname: {name}\ndescription: Numbers.\n---\n".encode()
+        sent = self.http.post("/skills", files={"files[]": (f"{name}/SKILL.md", manifest)})
+        return str(sent.raise_for_status().json()["id"])
+
     def ids(self, path: str, **query: Any) -> list[str]:
         return [each["id"] for each in self.get(path, **query)["data"]]
 

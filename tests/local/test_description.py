@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from retinue.local.app import ENDPOINTS
 from retinue.local.endpoint import Endpoint
+from retinue.local.served import ENDPOINTS
 from tests.support.description import (
     ABSENT,
     ALLOWANCES,
@@ -109,3 +109,17 @@ def test_problems_are_collected_and_raised_on_demand(description: Description) -
     assert checked.exchanges == 1
     with pytest.raises(AssertionError, match="bytes"):
         checked.check()
+
+
+def test_a_literal_segment_wins_over_a_parameter(description: Description) -> None:
+    if not description.describes("GET", "/agents"):
+        pytest.skip("agents.json is not here")
+    assert description.check_request("POST", "/agents/environments/templates", {"desktop": {"enabled": True}}) == []
+    assert description.check_request("POST", "/agents/automations", {"name": "not an agent"})
+
+
+def test_a_path_parameter_is_no_member_of_a_body(description: Description) -> None:
+    if not description.describes("GET", "/agents"):
+        pytest.skip("agents.json is not here")
+    assert description.check_request("POST", "/vaults/v/credentials/c", {"metadata": {}}) == []
+    assert description.check_request("POST", "/vaults/v/credentials/c", {"vault_id": "v"})

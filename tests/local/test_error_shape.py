@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retinue.local.app import ENDPOINTS
 from retinue.local.endpoint import Endpoint
+from retinue.local.served import ENDPOINTS
 from tests.local.conftest import Account, OpenAccount
 
 NAMES = [f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS]
@@ -113,7 +113,7 @@ def test_for_an_id_of_another_kind(account: Account) -> None:
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=many", "order=up", "limit="])
-@pytest.mark.parametrize("path", ["/assistants", "/vector_stores"])
+@pytest.mark.parametrize("path", ["/assistants", "/vector_stores", "/agents", "/agents/automations", "/vaults"])
 def test_for_a_page_that_cannot_be(account: Account, path: str, query: str) -> None:
     refused(account.http.get(f"{path}?{query}"), 400)
 
@@ -154,25 +154,66 @@ known_members = sorted(
         "file_search",
         "function",
         "part_ids",
+        "agent",
+        "agent_id",
+        "auth",
+        "capability_directories",
+        "compaction",
+        "default_version",
+        "desktop",
+        "env",
+        "environment",
+        "experimental",
+        "expression",
+        "input",
+        "multi_agent",
+        "network",
+        "packages",
+        "plugins",
+        "reasoning",
+        "run_at",
+        "setup_commands",
+        "skills",
+        "target",
+        "text",
+        "timezone",
+        "transport",
         "bytes",
         "filename",
     ]
 )
 
 
+def owners(account: Account) -> dict[str, str]:
+    """An object of every kind that bodies are sent to, by the path of its collection."""
+    target = {"type": "new_session", "agent": {"model": "m"}, "environment": {"type": "none"}, "input": []}
+    automation = {"type": "periodic", "name": "a", "expression": "0 9 * * *", "timezone": "UTC", "target": target}
+    return {
+        "/assistants": account.post("/assistants", model="gpt-4o")["id"],
+        "/vector_stores": account.post("/vector_stores")["id"],
+        "/skills": account.add_skill(),
+        "/agents/environments/templates": account.post("/agents/environments/templates")["id"],
+        "/agents/automations": account.post("/agents/automations", **automation)["id"],
+        "/agents": account.post("/agents", model="gpt-6-astra")["id"],
+        "/vaults": account.post("/vaults")["id"],
+    }
+
+
 def test_no_body_makes_the_account_fail(account: Account) -> None:
     """Whatever is sent is accepted or refused; it never ends in 500."""
-    store = account.post("/vector_stores")["id"]
-    assistant = account.post("/assistants", model="gpt-4o")["id"]
+    made = owners(account)
+    auth = {"type": "static_bearer", "mcp_server_url": "https://mcp.example.com", "token": "secret"}
+    credential = account.post(f"/vaults/{made['/vaults']}/credentials", name="a", auth=auth)["id"]
+    names = {"credential_id": credential, "file_id": "file-x", "batch_id": "vsfb_x"}
     members = st.dictionaries(st.sampled_from(known_members), json_values, max_size=4)
     bodies = st.recursive(members, lambda inner: st.dictionaries(st.sampled_from(known_members), inner, max_size=3))
 
-    @settings(max_examples=150, deadline=None, derandomize=True)
+    @settings(max_examples=250, deadline=None, derandomize=True)
     @given(st.sampled_from([each for each in ENDPOINTS if each.body and not each.form]), bodies)
     def send(endpoint: Endpoint, body: dict[str, Any]) -> None:
-        path = endpoint.path.replace("{id}", assistant if endpoint.path.startswith("/assistants") else store)
-        response = account.http.post(path.format(file_id="file-x", batch_id="vsfb_x"), json=body)
+        owner = next((each for path, each in made.items() if endpoint.path.startswith(path)), "x")
+        response = account.http.post(endpoint.path.format(id=owner, **names), json=body)
         if response.status_code >= 400:
-            refused(response, 400, 404)
+            refused(response, 400, 404, 409)
 
     send()

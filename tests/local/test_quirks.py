@@ -113,6 +113,51 @@ def test_an_account_may_have_no_assistants(open_account: OpenAccount) -> None:
     assert account.http.get("/vector_stores").status_code == 200
 
 
+def test_an_account_may_have_no_agents(open_account: OpenAccount) -> None:
+    account = open_account(Quirks(no_agents=True))
+    for path in ("/agents", "/agents/agent_1", "/agents/automations", "/agents/environments/templates", "/vaults"):
+        refused = account.http.get(path)
+        assert refused.status_code == 404
+        assert refused.json()["error"]["message"] == f"Invalid URL (GET /v1{path})"
+    assert account.ids("/skills") == account.ids("/assistants") == []
+    assert open_account(Quirks(no_assistants=True)).ids("/agents") == []
+
+
+def test_the_collections_of_agents_and_skills_are_as_quirky_as_the_others(open_account: OpenAccount) -> None:
+    account = open_account(Quirks(list_lag=1, read_after_create_404=1, adds_metadata={"provider": "x"}))
+    agent = account.post("/agents", model="gpt-6-astra")
+    vault = account.post("/vaults")
+    template = account.post("/agents/environments/templates")
+    skill = account.add_skill()
+    assert agent["metadata"] == vault["metadata"] == {"provider": "x"}
+    made = {
+        "/agents": agent["id"],
+        "/vaults": vault["id"],
+        "/agents/environments/templates": template["id"],
+        "/skills": skill,
+    }
+    for path, made_id in made.items():
+        assert [account.ids(path) for _ in range(2)] == [[], [made_id]]
+        assert [account.http.get(f"{path}/{made_id}").status_code for _ in range(2)] == [404, 200]
+
+
+def test_a_lost_skill_is_a_skill_that_was_made(open_account: OpenAccount) -> None:
+    account = open_account(Quirks(lose_response_every=1))
+    with pytest.raises(httpx2.RemoteProtocolError):
+        account.add_skill()
+    with pytest.raises(httpx2.RemoteProtocolError):
+        account.post("/agents", model="gpt-6-astra")
+    assert len(account.ids("/skills")) == len(account.ids("/agents")) == 1
+
+
+def test_merging_reaches_the_metadata_of_agents_and_vaults(open_account: OpenAccount) -> None:
+    account = open_account(Quirks(merge_metadata=True))
+    agent = account.post("/agents", model="gpt-6-astra", metadata={"a": "1"})["id"]
+    vault = account.post("/vaults", metadata={"a": "1"})["id"]
+    for path in (f"/agents/{agent}", f"/vaults/{vault}"):
+        assert account.post(path, metadata={"b": "1"})["metadata"] == {"a": "1", "b": "1"}
+
+
 def test_a_server_may_add_metadata_of_its_own(open_account: OpenAccount) -> None:
     account = open_account(Quirks(adds_metadata={"provider": "x"}))
     made = account.post("/assistants", model="gpt-4o", metadata={"a": "1"})
@@ -128,12 +173,14 @@ def test_quirks_are_read_from_words() -> None:
         "merge-metadata": "yes",
         "adds-metadata": "a=1, b=2",
         "no-assistants": False,
+        "no-agents": "on",
     }
     assert Quirks.parse(given) == Quirks(
         list_lag=2,
         indexing_polls=3,
         fail_files=("bad-*", "*.tmp"),
         merge_metadata=True,
+        no_agents=True,
         adds_metadata={"a": "1", "b": "2"},
     )
     assert Quirks.parse({}) == Quirks()

@@ -22,18 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import compile_path
 
-from retinue.local import (
-    agents,
-    assistants,
-    batches,
-    files,
-    models,
-    search,
-    skills,
-    store_files,
-    uploads,
-    vector_stores,
-)
+from retinue.local import automations, files, uploads, vector_stores
 from retinue.local.endpoint import Call, Endpoint, Rendered, SentFile
 from retinue.local.errors import (
     ApiError,
@@ -49,23 +38,11 @@ from retinue.local.errors import (
 from retinue.local.ids import random_id
 from retinue.local.quirks import AGENTS, NONE, Quirks
 from retinue.local.reading import read_request
+from retinue.local.served import ENDPOINTS
 from retinue.local.storage import JsonObject, Storage
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
-
-ENDPOINTS: tuple[Endpoint, ...] = (
-    *files.ENDPOINTS,
-    *uploads.ENDPOINTS,
-    *vector_stores.ENDPOINTS,
-    *store_files.ENDPOINTS,
-    *batches.ENDPOINTS,
-    *search.ENDPOINTS,
-    *assistants.ENDPOINTS,
-    *agents.ENDPOINTS,
-    *skills.ENDPOINTS,
-    *models.ENDPOINTS,
-)
 
 _PREFIX = "/v1"
 _HEALTH = "/_internal/health"
@@ -267,7 +244,7 @@ def _listed(header: str) -> list[str]:
 
 
 def _expire(call: Call) -> None:
-    """End what the clock has ended: files vanish, pending uploads and idle vector stores become ``expired``."""
+    """End what the clock has ended: files vanish, uploads and idle vector stores expire, automations complete."""
     if not call.writes:
         return
     for stored in call.storage.expiring(call.now):
@@ -278,6 +255,8 @@ def _expire(call: Call) -> None:
                 uploads.expire_upload(call, stored)
             case "vector_store":
                 vector_stores.expire_store(call, stored)
+            case "agent.automation":
+                automations.complete_automation(call, stored)
 
 
 def _response(answer: JsonObject | Rendered, *, status: int = 200) -> Response:

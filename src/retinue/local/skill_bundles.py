@@ -43,22 +43,20 @@ def read_bundle(sent: Sequence[SentFile]) -> Bundle:
         raise missing_parameter("files")
     if len(given) == 1 and zipfile.is_zipfile(given[0].path):
         _check_size(given[0].size)
-        content = given[0].path.read_bytes()
-        return _described(unpack(content), content)
+        return read_zip(given[0].path.read_bytes())
     if len(given) > MAX_FILES:
         raise _too_many(len(given))
     for each in given:
         _check_file(each.filename, each.size)
     files = {each.filename: each.path.read_bytes() for each in given}
-    if len(files) != len(given):
-        raise invalid("Invalid 'files': two files have the same path.", "files")
+    manifest = _find_manifest([each.filename for each in given])
     content = _zip(files)
     _check_size(len(content))
-    return _described(files, content)
+    return _described(files[manifest], content)
 
 
-def unpack(content: bytes) -> dict[str, bytes]:
-    """The files of a zip by their paths; refused before anything too large is unpacked."""
+def read_zip(content: bytes) -> Bundle:
+    """The bundle that a zip is. Nothing but SKILL.md is unpacked, and that only when it is not too large."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = [each for each in archive.infolist() if not each.is_dir()]
@@ -66,18 +64,25 @@ def unpack(content: bytes) -> dict[str, bytes]:
                 raise _too_many(len(members))
             for each in members:
                 _check_file(each.filename, each.file_size)
-            return {each.filename: archive.read(each) for each in members}
+            return _described(archive.read(_find_manifest([each.filename for each in members])), content)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError):
         raise invalid("Invalid 'files': the zip file cannot be read.", "files") from None
 
 
-def _described(files: dict[str, bytes], content: bytes) -> Bundle:
-    _check_paths(files)
-    manifests = [path for path in files if path.rpartition("/")[2].lower() == "skill.md"]
+def _find_manifest(paths: list[str]) -> str:
+    """Where SKILL.md is, in a bundle whose paths can all be used."""
+    if len(set(paths)) != len(paths):
+        raise invalid("Invalid 'files': two files have the same path.", "files")
+    _check_paths(paths)
+    manifests = [path for path in paths if path.rpartition("/")[2].lower() == "skill.md"]
     if len(manifests) != 1:
         raise invalid(f"Invalid 'files': expected exactly one SKILL.md, but got {len(manifests)}.", "files")
+    return manifests[0]
+
+
+def _described(manifest: bytes, content: bytes) -> Bundle:
     try:
-        head = read_front_matter(files[manifests[0]].decode("utf-8-sig"))
+        head = read_front_matter(manifest.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise invalid("Invalid 'files': SKILL.md is not UTF-8.", "files") from None
     name, description = head.get("name", ""), head.get("description", "")
@@ -89,9 +94,9 @@ def _described(files: dict[str, bytes], content: bytes) -> Bundle:
     return Bundle(name, description, content)
 
 
-def _check_paths(files: dict[str, bytes]) -> None:
+def _check_paths(paths: list[str]) -> None:
     tops = set()
-    for path in files:
+    for path in paths:
         parts = path.split("/")
         if "\\" in path or len(parts) < 2 or any(part in ("", ".", "..") for part in parts):
             raise invalid(f"Invalid 'files': '{path}' is not a path inside a top-level folder.", "files")
