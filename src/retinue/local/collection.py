@@ -114,6 +114,49 @@ def _everything(_call: Call) -> Narrowing:
     return {}
 
 
+@dataclass(frozen=True, slots=True)
+class _Handlers:
+    """The five things that are done with a collection."""
+
+    collection: Collection
+    create: Callable[[Call], JsonObject | Rendered]
+    update: Callable[[Call, Stored], None]
+    id_name: str
+    parent: Callable[[Call], str]
+    narrow: Callable[[Call], Narrowing]
+    settle: Callable[[Call, str], None]
+    forget: Callable[[Call, Stored], None]
+
+    def create_one(self, call: Call) -> JsonObject | Rendered:
+        self.parent(call)
+        return self.create(call)
+
+    def list_all(self, call: Call) -> Rendered:
+        within = self.parent(call)
+        self.settle(call, "")
+        return page(call, self.collection.object, parent=within, bounds=self.collection.bounds, **self.narrow(call))
+
+    def retrieve_one(self, call: Call) -> JsonObject:
+        within = self.parent(call)
+        self.settle(call, call.path[self.id_name])
+        return retrieve(call, self.collection, call.path[self.id_name], parent=within).body
+
+    def update_one(self, call: Call) -> JsonObject:
+        stored = self._require(call)
+        self.update(call, stored)
+        call.storage.save(stored)
+        return stored.body
+
+    def delete_one(self, call: Call) -> JsonObject:
+        stored = self._require(call)
+        self.forget(call, stored)
+        call.storage.remove(stored)
+        return deletion(self.collection, stored.id)
+
+    def _require(self, call: Call) -> Stored:
+        return require(call, self.collection, call.path[self.id_name], parent=self.parent(call))
+
+
 def standard_endpoints(
     collection: Collection,
     path: str,
@@ -138,40 +181,14 @@ def standard_endpoints(
     belong to, or refuses; ``narrow`` says which objects a list has. ``settle`` runs before a read, with the id that is
     read or "" for a list; ``forget`` runs before a delete.
     """
-
-    def create_one(call: Call) -> JsonObject | Rendered:
-        parent(call)
-        return create(call)
-
-    def list_all(call: Call) -> Rendered:
-        within = parent(call)
-        settle(call, "")
-        return page(call, collection.object, parent=within, bounds=collection.bounds, **narrow(call))
-
-    def retrieve_one(call: Call) -> JsonObject:
-        within = parent(call)
-        settle(call, call.path[id_name])
-        return retrieve(call, collection, call.path[id_name], parent=within).body
-
-    def update_one(call: Call) -> JsonObject:
-        stored = require(call, collection, call.path[id_name], parent=parent(call))
-        update(call, stored)
-        call.storage.save(stored)
-        return stored.body
-
-    def delete_one(call: Call) -> JsonObject:
-        stored = require(call, collection, call.path[id_name], parent=parent(call))
-        forget(call, stored)
-        call.storage.remove(stored)
-        return deletion(collection, stored.id)
-
+    each = _Handlers(collection, create, update, id_name, parent, narrow, settle, forget)
     one = f"{path}/{{{id_name}}}"
     return (
-        Endpoint("POST", path, create_one, body=creates, beta=beta, status=status, form=form),
-        Endpoint("GET", path, list_all, beta=beta),
-        Endpoint("GET", one, retrieve_one, beta=beta, reserved=reserved),
-        Endpoint("POST", one, update_one, body=updates, beta=beta, reserved=reserved),
-        Endpoint("DELETE", one, delete_one, beta=beta, reserved=reserved),
+        Endpoint("POST", path, each.create_one, body=creates, beta=beta, status=status, form=form),
+        Endpoint("GET", path, each.list_all, beta=beta),
+        Endpoint("GET", one, each.retrieve_one, beta=beta, reserved=reserved),
+        Endpoint("POST", one, each.update_one, body=updates, beta=beta, reserved=reserved),
+        Endpoint("DELETE", one, each.delete_one, beta=beta, reserved=reserved),
     )
 
 
