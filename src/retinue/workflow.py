@@ -14,13 +14,14 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retinue.core.guards import drift_block
 from retinue.core.kind import Kinds
 from retinue.core.model import Address, Declared, Diagnostic, Event, Live, Plan
+from retinue.core.names import name_live
 from retinue.core.plan import make_plan
 from retinue.core.resolve import resolve
 from retinue.errors import BlockedError, DeclarationError, Interrupted, PartialError, RetinueError, UsageError
@@ -74,11 +75,15 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """How an apply went: its plan, everything that happened, and what is left to do (None when that was not asked)."""
+    """How an apply went: its plan, everything that happened, and what is left to do.
+
+    `remaining` is None when some step did not succeed, and when the account could not be read again: `unread` says why.
+    """
 
     plan: Plan
     events: tuple[Event, ...] = ()
     remaining: Plan | None = None
+    unread: RetinueError | None = None
 
     @property
     def converged(self) -> bool:
@@ -153,11 +158,10 @@ def _plan(session: Session, targets: Sequence[Address], parallelism: int, *, des
     _check_targets(declared, targets, session.kinds)
     session.account.limit(parallelism)
     needed = set() if destroy else {each.address.kind for each in declared}
-    snapshot = take_snapshot(session.account, session.kinds, session.memory, needed=needed, parallelism=parallelism)
-    session.live = snapshot.live
+    session.live = take_snapshot(session.account, session.kinds, session.memory, needed=needed, parallelism=parallelism)
     made = make_plan(
         declared,
-        snapshot.live,
+        session.live,
         session.kinds,
         stack=session.project.stack,
         account=session.account.info,
@@ -230,7 +234,7 @@ def apply(
     for live in session.live:
         attached.update(carried_ids(live, session.kinds[live.kind]))
     events: list[Event] = []
-    if made.steps or session.memory.journal:
+    if made.steps or made.retags or session.memory.journal:
         for event in apply_plan(
             made,
             session.account,
@@ -243,10 +247,14 @@ def apply(
         ):
             events.append(event)
             on_event(event)
-    stopped = stop is not None and stop.is_set()
+    applied = Applied(made, tuple(events), made if made.empty else None)
+    if made.empty or not applied.succeeded:
+        return applied
     again = replan or (lambda: plan(session, targets=made.targets, parallelism=parallelism))
-    remaining = made if made.empty else again() if not stopped else None
-    return Applied(made, tuple(events), remaining)
+    try:
+        return replace(applied, remaining=again())
+    except RetinueError as error:
+        return replace(applied, unread=error)
 
 
 def outcome(applied: Applied, *, stopped: bool = False) -> RetinueError | None:
@@ -257,6 +265,9 @@ def outcome(applied: Applied, *, stopped: bool = False) -> RetinueError | None:
         return Interrupted(f"stopped: {len(good)} of {len(applied.plan.steps)} steps were carried out", hint=again)
     if not applied.succeeded:
         return PartialError(f"{len(good)} of {len(applied.plan.steps)} steps were carried out", hint=again)
+    if applied.unread is not None:
+        message = f"every step was carried out, but the account could not be read again: {applied.unread}"
+        return PartialError(message, hint="run 'retinue plan' to see whether anything is left")
     if not applied.converged:
         return PartialError("the account has not settled: a new plan is not empty", hint="run 'retinue plan' to see it")
     return None
@@ -267,7 +278,10 @@ def outcome(applied: Applied, *, stopped: bool = False) -> RetinueError | None:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The live objects of a stack by address, and how many others there are of each kind."""
+    """The live objects of a stack by address, and how many others there are of each kind.
+
+    Where several objects share an address, the one that a plan would keep comes first.
+    """
 
     owned: Mapping[Address, tuple[Live, ...]]
     foreign: Mapping[str, int]
@@ -278,12 +292,10 @@ class Inventory:
 def inventory(session: Session, *, parallelism: int = 8) -> Inventory:
     """What the stack has in the account now."""
     made = _plan(session, (), parallelism)
-    owned: dict[Address, tuple[Live, ...]] = {}
-    for live in sorted(session.live, key=lambda each: each.id):
-        if live.tag and live.tag.stack == session.project.stack:
-            owned[live.tag.address] = (*owned.get(live.tag.address, ()), live)
-    unreadable = tuple(live for live in session.live if live.tag_error)
-    return Inventory(dict(sorted(owned.items())), made.foreign, made.unowned, unreadable)
+    declared = {each.address: each for each in session.reading.declared}
+    named = name_live(session.live, declared, session.kinds, session.project.stack)
+    owned = {address: (live, *named.extra.get(address, ())) for address, live in sorted(named.owned.items())}
+    return Inventory(owned, made.foreign, made.unowned, tuple(named.unreadable))
 
 
 def outputs(session: Session, *, parallelism: int = 8) -> dict[Address, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -10,8 +11,9 @@ import openai
 import pytest
 
 from retinue.account.client import Account, Ambiguous
+from retinue.account.opening import open_account
 from retinue.core.model import AccountInfo
-from retinue.errors import AccountError, CredentialError
+from retinue.errors import AccountError, CredentialError, RetinueError
 from tests.support.team import FakeTime
 
 Answer = httpx2.Response | Exception
@@ -109,9 +111,9 @@ def test_it_does_not_wait_for_hours(connect: Connect) -> None:
 
 def test_it_gives_up_in_the_end(connect: Connect) -> None:
     account, server, _ = connect(httpx2.ConnectError("refused"))
-    with pytest.raises(AccountError, match="cannot be reached"):
+    with pytest.raises(AccountError, match="cannot be reached: refused"):
         account.get("/x")
-    assert len(server.requests) == 4
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -124,7 +126,7 @@ def test_a_key_that_is_refused_is_never_repeated_back(connect: Connect, status: 
 
 def test_an_answer_that_is_not_json_is_explained(connect: Connect) -> None:
     account, _, _ = connect(httpx2.Response(200, text="<html>Welcome</html>"))
-    with pytest.raises(AccountError, match="not JSON") as caught:
+    with pytest.raises(AccountError, match="something else than a JSON object") as caught:
         account.get("/x")
     assert "base_url" in str(caught.value.hint)
 
@@ -153,3 +155,54 @@ def test_the_account_tells_its_clock_and_its_name(connect: Connect) -> None:
     account.get("/x")
     assert account.server_time() == 3600
     assert (account.info.organization, account.info.project) == ("org-1", "proj_1")
+
+
+@pytest.mark.parametrize("body", [{"data": [{}]}, {"data": ["x"]}, {"data": {}}, {}, {"data": [{"id": 3}]}])
+def test_a_list_of_nonsense_is_explained(connect: Connect, body: Any) -> None:
+    account, _, _ = connect(httpx2.Response(200, json=body))
+    with pytest.raises(AccountError, match="something else than a list for /x"):
+        list(account.pages("/x", page=2))
+
+
+def test_a_creation_without_an_id_is_explained(connect: Connect) -> None:
+    account, _, _ = connect(httpx2.Response(200, json={}))
+    with pytest.raises(AccountError, match="something else than an object for /x"):
+        account.create("/x", {})
+
+
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_a_redirect_is_not_followed_since_it_may_turn_a_write_into_a_read(connect: Connect, status: int) -> None:
+    account, server, _ = connect(httpx2.Response(status, headers={"location": "http://elsewhere.test/v1/x"}))
+    with pytest.raises(AccountError, match=r"sends us on to http://elsewhere\.test/v1/x"):
+        account.update("/x", {})
+    assert len(server.requests) == 1
+
+
+def test_a_server_that_does_not_know_the_path_is_explained(connect: Connect) -> None:
+    account, _, _ = connect(httpx2.Response(405, text="Method Not Allowed"))
+    with pytest.raises(AccountError, match="does not know POST /v1/x"):
+        account.update("/x", {})
+
+
+@pytest.mark.parametrize(
+    ("setting", "environ", "said"),
+    [
+        ("openai", {"OPENAI_API_KEY": "ключ"}, "does not hold a key"),
+        ({"base_url": "ftp://host/v1"}, {"OPENAI_API_KEY": "k"}, "base_url is not an address"),
+        ({"base_url": "http://["}, {"OPENAI_API_KEY": "k"}, "base_url is not an address"),
+        ({"base_url": "http://host:99999/v1"}, {"OPENAI_API_KEY": "k"}, "base_url is not an address"),
+        ({"api_key_env": "MY_KEY"}, {"OPENAI_API_KEY": "k"}, "'MY_KEY' is not set"),
+    ],
+)
+def test_settings_that_cannot_work_are_explained(
+    setting: Any, environ: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RetinueError, match=said):
+        open_account(setting, root=tmp_path, environ=environ)
+
+
+def test_secrets_of_an_address_are_not_printed(tmp_path: Path) -> None:
+    setting = {"base_url": "https://bob:hunter2@host.test:8443/v1?token=abc"}
+    account = open_account(setting, root=tmp_path, environ={"OPENAI_API_KEY": "k"})
+    assert account.info.url == "https://host.test:8443/v1"
+    account.close()

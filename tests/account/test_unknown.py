@@ -101,3 +101,11 @@ def test_rewriting_a_tool_sends_back_what_is_unknown_about_it() -> None:
         {"type": "function", "function": {"cached": True, "name": "f"}},
         {"type": "function", "function": {"name": "g"}},
     ]
+
+
+def test_several_tools_of_one_unknown_type_stay_apart() -> None:
+    from retinue.kinds import all_kinds
+
+    for kind in ("assistant", "agent"):
+        tools = all_kinds()[kind].field("tools").canonical([{"type": "psi", "n": 1}, {"type": "psi", "n": 2}])
+        assert tools == {"psi": {"n": 1}, "psi#2": {"n": 2}}

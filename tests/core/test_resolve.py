@@ -15,7 +15,7 @@ NODE = Kind(
     "nodes",
     "node",
     {},
-    api=Api("/nodes", "node_"),
+    api=Api("/nodes"),
     fields=(Field("metadata", default={}, per_key=True), Field("next", refs="node"), Field("name")),
     references=(Reference(("next",), "node"),),
 )

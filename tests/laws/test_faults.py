@@ -34,16 +34,6 @@ def meaning(state: dict[str, Any]) -> dict[str, Any]:
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
-            skip = (
-                "id",
-                "created_at",
-                "updated_at",
-                "last_active_at",
-                "expires_at",
-                "vector_store_id",
-                "file_counts",
-                "usage_bytes",
-            )
             return {key: plain(each) for key, each in value.items() if key not in skip}
         if isinstance(value, list):
             return sorted((plain(each) for each in value), key=repr)

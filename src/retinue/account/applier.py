@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from retinue.account.client import Account
 from retinue.account.memory import Memory
+from retinue.account.pools import threads
 from retinue.account.steps import StepRunner
 from retinue.account.uploads import Uploader
 from retinue.core.kind import Kinds
@@ -45,19 +47,27 @@ def apply_plan(
             raise Interrupted("stopped before it was finished", hint="run the command again to continue")
 
     uploader = Uploader(account, memory, root, frozenset(attached))
-    with (
-        ThreadPoolExecutor(parallelism, thread_name_prefix="retinue-step") as steps,
-        ThreadPoolExecutor(parallelism, thread_name_prefix="retinue-file") as files,
-    ):
+    with memory.exclusive(), threads(parallelism, "step") as steps, threads(parallelism, "file") as files:
         uploader.recover()
         known = frozenset({*plan.ids.values(), *(step.id for step in plan.steps if step.id)})
         runner = StepRunner(account, kinds, memory, uploader, files, dict(plan.ids), known, check)
         try:
-            yield from _Execution(plan, runner, steps, asked_to_stop).events()
+            execution = _Execution(plan, runner, steps, asked_to_stop)
+            yield from execution.events()
+            execution.retag()
             if not asked_to_stop.is_set():
                 uploader.discard_spares()
         finally:
             memory.save()
+
+
+def _untold(done: int, total: int, detail: str) -> None:
+    """The progress of what nobody waits for."""
+
+
+def _enough(step: Step) -> frozenset[Status]:
+    """How a step must have ended for one that needs it. What is to go stays while its successor lacks a file."""
+    return frozenset({"done"}) if step.action == "delete" else frozenset({"done", "incomplete"})
 
 
 @dataclass(slots=True)
@@ -105,19 +115,27 @@ class _Execution:
 
     def _ready(self) -> list[Step]:
         return [
-            step
-            for step in self.waiting
-            if all(self.ended.get(need) in ("done", "incomplete") for need in self.needs[step.key])
+            step for step in self.waiting if all(self.ended.get(need) in _enough(step) for need in self.needs[step.key])
         ]
 
     def _skip_hopeless(self) -> Iterator[Event]:
         """Steps that need one that failed are not begun, nor is what needs them in turn."""
         for step in list(self.waiting):
-            failed = [need for need in self.needs[step.key] if self.ended.get(need) in ("failed", "skipped")]
+            failed = [need for need in self.needs[step.key] if self.ended.get(need) in OVER - _enough(step)]
             if failed:
                 self.waiting.remove(step)
                 self.ended[step.key] = "skipped"
                 yield Event(step, "skipped", step.id, error=f"it needs '{failed[0]}', which did not succeed")
+
+    def retag(self) -> None:
+        """Bring the tags of objects that are in sync up to date. A failure is left to the next apply."""
+
+        def write(step: Step) -> None:
+            with suppress(RetinueError):
+                self.runner.run(step, _untold)
+
+        if not self.stop.is_set():
+            list(self.pool.map(write, self.plan.retags))
 
     def _work(self, step: Step) -> None:
         """Carry one step out, in a thread of the pool."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from retinue.account.client import Account, Ambiguous
@@ -42,12 +42,17 @@ class FileSync:
 
     def run(self, changes: Sequence[FileChange]) -> dict[str, str]:
         """Carry the changes out; give path → reason of what failed. Removals wait until new files are searchable."""
-        stubborn = [each for each in changes if each.action == "attributes" and not self._write_attributes(each)]
-        fresh = [*stubborn, *(each for each in changes if each.action in ("add", "replace"))]
+        kept: dict[str, FileChange] = {}
+        fresh = [each for each in changes if each.action in ("add", "replace")]
+        for each in changes:
+            if each.live_id and self._write_attributes(each.live_id, each):
+                kept[each.live_id] = each
+            elif each.live_id:
+                fresh.append(replace(each, file_ids=(*each.file_ids, each.live_id)))
         placed = self._place(fresh)
-        waiting = {each.file_ids[0]: each for each in changes if each.action == "wait"}
-        good = self._wait({**{file_id: change for change, file_id in placed}, **waiting})
-        replaced = [change for change, file_id in placed if file_id in good and change.file_ids]
+        awaited = {**{file_id: change for change, file_id in placed}, **kept}
+        good = self._wait(awaited)
+        replaced = [change for file_id, change in awaited.items() if file_id in good]
         removed = [] if self.failures else [each for each in changes if each.action == "remove"]
         self._remove([file_id for change in (*replaced, *removed) for file_id in change.file_ids])
         return self.failures
@@ -129,12 +134,14 @@ class FileSync:
         sha256 = change.after.sha256 if change.after else ""
         return {**change.attributes, PATH_ATTRIBUTE: change.path, SHA256_ATTRIBUTE: sha256}
 
-    def _write_attributes(self, change: FileChange) -> bool:
+    def _write_attributes(self, file_id: str, change: FileChange) -> bool:
         """Whether the account took the attributes. Whether it replaces or merges them is not documented; where it keeps
         one that was dropped, the file has to be attached anew."""
+        if change.action != "attributes":
+            return True
         self.check()
         wanted = self._attributes(change)
-        answer = self.account.update(self._path(change.file_ids[0]), {"attributes": wanted}, beta=self._beta)
+        answer = self.account.update(self._path(file_id), {"attributes": wanted}, beta=self._beta)
         return set(answer.get("attributes") or {}) <= set(wanted)
 
     def _find(self, file_id: str) -> LiveFile | None:

@@ -36,14 +36,14 @@ def carry_files(spec: Mapping[str, Any], kind: Kind, live: Live | None, uploader
         wanted: dict[str, tuple[str, str]] = {}
         for path, file in spec[each.name].items():
             file_id, content = present.get(path, ("", ""))
-            if content != file.sha256[:RECORDED_SHA]:
+            if content != file.sha256[:RECORDED_SHA] or uploader.account.find(f"/files/{file_id}") is None:
                 file_id = uploader.upload(file, each.uploads.purpose)
                 carried.fresh.append(file_id)
             wanted[path] = (file_id, file.sha256)
         kept = {file_id for file_id, _ in wanted.values()}
         carried.ids[each.name] = [file_id for file_id, _ in wanted.values()]
         carried.records.update(_records_of(wanted, each.uploads.record))
-        carried.stale.update({old: each.uploads.purpose for old, _ in present.values() if old not in kept})
+        carried.stale.update({old: each.uploads.purpose for old, _ in present.values() if old and old not in kept})
     return carried
 
 

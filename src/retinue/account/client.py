@@ -22,6 +22,7 @@ Json = dict[str, Any]
 TRANSIENT = frozenset({408, 409, 429, 500, 502, 503, 504})
 LONGEST_WAIT = 120.0
 FIRST_WAIT = 0.5
+HOPELESS_RETRIES = 2
 
 
 class Ambiguous(AccountError):  # noqa: N818 - a state of knowledge rather than a fault
@@ -72,7 +73,9 @@ class Account:
         while True:
             wanted = {"limit": page, "order": "asc", **query, **({"after": after} if after else {})}
             answer = self.get(path, beta=beta, query=wanted)
-            data = answer.get("data") or []
+            data = answer.get("data")
+            if not isinstance(data, list) or not all(_has_id(each) for each in data):
+                raise self._nonsense(f"a list for {path}")
             yield from data
             if not answer.get("has_more") or not data or data[-1]["id"] == after:
                 return
@@ -95,20 +98,27 @@ class Account:
     def create(self, path: str, body: Json, *, beta: str | None = None) -> Json:
         """Create an object. Raises Ambiguous when it cannot be known whether the account did: the API takes no
         idempotency key, so a blind second attempt could leave two."""
-        return self._repeat("post", path, beta=beta, body=body, once=True)
+        return self._with_id(self._repeat("post", path, beta=beta, body=body, once=True), path)
 
     def upload(self, filename: str, content: bytes, purpose: str) -> Json:
         """Create a file. Raises Ambiguous like `create`."""
-        return self._repeat(
-            "post",
-            "/files",
-            body={"purpose": purpose},
-            files=[("file", (filename, content))],
-            once=True,
-        )
+        form = {"purpose": purpose}
+        made = self._repeat("post", "/files", body=form, files=[("file", (filename, content))], once=True)
+        return self._with_id(made, "/files")
 
     def close(self) -> None:
         self.client.close()
+
+    def _with_id(self, answer: Json, path: str) -> Json:
+        if not _has_id(answer):
+            raise self._nonsense(f"an object for {path}")
+        return answer
+
+    def _nonsense(self, expected: str) -> AccountError:
+        return AccountError(
+            f"the server at {self.info.url or self.info.name} answered something else than {expected}",
+            hint="check base_url: it should end where the API's paths begin, usually in /v1",
+        )
 
     # ── one request and the policy around it ──────────────────────────────────────────────────────────────────────────
 
@@ -117,13 +127,21 @@ class Account:
         while True:
             try:
                 return self._send(method, path, **request)
+            except OSError as error:
+                raise AccountError(f"the account {self.info.name} cannot be used: {error}") from error
             except openai.APIError as error:
                 if once and _may_have_happened(error):
                     raise _explained(error, self, Ambiguous) from error
-                if attempt >= self.retries or not _is_transient(error):
+                if attempt >= self._patience(error):
                     raise _explained(error, self) from error
                 self._pause(_wait_before(error, attempt), error)
                 attempt += 1
+
+    def _patience(self, error: openai.APIError) -> int:
+        """How often to try again. Where nobody listens, or nobody of that name is known, there is little hope."""
+        if isinstance(error.__cause__, httpx2.ConnectError):
+            return min(self.retries, HOPELESS_RETRIES)
+        return self.retries if _is_transient(error) else 0
 
     def _pause(self, seconds: float, error: openai.APIError) -> None:
         if self.on_wait is not None and seconds >= 1:
@@ -172,12 +190,12 @@ def _parsed(response: httpx2.Response, account: Account) -> Json:
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise AccountError(
-            f"the server at {account.info.url} answered something that is not JSON",
-            hint="check base_url: it should end where the API's paths begin, usually in /v1",
-            status=response.status_code,
-        )
+        raise account._nonsense("a JSON object")  # noqa: SLF001 - a part of the class that needs none of its state
     return answer
+
+
+def _has_id(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("id"), str)
 
 
 def _is_transient(error: openai.APIError) -> bool:
@@ -209,7 +227,9 @@ def _explained(error: openai.APIError, account: Account, kind: type[AccountError
     if not isinstance(error, openai.APIStatusError):
         timeout = isinstance(error, openai.APITimeoutError)
         what = "did not answer in time" if timeout else "cannot be reached"
-        return kind(f"the account at {where} {what}", hint="check the network and base_url, then run the command again")
+        cause = f": {error.__cause__}" if error.__cause__ and not timeout else ""
+        hint = "check the network and base_url, then run the command again"
+        return kind(f"the account at {where} {what}{cause}", hint=hint)
     message = _server_message(error).replace(account.client.api_key or "\0", "***")
     found: dict[str, Any] = {
         "status": error.status_code,
@@ -218,8 +238,20 @@ def _explained(error: openai.APIError, account: Account, kind: type[AccountError
     }
     if error.status_code == 401:
         return CredentialError(f"the account refused the key: {message}", hint="check the key and its project", **found)
+    asked = f"{error.request.method} {error.request.url.path}"
     if error.status_code == 403:
-        return CredentialError(f"the key may not do this: {message}", hint="give the key the missing scope", **found)
+        return CredentialError(
+            f"the account does not allow {asked}: {message}", hint="check the key's scopes and project", **found
+        )
+    if 300 <= error.status_code < 400:
+        target = error.response.headers.get("location", "another address")
+        return kind(f"the server at {where} sends us on to {target}", hint="set base_url to that", **found)
+    if error.status_code in (404, 405) and not isinstance(error.body, Mapping):
+        return kind(
+            f"the server at {where} does not know {asked} (HTTP {error.status_code})",
+            hint="check base_url: it should end where the API's paths begin, usually in /v1",
+            **found,
+        )
     return kind(f"{message} (HTTP {error.status_code})", **found)
 
 

@@ -6,15 +6,18 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from retinue.core.canonical import digest
 from retinue.core.model import AccountInfo, Address
+from retinue.errors import BlockedError
 
 IDS = "ids.json"
+LOCK = "lock"
 
 
 @dataclass(slots=True)
@@ -61,8 +64,9 @@ class Memory:
             noted = _read_json(directory / IDS)[memory.account][stack]
             memory.ids = {Address.parse(address): str(live_id) for address, live_id in noted["objects"].items()}
             memory.files = {str(live_id): dict(files) for live_id, files in noted["files"].items()}
+            memory.lost = dict(noted["lost"])
         except (LookupError, TypeError, ValueError, AttributeError):
-            memory.ids, memory.files = {}, {}
+            memory.ids, memory.files, memory.lost = {}, {}, {}
         for line in _read_lines(memory._journal):
             memory._replay(line)
         return memory
@@ -82,6 +86,12 @@ class Memory:
             self.deleted.add(live_id)
             self.ids = {address: each for address, each in self.ids.items() if each != live_id}
             self.files.pop(live_id, None)
+
+    def vanished(self, live_id: str) -> None:
+        """Somebody else deleted the object; the files that it held may still be there."""
+        with self._lock:
+            self.lost.update(self.files.get(live_id, {}))
+        self.forget(live_id)
 
     def attached(self, live_id: str, file_id: str, sha256: str) -> None:
         """This process attached the file to the object."""
@@ -109,6 +119,7 @@ class Memory:
             stacks = everything.setdefault(self.account, {})
             stacks[self.stack] = {
                 "objects": {str(address): live_id for address, live_id in sorted(self.ids.items())},
+                "lost": self.lost,
                 "files": {live_id: files for live_id, files in sorted(self.files.items()) if files},
             }
             temporary = self.directory / f"{IDS}.{os.getpid()}"
@@ -118,6 +129,23 @@ class Memory:
                 temporary.replace(self.directory / IDS)
             except OSError:
                 temporary.unlink(missing_ok=True)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep other applies of this project on this machine out. Raises BlockedError when one is under way."""
+        try:
+            import fcntl
+        except ImportError:  # not on Windows
+            yield
+            return
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with (self.directory / LOCK).open("w", encoding="utf-8") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                message = "another apply of this project is under way on this machine"
+                raise BlockedError(message, hint="wait for it to end, then run the command again") from error
+            yield
 
     # ── files under way ───────────────────────────────────────────────────────────────────────────────────────────────
 

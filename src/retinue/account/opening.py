@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 import openai
@@ -61,10 +62,15 @@ def _open_remote(setting: Mapping[str, Any], environ: Mapping[str, str]) -> Acco
             f"there is no key for the account: the environment variable '{variable}' is not set",
             hint=f"export {variable}=…, or use 'account: local' to work without an account",
         )
+    if not key.isascii() or not key.isprintable():
+        raise CredentialError(
+            f"the environment variable '{variable}' does not hold a key: it has characters that no key has",
+            hint="copy the key again",
+        )
     url = setting.get("base_url") or environ.get("OPENAI_BASE_URL") or OPENAI_URL
     return _connect(
         None,
-        AccountInfo("openai" if url == OPENAI_URL else "custom", url=str(url)),
+        AccountInfo("openai" if url == OPENAI_URL else "custom", url=_printable(str(url))),
         base_url=url,
         api_key=key,
         organization=setting.get("organization") or environ.get("OPENAI_ORG_ID"),
@@ -72,7 +78,20 @@ def _open_remote(setting: Mapping[str, Any], environ: Mapping[str, str]) -> Acco
     )
 
 
+def _printable(url: str) -> str:
+    """The address without what may be a secret in it: a password, a query."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+        host = parts.hostname or ""
+    except ValueError as error:
+        raise RetinueError(f"base_url is not an address: {error}", hint="write https://host/v1") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise RetinueError("base_url is not an address", hint="write https://host/v1")
+    return urlunsplit((parts.scheme, f"[{host}]{port}" if ":" in host else f"{host}{port}", parts.path, "", ""))
+
+
 def _connect(transport: httpx2.BaseTransport | None, info: AccountInfo, **credentials: Any) -> Account:
     # The SDK's own retries repeat creations, which the API does not guard against; the policy is in client.py.
-    http_client = httpx2.Client(transport=transport, timeout=TIMEOUT, follow_redirects=True)
+    http_client = httpx2.Client(transport=transport, timeout=TIMEOUT, follow_redirects=False)
     return Account(openai.OpenAI(http_client=http_client, max_retries=0, timeout=TIMEOUT, **credentials), info)

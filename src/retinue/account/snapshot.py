@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from retinue.account.carried import carried_ids
 from retinue.account.client import Account
 from retinue.account.memory import Memory
+from retinue.account.pools import threads
+from retinue.account.uploads import FILES_PAGE
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import Live, LiveFile, Tag
 from retinue.core.names import referenced_ids
@@ -24,24 +26,16 @@ from retinue.core.ownership import (
 from retinue.errors import AccountError
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The account at one time. `unserved` names the kinds whose endpoints the account does not have."""
-
-    live: tuple[Live, ...]
-    unserved: frozenset[str] = frozenset()
-
-
 def take_snapshot(
     account: Account, kinds: Kinds, memory: Memory, *, needed: Collection[str], parallelism: int = 8
-) -> Snapshot:
+) -> tuple[Live, ...]:
     """Read every object of every kind, and the attached files of those of our stack.
 
     Lists lag behind creations, so an id that is remembered or referred to but not listed is asked for by itself.
     `needed` are the kinds in use: an account without their endpoints is an error, without others it is not.
     """
     live_kinds = [kind for kind in kinds.values() if kind.api is not None]
-    with ThreadPoolExecutor(max_workers=parallelism, thread_name_prefix="retinue-read") as pool:
+    with threads(parallelism, "read") as pool:
         listed = list(pool.map(lambda kind: _list(account, kind, kind.name in needed), live_kinds))
         unserved = frozenset(kind.name for kind, found in zip(live_kinds, listed, strict=True) if found is None)
         found = {live.id: live for several in listed for live in several or () if live.id not in memory.deleted}
@@ -49,7 +43,8 @@ def take_snapshot(
         ours = [live for live in found.values() if live.tag and live.tag.stack == memory.stack]
         for live in pool.map(lambda each: _with_files(account, each, kinds[each.kind], memory), ours):
             found[live.id] = live
-    return Snapshot(tuple(found.values()), unserved)
+        _note_missing(account, kinds, found, ours)
+    return tuple(found.values())
 
 
 def _list(account: Account, kind: Kind, needed: bool) -> list[Live] | None:
@@ -93,7 +88,7 @@ def _add_unlisted(
     ]
     for (live_id, _), live in zip(wanted, each_of(lambda pair: _find(account, memory, *pair), wanted), strict=True):
         if live is None:
-            memory.forget(live_id)
+            memory.vanished(live_id)
         else:
             found[live_id] = live
 
@@ -101,11 +96,11 @@ def _add_unlisted(
 def _find(account: Account, memory: Memory, live_id: str, kind: Kind) -> Live | None:
     if kind.api is None:
         return None
-    raw = _look(account, memory, live_id, f"{kind.api.path}/{live_id}", kind.api.beta)
+    raw = look(account, memory, live_id, f"{kind.api.path}/{live_id}", kind.api.beta)
     return read_live(raw, kind) if raw else None
 
 
-def _look(account: Account, memory: Memory, live_id: str, path: str, beta: str | None) -> dict[str, Any] | None:
+def look(account: Account, memory: Memory, live_id: str, path: str, beta: str | None) -> dict[str, Any] | None:
     """Read one object. What was created moments ago may answer 404 for a while [V], so it is asked for again."""
     for pause in (0.5, 1.0, 2.0) if live_id in memory.fresh else ():
         raw = account.find(path, beta=beta)
@@ -115,10 +110,32 @@ def _look(account: Account, memory: Memory, live_id: str, path: str, beta: str |
     return account.find(path, beta=beta)
 
 
+def _note_missing(account: Account, kinds: Kinds, found: dict[str, Live], ours: Iterable[Live]) -> None:
+    """A file can be deleted while an object goes on naming it. One list tells, where anything carries files at all."""
+    carried = {live.id: carried_ids(live, kinds[live.kind]) for live in ours}
+    wanted = {file_id: purpose for files in carried.values() for file_id, purpose in files.items()}
+    known = {
+        str(raw["id"])
+        for purpose in sorted(set(wanted.values()))
+        for raw in account.pages("/files", page=FILES_PAGE, purpose=purpose)
+    }
+    missing = {file_id for file_id in set(wanted) - known if account.find(f"/files/{file_id}") is None}
+    for live_id, files in carried.items():
+        if missing & set(files):
+            found[live_id] = replace(found[live_id], missing=frozenset(missing & set(files)))
+
+
 def read_live(raw: Mapping[str, Any], kind: Kind) -> Live:
     """One object as the account returned it, with its tag parsed. A tag that cannot be read is kept as an error."""
     tag: Tag | None = None
     problem: str | None = None
+    try:
+        kind.read(raw)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise AccountError(
+            f"the account's {kind.title} {raw['id']} has a shape that cannot be read: {error!r}",
+            hint="the server may not speak this API, or a newer one: look at it with a client of its own",
+        ) from error
     metadata = raw.get(kind.api.tag_in if kind.api else "") or {}
     text = metadata.get(TAG_KEY)
     if text is not None:
@@ -152,7 +169,7 @@ def read_files(account: Account, live_id: str, kind: Kind, memory: Memory) -> tu
     pages = account.pages(path, page=kind.api.page, beta=kind.api.beta)
     found = {each.id: each for each in (read_file(raw, kind) for raw in pages) if each.id not in memory.deleted}
     for file_id in sorted(set(memory.files.get(live_id, {})) - set(found)):
-        raw = _look(account, memory, file_id, f"{path}/{file_id}", kind.api.beta)
+        raw = look(account, memory, file_id, f"{path}/{file_id}", kind.api.beta)
         if raw is None:
             memory.detached(live_id, file_id)
         else:

@@ -12,8 +12,9 @@ from retinue.account.carried import Carried, carried_ids, carry_files, foreign_m
 from retinue.account.client import Account, Ambiguous, Json
 from retinue.account.memory import Memory
 from retinue.account.settle import Attempt, settle
-from retinue.account.snapshot import read_files, read_live
+from retinue.account.snapshot import look, read_files, read_live
 from retinue.account.uploads import Uploader
+from retinue.core.guards import moved
 from retinue.core.kind import Api, Field, Kind, Kinds, dig
 from retinue.core.model import Address, Gone, Live, Ref, Step
 from retinue.core.ownership import TAG_KEY, provisional, write_tag
@@ -83,6 +84,10 @@ class StepRunner:
         live = self._current(step, kind, api)
         if live is None:
             raise StaleError("it was deleted after the plan was made", hint="run the command again")
+        changed = moved(step.expects, live.raw, kind)
+        if changed:
+            listed = ", ".join(f"'{each}'" for each in changed)
+            raise StaleError(f"{listed} changed in the account after the plan was made", hint="run the command again")
         names = _written_fields(step, kind)
         spec = {name: each for name, each in _without_attached(step.after or {}, kind).items() if name in names}
         spec.update({name: {} for name in names - set(spec) if kind.field(name).per_key})
@@ -104,7 +109,7 @@ class StepRunner:
 
     def _current(self, step: Step, kind: Kind, api: Api) -> Live | None:
         """The object as it is right before it is written; None when it is gone. Raises BlockedError when not ours."""
-        raw = self.account.find(f"{api.path}/{step.id}", beta=api.beta)
+        raw = look(self.account, self.memory, str(step.id), f"{api.path}/{step.id}", api.beta)
         live = read_live(raw, kind) if raw else None
         if live is not None and not self._is_ours(live, step.address):
             raise BlockedError(f"{step.id} no longer carries the tag of {step.address}", hint="plan again to see why")
@@ -149,7 +154,8 @@ class StepRunner:
             files = carried_ids(live, kind)
             attached = read_files(self.account, live.id, kind, self.memory)
             files.update({each.id: kind.attachments.purpose for each in attached if each.path and kind.attachments})
-            for _ in self.pool.map(lambda file_id: self.account.delete(f"/files/{file_id}"), files):
+            doomed = sorted(set(files) - set(step.shared_files))
+            for _ in self.pool.map(lambda file_id: self.account.delete(f"/files/{file_id}"), doomed):
                 self.check()
             self.account.delete(f"{api.path}/{live.id}", beta=api.beta)
         self.memory.forget(step.id or "")
@@ -164,9 +170,10 @@ class StepRunner:
         if not failures and step.tag is not None:
             # Only now does the tag say that the files are as declared; until then a difference is not drift.
             live = self._current(replace(step, id=live_id), kind, api)
-            if live is not None:
-                metadata = {**(dig(live.raw, (api.tag_in,)) or {}), TAG_KEY: write_tag(step.tag)}
-                self.account.update(f"{api.path}/{live_id}", {api.tag_in: metadata}, beta=api.beta)
+            if live is None:
+                raise StaleError("it was deleted while its files were brought in", hint="run the command again")
+            metadata = {**(dig(live.raw, (api.tag_in,)) or {}), TAG_KEY: write_tag(step.tag)}
+            self.account.update(f"{api.path}/{live_id}", {api.tag_in: metadata}, beta=api.beta)
         return failures
 
     # ── bodies ────────────────────────────────────────────────────────────────────────────────────────────────────────

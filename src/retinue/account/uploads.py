@@ -14,6 +14,8 @@ from retinue.account.settle import Attempt, settle
 from retinue.core.model import FileRef
 from retinue.errors import AccountError, StaleError
 
+FILES_PAGE = 10_000
+"""SDK file_list_params: the greatest page of the list of files."""
 CLOCK_SKEW = 3
 """Seconds by which times of the account, which are whole seconds, may seem to lie before what caused them."""
 
@@ -98,9 +100,11 @@ class Uploader:
                 self.memory.close(entry.key)
                 continue
             self.spare.setdefault((entry.sha256, entry.purpose), []).append(file_id)
-        for file_id, sha256 in self.memory.lost.items():
-            found = self.account.find(f"/files/{file_id}")
-            if found is not None:
+        for file_id, sha256 in list(self.memory.lost.items()):
+            found = None if file_id in self.held else self.account.find(f"/files/{file_id}")
+            if found is None:
+                del self.memory.lost[file_id]
+            else:
                 self.spare.setdefault((sha256, str(found.get("purpose"))), []).append(file_id)
 
     def discard_spares(self) -> None:
@@ -117,7 +121,7 @@ class Uploader:
     def _find_lost(self, entry: Journalled) -> str | None:
         """The file that an upload without an answer left behind: of our name, size and time, and known to nobody."""
         known = {each.id for each in self.memory.journal.values() if each.id} | self.held | self.memory.fresh
-        for raw in self.account.pages("/files", page=10_000, purpose=entry.purpose, order="desc"):
+        for raw in self.account.pages("/files", page=FILES_PAGE, purpose=entry.purpose, order="desc"):
             if (raw.get("created_at") or 0) < entry.started - CLOCK_SKEW:
                 return None
             if (raw.get("filename"), raw.get("bytes")) == (entry.filename, entry.size) and raw["id"] not in known:

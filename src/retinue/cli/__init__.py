@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -100,7 +101,13 @@ def show_bug(terminal: Terminal, error: Exception) -> int:
 
 def entry() -> None:
     """The console script."""
-    sys.exit(main())
+    code = main()
+    if code == Interrupted.exit_code:
+        # A thread may be waiting for an answer that never comes; who pressed Ctrl-C does not want to wait with it.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 __all__ = ["entry", "main", "retinue"]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from retinue.core.canonical import same
+from retinue.core.canonical import digest, same
 from retinue.core.diff import differences
 from retinue.core.kind import Field, Kind
 from retinue.core.model import (
@@ -25,7 +25,15 @@ from retinue.core.model import (
     Tag,
 )
 from retinue.core.names import file_ref, primary_files
-from retinue.core.ownership import PROTECT, SYNCING, attribute, attribute_key, owned_keys, without_sizes
+from retinue.core.ownership import (
+    PROTECT,
+    SYNCING,
+    attribute,
+    attribute_key,
+    owned_keys,
+    unset_key_cause,
+    without_sizes,
+)
 
 
 @dataclass(slots=True)
@@ -129,7 +137,10 @@ def _compare_keys(
 
 
 def _compare_unset(declared: Declared, live: Live, spec: Mapping[str, Any], kind: Kind, result: Comparison) -> None:
-    """Fields and keys that we applied once and that are declared no more go back to the API's default."""
+    """Fields and keys that we applied once and that are declared no more go back to the API's default.
+
+    One that somebody else changed meanwhile is a conflict: resetting it would overwrite their edit.
+    """
     if live.tag is None:
         return
     for name in sorted(live.tag.fields):
@@ -137,7 +148,8 @@ def _compare_unset(declared: Declared, live: Live, spec: Mapping[str, Any], kind
             continue
         each = kind.field(name)
         if not same(spec[name], each.default):
-            result.changes.append(FieldChange((name,), spec[name], each.default, "unset", declared.position()))
+            cause: Cause = "unset" if digest(spec[name]) == live.tag.fields[name] else "conflict"
+            result.changes.append(FieldChange((name,), spec[name], each.default, cause, declared.position()))
             result.unset.append(name)
             if not each.mutable:
                 result.fixed.append(name)
@@ -147,7 +159,8 @@ def _compare_unset(declared: Declared, live: Live, spec: Mapping[str, Any], kind
             for key in sorted(owned_keys(live.tag, each.name, spec[each.name])):
                 before, after = spec[each.name][key], each.key_defaults.get(key, ABSENT)
                 if key not in wanted and (after is ABSENT or not same(before, after)):
-                    result.changes.append(FieldChange((each.name, key), before, after, "unset", declared.position()))
+                    cause = unset_key_cause(live.tag, each.name, key, before)
+                    result.changes.append(FieldChange((each.name, key), before, after, cause, declared.position()))
                     result.forget_keys.append((each.name, key))
 
 
@@ -186,6 +199,7 @@ def _compare_file(
         return FileChange("remove", path, before, None, ids, reason=None if live else "its indexing did not succeed")
     position = declared.position(("files", path))
     cause: Cause = "config"
+    live_id: str | None = None
     reason = None
     if live is None:
         failed = next((each for each in attached if each.error), None)
@@ -197,9 +211,9 @@ def _compare_file(
     elif not same(live.chunking, wanted["chunking"]):
         action, cause, reason = "replace", moved, "its chunking changes"
     elif not same(live.attributes, wanted["attributes"]):
-        action, cause, ids = "attributes", moved, (live.id,)
+        action, cause, live_id = "attributes", moved, live.id
     elif live.status == "in_progress":
-        action, ids, reason = "wait", (live.id,), "it is still being indexed"
+        action, live_id, reason = "wait", live.id, "it is still being indexed"
     elif len(attached) > 1:
         action, reason = "remove", "a leftover of an earlier apply"
         return FileChange(action, path, None, None, tuple(each for each in ids if each != live.id), reason=reason)
@@ -210,7 +224,8 @@ def _compare_file(
         path,
         before,
         file_ref(path, wanted),
-        ids,
+        tuple(each for each in ids if each != live_id),
+        live_id,
         wanted["attributes"],
         wanted["chunking"],
         reason,

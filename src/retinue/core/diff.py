@@ -37,6 +37,7 @@ def _deep(before: Any, after: Any) -> list[Difference]:
         view="tree",
         threshold_to_diff_deeper=0,
         ignore_numeric_type_changes=True,
+        ignore_private_variables=False,
     )
     return [
         (tuple(change.path(output_format="list")), _restore(change.t1, leaves), _restore(change.t2, leaves))
@@ -46,12 +47,12 @@ def _deep(before: Any, after: Any) -> list[Difference]:
 
 
 def _opaque(value: Any, leaves: dict[str, Any]) -> Any:
-    """Put a string in the place of every reference, so that none is taken apart."""
+    """Put a string in the place of what must not be taken apart (references) or taken for a number (booleans)."""
     if isinstance(value, Mapping):
         return {key: _opaque(each, leaves) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_opaque(each, leaves) for each in value]
-    if isinstance(value, Ref | FileRef | Gone):
+    if isinstance(value, bool | Ref | FileRef | Gone):
         token = f"\0{value!r}"
         leaves[token] = value
         return token

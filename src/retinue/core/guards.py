@@ -2,7 +2,36 @@
 
 from __future__ import annotations
 
-from retinue.core.model import Block, Plan
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from retinue.core.canonical import digest
+from retinue.core.kind import Kind, Kinds
+from retinue.core.model import ABSENT, Address, Block, Declared, Diagnostic, Live, Path, Plan, Step
+from retinue.core.ownership import MOST_PAIRS, file_record_keys
+
+
+def witness(raw: Mapping[str, Any], kind: Kind, paths: Iterable[Path]) -> dict[str, str]:
+    """Digests of the live values at `paths` (a field, or field and key), in ids: what a step is about to write over."""
+    spec = kind.read(raw)
+    found: dict[str, str] = {}
+    for path in paths:
+        name = str(path[0])
+        if not kind.has(name) or (kind.attachments and name == kind.attachments.field):
+            continue
+        if kind.field(name).per_key and len(path) > 1:
+            value = spec[name].get(path[1], ABSENT)
+            found[f"{name}/{path[1]}"] = "" if value is ABSENT else digest(value)
+        else:
+            found[name] = digest(spec[name])
+    return found
+
+
+def moved(expects: Mapping[str, str], raw: Mapping[str, Any], kind: Kind) -> list[str]:
+    """What no longer holds of `expects`, by name."""
+    paths = [tuple(each.split("/", 1)) for each in expects]
+    now = witness(raw, kind, paths)
+    return [name for name, value in expects.items() if now.get(name) != value]
 
 
 def drift_block(plan: Plan) -> Block | None:
@@ -16,3 +45,75 @@ def drift_block(plan: Plan) -> Block | None:
         f"the plan would overwrite changes made outside of retinue: {names}",
         override="--revert-drift",
     )
+
+
+def plan_blocks(
+    steps: Iterable[Step], unreadable: Iterable[Live], written: Mapping[Address, Declared], kinds: Kinds
+) -> Iterator[Block]:
+    """Everything that forbids these steps. `written` is what the files declare."""
+    for live in unreadable:
+        yield _unreadable(live)
+    for step in steps:
+        if step.action == "delete" and step.protected:
+            yield _protected(step, written.get(step.address))
+        elif step.action in ("create", "update"):
+            yield from _too_many_keys(step, kinds[step.address.kind])
+
+
+def _too_many_keys(step: Step, kind: Kind) -> Iterator[Block]:
+    """SPEC Metadata: 16 pairs, which our marks and what others wrote share with the declared ones."""
+    name = kind.api.tag_in if kind.api else ""
+    spec = step.after or {}
+    dropped = {key for field_name, key in step.forget_keys if field_name == name}
+    others = set((step.before or {}).get(name, {})) - dropped - set(spec.get(name, {}))
+    records = sum(file_record_keys(spec.get(each.name, {})) for each in kind.fields if each.uploads)
+    total = len(spec.get(name, {})) + len(others) + records + 1
+    if total > MOST_PAIRS:
+        theirs = f", and {len(others)} written by others ({', '.join(sorted(others))})" if others else ""
+        yield Block(
+            "too-many-metadata",
+            f"{step.address} would have {total} metadata pairs, but the API takes {MOST_PAIRS}: "
+            f"{len(spec.get(name, {}))} declared, {records + 1} of retinue{theirs}; declare fewer or remove theirs",
+            step.address,
+        )
+
+
+def _unreadable(live: Live) -> Block:
+    return Block(
+        "unreadable-tag",
+        f"{live.id} carries an ownership tag that cannot be read: {live.tag_error}; "
+        "repair or remove its 'retinue' metadata key, or use the version of retinue that wrote it",
+    )
+
+
+def _protected(step: Step, written: Declared | None) -> Block:
+    """Lifting the protection is an apply of its own, so that no single edit can both lift it and delete."""
+    what = "replaced" if step.replaces else "deleted"
+    if written is None:
+        way = "declare it with 'lifecycle: {protect: false}' and apply first"
+    elif written.lifecycle.protect:
+        way = f"set 'protect: false' in its lifecycle ({written.position(('lifecycle', 'protect'))}) and apply first"
+    elif step.replaces:
+        way = "its declaration lifts the protection: undo the other changes, apply, then make them again"
+    else:
+        way = "its declaration lifts the protection: run 'retinue apply' first"
+    return Block("protected", f"{step.address} ({step.id}) is protected and would be {what}; {way}", step.address)
+
+
+def look_alikes(steps: Iterable[Step], unowned: Iterable[Live], kinds: Kinds) -> Iterator[Diagnostic]:
+    """An object about to be created may exist already, made by hand; it stays untouched, but its owner should know."""
+    titles: dict[tuple[str, Any], Live] = {}
+    for live in unowned:
+        titles.setdefault((live.kind, live.raw.get(kinds[live.kind].identity)), live)
+    for step in steps:
+        kind = kinds[step.address.kind]
+        title = (step.after or {}).get(kind.identity)
+        twin = titles.get((kind.name, title)) if step.action == "create" and title else None
+        if twin is not None:
+            yield Diagnostic(
+                "warning",
+                "look-alike",
+                f"the account has another {kind.title} named '{title}' ({twin.id}) that nobody manages",
+                step.position,
+                "it stays as it is; delete it by hand if it is the same one",
+            )

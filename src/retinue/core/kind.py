@@ -88,7 +88,6 @@ class Api:
     """
 
     path: str
-    id_prefix: str
     beta: str | None = None
     tag_in: str = "metadata"
     page: int = 100

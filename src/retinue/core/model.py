@@ -197,7 +197,8 @@ class Live:
     """One object as the account has it. `raw` is the API's own answer, unknown fields included.
 
     `tag_error` says why the tag could not be read, if there is one and it does not parse. `files` are the attached
-    files, read only for objects of this stack; their chunking is canonical.
+    files, read only for objects of this stack; their chunking is canonical. `missing` are ids of files that it carries
+    and that the account no longer has.
     """
 
     id: str
@@ -206,6 +207,7 @@ class Live:
     tag: Tag | None = None
     tag_error: str | None = None
     files: tuple[LiveFile, ...] = ()
+    missing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +242,10 @@ ABSENT = _Absent()
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """One difference in the files attached to an object. `file_ids` are the live files this change replaces or removes.
+    """One difference in the files attached to an object.
 
-    `after` is None for a removal. `attributes` are the author's own, complete.
+    `file_ids` are the live files to take out once `path` can be searched as declared; `live_id` is the one that stays
+    and is waited for or given new attributes. `after` is None for a removal. `attributes` are the author's, complete.
     """
 
     action: FileAction
@@ -250,6 +253,7 @@ class FileChange:
     before: FileRef | None = None
     after: FileRef | None = None
     file_ids: tuple[str, ...] = ()
+    live_id: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     chunking: Mapping[str, Any] | None = None
     reason: str | None = None
@@ -262,8 +266,10 @@ class Step:
     """One change of the plan, complete: whoever carries it out decides nothing.
 
     `after` is the canonical specification to reach (None for a deletion), `before` what the account has (None for a
-    creation). `unset` names the fields that go back to the API's default; `forget_keys` are the pairs of field and key
-    to reset in fields that are owned key by key. `needs` are the keys of the steps that must have succeeded first.
+    creation). `expects` are digests of the live values about to be written over: when one no longer holds, somebody was
+    faster. `unset` names the fields that go back to the API's default; `forget_keys` are the pairs of field and key to
+    reset in fields that are owned key by key. `needs` are the keys of the steps that must have succeeded first.
+    `shared_files` are files that outlive a deletion, since another object carries them too.
     """
 
     action: Action
@@ -273,6 +279,7 @@ class Step:
     after: Mapping[str, Any] | None = None
     changes: tuple[FieldChange, ...] = ()
     files: tuple[FileChange, ...] = ()
+    expects: Mapping[str, str] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
     forget_keys: tuple[tuple[str, str], ...] = ()
     tag: Tag | None = None
@@ -281,6 +288,7 @@ class Step:
     needs: tuple[str, ...] = ()
     replaces: bool = False
     protected: bool = False
+    shared_files: tuple[str, ...] = ()
 
     @property
     def causes(self) -> frozenset[Cause]:
@@ -318,9 +326,9 @@ class AccountInfo:
 class Plan:
     """What an apply would do, in order. `targets` is set when the plan was narrowed and is therefore incomplete.
 
-    `in_sync` counts the objects that need nothing. `ids` are the live ids that steps refer to.
-    `foreign` and `unowned` count, per kind, what lives in the account
-    under another stack's tag or without one.
+    `in_sync` counts the objects that need nothing. `foreign` and `unowned` count, per kind, what lives in the account
+    under another stack's tag or without one. `ids` are the live ids that steps refer to. `retags` bring tags up to date
+    whose objects are in sync; they change nothing that anybody sees.
     """
 
     stack: str
@@ -334,6 +342,7 @@ class Plan:
     unowned: Mapping[str, int] = field(default_factory=dict)
     environment: str | None = None
     ids: Mapping[Address, str] = field(default_factory=dict)
+    retags: tuple[Step, ...] = ()
 
     @property
     def empty(self) -> bool:

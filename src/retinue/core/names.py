@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from retinue.core.canonical import same
@@ -43,6 +43,23 @@ class Named:
             address = self.addresses.get(value)
             return Ref(address) if address else value if value in self.known else Gone(value)
         return value
+
+
+def name_declared(declared: Declared, kind: Kind, named: Named) -> Declared:
+    """A declaration that gives the id of an object of this very stack means that object's address."""
+    spec = {
+        name: _addressed(value, named.addresses) if kind.field(name).refs else value
+        for name, value in declared.spec.items()
+    }
+    return replace(declared, spec=spec)
+
+
+def _addressed(value: Any, addresses: Mapping[str, Address]) -> Any:
+    if isinstance(value, list):
+        return [_addressed(each, addresses) for each in value]
+    if isinstance(value, Mapping):
+        return {key: _addressed(each, addresses) for key, each in value.items()}
+    return Ref(addresses[value]) if isinstance(value, str) and value in addresses else value
 
 
 def name_live(live: Iterable[Live], declared: Mapping[Address, Declared], kinds: Kinds, stack: str) -> Named:
@@ -138,6 +155,13 @@ def live_spec(live: Live, kind: Kind, named: Named) -> dict[str, Any]:
     return spec
 
 
+def recorded_ids(live: Live, kind: Kind) -> set[str]:
+    """The ids of the files that a live object carries and that we made."""
+    metadata = live.raw.get(kind.api.tag_in) or {} if kind.api else {}
+    records = [read_file_records(metadata, each.uploads.record) for each in kind.fields if each.uploads]
+    return {file_id for found in records for file_id in found}
+
+
 def _recorded_files(file_ids: Any, live: Live, each: Field, kind: Kind) -> dict[str, Any]:
     """Live file ids as a map of path → file, by the object's own records; an id nobody recorded stays an id."""
     if not file_ids or each.uploads is None or kind.api is None:
@@ -146,6 +170,7 @@ def _recorded_files(file_ids: Any, live: Live, each: Field, kind: Kind) -> dict[
     return {
         (records[file_id].path if file_id in records else file_id): records.get(file_id, file_id)
         for file_id in file_ids
+        if file_id not in live.missing
     }
 
 

@@ -20,8 +20,9 @@ PATH_ATTRIBUTE = "retinue.path"
 SHA256_ATTRIBUTE = "retinue.sha256"
 RECORD_KEY = "retinue.files"
 VERSION = "1"
+MOST_PAIRS = 16
 MOST_CHARACTERS = 512
-"""SPEC Metadata: the longest value."""
+"""SPEC Metadata: how many pairs, and the longest value."""
 PROTECT = "protect"
 SYNCING = "syncing"
 """The flags: the object may not be deleted; its attached files were not all in place when the tag was written."""
@@ -118,6 +119,11 @@ def _attribute(applied: str | None, declared: Any, live: Any) -> Cause:
     if applied is None or (live is not ABSENT and digest(live) == applied):
         return "config"
     return "drift" if digest(declared) == applied else "conflict"
+
+
+def unset_key_cause(tag: Tag, name: str, key: str, live: Any) -> Cause:
+    """Why a key that is declared no more is reset: it still holds what we applied, or somebody changed it since."""
+    return "unset" if tag.keys.get(_key_digest(name, key)) == digest(live) else "conflict"
 
 
 def owned_keys(tag: Tag | None, name: str, live: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from retinue.core.compare import Comparison, compare
+from retinue.core.guards import look_alikes, plan_blocks, witness
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import (
     AccountInfo,
     Address,
-    Block,
     Declared,
     Diagnostic,
     FieldChange,
@@ -22,7 +22,16 @@ from retinue.core.model import (
     Ref,
     Step,
 )
-from retinue.core.names import Named, file_ref, is_spent, live_spec, name_live, referenced_ids
+from retinue.core.names import (
+    Named,
+    file_ref,
+    is_spent,
+    live_spec,
+    name_declared,
+    name_live,
+    recorded_ids,
+    referenced_ids,
+)
 from retinue.core.ownership import PROTECT, make_tag
 
 
@@ -36,7 +45,7 @@ class _Draft:
     written: Mapping[Address, Declared]
     upserts: dict[Address, Step] = field(default_factory=dict)
     deletes: list[Step] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
+    retags: list[Step] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
     in_sync: int = 0
 
@@ -60,9 +69,8 @@ def make_plan(
     """
     wanted = {each.address: each for each in declared}
     named = name_live(live, wanted, kinds, stack)
+    wanted = {address: name_declared(each, kinds[address.kind], named) for address, each in wanted.items()}
     draft = _Draft(named, {} if destroy else wanted, kinds, dict(wanted), warnings=list(warnings))
-    for one in named.unreadable:
-        draft.blocks.append(_unreadable(one))
     for address in sorted(draft.declared):
         _plan_declared(draft, wanted[address])
     for address in sorted(set(named.owned) - set(draft.declared)):
@@ -76,14 +84,15 @@ def make_plan(
         stack=stack,
         account=account,
         steps=tuple(steps),
-        warnings=(*draft.warnings, *_look_alikes(draft)),
-        blocks=tuple(draft.blocks),
+        warnings=(*draft.warnings, *look_alikes(steps, named.unowned, kinds)),
+        blocks=tuple(plan_blocks(steps, named.unreadable, draft.written, kinds)),
         targets=tuple(sorted(targets)),
         in_sync=draft.in_sync,
         foreign=dict(sorted(named.foreign.items())),
         unowned=_counted(named.unowned),
         environment=environment,
         ids=_referred_ids(steps, named),
+        retags=() if targets else tuple(draft.retags),
     )
 
 
@@ -112,6 +121,12 @@ def _plan_declared(draft: _Draft, wanted: Declared) -> None:
         _replace(draft, wanted, live, kind, found, f"{fields} can only be set on creation")
     elif found.in_sync:
         draft.in_sync += 1
+        tag = make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle)
+        if tag != live.tag and kind.api is not None:
+            name = kind.api.tag_in
+            draft.retags.append(
+                Step("update", wanted.address, live.id, after={name: wanted.spec.get(name, {})}, tag=tag)
+            )
     else:
         draft.upserts[wanted.address] = _update(draft, wanted, live, kind, spec, found)
 
@@ -152,6 +167,7 @@ def _update(
         after={**wanted.spec, **{name: kind.field(name).default for name in found.unset}},
         changes=tuple(found.changes),
         files=tuple(found.files),
+        expects=witness(live.raw, kind, [change.path for change in found.changes]),
         unset=tuple(found.unset),
         forget_keys=tuple(found.forget_keys),
         tag=make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle),
@@ -168,27 +184,35 @@ def _replace(draft: _Draft, wanted: Declared, live: Live, kind: Kind, found: Com
     _delete(draft, live, wanted.address, "it is replaced", replaces=True)
 
 
-def _delete(draft: _Draft, live: Live, address: Address, reason: str | None, *, replaces: bool = False) -> None:
+def _delete(
+    draft: _Draft,
+    live: Live,
+    address: Address,
+    reason: str | None,
+    *,
+    replaces: bool = False,
+    keeper: Live | None = None,
+) -> None:
+    kind = draft.kinds[live.kind]
     # An object that the account let expire has nothing left to protect.
-    protected = live.tag is not None and PROTECT in live.tag.flags and not is_spent(live, draft.kinds[live.kind])
-    if protected:
-        draft.blocks.append(_protected(address, live, draft.written.get(address), replaces=replaces))
+    protected = live.tag is not None and PROTECT in live.tag.flags and not is_spent(live, kind)
     step = Step(
         "delete",
         address,
         live.id,
-        before=live_spec(live, draft.kinds[live.kind], draft.named),
+        before=live_spec(live, kind, draft.named),
         files=tuple(FileChange("remove", each.path, file_ids=(each.id,)) for each in live.files if each.path),
         reason=reason,
         replaces=replaces,
         protected=protected,
+        shared_files=tuple(sorted(recorded_ids(live, kind) & recorded_ids(keeper, kind))) if keeper else (),
     )
     draft.deletes.append(step)
 
 
 def _delete_extra(draft: _Draft, live: Live, address: Address) -> None:
     keeper = draft.named.owned[address]
-    _delete(draft, live, address, f"it has the same address as {keeper.id}, which is kept")
+    _delete(draft, live, address, f"it has the same address as {keeper.id}, which is kept", keeper=keeper)
 
 
 # ── what one object means for others ──────────────────────────────────────────────────────────────────────────────────
@@ -297,7 +321,9 @@ def _ordered_deletes(draft: _Draft) -> list[Step]:
         if live_id in done:
             return
         done.add(live_id)
-        needs = [draft.upserts[step.address].key] if step.replaces else []
+        # What takes its place must be complete first: the new object of a replacement, the kept one of several.
+        keeper = draft.upserts.get(step.address)
+        needs = [keeper.key] if keeper else []
         for holder_id in sorted(pointing.get(live_id, ())):
             holder = by_id.get(holder_id)
             if holder is not None:
@@ -322,47 +348,3 @@ def _pointing_at(draft: _Draft) -> dict[str, set[str]]:
         for target in referenced_ids(live, draft.kinds[live.kind]):
             pointing.setdefault(target, set()).add(live.id)
     return pointing
-
-
-# ── what people are told ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _unreadable(live: Live) -> Block:
-    return Block(
-        "unreadable-tag",
-        f"{live.id} carries an ownership tag that cannot be read: {live.tag_error}; "
-        "repair or remove its 'retinue' metadata key, or use the version of retinue that wrote it",
-    )
-
-
-def _protected(address: Address, live: Live, written: Declared | None, *, replaces: bool) -> Block:
-    """Lifting the protection is an apply of its own, so that no single edit can both lift it and delete."""
-    what = "replaced" if replaces else "deleted"
-    if written is None:
-        way = "declare it with 'lifecycle: {protect: false}' and apply first"
-    elif written.lifecycle.protect:
-        way = f"set 'protect: false' in its lifecycle ({written.position(('lifecycle', 'protect'))}) and apply first"
-    elif replaces:
-        way = "its declaration lifts the protection: undo the other changes, apply, then make them again"
-    else:
-        way = "its declaration lifts the protection: run 'retinue apply' first"
-    return Block("protected", f"{address} ({live.id}) is protected and would be {what}; {way}", address)
-
-
-def _look_alikes(draft: _Draft) -> Iterator[Diagnostic]:
-    """An object about to be created may exist already, made by hand; it stays untouched, but its owner should know."""
-    titles: dict[tuple[str, Any], Live] = {}
-    for live in draft.named.unowned:
-        titles.setdefault((live.kind, live.raw.get(draft.kinds[live.kind].identity)), live)
-    for address, step in sorted(draft.upserts.items()):
-        kind = draft.kinds[address.kind]
-        title = (step.after or {}).get(kind.identity)
-        twin = titles.get((address.kind, title)) if step.action == "create" and title else None
-        if twin is not None:
-            yield Diagnostic(
-                "warning",
-                "look-alike",
-                f"the account has another {kind.title} named '{title}' ({twin.id}) that nobody manages",
-                step.position,
-                "it stays as it is; delete it by hand if it is the same one",
-            )

@@ -48,6 +48,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "warnings": [diagnostic_document(each) for each in plan.warnings],
         "blocks": [_block(each) for each in plan.blocks],
         "ids": {str(address): live_id for address, live_id in plan.ids.items()},
+        "retags": [_step(each) for each in plan.retags],
     }
 
 
@@ -88,10 +89,12 @@ def _step(step: Step) -> dict[str, Any]:
         "files": [_file_change(each) for each in step.files],
         "before": encode(step.before),
         "after": encode(step.after),
+        "expects": dict(step.expects),
         "unset": list(step.unset),
         "forget_keys": [list(each) for each in step.forget_keys],
         "tag": write_tag(step.tag) if step.tag else None,
         "needs": list(step.needs),
+        "shared_files": list(step.shared_files),
     }
 
 
@@ -114,6 +117,7 @@ def _file_change(change: FileChange) -> dict[str, Any]:
         "before": encode(change.before),
         "after": encode(change.after),
         "file_ids": list(change.file_ids),
+        "live_id": change.live_id,
         "attributes": dict(change.attributes),
         "chunking": dict(change.chunking) if change.chunking is not None else None,
         "reason": change.reason,
@@ -199,6 +203,7 @@ def from_document(document: Mapping[str, Any]) -> Plan:
             unowned=document["summary"]["unowned"],
             environment=document["environment"],
             ids={Address.parse(address): live_id for address, live_id in document["ids"].items()},
+            retags=tuple(_read_step(each) for each in document["retags"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PlanFormatError(f"it is not a complete plan ({error})") from error
@@ -213,12 +218,14 @@ def _read_step(each: Mapping[str, Any]) -> Step:
         after=decode(each["after"]),
         changes=tuple(_read_field_change(change) for change in each["changes"]),
         files=tuple(_read_file_change(change) for change in each["files"]),
+        expects=each["expects"],
         unset=tuple(each["unset"]),
         forget_keys=tuple((name, key) for name, key in each["forget_keys"]),
         tag=read_tag(each["tag"]) if each["tag"] else None,
         reason=each["reason"],
         position=_read_position(each["position"]),
         needs=tuple(each["needs"]),
+        shared_files=tuple(each["shared_files"]),
         replaces=each["replaces"],
         protected=each["protected"],
     )
@@ -241,6 +248,7 @@ def _read_file_change(each: Mapping[str, Any]) -> FileChange:
         before=decode(each["before"]),
         after=decode(each["after"]),
         file_ids=tuple(each["file_ids"]),
+        live_id=each["live_id"],
         attributes=each["attributes"],
         chunking=each["chunking"],
         reason=each["reason"],

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retinue.core.kind import Schema, without_defaults
-from retinue.core.model import Problem
 
 TEXT_FILE: Schema = {
     "type": "object",
@@ -96,13 +95,12 @@ def canonical_function(function: Mapping[str, Any]) -> dict[str, Any]:
     return chosen
 
 
-def wrong_shape(spec: Mapping[str, Any], maximum: int, kept_for: str) -> Iterable[Problem]:
-    """The metadata pairs an object may declare, where Retinue needs more of them than its tag."""
-    count = len(spec.get("metadata") or {})
-    if count > maximum:
-        yield Problem(
-            "too-many",
-            ("metadata",),
-            f"{count} metadata pairs are declared, but {kept_for} leaves room for {maximum}",
-            "the API takes 16 pairs in all; move some of them into fewer, longer values",
-        )
+def by_key(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """A list as a map. Items of a type that this version does not know may share a key; none of them gets lost."""
+    result: dict[str, Any] = {}
+    for key, value in items:
+        number = 1
+        while (unique := key if number == 1 else f"{key}#{number}") in result:
+            number += 1
+        result[unique] = value
+    return result

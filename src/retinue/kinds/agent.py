@@ -12,7 +12,7 @@ from typing import Any
 from retinue.core.canonical import canonical_json
 from retinue.core.kind import Api, Expansion, Field, Inclusion, Kind, Reference, without_defaults
 from retinue.core.model import Path, Problem
-from retinue.kinds._shapes import FUNCTION_NAME, FUNCTION_PROPERTIES, JSON_SCHEMA, METADATA, TEXT
+from retinue.kinds._shapes import FUNCTION_NAME, FUNCTION_PROPERTIES, JSON_SCHEMA, METADATA, TEXT, by_key
 
 # SDK agent_create_params: the tool list must fit within 3 MiB of compact JSON.
 LARGEST_TOOLS = 3 * 1024 * 1024
@@ -59,7 +59,7 @@ def tool_key(tool: Mapping[str, Any]) -> str:
 
 def canonical_tools(tools: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The list as a map, without what the server fills in. Tools of unknown types keep all they came with."""
-    return {tool_key(tool): _canonical_tool(tool) for tool in tools}
+    return by_key((tool_key(tool), _canonical_tool(tool)) for tool in tools)
 
 
 def _canonical_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
@@ -206,13 +206,13 @@ KIND = Kind(
     name="agent",
     section="agents",
     title="agent",
-    api=Api(path="/agents", id_prefix="agent_", beta="agents=v1"),
+    api=Api(path="/agents", beta="agents=v1"),
     schema={
         "type": "object",
         "description": "A saved agent: sessions started from it work with this model, these instructions and tools.",
         "properties": {
             "model": {"type": "string", "minLength": 1, "description": "The id of the model."},
-            "name": {"type": "string", "minLength": 1, "description": "The name people see."},
+            "name": {"type": "string", "minLength": 1, "maxLength": 128, "description": "The name people see."},
             "instructions": {**TEXT, "description": "What comes after the agent's own base instructions."},
             "metadata": METADATA,
             "tools": {"type": "array", "items": TOOL},
@@ -244,7 +244,7 @@ KIND = Kind(
     fields=(
         Field("model"),
         Field("name"),
-        Field("instructions"),
+        Field("instructions", limit=1_048_576),
         Field("tools", default={}, canonical=canonical_tools, wire=wire_tools),
         Field("metadata", default={}, per_key=True),
         # The server resolves what is left out, so that only declared parts can be compared.

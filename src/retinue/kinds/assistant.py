@@ -1,4 +1,4 @@
-"""An assistant of the Assistants API v2.."""
+"""An assistant of the Assistants API v2."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from retinue.kinds._shapes import (
     JSON_SCHEMA,
     METADATA,
     TEXT,
+    by_key,
     canonical_function,
-    wrong_shape,
 )
 
 # SPEC CreateAssistantRequest: tools maxItems 128, code_interpreter.file_ids maxItems 20.
 MOST_TOOLS = 128
 MOST_CODE_FILES = 20
+MOST_METADATA = 15
 
 FILE_SEARCH_OPTIONS = ("max_num_results", "ranking_options")
 RANKING_OPTIONS = ("ranker", "score_threshold")
@@ -77,13 +78,13 @@ def tool_key(tool: Mapping[str, Any]) -> str:
 
 def canonical_tools(tools: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The list as a map, since its order means nothing. Tools of unknown types keep all they came with."""
-    return {tool_key(tool): _canonical_tool(tool) for tool in tools}
+    return by_key((tool_key(tool), _canonical_tool(tool)) for tool in tools)
 
 
 def _canonical_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     kind = tool.get("type")
     if kind == "function":
-        return canonical_function(tool["function"])
+        return canonical_function(tool.get("function") or {})
     if kind == "file_search":
         options = tool.get("file_search") or {}
         ranking = options.get("ranking_options") or {}
@@ -160,9 +161,7 @@ def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
             yield Problem(
                 "path-too-long", ("file_ids", path), f"the path of '{path[:60]}…' is longer than 256 characters"
             )
-    if files:
-        records = file_record_keys(files)
-        yield from wrong_shape(spec, 15 - records, f"recording {len(files)} code_interpreter files")
+    yield from _check_room(len(spec.get("metadata") or {}), files)
 
 
 def _check_tools(tools: Iterable[Mapping[str, Any]]) -> Iterable[Problem]:
@@ -178,6 +177,26 @@ def _check_tools(tools: Iterable[Mapping[str, Any]]) -> Iterable[Problem]:
         if function.get("strict"):
             parameters = function.get("parameters") or {"type": "object", "additionalProperties": False}
             yield from strict_problems(parameters, ("tools", key, "parameters"))
+
+
+def _check_room(declared: int, files: Mapping[str, Any]) -> Iterable[Problem]:
+    """Which file is which is recorded in metadata pairs, of which the API takes 16 and the tag needs one."""
+    records = file_record_keys(files)
+    if records > MOST_METADATA:
+        yield Problem(
+            "too-many",
+            ("tools", "code_interpreter"),
+            f"recording the paths of {len(files)} files takes {records} metadata pairs, but {MOST_METADATA} are free",
+            "shorten the paths or give fewer files",
+        )
+    elif records and declared > MOST_METADATA - records:
+        yield Problem(
+            "too-many",
+            ("metadata",),
+            f"{declared} metadata pairs are declared, but recording {len(files)} code_interpreter files "
+            f"leaves room for {MOST_METADATA - records}",
+            "put some of them together in fewer, longer values",
+        )
 
 
 def _check_response_format(value: Any) -> Iterable[Problem]:
@@ -314,7 +333,7 @@ KIND = Kind(
     name="assistant",
     section="assistants",
     title="assistant",
-    api=Api(path="/assistants", id_prefix="asst_", beta="assistants=v2"),
+    api=Api(path="/assistants", beta="assistants=v2"),
     schema={
         "type": "object",
         "description": "An assistant: a model with instructions and tools.",

@@ -1,4 +1,4 @@
-"""A vector store and the files in it: knowledge that file search looks through.."""
+"""A vector store and the files in it: knowledge that file search looks through."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ KIND = Kind(
     section="vector_stores",
     title="vector store",
     # SPEC VectorStoreObject.status: an expired store keeps its object and loses its files (DOC guides/retrieval).
-    api=Api(path="/vector_stores", id_prefix="vs_", beta="assistants=v2", spent=("status", "expired")),
+    api=Api(path="/vector_stores", beta="assistants=v2", spent=("status", "expired")),
     schema={
         "type": "object",
         "description": "A vector store and the files in it.",

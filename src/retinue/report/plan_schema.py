@@ -132,7 +132,8 @@ FILE_CHANGE = _object(
         "path": _text("Relative to the project."),
         "before": _or_null(_def("file")),
         "after": _or_null(_def("file")),
-        "file_ids": _list("The live files that this replaces, removes, changes or waits for.", {"type": "string"}),
+        "file_ids": _list("The live files that go once the path can be searched as declared.", {"type": "string"}),
+        "live_id": _maybe("The live file that stays, and is waited for or given new attributes."),
         "attributes": _map("The author's attributes of the file, complete.", {"type": ["string", "number", "boolean"]}),
         "chunking": _or_null(_map("How the file is cut for search.", _def("value"))),
         "reason": _maybe("Why, where the rest does not say."),
@@ -163,6 +164,10 @@ STEP = _object(
         "files": _list("What differs in the attached files.", _def("file_change")),
         "before": _or_null({**_def("spec"), "description": "The live specification; null for a creation."}),
         "after": _or_null({**_def("spec"), "description": "The specification to reach; null for a deletion."}),
+        "expects": _map(
+            "Digests of the live values about to be written over, by field or field/key; another one stops the step.",
+            {"type": "string"},
+        ),
         "unset": _list("Fields that go back to the API's default.", {"type": "string"}),
         "forget_keys": _list(
             "Field and key of what is reset in fields that are owned key by key.",
@@ -170,6 +175,7 @@ STEP = _object(
         ),
         "tag": _maybe("The ownership tag that is written with the step."),
         "needs": _list("Keys of the steps that must have succeeded first.", {"type": "string"}),
+        "shared_files": _list("Files that outlive a deletion: another object carries them too.", {"type": "string"}),
     },
 )
 DIAGNOSTIC = _object(
@@ -237,6 +243,10 @@ PLAN: Schema = {
             "warnings": _list("What does not stop an apply.", _def("diagnostic")),
             "blocks": _list("What does.", _def("block")),
             "ids": _map("Live ids of the objects that steps refer to, by address.", {"type": "string"}),
+            "retags": _list(
+                "Objects that are in sync and whose ownership tag is brought up to date. Nothing else changes.",
+                _def("step"),
+            ),
         },
     ),
     "$defs": {

@@ -8,7 +8,6 @@ from typing import Any
 from retinue.core.model import Event
 from retinue.report.events import DOING, DONE, FINAL, reasons
 from retinue.report.ink import BLANK, Line, Role, line, paint
-from retinue.report.values import count
 
 _AGAIN = "Run the same command again to continue."
 
@@ -81,9 +80,3 @@ def _sentence(ended: Sequence[Event], *, whole: bool, interrupted: bool) -> Line
     word = "interrupted" if interrupted else "incomplete"
     rest = f"; {', '.join(others)}" if others else ""
     return line((f"Apply {word}: {counts}{rest}.", "strong"), f" {_AGAIN}")
-
-
-def converged_sentence(objects: int) -> str:
-    """What is said when planning again after an apply finds nothing left to do."""
-    verb = "matches" if objects == 1 else "match"
-    return f"The account has converged: {count(objects, 'object')} {verb} the declarations."
