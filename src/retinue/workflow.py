@@ -13,18 +13,29 @@ import difflib
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retinue.core.fail_on import FailOn, fail_on_blocks
 from retinue.core.guards import drift_block
 from retinue.core.kind import Kinds
 from retinue.core.model import Address, Declared, Diagnostic, Event, Live, Plan
+from retinue.core.models import Standing, model_warnings, standings, used_models
 from retinue.core.names import name_live
 from retinue.core.plan import make_plan
 from retinue.core.resolve import resolve
-from retinue.errors import BlockedError, DeclarationError, Interrupted, PartialError, RetinueError, UsageError
+from retinue.errors import (
+    AccountError,
+    BlockedError,
+    DeclarationError,
+    Interrupted,
+    PartialError,
+    RetinueError,
+    UsageError,
+)
 from retinue.kinds import all_kinds
 from retinue.source import Project, load
 
@@ -33,6 +44,7 @@ if TYPE_CHECKING:
     from retinue.account.memory import Memory
 
 MEMORY = Path(".retinue")
+TODAY = "RETINUE_TODAY"
 
 
 def _ignore(event: Event) -> None:
@@ -60,13 +72,20 @@ class Reading:
 
 @dataclass(slots=True)
 class Session:
-    """A project and its account, open. `live` is what the last plan saw."""
+    """A project and its account, open. `live` is what the last plan saw, `models_listed` whether the account said which
+    models there are when it was asked. `today`, where given, stands for the day by the account's clock."""
 
     reading: Reading
     account: Account
     memory: Memory
     kinds: Kinds
     live: tuple[Live, ...] = ()
+    today: date | None = None
+    models_listed: bool | None = None
+
+    @property
+    def day(self) -> date:
+        return self.today or datetime.fromtimestamp(self.account.server_time(), UTC).date()
 
     @property
     def project(self) -> Project:
@@ -130,20 +149,36 @@ def open_session(where: Where) -> Iterator[Session]:
     from retinue.account.opening import open_account
 
     project = reading.project
+    today = _today(where.environ)
     account = open_account(project.account, root=project.root, environ=where.environ)
     try:
         memory = Memory.load(project.root / MEMORY, account.info, project.stack)
-        yield Session(reading, account, memory, all_kinds())
+        yield Session(reading, account, memory, all_kinds(), today=today)
     finally:
         account.close()
+
+
+def _today(environ: Mapping[str, str]) -> date | None:
+    """The day that somebody asked us to pretend it is, to look ahead or to repeat what was printed once."""
+    text = environ.get(TODAY)
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise UsageError(f"{TODAY} is '{text}', which is not a date", hint=f"write {TODAY}=2027-01-31") from error
 
 
 # ── planning ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def plan(session: Session, *, targets: Sequence[Address] = (), parallelism: int = 8) -> Plan:
-    """What an apply would do now. With `targets`, only for those and what they depend on; nothing is deleted then."""
-    return _plan(session, targets, parallelism)
+def plan(
+    session: Session, *, targets: Sequence[Address] = (), parallelism: int = 8, fail_on: Sequence[FailOn] = ()
+) -> Plan:
+    """What an apply would do now. With `targets`, only for those and what they depend on; nothing is deleted then.
+    Warnings that `fail_on` names block it."""
+    made = _plan(session, targets, parallelism)
+    with suppress(AccountError):  # what there is to say of models is worth a warning, and not worth a plan
+        made = replace(made, warnings=(*made.warnings, *check_models(session)))
+    return replace(made, blocks=(*made.blocks, *fail_on_blocks(made.warnings, fail_on)))
 
 
 def plan_destroy(session: Session, *, parallelism: int = 8) -> Plan:
@@ -301,6 +336,27 @@ def inventory(session: Session, *, parallelism: int = 8) -> Inventory:
 def outputs(session: Session, *, parallelism: int = 8) -> dict[Address, str]:
     """Address → live id of every object of the stack."""
     return {address: live[0].id for address, live in inventory(session, parallelism=parallelism).owned.items()}
+
+
+def models(session: Session) -> tuple[Standing, ...]:
+    """Every model that the account lists or that declarations use, the most pressing first.
+
+    Raises AccountError when the account cannot be reached.
+    """
+    from retinue.account.models import list_models
+
+    used = used_models(session.reading.declared, session.kinds)
+    session.models_listed = False
+    offered = list_models(session.account, used)
+    session.models_listed = offered is not None
+    return standings(offered, used, session.day)
+
+
+def check_models(session: Session) -> tuple[Diagnostic, ...]:
+    """Warnings about the declared models. Asks nothing when there are none. Raises AccountError like `models`."""
+    if not used_models(session.reading.declared, session.kinds):
+        return ()
+    return model_warnings(models(session), session.day)
 
 
 def full(live: Live) -> dict[str, Any]:

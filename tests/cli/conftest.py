@@ -43,6 +43,7 @@ class Shell:
 def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
     for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RETINUE_TODAY", "2026-11-22")
     return Shell(Team(tmp_path), capsys)
 
 

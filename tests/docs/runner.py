@@ -29,6 +29,9 @@ SERVED = "http://127.0.0.1:8765/v1"
 """The address that pages print for a server they start; its port is taken from the system instead."""
 
 PATIENCE = 60
+TODAY = "2026-11-22"
+"""The day on which the pages were written, as far as models that shut down are concerned."""
+
 UPDATE = bool(os.environ.get("RETINUE_UPDATE_GOLDENS"))
 _MAKE = re.compile(r"^make(?: ([a-z]+))?$")
 _TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
@@ -246,6 +249,7 @@ class Runner:
             "TERM": "dumb",
             "NO_COLOR": "1",
             "COLUMNS": "100",
+            "RETINUE_TODAY": TODAY,
         }
 
 

@@ -17,9 +17,10 @@ ALLOWED = {
     "errors": {"core"},
     "kinds": {"core"},
     "source": {"core", "kinds"},
-    "account": {"core", "kinds"},
+    "bundles": {"core"},
+    "account": {"core", "kinds", "bundles"},
     "report": {"core"},
-    "workflow": {"core", "kinds", "source", "account"},
+    "workflow": {"core", "kinds", "source", "account", "bundles"},
     "cli": {"core", "kinds", "source", "account", "report", "workflow"},
     "__main__": {"cli"},
     "local": set(),
@@ -99,7 +100,12 @@ def test_core_is_pure(path: Path) -> None:
         "threading",
         "sys",
     }
-    assert not {name.split(".")[0] for name in imports(path)} & forbidden
+    names = imports(path)
+    # A date is a value; what day it is today comes in as one.
+    names -= {"datetime", "datetime.date"} if "datetime.date" in names else set()
+    assert not {name.split(".")[0] for name in names} & forbidden
+    called = {node.attr for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Attribute)}
+    assert not called & {"today", "now", "utcnow", "fromtimestamp"}
 
 
 @pytest.mark.parametrize("package_name", ["core", "account", "report", "source"])

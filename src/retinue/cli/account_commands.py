@@ -1,4 +1,4 @@
-"""Commands that look at the account, and the one that serves the local one: show, output, serve."""
+"""Commands that look at the account, and the one that serves the local one: show, output, models, serve."""
 
 from __future__ import annotations
 
@@ -135,6 +135,36 @@ def _outputs(ids: Mapping[str, str], form: str, terminal: Terminal) -> str:
 
 
 @click.command()
+@project_options
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def models(directory: Path, environment: str | None, variables: Variables, as_json: bool) -> int:
+    """List the account's models, when they shut down, and who uses them.
+
+    Models that are used and not offered come first, then the others in use, then what else there is to choose.
+
+    \b
+    Example:
+      retinue models
+      retinue models --json | jq '.models[] | select(.used_by != [])'
+    """
+    from retinue import workflow
+    from retinue.core.models import standing_document
+    from retinue.report.models_text import render_models
+
+    terminal = Terminal.detect()
+    with workflow.open_session(where(directory, environment, variables)) as session:
+        rows = [standing_document(each, session.day) for each in workflow.models(session)]
+        listed = session.models_listed
+    if not listed:
+        terminal.say("the account does not say which models it has")
+    if as_json:
+        terminal.print(json.dumps({"listed": bool(listed), "models": rows}, indent=2, ensure_ascii=False))
+    else:
+        terminal.print(render_models(rows, width=terminal.width, color=terminal.color))
+    return 0
+
+
+@click.command()
 @click.option(
     "-C",
     "--directory",
@@ -188,4 +218,4 @@ def serve(directory: Path, host: str, port: int, api_key: str | None, quirks: Va
     return 0
 
 
-COMMANDS = (show, output, serve)
+COMMANDS = (show, output, models, serve)

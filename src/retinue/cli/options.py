@@ -11,6 +11,7 @@ import click
 from retinue.core.model import Address
 
 if TYPE_CHECKING:
+    from retinue.core.fail_on import FailOn
     from retinue.workflow import Where
 
 Command = Callable[..., Any]
@@ -102,6 +103,37 @@ def target_option(command: Command) -> Command:
         metavar="ADDRESS",
         help="Only this object and what it depends on; may be repeated. Nothing is deleted then.",
     )(command)
+
+
+class FailOnType(click.ParamType["FailOn"]):
+    """CODE or CODE=90d."""
+
+    name = "code"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FailOn:
+        from retinue.core.fail_on import FailOn
+        from retinue.source.codes import WARNINGS
+
+        if isinstance(value, FailOn):
+            return value
+        try:
+            chosen = FailOn.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if chosen.code not in WARNINGS:
+            self.fail(f"'{chosen.code}' is not the code of a warning; there are: {', '.join(WARNINGS)}", param, ctx)
+        return chosen
+
+
+def fail_on_option(exit_code: int) -> Callable[[Command], Command]:
+    return click.option(
+        "--fail-on",
+        "fail_on",
+        type=FailOnType(),
+        multiple=True,
+        metavar="CODE[=90d]",
+        help=f"Exit with {exit_code} on warnings of this code, such as model-shutdown=90d; may be repeated.",
+    )
 
 
 def where(directory: Path, environment: str | None, variables: tuple[tuple[str, str], ...]) -> Where:

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from retinue.cli.options import detail_option, parallelism_option, project_options, target_option, where
+from retinue.cli.options import (
+    detail_option,
+    fail_on_option,
+    parallelism_option,
+    project_options,
+    target_option,
+    where,
+)
 from retinue.cli.terminal import Terminal
 from retinue.core.model import Address
 from retinue.errors import BlockedError, RetinueError, UsageError
@@ -21,6 +28,7 @@ from retinue.errors import BlockedError, RetinueError, UsageError
 if TYPE_CHECKING:
     from types import FrameType
 
+    from retinue.core.fail_on import FailOn
     from retinue.core.model import Plan
     from retinue.workflow import Applied, Session
 
@@ -34,6 +42,7 @@ CHANGES = 2
 @target_option
 @detail_option
 @parallelism_option
+@fail_on_option(BlockedError.exit_code)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON (schemas/plan.schema.json).")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
 def plan(
@@ -43,6 +52,7 @@ def plan(
     targets: tuple[Address, ...],
     detail: Detail,
     parallelism: int,
+    fail_on: tuple[FailOn, ...],
     as_json: bool,
     detailed_exitcode: bool,
 ) -> int:
@@ -59,7 +69,8 @@ def plan(
     terminal = Terminal.detect()
     with workflow.open_session(where(directory, environment, variables)) as session:
         watch_pauses(session, terminal)
-        made = workflow.plan(session, targets=targets, parallelism=parallelism)
+        made = workflow.plan(session, targets=targets, parallelism=parallelism, fail_on=fail_on)
+        note_unlisted(session, terminal, fail_on)
     show_plan(made, terminal, detail, as_json=as_json)
     if made.blocks:
         return BlockedError.exit_code  # the plan says what and why
@@ -71,6 +82,7 @@ def plan(
 @target_option
 @detail_option
 @parallelism_option
+@fail_on_option(BlockedError.exit_code)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. For pipelines.")
 @click.option("--revert-drift", is_flag=True, help="With --yes: overwrite changes made outside of retinue, too.")
 def apply(
@@ -80,6 +92,7 @@ def apply(
     targets: tuple[Address, ...],
     detail: Detail,
     parallelism: int,
+    fail_on: tuple[FailOn, ...],
     yes: bool,
     revert_drift: bool,
 ) -> int:
@@ -95,7 +108,7 @@ def apply(
     from retinue import workflow
 
     def make(session: Session) -> Plan:
-        return workflow.plan(session, targets=targets, parallelism=parallelism)
+        return workflow.plan(session, targets=targets, parallelism=parallelism, fail_on=fail_on)
 
     with workflow.open_session(where(directory, environment, variables)) as session:
         return _carry_out(
@@ -107,6 +120,7 @@ def apply(
             settled="The account matches the declarations.",
             yes=yes,
             revert_drift=revert_drift,
+            fail_on=fail_on,
         )
 
 
@@ -158,6 +172,7 @@ def _carry_out(
     settled: str,
     yes: bool,
     revert_drift: bool,
+    fail_on: tuple[FailOn, ...] = (),
 ) -> int:
     from retinue import workflow
     from retinue.report.progress import Progress
@@ -166,6 +181,7 @@ def _carry_out(
     watch_pauses(session, terminal)
     made = make(session)
     show_plan(made, terminal, detail)
+    note_unlisted(session, terminal, fail_on)
     workflow.guard(made, person=not yes, revert_drift=revert_drift)
     if not made.empty and not yes:
         _ask(terminal, question)
@@ -226,6 +242,12 @@ def _show_result(applied: Applied, terminal: Terminal, *, stopped: bool, settled
     terminal.print(f"\n{text}")
     if applied.converged and not applied.plan.targets:
         terminal.print(settled)
+
+
+def note_unlisted(session: Session, terminal: Terminal, fail_on: tuple[FailOn, ...]) -> None:
+    """A check that somebody asked for and that could not be made is not passed in silence."""
+    if session.models_listed is False and any(each.about_models for each in fail_on):
+        terminal.say("the account does not say which models it has: --fail-on could not look at them")
 
 
 def watch_pauses(session: Session, terminal: Terminal) -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinue.cli.options import project_options, where
+from retinue.cli.options import fail_on_option, project_options, where
 from retinue.cli.terminal import Terminal
 from retinue.errors import DeclarationError, UsageError
+
+if TYPE_CHECKING:
+    from retinue.core.fail_on import FailOn
+    from retinue.core.model import Diagnostic
+    from retinue.workflow import Where
 
 
 @click.command()
@@ -38,8 +43,17 @@ def init(directory: Path) -> int:
 
 @click.command()
 @project_options
+@click.option("--online", is_flag=True, help="Ask the account which models it has, too.")
+@fail_on_option(DeclarationError.exit_code)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def validate(directory: Path, environment: str | None, variables: tuple[tuple[str, str], ...], as_json: bool) -> int:
+def validate(
+    directory: Path,
+    environment: str | None,
+    variables: tuple[tuple[str, str], ...],
+    online: bool,
+    fail_on: tuple[FailOn, ...],
+    as_json: bool,
+) -> int:
     """Check the declarations offline: no account, no key.
 
     Every mistake is reported at once, with its place and what to do about it.
@@ -48,13 +62,20 @@ def validate(directory: Path, environment: str | None, variables: tuple[tuple[st
     Example:
       retinue validate
       retinue validate -e production --json
+      retinue validate --online --fail-on model-shutdown=90d
     """
     from retinue import workflow
+    from retinue.core.fail_on import fail_on_blocks
     from retinue.core.plan_file import diagnostic_document
     from retinue.report.diagnostics import render_diagnostics
 
     terminal = Terminal.detect()
-    reading, found = workflow.check(where(directory, environment, variables))
+    if not online and any(each.about_models for each in fail_on):
+        raise UsageError("which models there are is known to the account only", hint="add --online")
+    place = where(directory, environment, variables)
+    reading, found = workflow.check(place)
+    if reading is not None and online:
+        found = (*found, *_ask_account(place, terminal))
     if as_json:
         document = {"valid": reading is not None, "diagnostics": [diagnostic_document(each) for each in found]}
         terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
@@ -62,10 +83,23 @@ def validate(directory: Path, environment: str | None, variables: tuple[tuple[st
         terminal.say(render_diagnostics(found, width=terminal.error_width, color=terminal.error_color))
     if reading is None:
         return DeclarationError.exit_code
+    blocks = tuple(fail_on_blocks(found, fail_on))
+    if blocks:
+        raise DeclarationError("\n".join(each.message for each in blocks))
     if not as_json:
         count = len(reading.declared)
         terminal.print(f"Valid: {count} {'object' if count == 1 else 'objects'} declared.")
     return 0
+
+
+def _ask_account(place: Where, terminal: Terminal) -> tuple[Diagnostic, ...]:
+    from retinue import workflow
+
+    with workflow.open_session(place) as session:
+        found = workflow.check_models(session)
+        if session.models_listed is False:
+            terminal.say("the account does not say which models it has")
+    return found
 
 
 @click.command()

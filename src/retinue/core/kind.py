@@ -31,6 +31,7 @@ class Field:
       and lists whose items have an identity are maps.
     - `uploads`: the value is a list of file ids in the API; canonically a map of path → FileRef.
     - `refs`: the kind whose ids the value holds.
+    - `model`: the value is the id of a model, which the account may not have or may shut down.
     - `carry_over`: (what will be written, what is live), both in the API's form → what to write so that parts of the
       live value that this version does not know survive.
     """
@@ -46,6 +47,7 @@ class Field:
     wire: Callable[[Any], Any] = _same
     uploads: Uploads | None = None
     refs: str | None = None
+    model: bool = False
     carry_over: Callable[[Any, Any], Any] | None = None
 
     @property

@@ -90,7 +90,7 @@ class Diagnostic:
     """One thing to tell the person who wrote the files: what, where, and what to do about it.
 
     `excerpt` is the line of the file at `position`, without its line end. `related` are further places of the same
-    problem, each with a few words.
+    problem, each with a few words. `details` say for programs what the message says for people, as JSON data.
     """
 
     severity: Severity
@@ -100,6 +100,7 @@ class Diagnostic:
     hint: str | None = None
     excerpt: str | None = None
     related: tuple[tuple[str, Position], ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

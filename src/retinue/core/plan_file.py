@@ -135,6 +135,7 @@ def diagnostic_document(each: Diagnostic) -> dict[str, Any]:
         "position": _position(each.position),
         "hint": each.hint,
         "related": [{"message": text, "position": _position(position)} for text, position in each.related],
+        "details": dict(each.details),
     }
 
 
@@ -260,7 +261,15 @@ def _read_file_change(each: Mapping[str, Any]) -> FileChange:
 def _read_diagnostic(each: Mapping[str, Any]) -> Diagnostic:
     related = tuple((one["message"], _read_position(one["position"]) or Position("", 0)) for one in each["related"])
     position = _read_position(each["position"])
-    return Diagnostic(each["severity"], each["code"], each["message"], position, each["hint"], related=related)
+    return Diagnostic(
+        each["severity"],
+        each["code"],
+        each["message"],
+        position,
+        each["hint"],
+        related=related,
+        details=each.get("details", {}),
+    )
 
 
 def _read_block(each: Mapping[str, Any]) -> Block:

@@ -242,7 +242,7 @@ KIND = Kind(
         "additionalProperties": False,
     },
     fields=(
-        Field("model"),
+        Field("model", model=True),
         Field("name"),
         Field("instructions", limit=1_048_576),
         Field("tools", default={}, canonical=canonical_tools, wire=wire_tools),

@@ -371,7 +371,7 @@ KIND = Kind(
         "additionalProperties": False,
     },
     fields=(
-        Field("model"),
+        Field("model", model=True),
         Field("name"),
         Field("description", limit=512),
         Field("instructions", limit=256_000),

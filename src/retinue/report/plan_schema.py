@@ -193,7 +193,9 @@ DIAGNOSTIC = _object(
                 {"message": _text("What is there."), "position": _or_null(_def("position"))},
             ),
         ),
+        "details": _map("What the message says, for programs; which keys there are follows from the code.", {}),
     },
+    optional=("details",),
 )
 BLOCK = _object(
     "A reason why the plan may not be applied as it is.",

@@ -32,6 +32,8 @@ CODES = {
     "missing-field": "A field that is required is not there.",
     "missing-file": "A file that is named does not exist.",
     "missing-variable": "A variable has no value: no default, none from the environment, none given with `--var`.",
+    "model-gone": "Warning: a model has shut down ([models](models.md)).",
+    "model-shutdown": "Warning: a model is going to shut down ([models](models.md)).",
     "no-match": "A glob matches no file.",
     "no-project": "There is no `retinue.yaml` here or in a directory above.",
     "not-allowed-value": "A value is not one of those the field takes.",
@@ -50,6 +52,7 @@ CODES = {
     "too-short": "A text is empty where something must be written.",
     "unknown-environment": "The environment chosen with `-e` is not declared.",
     "unknown-field": "A field is not known.",
+    "unknown-model": "Warning: the account does not list a model ([models](models.md)).",
     "unknown-reference": "A name refers to nothing that is declared.",
     "unknown-section": "A section of a file of declarations is not a kind.",
     "unknown-variable": "A variable is used or set that is not declared.",
@@ -66,6 +69,9 @@ CODES = {
     "yaml-tag": "A YAML tag, such as `!secret`, is not known.",
 }
 
+WARNINGS = tuple(code for code, meaning in CODES.items() if "warning" in meaning.lower())
+"""The codes of what does not stop an apply, unless somebody asks for it."""
+
 
 def page() -> str:
     """The page as Markdown."""
@@ -73,7 +79,7 @@ def page() -> str:
     return f"""# What can be wrong with declarations
 
 Every mistake has a code that does not change between versions. `retinue validate` finds all of them at once, offline;
-nothing is sent while there is an error. Warnings do not keep anybody from applying.
+nothing is sent while there is an error. Warnings do not keep anybody from applying, unless `--fail-on` names them.
 
 | code | meaning |
 |---|---|
