@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retinue.bundles.lock_file import LockFile, lock_name
 from retinue.core.fail_on import FailOn, fail_on_blocks
 from retinue.core.guards import drift_block
 from retinue.core.kind import Kinds
@@ -91,6 +92,11 @@ class Session:
     def project(self) -> Project:
         return self.reading.project
 
+    @property
+    def lock(self) -> LockFile:
+        """Where what is rendered instead of stored is kept."""
+        return LockFile(self.project.root / lock_name(self.project.environment), self.project.stack)
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
@@ -125,7 +131,8 @@ def check(where: Where) -> tuple[Reading | None, tuple[Diagnostic, ...]]:
     loaded = load(
         where.start, environment=where.environment, variables=where.variables, environ=where.environ, kinds=kinds
     )
-    resolved = resolve(loaded.declarations, kinds, complete=loaded.complete)
+    home = loaded.project.api if loaded.project else None
+    resolved = resolve(loaded.declarations, kinds, complete=loaded.complete, home=home)
     found = loaded.excerpts.fill((*loaded.diagnostics, *resolved.diagnostics))
     if loaded.project is None or any(each.severity == "error" for each in found):
         return None, found
@@ -192,8 +199,10 @@ def _plan(session: Session, targets: Sequence[Address], parallelism: int, *, des
     declared = session.reading.declared
     _check_targets(declared, targets, session.kinds)
     session.account.limit(parallelism)
-    needed = set() if destroy else {each.address.kind for each in declared}
-    session.live = take_snapshot(session.account, session.kinds, session.memory, needed=needed, parallelism=parallelism)
+    needed = set() if destroy else {each.address.kind for each in declared if each.home is None}
+    session.live = take_snapshot(
+        session.account, session.kinds, session.memory, needed=needed, parallelism=parallelism, lock=session.lock
+    )
     made = make_plan(
         declared,
         session.live,
@@ -225,7 +234,11 @@ def _check_targets(declared: Sequence[Declared], targets: Sequence[Address], kin
 
 def _remember(session: Session, made: Plan) -> None:
     """Note the ids of what is ours, so that a list that lags behind later does not make it seem gone."""
-    seen = {live.tag.address: live.id for live in session.live if live.tag and live.tag.stack == made.stack}
+    seen = {
+        live.tag.address: live.id
+        for live in session.live
+        if live.tag and live.tag.stack == made.stack and live.home is None
+    }
     if session.memory.ids != seen:
         for address, live_id in seen.items():
             session.memory.remember(address, live_id)
@@ -279,6 +292,7 @@ def apply(
             attached=tuple(attached),
             parallelism=parallelism,
             stop=stop,
+            lock=session.lock,
         ):
             events.append(event)
             on_event(event)
@@ -359,8 +373,18 @@ def check_models(session: Session) -> tuple[Diagnostic, ...]:
     return model_warnings(models(session), session.day)
 
 
+def handed_out(live: Live) -> Any:
+    """What an application needs of a live object: its id, or the arguments of the call where it is rendered."""
+    return live.id if live.home is None else live.raw["entry"]["arguments"]
+
+
 def full(live: Live) -> dict[str, Any]:
-    """A live object as the account returned it, unknown fields included, with its attached files."""
+    """A live object as the account returned it, unknown fields included, with its attached files.
+
+    Of what is rendered instead of stored, the entry of the lock file.
+    """
+    if live.home is not None:
+        return {"id": live.id, **live.raw["entry"]}
     files = [
         {
             "id": each.id,

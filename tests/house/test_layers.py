@@ -21,7 +21,7 @@ ALLOWED = {
     "account": {"core", "kinds", "bundles"},
     "report": {"core"},
     "workflow": {"core", "kinds", "source", "account", "bundles"},
-    "cli": {"core", "kinds", "source", "account", "report", "workflow"},
+    "cli": {"core", "kinds", "source", "account", "bundles", "report", "workflow"},
     "__main__": {"cli"},
     "local": set(),
 }

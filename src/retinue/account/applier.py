@@ -16,6 +16,7 @@ from retinue.account.memory import Memory
 from retinue.account.pools import threads
 from retinue.account.steps import StepRunner
 from retinue.account.uploads import Uploader
+from retinue.bundles.lock_file import LockFile
 from retinue.core.kind import Kinds
 from retinue.core.model import Event, Plan, Status, Step
 from retinue.errors import Interrupted, RetinueError
@@ -34,11 +35,13 @@ def apply_plan(
     attached: Sequence[str] = (),
     parallelism: int = 8,
     stop: threading.Event | None = None,
+    lock: LockFile | None = None,
 ) -> Iterator[Event]:
     """Carry the plan out, and tell what happens as it happens.
 
     A failed step stops only what needs it. When `stop` is set, what is under way is finished and nothing new is begun.
-    `attached` are the ids of files that live objects are known to hold; `root` is the project's directory.
+    `attached` are the ids of files that live objects are known to hold; `root` is the project's directory,
+    `lock` its lock file.
     """
     asked_to_stop = stop or threading.Event()
 
@@ -50,7 +53,7 @@ def apply_plan(
     with memory.exclusive(), threads(parallelism, "step") as steps, threads(parallelism, "file") as files:
         uploader.recover()
         known = frozenset({*plan.ids.values(), *(step.id for step in plan.steps if step.id)})
-        runner = StepRunner(account, kinds, memory, uploader, files, dict(plan.ids), known, check)
+        runner = StepRunner(account, kinds, memory, uploader, files, dict(plan.ids), known, check, lock)
         try:
             execution = _Execution(plan, runner, steps, asked_to_stop)
             yield from execution.events()

@@ -11,6 +11,7 @@ from retinue.account.client import Account
 from retinue.account.memory import Memory
 from retinue.account.pools import threads
 from retinue.account.uploads import FILES_PAGE
+from retinue.bundles.lock_file import LockFile
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import Live, LiveFile, Tag
 from retinue.core.names import referenced_ids
@@ -27,18 +28,27 @@ from retinue.errors import AccountError
 
 
 def take_snapshot(
-    account: Account, kinds: Kinds, memory: Memory, *, needed: Collection[str], parallelism: int = 8
+    account: Account,
+    kinds: Kinds,
+    memory: Memory,
+    *,
+    needed: Collection[str],
+    parallelism: int = 8,
+    lock: LockFile | None = None,
 ) -> tuple[Live, ...]:
     """Read every object of every kind, and the attached files of those of our stack.
 
     Lists lag behind creations, so an id that is remembered or referred to but not listed is asked for by itself.
-    `needed` are the kinds in use: an account without their endpoints is an error, without others it is not.
+    `needed` are the kinds in use: an account without their endpoints is an error, without others it is not. What was
+    rendered into the lock file counts as ours, and what it refers to as referred to.
     """
+    rendered = [replace(read_live(raw, kind), home=kind.home) for kind, raw in lock.live(kinds)] if lock else []
     live_kinds = [kind for kind in kinds.values() if kind.api is not None]
     with threads(parallelism, "read") as pool:
         listed = list(pool.map(lambda kind: _list(account, kind, kind.name in needed), live_kinds))
         unserved = frozenset(kind.name for kind, found in zip(live_kinds, listed, strict=True) if found is None)
         found = {live.id: live for several in listed for live in several or () if live.id not in memory.deleted}
+        found.update({live.id: live for live in rendered})
         _add_unlisted(account, kinds, memory, found, unserved, pool.map)
         ours = [live for live in found.values() if live.tag and live.tag.stack == memory.stack]
         for live in pool.map(lambda each: _with_files(account, each, kinds[each.kind], memory), ours):

@@ -11,9 +11,11 @@ from retinue.account.attach import FileSync, Report
 from retinue.account.carried import Carried, carried_ids, carry_files, foreign_metadata
 from retinue.account.client import Account, Ambiguous, Json
 from retinue.account.memory import Memory
+from retinue.account.rendered import run_rendered
 from retinue.account.settle import Attempt, settle
 from retinue.account.snapshot import look, read_files, read_live
 from retinue.account.uploads import Uploader
+from retinue.bundles.lock_file import LockFile
 from retinue.core.guards import moved
 from retinue.core.kind import Api, Field, Kind, Kinds, dig
 from retinue.core.model import Address, Gone, Live, Ref, Step
@@ -25,7 +27,8 @@ from retinue.errors import AccountError, BlockedError, StaleError
 class StepRunner:
     """Carries out single steps; one for each apply.
 
-    `ids` grows as objects come to be, `known` are the live ids of the plan, `check` raises once a person asked to stop.
+    `ids` grows as objects come to be, `known` are the live ids of the plan, `check` raises once a person asked to stop,
+    `lock` takes what is rendered instead of stored.
     """
 
     account: Account
@@ -36,13 +39,16 @@ class StepRunner:
     ids: dict[Address, str]
     known: frozenset[str]
     check: Callable[[], None]
+    lock: LockFile | None = None
 
     def run(self, step: Step, report: Report) -> tuple[str | None, dict[str, str]]:
         """Carry `step` out. Gives the live id, and path → reason for files that could not be brought in."""
-        kind = self.kinds[step.address.kind]
+        kind = self.kinds[step.address.kind].at(step.home)
         if kind.api is None:
             raise TypeError(f"a {kind.name} has no live object")
         self.check()
+        if kind.bundle is not None and self.lock is not None:
+            return run_rendered(self, self.lock, step, kind), {}
         if step.action == "delete":
             self._delete(step, kind, kind.api)
             return step.id, {}
@@ -55,7 +61,7 @@ class StepRunner:
     def _create(self, step: Step, kind: Kind, api: Api) -> str:
         spec = _without_attached(step.after or {}, kind)
         carried = carry_files(spec, kind, None, self.uploader)
-        body = self._body(spec, kind, carried)
+        body = self.body(spec, kind, carried)
         body[api.tag_in] = {**body.get(api.tag_in, {}), **carried.records, TAG_KEY: _tag_text(step, kind)}
 
         def attempt() -> Attempt:
@@ -92,7 +98,7 @@ class StepRunner:
         spec = {name: each for name, each in _without_attached(step.after or {}, kind).items() if name in names}
         spec.update({name: {} for name in names - set(spec) if kind.field(name).per_key})
         carried = carry_files(spec, kind, live, self.uploader)
-        body = self._body(spec, kind, carried)
+        body = self.body(spec, kind, carried)
         for name in spec:
             _carry_over(body, kind.field(name), live)
             _complete(body, kind.field(name), live, step)
@@ -178,7 +184,8 @@ class StepRunner:
 
     # ── bodies ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _body(self, spec: Mapping[str, Any], kind: Kind, carried: Carried) -> Json:
+    def body(self, spec: Mapping[str, Any], kind: Kind, carried: Carried) -> Json:
+        """The API's body for a specification, with live ids for references and files."""
         return kind.write({name: carried.ids.get(name, self._with_ids(value)) for name, value in spec.items()})
 
     def _with_ids(self, value: Any) -> Any:

@@ -100,12 +100,14 @@ def output(
 ) -> int:
     """Print the live ids by address, for applications.
 
-    With ADDRESS, the bare id of that one.
+    With ADDRESS, the bare id of that one. An assistant with `api: responses` has no id: its place in the lock file
+    stands for it, and with --json the arguments of `responses.create` are printed.
 
     \b
     Example:
       export ASSISTANT_ID="$(retinue output assistant.math-tutor)"
       retinue output --format env > .env.assistants
+      retinue output assistant.math-tutor --json
     """
     from retinue import workflow
 
@@ -113,8 +115,9 @@ def output(
     with workflow.open_session(where(directory, environment, variables)) as session:
         found = workflow.inventory(session, parallelism=parallelism)
     if address is not None:
-        live_id = _owned(found, address)[0].id
-        terminal.print(json.dumps(live_id) if as_json or form == "json" else live_id)
+        live = _owned(found, address)[0]
+        as_text = json.dumps(workflow.handed_out(live), indent=2, ensure_ascii=False)
+        terminal.print(as_text if as_json or form == "json" else live.id)
         return 0
     ids = {str(each): live[0].id for each, live in found.owned.items()}
     terminal.print(_outputs(ids, "json" if as_json else form, terminal))

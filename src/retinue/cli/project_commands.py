@@ -113,8 +113,8 @@ def _ask_account(place: Where, terminal: Terminal) -> tuple[Diagnostic, ...]:
 def schema(kind: str | None, out: Path | None) -> int:
     """Print JSON Schemas for editors.
 
-    Without KIND, that of a whole declaration file. KIND is the name of a kind, or `project` for retinue.yaml, or
-    `plan` for `plan --json`.
+    Without KIND, that of a whole declaration file. KIND is the name of a kind, or `project` for retinue.yaml, `plan`
+    for `plan --json`, `bundle` for retinue.lock.json.
 
     \b
     Example:
@@ -139,11 +139,12 @@ def schema(kind: str | None, out: Path | None) -> int:
 
 
 def _schemas() -> dict[str, Any]:
+    from retinue.bundles.lock_schema import LOCK
     from retinue.kinds import all_kinds
     from retinue.report.plan_schema import PLAN
     from retinue.source.schemas import documents
 
-    return {**documents(all_kinds()), "plan.schema.json": PLAN}
+    return {**documents(all_kinds()), "plan.schema.json": PLAN, "bundle.schema.json": LOCK}
 
 
 def _json(document: Any) -> str:

@@ -143,12 +143,15 @@ def _compare_unset(declared: Declared, live: Live, spec: Mapping[str, Any], kind
     """
     if live.tag is None:
         return
-    for name in sorted(live.tag.fields):
+    # What is rendered is ours as a whole, so a field that nobody declared was put there by hand.
+    names = {each.name for each in kind.fields if not each.per_key} if kind.bundle else set(live.tag.fields)
+    for name in sorted(names):
         if name in declared.spec or not kind.has(name) or (kind.attachments and name == kind.attachments.field):
             continue
         each = kind.field(name)
         if not same(spec[name], each.default):
-            cause: Cause = "unset" if digest(spec[name]) == live.tag.fields[name] else "conflict"
+            applied = live.tag.fields.get(name)
+            cause: Cause = "drift" if applied is None else "unset" if digest(spec[name]) == applied else "conflict"
             result.changes.append(FieldChange((name,), spec[name], each.default, cause, declared.position()))
             result.unset.append(name)
             if not each.mutable:
@@ -156,10 +159,11 @@ def _compare_unset(declared: Declared, live: Live, spec: Mapping[str, Any], kind
     for each in kind.fields:
         if each.per_key:
             wanted = declared.spec.get(each.name, {})
-            for key in sorted(owned_keys(live.tag, each.name, spec[each.name])):
+            owned = owned_keys(live.tag, each.name, spec[each.name])
+            for key in sorted(spec[each.name] if kind.bundle else owned):
                 before, after = spec[each.name][key], each.key_defaults.get(key, ABSENT)
                 if key not in wanted and (after is ABSENT or not same(before, after)):
-                    cause = unset_key_cause(live.tag, each.name, key, before)
+                    cause = unset_key_cause(live.tag, each.name, key, before) if key in owned else "drift"
                     result.changes.append(FieldChange((each.name, key), before, after, cause, declared.position()))
                     result.forget_keys.append((each.name, key))
 

@@ -57,11 +57,13 @@ def plan_blocks(
         if step.action == "delete" and step.protected:
             yield _protected(step, written.get(step.address))
         elif step.action in ("create", "update"):
-            yield from _too_many_keys(step, kinds[step.address.kind])
+            yield from _too_many_keys(step, kinds[step.address.kind].at(step.home))
 
 
 def _too_many_keys(step: Step, kind: Kind) -> Iterator[Block]:
     """SPEC Metadata: 16 pairs, which our marks and what others wrote share with the declared ones."""
+    if kind.bundle:
+        return  # our marks stand beside what is rendered
     name = kind.api.tag_in if kind.api else ""
     spec = step.after or {}
     dropped = {key for field_name, key in step.forget_keys if field_name == name}

@@ -97,6 +97,21 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
+class Bundle:
+    """A home outside of the account: what applications send themselves, rendered into the lock file.
+
+    `render` turns the body that the account would get, with live ids, into the arguments of a call; `read` is its
+    inverse, and keeps what it does not know. `title` names the API of the call; `kept` are parts of the body that are
+    no arguments and stand beside them.
+    """
+
+    render: Callable[[Mapping[str, Any]], dict[str, Any]]
+    read: Callable[[Mapping[str, Any]], dict[str, Any]]
+    title: str
+    kept: tuple[str, ...] = ("name", "description")
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """A place in declarations that names another declaration of `kind`.
 
@@ -146,6 +161,8 @@ class Kind:
     - `api` is None for a kind that has no live object of its own and only appears inside others.
     - `expand` turns shorthands into the API's shape; `check` finds what the API would refuse.
     - `identity` shows a person which live object this is: a field's name.
+    - `homes` are other places for what is declared, by the value of `api` in a declaration; `home` is the name of this
+      one. A kind in another home differs in fields and checks; a `bundle` means that it is rendered, not stored.
     """
 
     name: str
@@ -161,6 +178,9 @@ class Kind:
     expand: Callable[[Mapping[str, Any]], Expansion] = _as_written
     check: Callable[[Mapping[str, Any]], Iterable[Problem]] = _no_problems
     identity: str = "name"
+    home: str | None = None
+    homes: Mapping[str, Kind] = field(default_factory=dict)
+    bundle: Bundle | None = None
     _index: dict[str, Field] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -172,6 +192,10 @@ class Kind:
 
     def has(self, name: str) -> bool:
         return name in self._index
+
+    def at(self, home: str | None) -> Kind:
+        """The kind as it is in one of its homes; in a home that it does not have, and for None, as it is here."""
+        return self.homes.get(home, self) if home else self
 
     def read(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """The canonical specification of an object as the API returned it; ids stay ids."""

@@ -143,13 +143,17 @@ class Lifecycle:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One object as the declarations want it. `spec` maps field names of the kind to canonical values."""
+    """One object as the declarations want it. `spec` maps field names of the kind to canonical values.
+
+    `home` is where it is to live, when that is another of the homes of its kind than the first.
+    """
 
     address: Address
     spec: Mapping[str, Any]
     places: Places
     origins: Mapping[Path, Path] = field(default_factory=dict)
     lifecycle: Lifecycle = Lifecycle()
+    home: str | None = None
 
     def position(self, path: Path = ()) -> Position:
         """Where the canonical `path` was written; the nearest enclosing part, or the entry itself, stands in."""
@@ -199,7 +203,7 @@ class Live:
 
     `tag_error` says why the tag could not be read, if there is one and it does not parse. `files` are the attached
     files, read only for objects of this stack; their chunking is canonical. `missing` are ids of files that it carries
-    and that the account no longer has.
+    and that the account no longer has. `home` is where it lives, when that is not the account.
     """
 
     id: str
@@ -209,6 +213,7 @@ class Live:
     tag_error: str | None = None
     files: tuple[LiveFile, ...] = ()
     missing: frozenset[str] = frozenset()
+    home: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +275,8 @@ class Step:
     creation). `expects` are digests of the live values about to be written over: when one no longer holds, somebody was
     faster. `unset` names the fields that go back to the API's default; `forget_keys` are the pairs of field and key to
     reset in fields that are owned key by key. `needs` are the keys of the steps that must have succeeded first.
-    `shared_files` are files that outlive a deletion, since another object carries them too.
+    `shared_files` are files that outlive a deletion, since another object carries them too. `home` is where the object
+    lives, when that is not the account.
     """
 
     action: Action
@@ -290,6 +296,7 @@ class Step:
     replaces: bool = False
     protected: bool = False
     shared_files: tuple[str, ...] = ()
+    home: str | None = None
 
     @property
     def causes(self) -> frozenset[Cause]:

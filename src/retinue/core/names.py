@@ -78,7 +78,7 @@ def name_live(live: Iterable[Live], declared: Mapping[Address, Declared], kinds:
             candidates.setdefault(each.tag.address, []).append(each)
     referenced = _referenced(candidates.values(), kinds)
     for address, several in candidates.items():
-        first, *rest = _best_first(several, declared.get(address), kinds[address.kind], referenced)
+        first, *rest = _best_first(several, declared.get(address), kinds, referenced)
         named.owned[address] = first
         named.addresses[first.id] = address
         if rest:
@@ -88,14 +88,16 @@ def name_live(live: Iterable[Live], declared: Mapping[Address, Declared], kinds:
     return named
 
 
-def _best_first(several: Sequence[Live], wanted: Declared | None, kind: Kind, referenced: set[str]) -> list[Live]:
+def _best_first(several: Sequence[Live], wanted: Declared | None, kinds: Kinds, referenced: set[str]) -> list[Live]:
     """The object to keep, then the others. An interrupted replacement leaves two: the finished one is to be kept."""
 
     def rank(live: Live) -> tuple[object, ...]:
+        kind = kinds[live.kind].at(live.home)
+        elsewhere = wanted is not None and wanted.home != live.home
         spent = is_spent(live, kind)
-        wrong = sum(1 for name in fixed_differences(live, wanted, kind)) if wanted else 0
+        wrong = sum(1 for name in fixed_differences(live, wanted, kind)) if wanted and not elsewhere else 0
         files = sum(1 for each in live.files if each.path)
-        return (spent, wrong, live.id not in referenced, -files, live.raw.get("created_at") or 0, live.id)
+        return (elsewhere, spent, wrong, live.id not in referenced, -files, live.raw.get("created_at") or 0, live.id)
 
     return sorted(several, key=rank)
 

@@ -69,7 +69,9 @@ def make_plan(
     """
     wanted = {each.address: each for each in declared}
     named = name_live(live, wanted, kinds, stack)
-    wanted = {address: name_declared(each, kinds[address.kind], named) for address, each in wanted.items()}
+    wanted = {
+        address: name_declared(each, kinds[address.kind].at(each.home), named) for address, each in wanted.items()
+    }
     draft = _Draft(named, {} if destroy else wanted, kinds, dict(wanted), warnings=list(warnings))
     for address in sorted(draft.declared):
         _plan_declared(draft, wanted[address])
@@ -107,10 +109,13 @@ def _counted(live: Iterable[Live]) -> dict[str, int]:
 
 
 def _plan_declared(draft: _Draft, wanted: Declared) -> None:
-    kind = draft.kinds[wanted.address.kind]
+    kind = draft.kinds[wanted.address.kind].at(wanted.home)
     live = draft.named.owned.get(wanted.address)
     if live is None:
         draft.upserts[wanted.address] = _create(draft, wanted, kind)
+        return
+    if live.home != wanted.home:
+        _move(draft, wanted, live, kind)
         return
     spec = live_spec(live, kind, draft.named)
     found = compare(wanted, live, spec, kind, set(draft.declared) - set(draft.named.owned))
@@ -124,9 +129,9 @@ def _plan_declared(draft: _Draft, wanted: Declared) -> None:
         tag = make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle)
         if tag != live.tag and kind.api is not None:
             name = kind.api.tag_in
-            draft.retags.append(
-                Step("update", wanted.address, live.id, after={name: wanted.spec.get(name, {})}, tag=tag)
-            )
+            # What is rendered is written as a whole, its tag included.
+            after = wanted.spec if kind.bundle else {name: wanted.spec.get(name, {})}
+            draft.retags.append(Step("update", wanted.address, live.id, after=after, tag=tag, home=live.home))
     else:
         draft.upserts[wanted.address] = _update(draft, wanted, live, kind, spec, found)
 
@@ -138,8 +143,10 @@ def _create(draft: _Draft, wanted: Declared, kind: Kind) -> Step:
         after=wanted.spec,
         files=tuple(_added_files(wanted, kind)),
         tag=make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle),
+        reason=f"rendered for {kind.bundle.title}" if kind.bundle else None,
         position=wanted.position(),
         protected=wanted.lifecycle.protect,
+        home=wanted.home,
     )
 
 
@@ -174,7 +181,16 @@ def _update(
         reason="an earlier apply did not finish" if found.unfinished else None,
         position=wanted.position(),
         protected=wanted.lifecycle.protect,
+        home=live.home,
     )
+
+
+def _move(draft: _Draft, wanted: Declared, live: Live, kind: Kind) -> None:
+    """From one home to another: made there first, deleted here last, and never without a word."""
+    here, there = draft.kinds[live.kind].at(live.home).home, kind.home
+    made = _create(draft, wanted, kind)
+    draft.upserts[wanted.address] = replace(made, reason=f"it moves from {here} to {there}")
+    _delete(draft, live, wanted.address, f"it moves to {there}")
 
 
 def _replace(draft: _Draft, wanted: Declared, live: Live, kind: Kind, found: Comparison, reason: str) -> None:
@@ -193,7 +209,7 @@ def _delete(
     replaces: bool = False,
     keeper: Live | None = None,
 ) -> None:
-    kind = draft.kinds[live.kind]
+    kind = draft.kinds[live.kind].at(live.home)
     # An object that the account let expire has nothing left to protect.
     protected = live.tag is not None and PROTECT in live.tag.flags and not is_spent(live, kind)
     step = Step(
@@ -206,6 +222,7 @@ def _delete(
         replaces=replaces,
         protected=protected,
         shared_files=tuple(sorted(recorded_ids(live, kind) & recorded_ids(keeper, kind))) if keeper else (),
+        home=live.home,
     )
     draft.deletes.append(step)
 
@@ -231,7 +248,7 @@ def _repoint_dependents(draft: _Draft) -> None:
         changes = tuple(_repointed(draft, wanted, replaced))
         if not changes:
             continue
-        kind = draft.kinds[address.kind]
+        kind = draft.kinds[address.kind].at(wanted.home)
         if step is None:
             draft.in_sync -= 1
             step = _update(draft, wanted, live, kind, live_spec(live, kind, draft.named), Comparison())
@@ -241,7 +258,7 @@ def _repoint_dependents(draft: _Draft) -> None:
 
 
 def _repointed(draft: _Draft, wanted: Declared, replaced: Mapping[Address, Step]) -> Iterator[FieldChange]:
-    kind = draft.kinds[wanted.address.kind]
+    kind = draft.kinds[wanted.address.kind].at(wanted.home)
     for each in kind.fields:
         if each.refs and each.name in wanted.spec:
             for path, reference in _references(wanted.spec[each.name], (each.name,)):
@@ -345,6 +362,6 @@ def _pointing_at(draft: _Draft) -> dict[str, set[str]]:
     pointing: dict[str, set[str]] = {}
     ours = [*draft.named.owned.values(), *(each for several in draft.named.extra.values() for each in several)]
     for live in ours:
-        for target in referenced_ids(live, draft.kinds[live.kind]):
+        for target in referenced_ids(live, draft.kinds[live.kind].at(live.home)):
             pointing.setdefault(target, set()).add(live.id)
     return pointing

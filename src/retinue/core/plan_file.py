@@ -95,6 +95,7 @@ def _step(step: Step) -> dict[str, Any]:
         "tag": write_tag(step.tag) if step.tag else None,
         "needs": list(step.needs),
         "shared_files": list(step.shared_files),
+        **({"home": step.home} if step.home else {}),
     }
 
 
@@ -229,6 +230,7 @@ def _read_step(each: Mapping[str, Any]) -> Step:
         shared_files=tuple(each["shared_files"]),
         replaces=each["replaces"],
         protected=each["protected"],
+        home=each.get("home"),
     )
 
 

@@ -34,10 +34,13 @@ class Resolved:
         return any(each.severity == "error" for each in self.diagnostics)
 
 
-def resolve(declarations: Sequence[Declaration], kinds: Kinds, *, complete: bool = True) -> Resolved:
+def resolve(
+    declarations: Sequence[Declaration], kinds: Kinds, *, complete: bool = True, home: str | None = None
+) -> Resolved:
     """Resolve all declarations together. Every mistake is a diagnostic; none stops the search for others.
 
-    Unless the declarations are `complete`, a name that is missing may be in a file that could not be read.
+    Unless the declarations are `complete`, a name that is missing may be in a file that could not be read. `home` is
+    for declarations of kinds with several homes that do not choose one.
     """
     known: dict[Address, Declaration] = {}
     diagnostics: list[Diagnostic] = []
@@ -55,7 +58,7 @@ def resolve(declarations: Sequence[Declaration], kinds: Kinds, *, complete: bool
         # What a broken one names, beside what can still be read of it, is taken to be used.
         used.update(known if each.broken else (address for address, _ in linked.links))
         if kind.api is not None and not (problems or linked.incomplete or each.broken):
-            made, problems = _declare(each.address, kind, linked)
+            made, problems = _declare(each.address, kind, linked, home)
             declared += [made] if made else []
         diagnostics += [
             _place(problem, each.places) if isinstance(problem, Problem) else problem for problem in problems
@@ -162,13 +165,17 @@ def _unknown(reference: Reference, path: Path, name: str, known: Iterable[Addres
 # ── specifications ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _declare(address: Address, kind: Kind, linked: _Linked) -> tuple[Declared | None, list[Diagnostic | Problem]]:
+def _declare(
+    address: Address, kind: Kind, linked: _Linked, home: str | None
+) -> tuple[Declared | None, list[Diagnostic | Problem]]:
     written = dict(linked.spec)
     lifecycle = Lifecycle(**written.pop("lifecycle", {}))
+    chosen = written.pop("api", None) if kind.homes else None
+    kind = kind.at(chosen or home)
     expanded, origins = kind.expand(written)
-    spec = {name: _canonical(kind, name, value) for name, value in expanded.items()}
-    declared = Declared(address, spec, linked.places, origins, lifecycle)
-    problems = [*_too_long(kind, spec), *kind.check(expanded)]
+    spec = {name: _canonical(kind, name, value) for name, value in expanded.items() if kind.has(name)}
+    declared = Declared(address, spec, linked.places, origins, lifecycle, kind.home if kind.bundle else None)
+    problems = [*_elsewhere(kind, expanded), *_too_long(kind, spec), *kind.check(expanded)]
     placed: list[Diagnostic | Problem] = [_diagnostic(each, declared.position(each.path)) for each in problems]
     return declared, placed
 
@@ -176,6 +183,19 @@ def _declare(address: Address, kind: Kind, linked: _Linked) -> tuple[Declared | 
 def _canonical(kind: Kind, name: str, value: Any) -> Any:
     field = kind.field(name)
     return field.default if value is None else field.canonical(value)
+
+
+def _elsewhere(kind: Kind, spec: Mapping[str, Any]) -> Iterable[Problem]:
+    for name in spec:
+        if not kind.has(name):
+            others = [f"'api: {each}'" for each, other in kind.homes.items() if other.has(name)]
+            yield Problem(
+                "unknown-field",
+                (name,),
+                f"the field '{name}' has no meaning with 'api: {kind.home}'",
+                f"it belongs to {' or '.join(others)}" if others else None,
+                key=True,
+            )
 
 
 def _too_long(kind: Kind, spec: Mapping[str, Any]) -> Iterable[Problem]:

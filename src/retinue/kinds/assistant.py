@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from retinue.core.kind import Api, Expansion, Field, Inclusion, Kind, Reference, Uploads, without_defaults
 from retinue.core.model import FileRef, Path, Problem
 from retinue.core.ownership import file_record_keys
 from retinue.core.strict_schema import strict_problems
+from retinue.kinds._responses import EXTRA, responses_home
 from retinue.kinds._shapes import (
     FUNCTION_NAME,
     FUNCTION_PROPERTIES,
@@ -329,8 +331,9 @@ RESPONSE_FORMAT = {
     ],
 }
 
-KIND = Kind(
+_STORED = Kind(
     name="assistant",
+    home="assistants-v2",
     section="assistants",
     title="assistant",
     api=Api(path="/assistants", beta="assistants=v2"),
@@ -366,6 +369,7 @@ KIND = Kind(
                 "enum": ["none", "minimal", "low", "medium", "high", "xhigh", "max"],
                 "description": "How long a reasoning model thinks. Which values a model takes differs.",
             },
+            "extra": EXTRA,
         },
         "required": ["model"],
         "additionalProperties": False,
@@ -407,3 +411,4 @@ KIND = Kind(
     expand=expand,
     check=check,
 )
+KIND = replace(_STORED, homes={"responses": responses_home(_STORED)})

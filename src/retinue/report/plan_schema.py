@@ -176,7 +176,9 @@ STEP = _object(
         "tag": _maybe("The ownership tag that is written with the step."),
         "needs": _list("Keys of the steps that must have succeeded first.", {"type": "string"}),
         "shared_files": _list("Files that outlive a deletion: another object carries them too.", {"type": "string"}),
+        "home": _text("Where it lives, when that is not the account: 'responses' is the lock file."),
     },
+    optional=("home",),
 )
 DIAGNOSTIC = _object(
     "Something the author of the declarations should know.",

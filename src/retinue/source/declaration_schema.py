@@ -23,4 +23,10 @@ def declaration(kind: Kind) -> dict[str, Any]:
     """What one declaration of the kind must look like once its expressions are filled."""
     if kind.api is None:
         return dict(kind.schema)
-    return {**kind.schema, "properties": {**kind.schema["properties"], "lifecycle": LIFECYCLE}}
+    common = {"lifecycle": LIFECYCLE}
+    if kind.homes:
+        common["api"] = {
+            "enum": [kind.home, *kind.homes],
+            "description": f"Which API it is for. Default: that of retinue.yaml, else {kind.home}.",
+        }
+    return {**kind.schema, "properties": {**kind.schema["properties"], **common}}

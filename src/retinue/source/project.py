@@ -25,6 +25,7 @@ class Project:
 
     `stack` is complete: with an environment it is STACK-ENVIRONMENT, unless the environment names its own. `account` is
     as written: 'local', 'openai', or a mapping. `account_position` is where that stands, None when it was left out.
+    `api` is the home of declarations that do not choose one.
     """
 
     root: FilePath
@@ -34,6 +35,7 @@ class Project:
     environment: str | None = None
     environments: tuple[str, ...] = ()
     account_position: Position | None = None
+    api: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class _Settling:
             environment=self._name,
             environments=tuple(_mapping(self._data.get("environments"))),
             account_position=position,
+            api=self._api(filling),
         )
         return Settled(project, lookup, included)
 
@@ -188,6 +191,10 @@ class _Settling:
         if path is None:
             return "local", None
         return filling.data(written, path), self._tree.at(path)
+
+    def _api(self, filling: Filling) -> str | None:
+        written, path = self._setting("api")
+        return None if path is None else str(filling.data(written, path))
 
     def _included(self, filling: Filling) -> tuple[tuple[str, Position | None], ...]:
         written, path = self._setting("include")

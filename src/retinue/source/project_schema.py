@@ -58,6 +58,11 @@ _ACCOUNT = {
         },
     ],
 }
+HOMES = ("assistants-v2", "responses")
+_API = {
+    "enum": list(HOMES),
+    "description": "Which API assistants are for that do not say it themselves. Default: assistants-v2.",
+}
 _INCLUDE = {
     "description": f"Globs and paths of the declaration files. Default: {', '.join(DEFAULT_INCLUDE)}.",
     "anyOf": [
@@ -93,6 +98,7 @@ PROJECT: dict[str, Any] = {
     "properties": {
         "stack": _STACK,
         "account": _ACCOUNT,
+        "api": _API,
         "include": _INCLUDE,
         "variables": _VARIABLES,
         "environments": {
@@ -104,6 +110,7 @@ PROJECT: dict[str, Any] = {
                 "properties": {
                     "stack": {**_STACK, "description": "The stack's name in place of STACK-ENVIRONMENT."},
                     "account": _ACCOUNT,
+                    "api": _API,
                     "include": _INCLUDE,
                     "variables": {
                         "type": "object",

@@ -1,0 +1,72 @@
+"""One step for an object that is rendered rather than stored: its entry of the lock file, and the files it carries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from retinue.account.carried import carried_ids, carry_files
+from retinue.account.snapshot import read_live
+from retinue.bundles.lock_file import LockFile
+from retinue.core.guards import moved
+from retinue.core.kind import Kind
+from retinue.core.model import FileRef, Live, Step
+from retinue.core.ownership import TAG_KEY, write_tag
+from retinue.errors import StaleError
+
+if TYPE_CHECKING:
+    from retinue.account.steps import StepRunner
+
+
+def run_rendered(runner: StepRunner, lock: LockFile, step: Step, kind: Kind) -> str | None:
+    """Carry `step` out; gives the entry's id."""
+    live = _current(lock, step, kind)
+    if step.action == "delete":
+        if live is not None:
+            # Files first: as long as the entry is there, it says which files are ours.
+            for file_id in sorted(set(carried_ids(live, kind)) - set(step.shared_files)):
+                runner.account.delete(f"/files/{file_id}")
+            lock.remove(kind, step.address.name)
+        return step.id
+    live_id = _render(runner, lock, step, kind, live)
+    runner.ids[step.address] = live_id
+    return live_id
+
+
+def _current(lock: LockFile, step: Step, kind: Kind) -> Live | None:
+    """The entry right before it is written. Raises StaleError when it is not as the plan saw it."""
+    raw = lock.find(kind, step.address.name)
+    live = read_live(raw, kind) if raw else None
+    if live is not None and step.action == "create":
+        raise StaleError("it was rendered after the plan was made", hint="run the command again")
+    if live is None and step.action == "update":
+        raise StaleError("its entry was removed after the plan was made", hint="run the command again")
+    changed = moved(step.expects, live.raw, kind) if live else []
+    if changed:
+        listed = ", ".join(f"'{each}'" for each in changed)
+        raise StaleError(f"{listed} changed in {lock.path.name} after the plan was made", hint="run the command again")
+    return live
+
+
+def _render(runner: StepRunner, lock: LockFile, step: Step, kind: Kind, live: Live | None) -> str:
+    """Bring the files in, put the live ids in their places, write the entry, and let go of what it held before."""
+    if step.tag is None:
+        raise TypeError(f"the step '{step.key}' has no tag")
+    spec = {name: value for name, value in (step.after or {}).items() if name not in step.unset}
+    carried = carry_files(spec, kind, live, runner.uploader)
+    body = runner.body(spec, kind, carried)
+    tag_in = kind.api.tag_in if kind.api else ""
+    body[tag_in] = {**(body.get(tag_in) or {}), TAG_KEY: write_tag(step.tag)}
+    files: dict[str, FileRef] = {}
+    for name, ids in carried.ids.items():
+        files.update(zip(ids, spec[name].values(), strict=True))
+    doomed = {file_id: runner.uploader.doom(file_id, purpose) for file_id, purpose in carried.stale.items()}
+    if not carried.ids and live is not None:
+        doomed |= {
+            file_id: runner.uploader.doom(file_id, purpose) for file_id, purpose in carried_ids(live, kind).items()
+        }
+    live_id = lock.put(kind, step.address.name, body, files)
+    for file_id in carried.fresh:
+        runner.uploader.settled(file_id)
+    for file_id, key in doomed.items():
+        runner.uploader.finish_discard(file_id, key)
+    return live_id

@@ -1,0 +1,1 @@
+"""What is rendered instead of stored: the lock file, written by apply and read by applications."""

@@ -1,0 +1,188 @@
+"""The lock file as a place of objects: read, put, removed. Each write replaces the file in one step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from retinue.core.kind import Kind, Kinds
+from retinue.core.model import FileRef
+from retinue.core.ownership import TAG_KEY, is_ours, write_file_records
+from retinue.errors import BlockedError, RetinueError
+
+FORMAT_VERSION = "1.0"
+_RESTORE = "restore it from version control, or delete it: 'retinue apply' renders it anew"
+
+_SCHEMAS = ("parameters", "schema")
+
+Json = dict[str, Any]
+Entry = Mapping[str, Any]
+
+
+def lock_name(environment: str | None) -> str:
+    """The file's name: one for each environment, so that each is committed and shipped on its own."""
+    return f"retinue.lock.{environment}.json" if environment else "retinue.lock.json"
+
+
+@dataclass(slots=True)
+class LockFile:
+    """The rendered objects of one stack. Safe in many threads of one process."""
+
+    path: Path
+    stack: str
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def live(self, kinds: Kinds) -> Iterator[tuple[Kind, Json]]:
+        """Every entry as its kind and the object it would be in the account: tag and file records in its metadata.
+
+        Raises RetinueError when the file cannot be read, BlockedError when it belongs to another stack.
+        """
+        document = self._read()
+        for kind in kinds.values():
+            for name, entry in sorted(document.get(kind.section, {}).items()) if kind.homes else ():
+                home = kind.at(str(entry.get("api")))
+                if home.bundle is None:
+                    raise self._wrong(f"'{name}' has the api {entry.get('api')!r}")
+                yield home, self._object(home, name, entry)
+
+    def find(self, kind: Kind, name: str) -> Json | None:
+        """One entry, in the form of `live`."""
+        entry = self._read().get(kind.section, {}).get(name)
+        return self._object(kind, name, entry) if entry is not None else None
+
+    def put(self, kind: Kind, name: str, body: Mapping[str, Any], files: Mapping[str, FileRef]) -> str:
+        """Render `body`, the account's form with our marks in its metadata, and write the entry; gives its id.
+
+        `files` are those that were uploaded for it, by id.
+        """
+        entry = make_entry(kind, body, files)
+        with self._lock:
+            document = self._read()
+            document.setdefault(kind.section, {})[name] = entry
+            self._write(document)
+        return self._id(kind, name)
+
+    def remove(self, kind: Kind, name: str) -> None:
+        """Take the entry out; without entries there is no file."""
+        with self._lock:
+            document = self._read()
+            section = document.get(kind.section, {})
+            section.pop(name, None)
+            if not section:
+                document.pop(kind.section, None)
+            self._write(document)
+
+    # ── the document ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _read(self) -> Json:
+        """The document without its head, checked; empty when there is no file."""
+        try:
+            document = json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise self._wrong(str(error)) from error
+        version = document.get("format_version") if isinstance(document, dict) else None
+        if not isinstance(version, str) or version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
+            raise self._wrong(f"its format is {version!r}, and this version of retinue reads format {FORMAT_VERSION}")
+        stack = document.get("stack")
+        if stack != self.stack:
+            raise BlockedError(
+                f"{self.path.name} belongs to the stack '{stack}', and this is '{self.stack}'",
+                hint="delete it if that stack is no more; give stacks that share a project an environment each",
+            )
+        sections = {key: value for key, value in document.items() if isinstance(value, dict)}
+        if any(not isinstance(entry, dict) for entries in sections.values() for entry in entries.values()):
+            raise self._wrong("it does not have the form that schemas/bundle.schema.json describes")
+        return sections
+
+    def _write(self, sections: Json) -> None:
+        if not any(sections.values()):
+            self.path.unlink(missing_ok=True)
+            return
+        document = {"format_version": FORMAT_VERSION, "stack": self.stack, **sections}
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            temporary.write_text(to_text(document), encoding="utf-8", newline="\n")
+            temporary.replace(self.path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise RetinueError(f"{self.path.name} cannot be written: {error.strerror}") from error
+
+    def _object(self, kind: Kind, name: str, entry: Entry) -> Json:
+        try:
+            return {"id": self._id(kind, name), **_read_entry(kind, entry)}
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise self._wrong(f"the entry '{name}' is not complete ({error!r})") from error
+
+    def _id(self, kind: Kind, name: str) -> str:
+        return f"{self.path.name}#/{kind.section}/{name}"
+
+    def _wrong(self, why: str) -> RetinueError:
+        return RetinueError(f"{self.path.name} cannot be read: {why}", hint=_RESTORE)
+
+
+def to_text(document: Any) -> str:
+    """Deterministic: sorted keys, one value a line, a line end at the end."""
+    return json.dumps(_sorted(document), indent=2, ensure_ascii=False) + "\n"
+
+
+def _sorted(value: Any, key: str = "") -> Any:
+    if isinstance(value, list):
+        return [_sorted(each) for each in value]
+    # Models answer in the order of a schema's properties, so that order is kept.
+    if not isinstance(value, Mapping) or key in _SCHEMAS:
+        return value
+    return {name: _sorted(value[name], name) for name in sorted(value)}
+
+
+# ── one entry ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def make_entry(kind: Kind, body: Mapping[str, Any], files: Mapping[str, FileRef]) -> Json:
+    """The entry for an object in the account's form."""
+    if kind.bundle is None or kind.api is None:
+        raise TypeError(f"a {kind.title} is not rendered")
+    metadata = body.get(kind.api.tag_in) or {}
+    declared = {key: value for key, value in metadata.items() if not is_ours(key)}
+    arguments = kind.bundle.render({**body, kind.api.tag_in: declared})
+    return {
+        "api": kind.home,
+        **{key: body[key] for key in kind.bundle.kept if body.get(key) is not None},
+        "arguments": arguments,
+        "digest": digest_of(arguments),
+        "files": {file_id: {"path": each.path, "sha256": each.sha256} for file_id, each in files.items()},
+        "tag": metadata[TAG_KEY],
+    }
+
+
+def _read_entry(kind: Kind, entry: Entry) -> Json:
+    if kind.bundle is None or kind.api is None:
+        raise TypeError(f"a {kind.title} is not rendered")
+    arguments = entry["arguments"]
+    body = kind.bundle.read(arguments)
+    files = {each["path"]: (file_id, str(each["sha256"])) for file_id, each in entry["files"].items()}
+    records = write_file_records(files, _record(kind)) if files else {}
+    marks = {**records, TAG_KEY: str(entry["tag"])}
+    return {
+        **body,
+        **{key: entry[key] for key in kind.bundle.kept if key in entry},
+        kind.api.tag_in: {**(body.get(kind.api.tag_in) or {}), **marks},
+        "entry": dict(entry),
+    }
+
+
+def _record(kind: Kind) -> str:
+    return next(each.uploads.record for each in kind.fields if each.uploads)
+
+
+def digest_of(arguments: Mapping[str, Any]) -> str:
+    """What two programs can compare to see whether they use the same arguments, in any language."""
+    text = json.dumps(arguments, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
