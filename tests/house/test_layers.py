@@ -20,8 +20,11 @@ ALLOWED = {
     "bundles": {"core"},
     "account": {"core", "kinds", "bundles"},
     "report": {"core"},
+    "migrate": {"core", "kinds"},
     "workflow": {"core", "kinds", "source", "account", "bundles"},
-    "cli": {"core", "kinds", "source", "account", "bundles", "report", "workflow"},
+    "originals": {"core", "kinds", "source", "migrate", "workflow"},
+    "migration": {"core", "kinds", "source", "migrate", "workflow", "originals"},
+    "cli": {"core", "kinds", "source", "account", "bundles", "report", "workflow", "migrate", "migration"},
     "__main__": {"cli"},
     "local": set(),
 }
