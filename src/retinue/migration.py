@@ -159,7 +159,7 @@ def guard(prepared: Prepared, *, strict: bool) -> None:
             f"{losses} {'field is' if losses == 1 else 'fields are'} not carried over; nothing was written",
             hint="read the report, then run again without --strict",
         )
-    taken = [name for name in prepared.files if (prepared.out / name).exists()]
+    taken = [name for name, text in prepared.files.items() if _stands(prepared.out / name, other_than=text)]
     if taken:
         raise BlockedError(
             f"'{prepared.out / taken[0]}' exists already, and nothing is overwritten",
@@ -167,11 +167,18 @@ def guard(prepared: Prepared, *, strict: bool) -> None:
         )
 
 
+def _stands(path: Path, *, other_than: str) -> bool:
+    """Whether something else than the text is at a path already; the same text need not be written again."""
+    return path.exists() and not (path.is_file() and path.read_bytes() == other_than.encode())
+
+
 def write(prepared: Prepared) -> tuple[Path, ...]:
-    """Write the files. One that came into being meanwhile is left as it is, and ends the writing."""
+    """Write the files that are not there yet. One that came into being meanwhile is left alone and ends the writing."""
     written: list[Path] = []
     for name, text in prepared.files.items():
         path = prepared.out / name
+        if path.exists() and not _stands(path, other_than=text):
+            continue
         try:
             _put(path, text)
         except OSError as error:

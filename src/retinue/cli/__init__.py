@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 from retinue import __version__
-from retinue.cli import account_commands, plan_commands, project_commands
+from retinue.cli import account_commands, migrate_command, plan_commands, project_commands
 from retinue.cli.terminal import Terminal
 from retinue.errors import OUR_BUG, Interrupted, RetinueError, UsageError
 
@@ -50,8 +50,9 @@ def retinue() -> None:
     """
 
 
-for command in (*project_commands.COMMANDS, *plan_commands.COMMANDS, *account_commands.COMMANDS):
-    retinue.add_command(command)
+for commands in (project_commands, plan_commands, account_commands, migrate_command):
+    for command in commands.COMMANDS:
+        retinue.add_command(command)
 
 
 def main(args: Sequence[str] | None = None) -> int:
