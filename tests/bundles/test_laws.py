@@ -295,7 +295,7 @@ def test_a_move_that_was_interrupted_is_finished(team: Team) -> None:
         creations = [step for step in made.steps if step.action == "create"]
         workflow.apply(session, replace(made, steps=tuple(creations)))
     assert (len(team.listed("/assistants")), len(lock(team)["assistants"])) == (2, 2)
-    assert [step.action for step in team.plan().steps] == ["delete", "delete"]
+    assert [(step.action, step.reason) for step in team.plan().steps] == [("delete", "it moves to responses")] * 2
     assert team.apply().converged
     assert team.listed("/assistants") == []
 
@@ -372,3 +372,33 @@ def test_a_failure_at_any_request_is_repaired(team: Team, mode: Mode) -> None:
         assert (team.listed("/vector_stores"), team.listed("/files")) == ([], [])
         if not struck:
             return
+
+
+def test_the_text_of_the_file_depends_on_its_entries_alone(team: Team) -> None:
+    """Written entry by entry, or read and written again: the same bytes, as any JSON library would lay them out."""
+    team.apply()
+    written = lock_path(team).read_text(encoding="utf-8")
+    document = lock(team)
+    assert written == json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    assert list(document) == sorted(document)
+    assert list(document["assistants"]) == ["desk", "math-tutor", "python-master"]
+    lock_path(team).write_text(json.dumps(document), encoding="utf-8")
+    team.write("team.yaml", DECLARATIONS.replace("    name: Math Tutor", "    name: Tutor"))
+    team.apply()
+    team.write("team.yaml", DECLARATIONS)
+    team.apply()
+    assert lock_path(team).read_text(encoding="utf-8") == written
+
+
+def test_an_edit_that_the_declarations_took_over_is_noted(team: Team) -> None:
+    """The next change of that field is then no conflict."""
+    team.apply()
+    edit(team, "math-tutor", model="gpt-6-luna")
+    text = DECLARATIONS.replace("model: gpt-4o", "model: gpt-6-luna", 1)
+    team.write("team.yaml", text)
+    assert team.plan().empty
+    team.apply()
+    assert lock(team)["assistants"]["math-tutor"]["digest"] != lock(team)["assistants"]["python-master"]["digest"]
+    team.write("team.yaml", DECLARATIONS.replace("model: gpt-4o", "model: gpt-6-sol", 1))
+    (step,) = team.plan().steps
+    assert step.causes == {"config"}

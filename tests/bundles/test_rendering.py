@@ -178,6 +178,16 @@ def test_what_the_api_would_refuse_is_found_offline(team: Team, lines: str, mess
     assert mistake.position is not None
 
 
+def test_a_ranker_goes_by_either_name(team: Team) -> None:
+    team.apply()
+    text = (team.root / "team.yaml").read_text(encoding="utf-8")
+    team.write("team.yaml", text.replace("default_2024_08_21", "default-2024-11-15"))
+    assert team.plan().empty
+    team.write("retinue.yaml", "stack: test\ninclude: ['team.yaml']\n")
+    _, found = workflow.check(workflow.Where(team.root, environ={}))
+    assert "is called 'default_2024_08_21' with 'api: assistants-v2'" in " ".join(each.message for each in found)
+
+
 def test_extra_belongs_to_responses(team: Team) -> None:
     team.write("team.yaml", "assistants:\n  a: {model: m, api: assistants-v2, extra: {store: false}}\n")
     reading, (mistake,) = workflow.check(workflow.Where(team.root, environ={}))

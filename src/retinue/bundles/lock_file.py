@@ -36,7 +36,9 @@ class LockFile:
 
     path: Path
     stack: str
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _known: tuple[tuple[int, int], Json] | None = None
+    _texts: dict[str, tuple[Entry, str]] = field(default_factory=dict)
 
     def live(self, kinds: Kinds) -> Iterator[tuple[Kind, Json]]:
         """Every entry as its kind and the object it would be in the account: tag and file records in its metadata.
@@ -82,12 +84,19 @@ class LockFile:
 
     def _read(self) -> Json:
         """The document without its head, checked; empty when there is no file."""
-        try:
-            document = json.loads(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            raise self._wrong(str(error)) from error
+        with self._lock:
+            try:
+                stat = self.path.stat()
+                if self._known is None or self._known[0] != (stat.st_mtime_ns, stat.st_size):
+                    document = json.loads(self.path.read_text(encoding="utf-8"))
+                    self._known = ((stat.st_mtime_ns, stat.st_size), self._checked(document))
+            except FileNotFoundError:
+                return {}
+            except (OSError, ValueError) as error:
+                raise self._wrong(str(error)) from error
+            return {section: dict(entries) for section, entries in self._known[1].items()}
+
+    def _checked(self, document: Any) -> Json:
         version = document.get("format_version") if isinstance(document, dict) else None
         if not isinstance(version, str) or version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
             raise self._wrong(f"its format is {version!r}, and this version of retinue reads format {FORMAT_VERSION}")
@@ -106,14 +115,34 @@ class LockFile:
         if not any(sections.values()):
             self.path.unlink(missing_ok=True)
             return
-        document = {"format_version": FORMAT_VERSION, "stack": self.stack, **sections}
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
-            temporary.write_text(to_text(document), encoding="utf-8", newline="\n")
+            temporary.write_text(self._text(sections), encoding="utf-8", newline="\n")
+            stat = temporary.stat()
             temporary.replace(self.path)
+            self._known = ((stat.st_mtime_ns, stat.st_size), sections)
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise RetinueError(f"{self.path.name} cannot be written: {error.strerror}") from error
+
+    def _text(self, sections: Json) -> str:
+        """Deterministic: sorted keys, one value a line. What did not change since the last write is not formatted anew,
+        so that many entries, written one by one, take no more than their number."""
+        parts = {"format_version": json.dumps(FORMAT_VERSION), "stack": json.dumps(self.stack)}
+        for section, entries in sections.items():
+            lines = [
+                f"    {_dumps(name)}: {self._entry_text(section, name, entries[name])}" for name in sorted(entries)
+            ]
+            parts[section] = "{\n" + ",\n".join(lines) + "\n  }"
+        return "{\n" + ",\n".join(f"  {_dumps(key)}: {parts[key]}" for key in sorted(parts)) + "\n}\n"
+
+    def _entry_text(self, section: str, name: str, entry: Entry) -> str:
+        known = self._texts.get(f"{section}/{name}")
+        if known is None or known[0] is not entry:
+            # A line end inside of a string is escaped, so these are all ends of lines.
+            known = (entry, _dumps(_sorted(entry)).replace("\n", "\n    "))
+            self._texts[f"{section}/{name}"] = known
+        return known[1]
 
     def _object(self, kind: Kind, name: str, entry: Entry) -> Json:
         try:
@@ -128,9 +157,8 @@ class LockFile:
         return RetinueError(f"{self.path.name} cannot be read: {why}", hint=_RESTORE)
 
 
-def to_text(document: Any) -> str:
-    """Deterministic: sorted keys, one value a line, a line end at the end."""
-    return json.dumps(_sorted(document), indent=2, ensure_ascii=False) + "\n"
+def _dumps(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _sorted(value: Any, key: str = "") -> Any:

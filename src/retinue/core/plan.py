@@ -229,7 +229,10 @@ def _delete(
 
 def _delete_extra(draft: _Draft, live: Live, address: Address) -> None:
     keeper = draft.named.owned[address]
-    _delete(draft, live, address, f"it has the same address as {keeper.id}, which is kept", keeper=keeper)
+    reason = f"it has the same address as {keeper.id}, which is kept"
+    if live.home != keeper.home:
+        reason = f"it moves to {draft.kinds[keeper.kind].at(keeper.home).home}"
+    _delete(draft, live, address, reason, keeper=keeper)
 
 
 # ── what one object means for others ──────────────────────────────────────────────────────────────────────────────────

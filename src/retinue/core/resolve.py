@@ -190,7 +190,7 @@ def _elsewhere(kind: Kind, spec: Mapping[str, Any]) -> Iterable[Problem]:
         if not kind.has(name):
             others = [f"'api: {each}'" for each, other in kind.homes.items() if other.has(name)]
             yield Problem(
-                "unknown-field",
+                "misplaced-field",
                 (name,),
                 f"the field '{name}' has no meaning with 'api: {kind.home}'",
                 f"it belongs to {' or '.join(others)}" if others else None,

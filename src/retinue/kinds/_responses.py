@@ -170,7 +170,10 @@ def responses_home(kind: Kind) -> Kind:
         yield from _check(spec)
 
     def expand(spec: Mapping[str, Any]) -> Expansion:
-        return kind.expand(spec)
+        expanded, origins = kind.expand(spec)
+        if "tools" in expanded:
+            expanded["tools"] = [_with_old_ranker(each) for each in expanded["tools"]]
+        return expanded, origins
 
     return replace(
         kind,
@@ -180,6 +183,16 @@ def responses_home(kind: Kind) -> Kind:
         check=check,
         bundle=Bundle(render=render, read=read, title="the Responses API"),
     )
+
+
+def _with_old_ranker(tool: Mapping[str, Any]) -> Json:
+    """Both names of a ranker mean the same; compared is the one that both homes have."""
+    options = tool.get("file_search") or {}
+    ranking = options.get("ranking_options") or {}
+    if ranking.get("ranker") not in _OLD_RANKERS:
+        return dict(tool)
+    ranking = {**ranking, "ranker": _OLD_RANKERS[ranking["ranker"]]}
+    return {**tool, "file_search": {**options, "ranking_options": ranking}}
 
 
 def _canonical_extra(extra: Mapping[str, Any]) -> Json:
@@ -231,7 +244,7 @@ def _check(spec: Mapping[str, Any]) -> Iterable[Problem]:
     problems = list(_check_extra(extra, {_part(each) for each in listed}))
     body = {"tools": listed, "extra": extra}
     if not problems and _canonical_extra(read(render(body))["extra"]) != extra:
-        problems = [Problem("unknown-field", ("extra",), "'extra' says again, or otherwise, what other fields say")]
+        problems = [Problem("misplaced-field", ("extra",), "'extra' says again, or otherwise, what other fields say")]
     yield from problems
 
 
@@ -241,7 +254,7 @@ def _check_extra(extra: Mapping[str, Any], parts: set[str]) -> Iterable[Problem]
         path: Path = ("extra", key)
         if key in _NOT_EXTRA:
             where = _INPUT if key == "input" else f"declare it as the field '{key}'"
-            yield Problem("unknown-field", path, f"'{key}' cannot be given as extra", where, key=True)
+            yield Problem("misplaced-field", path, f"'{key}' cannot be given as extra", where, key=True)
         elif key.startswith("tools.") and key not in parts:
             known = ", ".join(sorted(parts))
             yield Problem(
@@ -260,7 +273,7 @@ def _check_extra(extra: Mapping[str, Any], parts: set[str]) -> Iterable[Problem]
             )
         for (part, inner), name in nested.items():
             if key == part and isinstance(value, Mapping) and inner in value:
-                yield Problem("unknown-field", (*path, inner), f"'{part}.{inner}' is the field '{name}'")
+                yield Problem("misplaced-field", (*path, inner), f"'{part}.{inner}' is the field '{name}'")
 
 
 def _are_other_tools(value: Any) -> bool:

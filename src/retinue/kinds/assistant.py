@@ -10,7 +10,7 @@ from retinue.core.kind import Api, Expansion, Field, Inclusion, Kind, Reference,
 from retinue.core.model import FileRef, Path, Problem
 from retinue.core.ownership import file_record_keys
 from retinue.core.strict_schema import strict_problems
-from retinue.kinds._responses import EXTRA, responses_home
+from retinue.kinds._responses import EXTRA, RANKERS, responses_home
 from retinue.kinds._shapes import (
     FUNCTION_NAME,
     FUNCTION_PROPERTIES,
@@ -176,6 +176,11 @@ def _check_tools(tools: Iterable[Mapping[str, Any]]) -> Iterable[Problem]:
             )
         seen.add(key)
         function = tool.get("function") or {}
+        ranker = ((tool.get("file_search") or {}).get("ranking_options") or {}).get("ranker")
+        if ranker in RANKERS.values():
+            other = next(old for old, new in RANKERS.items() if new == ranker)
+            message = f"the ranker '{ranker}' is called '{other}' with 'api: assistants-v2'"
+            yield Problem("not-allowed-value", ("tools", key, "ranking_options", "ranker"), message, f"write '{other}'")
         if function.get("strict"):
             parameters = function.get("parameters") or {"type": "object", "additionalProperties": False}
             yield from strict_problems(parameters, ("tools", key, "parameters"))
@@ -258,7 +263,7 @@ TOOL = {
                             "type": "object",
                             "description": "How passages are ranked, and which are too weak to return.",
                             "properties": {
-                                "ranker": {"enum": ["auto", "default_2024_08_21"]},
+                                "ranker": {"enum": ["auto", *RANKERS, *RANKERS.values()]},
                                 "score_threshold": {
                                     "type": "number",
                                     "description": "Passages that score less are left out, from 0 to 1.",
