@@ -8,10 +8,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pydantic
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openai.types.responses import response_create_params
 
-from retinue import migration, workflow
+from retinue import bundle, migration, workflow
 from retinue.core.canonical import same
 from retinue.kinds import all_kinds
 from tests.docs.pages import ROOT
@@ -180,6 +182,13 @@ def test_the_examples_become_declarations_for_responses(tmp_path: Path) -> None:
     desk = next(each.spec for each in prepared.migration.migrated if each.name == "support-desk")
     assert desk["tools"][0]["file_search"]["vector_store"] == "handbook"
     assert desk["tools"][-1]["function"]["strict"] is False
+    assert team.apply().converged
+    params = pydantic.TypeAdapter(response_create_params.ResponseCreateParamsNonStreaming)
+    for each in prepared.migration.migrated:
+        arguments = bundle(each.name, lock=team.root / "retinue.lock.json")
+        assert params.validate_python({**arguments, "input": "Hello"}, strict=True)
+        assert arguments["model"] == each.spec["model"]
+        assert arguments["instructions"] == each.prompt
     assert [each.address.name for each in workflow.read(workflow.Where(team.root, environ={})).declared] == [
         "math-tutor",
         "python-master",

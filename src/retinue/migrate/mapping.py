@@ -10,7 +10,7 @@ from retinue.core.canonical import same
 from retinue.core.ownership import is_ours
 from retinue.kinds.assistant import KIND, MOST_METADATA, canonical_response_format
 from retinue.migrate.model import Home, Known, Note, Original
-from retinue.migrate.tables import rule
+from retinue.migrate.tables import ARGUMENTS, rule
 from retinue.migrate.tools import Tools
 
 ORDER = (
@@ -71,6 +71,9 @@ def draft(original: Original, home: Home, known: Known, *, model: str | None = N
     tools.read(raw.get("tools"), raw.get("tool_resources"))
     _extra(made, raw.get("extra"))
     _unknown(made, raw)
+    if tools.further:
+        further = made.spec.get("extra", {})
+        made.spec["extra"] = {**further, "tools": [*further.get("tools", ()), *tools.further]}
     made.spec = {name: made.spec[name] for name in ORDER if name in made.spec}
     return made
 
@@ -146,5 +149,10 @@ def _extra(made: Draft, value: Any) -> None:
 def _unknown(made: Draft, raw: Mapping[str, Any]) -> None:
     known = {*_OF_THE_SERVER, "extra", *(each.body_path[0] for each in KIND.fields)}
     for name, value in raw.items():
-        if name not in known and value not in (None, "", [], {}):
+        if name in known or value in (None, "", [], {}):
+            continue
+        if made.home == "responses" and name in ARGUMENTS:
+            made.note(name, by="extra.argument")
+            made.spec["extra"] = {**made.spec.get("extra", {}), name: value}
+        else:
             made.note(name, by="unknown", value=value)

@@ -131,6 +131,24 @@ TABLES: Mapping[Home, Mapping[str, Rule]] = {
     "assistants-v2": _ASSISTANTS,
 }
 
+# SDK types/responses/response_create_params.py and tool_param.py: what a prompt may say beyond an assistant.
+ARGUMENTS = frozenset(
+    {
+        "include",
+        "max_output_tokens",
+        "max_tool_calls",
+        "parallel_tool_calls",
+        "reasoning",
+        "service_tier",
+        "store",
+        "text",
+        "tool_choice",
+        "top_logprobs",
+        "truncation",
+    }
+)
+ARGUMENT_TOOLS = frozenset({"custom", "image_generation", "mcp", "web_search", "web_search_preview"})
+
 # The same wherever an assistant goes.
 ANYWHERE: Mapping[str, Rule] = {
     "unknown": Rule("lost", "no field is known that it belongs in", "look up what it did, and declare that by hand"),
@@ -140,6 +158,7 @@ ANYWHERE: Mapping[str, Rule] = {
     "resources": Rule("lost", "no tool uses it", "list the tool that is meant to use it"),
     "ranker": Rule("lost", "the Assistants API does not have this ranker", "leave the choice to 'auto'"),
     "model.given": Rule("changed", "none was named, and the one that was given takes its place"),
+    "extra.argument": Rule("carried", "stands in extra:, which is passed on as it is"),
     "tag": Rule("changed", "the ownership tag stays behind: what is applied anew gets its own"),
     "metadata.full": Rule(
         "lost", "the ownership tag takes one of the 16 pairs", "put two values together, or drop one"

@@ -10,6 +10,7 @@ from retinue.core.kind import dig
 from retinue.kinds._shapes import FUNCTION_PROPERTIES
 from retinue.kinds.assistant import FILE_SEARCH_OPTIONS, RANKER_DEFAULTS, RANKING_OPTIONS, canonical_tools, tool_key
 from retinue.migrate.model import Known
+from retinue.migrate.tables import ARGUMENT_TOOLS
 
 if TYPE_CHECKING:
     from retinue.migrate.mapping import Draft
@@ -27,12 +28,18 @@ class Tools:
         self._made = made
         self._known = known
         self._written: list[Any] = []
+        self.further: list[Any] = []
+        """Tools that only the Responses API has."""
 
     def read(self, tools: Any, resources: Any) -> None:
         held = {kind: self._ids(resources, kind) for kind in _RESOURCES}
         seen: set[str] = set()
         for tool in tools if isinstance(tools, list) else ():
             kind = tool.get("type") if isinstance(tool, Mapping) else None
+            if kind in ARGUMENT_TOOLS and self._made.home == "responses":
+                self._made.note(f"tools.{kind}", by="extra.argument")
+                self.further.append(tool)
+                continue
             if kind not in ("function", "file_search", "code_interpreter") or not _has_options(tool, kind):
                 self._made.note(f"tools.{kind or '?'}", by="unknown_tool", value=tool)
                 continue
