@@ -127,7 +127,8 @@ def test_offline_commands_do_not_import_openai() -> None:
     script = (
         "import sys\n"
         "from retinue.cli import main\n"
-        "for args in (['--help'], ['--version'], ['schema'], ['validate', '-C', sys.argv[1]]):\n"
+        "migrate = ['migrate', '-C', sys.argv[1], '--to', 'agents', '--dry-run']\n"
+        "for args in (['--help'], ['--version'], ['schema'], ['validate', '-C', sys.argv[1]], migrate):\n"
         "    assert main(args) == 0, args\n"
         "heavy = {'openai', 'httpx2', 'starlette', 'deepdiff', 'pydantic'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
