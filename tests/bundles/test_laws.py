@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from retinue import workflow
+from retinue.bundles.lock_file import digest_of
 from retinue.core.model import Address
 from retinue.core.plan_file import from_document, to_document
 from retinue.errors import BlockedError, RetinueError
@@ -402,3 +403,32 @@ def test_an_edit_that_the_declarations_took_over_is_noted(team: Team) -> None:
     team.write("team.yaml", DECLARATIONS.replace("model: gpt-4o", "model: gpt-6-sol", 1))
     (step,) = team.plan().steps
     assert step.causes == {"config"}
+
+
+def test_an_edit_that_no_field_can_say_is_drift_too(team: Team) -> None:
+    """A function without `strict` is strict to the API, and not strict to the declarations."""
+    team.apply()
+    before = lock(team)
+    tools = [dict(each) for each in before["assistants"]["desk"]["arguments"]["tools"]]
+    for each in tools:
+        if each.get("strict") is False:
+            del each["strict"]
+    edit(team, "desk", tools=tools)
+    (step,) = team.plan().steps
+    assert [(each.path, each.before, each.cause) for each in step.changes] == [(("edited",), ["tools"], "drift")]
+    assert team.apply().converged
+    assert lock(team) == before
+
+
+def test_what_an_earlier_version_rendered_otherwise_is_rendered_anew(team: Team) -> None:
+    team.apply()
+    before = lock(team)
+    document = lock(team)
+    entry = document["assistants"]["desk"]
+    entry["arguments"]["tools"] = entry["arguments"]["tools"][::-1]
+    entry["digest"] = digest_of(entry["arguments"])
+    lock_path(team).write_text(json.dumps(document), encoding="utf-8")
+    (step,) = team.plan().steps
+    assert (step.action, step.reason, step.causes) == ("update", "it was rendered by another version", frozenset())
+    assert team.apply().converged
+    assert lock(team) == before

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -19,6 +21,7 @@ from retinue.source.project_schema import HOMES
 from tests.support.description import ABSENT, find_description
 from tests.support.team import Team
 
+ROOT = Path(__file__).parents[2]
 RESPONSES = all_kinds()["assistant"].at("responses")
 
 
@@ -110,6 +113,24 @@ def test_the_published_description_takes_the_arguments(team: Team) -> None:
     assert description is not None
     for entry in lock(team)["assistants"].values():
         assert description.check_request("POST", "/responses", {**entry["arguments"], "input": "Hello"}) == []
+
+
+def test_the_example_stack_can_be_rendered(tmp_path: Path) -> None:
+    """The two assistants of the article and the support desk, with every tool and an answer in JSON."""
+    for name in ("assistants", "retinue.yaml"):
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    with workflow.open_session(workflow.Where(tmp_path, "responses", environ={})) as session:
+        assert workflow.apply(session, workflow.plan(session)).converged
+    document = json.loads((tmp_path / "retinue.lock.responses.json").read_text(encoding="utf-8"))
+    Draft202012Validator(LOCK).validate(document)
+    assert set(document["assistants"]) == {"math-tutor", "python-master", "support-desk", "ticket-triage"}
+    params = pydantic.TypeAdapter(response_create_params.ResponseCreateParamsNonStreaming)
+    for entry in document["assistants"].values():
+        arguments = {**entry["arguments"], "input": "Hello"}
+        params.validate_python(arguments, strict=True)
+        description = find_description()
+        assert description is None or description.check_request("POST", "/responses", arguments) == []
 
 
 def test_the_lock_file_is_what_its_schema_says(team: Team) -> None:

@@ -7,13 +7,13 @@ import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from retinue.core.kind import Kind, Kinds
+from retinue.core.kind import EDITED, Kind, Kinds
 from retinue.core.model import FileRef
-from retinue.core.ownership import TAG_KEY, is_ours, write_file_records
+from retinue.core.ownership import SYNCING, TAG_KEY, TagError, is_ours, read_tag, write_file_records, write_tag
 from retinue.errors import BlockedError, RetinueError
 
 FORMAT_VERSION = "1.0"
@@ -195,15 +195,35 @@ def _read_entry(kind: Kind, entry: Entry) -> Json:
         raise TypeError(f"a {kind.title} is not rendered")
     arguments = entry["arguments"]
     body = kind.bundle.read(arguments)
+    tag, edited = str(entry["tag"]), _unlike(arguments, kind.bundle.render(body))
+    if edited and entry.get("digest") == digest_of(arguments):
+        # Nobody touched it since it was written, so it was an earlier version that rendered otherwise.
+        tag, edited = _to_do_again(tag), []
     files = {each["path"]: (file_id, str(each["sha256"])) for file_id, each in entry["files"].items()}
     records = write_file_records(files, _record(kind)) if files else {}
-    marks = {**records, TAG_KEY: str(entry["tag"])}
+    marks = {**records, TAG_KEY: tag}
     return {
         **body,
         **{key: entry[key] for key in kind.bundle.kept if key in entry},
         kind.api.tag_in: {**(body.get(kind.api.tag_in) or {}), **marks},
+        **({EDITED: edited} if edited else {}),
         "entry": dict(entry),
     }
+
+
+def _unlike(arguments: Mapping[str, Any], rendered: Mapping[str, Any]) -> list[str]:
+    """The arguments that are not what they would be rendered to, by name."""
+    return sorted(
+        name for name in {*arguments, *rendered} if arguments.get(name) != rendered.get(name) or name not in arguments
+    )
+
+
+def _to_do_again(text: str) -> str:
+    try:
+        tag = read_tag(text)
+    except TagError:
+        return text  # which is reported as such
+    return write_tag(replace(tag, flags=tag.flags | {SYNCING}))
 
 
 def _record(kind: Kind) -> str:

@@ -96,6 +96,10 @@ class Api:
     spent: tuple[str, str] | None = None
 
 
+EDITED = "edited"
+"""The field of what is rendered that names the arguments somebody edited beyond what fields can say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """A home outside of the account: what applications send themselves, rendered into the lock file.

@@ -178,11 +178,15 @@ def _update(
         unset=tuple(found.unset),
         forget_keys=tuple(found.forget_keys),
         tag=make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle),
-        reason="an earlier apply did not finish" if found.unfinished else None,
+        reason=_unfinished(kind) if found.unfinished else None,
         position=wanted.position(),
         protected=wanted.lifecycle.protect,
         home=live.home,
     )
+
+
+def _unfinished(kind: Kind) -> str:
+    return "it was rendered by another version" if kind.bundle else "an earlier apply did not finish"
 
 
 def _move(draft: _Draft, wanted: Declared, live: Live, kind: Kind) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from retinue.core.kind import Bundle, Expansion, Field, Kind, without_defaults
+from retinue.core.kind import EDITED, Bundle, Expansion, Field, Kind, without_defaults
 from retinue.core.model import Path, Problem
 
 Json = dict[str, Any]
@@ -178,7 +178,7 @@ def responses_home(kind: Kind) -> Kind:
     return replace(
         kind,
         home="responses",
-        fields=(*fields, Field("extra", default={}, canonical=_canonical_extra)),
+        fields=(*fields, Field("extra", default={}, canonical=_canonical_extra), Field(EDITED)),
         expand=expand,
         check=check,
         bundle=Bundle(render=render, read=read, title="the Responses API"),
