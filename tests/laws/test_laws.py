@@ -183,8 +183,9 @@ def test_a_field_nobody_declared_is_never_touched(sample: Sample, tmp_path: Path
     team = sample.team(tmp_path, "minimal")
     team.apply()
     live_id = team.listed(kind.api.path)[0]["id"]
-    team.send("post", f"{kind.api.path}/{live_id}", {"name": "Theirs"})
-    assert team.plan().empty
+    for edit in sample.data["theirs"]:
+        team.send("post", f"{kind.api.path}/{live_id}", edit)
+        assert team.plan().empty
     metadata = {**team.listed(kind.api.path)[0]["metadata"], "theirs": "kept"}
     team.send("post", f"{kind.api.path}/{live_id}", {"metadata": metadata})
     assert team.plan().empty
@@ -213,9 +214,9 @@ def test_two_objects_with_one_address_become_one(sample: Sample, tmp_path: Path)
     team = sample.team(tmp_path)
     team.apply()
     original = team.listed(kind.api.path)[0]
-    keep = {each.body_path[0] for each in kind.fields}
-    body = {key: value for key, value in original.items() if key in keep and value is not None}
-    team.send("post", kind.api.path, body)
+    spec = kind.read(original)
+    chosen = {each.name for each in kind.fields if not each.actions and not same(spec[each.name], each.default)}
+    team.send("post", kind.api.path, kind.write({name: spec[name] for name in chosen}))
     made = team.plan()
     assert [step.action for step in made.steps] == ["delete"]
     assert team.apply().converged

@@ -54,12 +54,13 @@ class StepRunner:
             return step.id, {}
         make = self._create if step.action == "create" else self._update
         live_id = make(step, kind, kind.api)
+        self._act(step, kind, kind.api, live_id)
         return live_id, self._sync_files(step, kind, kind.api, live_id, report)
 
     # ── create ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _create(self, step: Step, kind: Kind, api: Api) -> str:
-        spec = _without_attached(step.after or {}, kind)
+        spec = _in_body(step.after or {}, kind)
         carried = carry_files(spec, kind, None, self.uploader)
         body = self.body(spec, kind, carried)
         body[api.tag_in] = {**body.get(api.tag_in, {}), **carried.records, TAG_KEY: _tag_text(step, kind)}
@@ -95,7 +96,7 @@ class StepRunner:
             listed = ", ".join(f"'{each}'" for each in changed)
             raise StaleError(f"{listed} changed in the account after the plan was made", hint="run the command again")
         names = _written_fields(step, kind)
-        spec = {name: each for name, each in _without_attached(step.after or {}, kind).items() if name in names}
+        spec = {name: each for name, each in _in_body(step.after or {}, kind).items() if name in names}
         spec.update({name: {} for name in names - set(spec) if kind.field(name).per_key})
         carried = carry_files(spec, kind, live, self.uploader)
         body = self.body(spec, kind, carried)
@@ -151,6 +152,16 @@ class StepRunner:
         for file_id in carried.fresh:
             self.uploader.settled(file_id)
 
+    def _act(self, step: Step, kind: Kind, api: Api, live_id: str) -> None:
+        """Bring about what cannot be written: such a field has an endpoint for each of its values."""
+        changed = {change.field for change in step.changes} if step.action == "update" else set(step.after or {})
+        for each in kind.fields:
+            value = (step.after or {}).get(each.name)
+            fresh = step.action == "create" and value == each.default
+            if each.actions and each.name in changed and not fresh:
+                self.check()
+                self.account.update(f"{api.path}/{live_id}/{each.actions[value]}", {}, beta=api.beta)
+
     # ── delete ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _delete(self, step: Step, kind: Kind, api: Api) -> None:
@@ -202,10 +213,10 @@ class StepRunner:
         return value
 
 
-def _without_attached(spec: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+def _in_body(spec: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
     """The fields that travel in the object's own body."""
     attached = kind.attachments.field if kind.attachments else None
-    return {name: value for name, value in spec.items() if name != attached}
+    return {name: value for name, value in spec.items() if name != attached and not kind.field(name).actions}
 
 
 def _tag_text(step: Step, kind: Kind) -> str:
@@ -221,8 +232,9 @@ def _written_fields(step: Step, kind: Kind) -> set[str]:
     changed |= {name for name, _ in step.forget_keys}
     parts = {kind.field(name).body_path[0] for name in changed if len(kind.field(name).body_path) > 1}
     shared = {each.name for each in kind.fields if each.body_path[0] in parts}
-    attached = {kind.attachments.field} if kind.attachments else set()
-    return (changed | shared) - attached
+    elsewhere = {each.name for each in kind.fields if each.actions}
+    elsewhere |= {kind.attachments.field} if kind.attachments else set()
+    return (changed | shared) - elsewhere
 
 
 def _complete(body: Json, field: Field, live: Live, step: Step) -> None:

@@ -32,6 +32,7 @@ class Field:
     - `uploads`: the value is a list of file ids in the API; canonically a map of path → FileRef.
     - `refs`: the kind whose ids the value holds.
     - `model`: the value is the id of a model, which the account may not have or may shut down.
+    - `actions`: the value is not written but brought about: value → the path below the object that is posted to.
     - `carry_over`: (what will be written, what is live), both in the API's form → what to write so that parts of the
       live value that this version does not know survive.
     """
@@ -48,6 +49,7 @@ class Field:
     uploads: Uploads | None = None
     refs: str | None = None
     model: bool = False
+    actions: Mapping[Any, str] = field(default_factory=dict)
     carry_over: Callable[[Any, Any], Any] | None = None
 
     @property

@@ -16,6 +16,7 @@ CODES = {
     "bad-key": "A key of a mapping is not a string.",
     "bad-name": "A name has characters, or a length, that names cannot have.",
     "bad-number": "A number that JSON does not have, such as infinity.",
+    "bad-schedule": "A schedule is not a cron expression of five fields.",
     "chunk-overlap": "Chunks overlap by more than half of their size, which the API refuses.",
     "duplicate-key": "A key stands twice in one mapping.",
     "duplicate-name": "Two declarations of one kind have the same name.",
