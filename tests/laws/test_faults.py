@@ -29,6 +29,7 @@ def someone_else(team: Team) -> None:
 def meaning(state: dict[str, Any]) -> dict[str, Any]:
     """The state without ids and times: two applies that end alike mean the same."""
     names = {each["id"]: each["filename"] for each in state["files"]}
+    labels = {each["id"]: path for path, listed in state.items() if path != "attached" for each in listed} | names
     times = ("created_at", "updated_at", "last_active_at", "expires_at")
     skip = ("id", "vector_store_id", "file_counts", "usage_bytes", *times)
 
@@ -38,9 +39,8 @@ def meaning(state: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, list):
             return sorted((plain(each) for each in value), key=repr)
         if isinstance(value, str):
-            for file_id, name in names.items():
-                value = value.replace(file_id, name)
-            return "vs" if value.startswith("vs_") else value
+            for live_id, label in labels.items():
+                value = value.replace(live_id, label)
         return value
 
     attached = [[names[each["id"]] for each in files] for files in state["attached"].values()]

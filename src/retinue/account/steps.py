@@ -54,8 +54,15 @@ class StepRunner:
             return step.id, {}
         make = self._create if step.action == "create" else self._update
         live_id = make(step, kind, kind.api)
-        self._act(step, kind, kind.api, live_id)
-        return live_id, self._sync_files(step, kind, kind.api, live_id, report)
+        pending = _pending(step, kind)
+        for name, value in pending.items():
+            # What cannot be written is brought about: such a field has an endpoint for each of its values.
+            self.check()
+            self.account.update(f"{kind.api.path}/{live_id}/{kind.field(name).actions[value]}", {}, beta=kind.api.beta)
+        failures = self._sync_files(step, kind, live_id, report)
+        if (pending or step.files) and not failures:
+            self._finish(step, kind, kind.api, live_id)
+        return live_id, failures
 
     # ── create ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -63,7 +70,7 @@ class StepRunner:
         spec = _in_body(step.after or {}, kind)
         carried = carry_files(spec, kind, None, self.uploader)
         body = self.body(spec, kind, carried)
-        body[api.tag_in] = {**body.get(api.tag_in, {}), **carried.records, TAG_KEY: _tag_text(step, kind)}
+        body[api.tag_in] = {**body.get(api.tag_in, {}), **carried.records, TAG_KEY: _tag_text(step, kind, None)}
 
         def attempt() -> Attempt:
             try:
@@ -105,7 +112,7 @@ class StepRunner:
             _complete(body, kind.field(name), live, step)
         for name in sorted(names - set(spec)):
             _keep(body, kind.field(name).body_path, dig(live.raw, kind.field(name).body_path))
-        body[api.tag_in] = self._metadata(step, kind, live, carried.records, tag=_tag_text(step, kind))
+        body[api.tag_in] = self._metadata(step, kind, live, carried.records, tag=_tag_text(step, kind, live))
         doomed = {file_id: self.uploader.doom(file_id, purpose) for file_id, purpose in carried.stale.items()}
         answer = self.account.update(f"{api.path}/{live.id}", body, beta=api.beta)
         self._settle(carried)
@@ -152,16 +159,6 @@ class StepRunner:
         for file_id in carried.fresh:
             self.uploader.settled(file_id)
 
-    def _act(self, step: Step, kind: Kind, api: Api, live_id: str) -> None:
-        """Bring about what cannot be written: such a field has an endpoint for each of its values."""
-        changed = {change.field for change in step.changes} if step.action == "update" else set(step.after or {})
-        for each in kind.fields:
-            value = (step.after or {}).get(each.name)
-            fresh = step.action == "create" and value == each.default
-            if each.actions and each.name in changed and not fresh:
-                self.check()
-                self.account.update(f"{api.path}/{live_id}/{each.actions[value]}", {}, beta=api.beta)
-
     # ── delete ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _delete(self, step: Step, kind: Kind, api: Api) -> None:
@@ -179,19 +176,19 @@ class StepRunner:
 
     # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _sync_files(self, step: Step, kind: Kind, api: Api, live_id: str, report: Report) -> dict[str, str]:
+    def _sync_files(self, step: Step, kind: Kind, live_id: str, report: Report) -> dict[str, str]:
         if not step.files:
             return {}
         sync = FileSync(self.account, kind, live_id, self.uploader, self.memory, self.pool, report, self.check)
-        failures = sync.run(step.files)
-        if not failures and step.tag is not None:
-            # Only now does the tag say that the files are as declared; until then a difference is not drift.
-            live = self._current(replace(step, id=live_id), kind, api)
-            if live is None:
-                raise StaleError("it was deleted while its files were brought in", hint="run the command again")
-            metadata = {**(dig(live.raw, (api.tag_in,)) or {}), TAG_KEY: write_tag(step.tag)}
-            self.account.update(f"{api.path}/{live_id}", {api.tag_in: metadata}, beta=api.beta)
-        return failures
+        return sync.run(step.files)
+
+    def _finish(self, step: Step, kind: Kind, api: Api, live_id: str) -> None:
+        """Only now does the tag say that all is as declared; until then a difference is nobody's edit."""
+        live = self._current(replace(step, id=live_id), kind, api)
+        if live is None or step.tag is None:
+            raise StaleError("it was deleted while it was being brought about", hint="run the command again")
+        metadata = {**(dig(live.raw, (api.tag_in,)) or {}), TAG_KEY: write_tag(step.tag)}
+        self.account.update(f"{api.path}/{live_id}", {api.tag_in: metadata}, beta=api.beta)
 
     # ── bodies ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -219,11 +216,24 @@ def _in_body(spec: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
     return {name: value for name, value in spec.items() if name != attached and not kind.field(name).actions}
 
 
-def _tag_text(step: Step, kind: Kind) -> str:
-    """The tag to write with the object itself; it is silent about attached files until those are in place."""
+def _pending(step: Step, kind: Kind) -> dict[str, Any]:
+    """The fields that have to be brought about after the write, with their values."""
+    if step.action == "create":
+        wanted = {name: value for name, value in (step.after or {}).items() if value != kind.field(name).default}
+    else:
+        changed = {change.field for change in step.changes}
+        wanted = {name: value for name, value in (step.after or {}).items() if name in changed}
+    return {name: value for name, value in wanted.items() if kind.field(name).actions}
+
+
+def _tag_text(step: Step, kind: Kind, live: Live | None) -> str:
+    """The tag to write with the object itself; it is silent about what comes after the write."""
     if step.tag is None:
         raise TypeError(f"the step '{step.key}' has no tag")
-    return write_tag(provisional(step.tag, kind) if step.files else step.tag)
+    pending = _pending(step, kind)
+    if not (pending or step.files):
+        return write_tag(step.tag)
+    return write_tag(provisional(step.tag, kind, pending, live.tag if live else None))
 
 
 def _written_fields(step: Step, kind: Kind) -> set[str]:

@@ -7,7 +7,7 @@ retinue.files    <file id> <sha256, 16 digits> <path>, one a line; continued in 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -54,10 +54,14 @@ def make_tag(stack: str, address: Address, spec: Mapping[str, Any], kind: Kind, 
     return Tag(stack, address, fields, keys, frozenset({PROTECT}) if lifecycle.protect else frozenset())
 
 
-def provisional(tag: Tag, kind: Kind) -> Tag:
-    """The tag while the attached files are still being brought in: it claims nothing of them, and says so."""
+def provisional(tag: Tag, kind: Kind, pending: Collection[str], before: Tag | None) -> Tag:
+    """The tag while something is still to be done after the write: it claims nothing of that, and says so.
+
+    Attached files are not claimed; the `pending` fields, which have endpoints of their own, are claimed as `before`.
+    """
     attached = kind.attachments.field if kind.attachments else None
-    fields = {name: value for name, value in tag.fields.items() if name != attached}
+    fields = {name: value for name, value in tag.fields.items() if name != attached and name not in pending}
+    fields |= {name: before.fields[name] for name in pending if before and name in before.fields}
     return replace(tag, fields=fields, flags=tag.flags | {SYNCING})
 
 
