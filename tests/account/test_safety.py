@@ -11,7 +11,7 @@ from retinue import workflow
 from retinue.core.model import Address
 from retinue.errors import BlockedError
 from retinue.local.quirks import Quirks
-from tests.support.faults import Faulty
+from tests.support.faults import CutAfter
 from tests.support.team import Team, ended
 
 STORE = "vector_stores:\n  kb:\n    name: KB\n    files: [kb/*.md]\n"
@@ -57,7 +57,7 @@ def test_a_leftover_store_stays_while_the_kept_one_is_not_filled(team: Team) -> 
     team.write("s.yaml", STORE)
     team.apply()
     team.write("s.yaml", STORE + "    description: New\n")
-    team.apply(lambda inner: Faulty(inner, 5, "dead"), parallelism=1)
+    team.apply(lambda inner: CutAfter(inner, "POST /vector_stores"), parallelism=1)
     assert len(team.listed("/vector_stores")) == 2
     team.quirks = Quirks(fail_files=("*",))
     team.apply()
@@ -73,7 +73,7 @@ def test_an_apply_that_was_killed_while_indexing_is_finished_by_the_next(team: T
     team.apply()
     team.write("kb/two.md", "# two\n\nAll about two, rewritten.")
     team.quirks = Quirks(indexing_polls=3)
-    team.apply(lambda inner: Faulty(inner, 9, "dead"), parallelism=1)
+    team.apply(lambda inner: CutAfter(inner, "POST .*/file_batches"), parallelism=1)
     store = team.listed("/vector_stores")[0]["id"]
     assert len(team.listed(f"/vector_stores/{store}/files")) == 4
     assert team.apply().converged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Literal
 
@@ -48,6 +49,31 @@ class Faulty(httpx2.BaseTransport):
     @property
     def struck(self) -> bool:
         return self.count >= self.at
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class CutAfter(httpx2.BaseTransport):
+    """Lets the first request that matches through, and loses its answer and everything after: a process that is killed.
+
+    `pattern` is a regular expression for "METHOD /path", the path below the base URL.
+    """
+
+    def __init__(self, inner: httpx2.BaseTransport, pattern: str) -> None:
+        self.inner = inner
+        self.pattern = re.compile(pattern)
+        self.cut = False
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.cut:
+            raise httpx2.ConnectError("the network is gone", request=request)
+        answer = self.inner.handle_request(request)
+        if self.pattern.fullmatch(f"{request.method} {request.url.path.removeprefix('/v1')}"):
+            self.cut = True
+            answer.read()
+            raise httpx2.ReadError("the answer was lost", request=request)
+        return answer
 
     def close(self) -> None:
         self.inner.close()
