@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from retinue import workflow
+from retinue.errors import AccountError
 from tests.support.team import Team
 
 DECLARED = """\
@@ -109,3 +111,29 @@ def test_several_tools_of_one_unknown_type_stay_apart() -> None:
     for kind in ("assistant", "agent"):
         tools = all_kinds()[kind].field("tools").canonical([{"type": "psi", "n": 1}, {"type": "psi", "n": 2}])
         assert tools == {"psi": {"n": 1}, "psi#2": {"n": 2}}
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, None), (403, None), (400, "invalid_beta"), (401, "missing_scope")])
+def test_collections_that_nobody_uses_need_not_be_served(tmp_path: Path, status: int, code: str | None) -> None:
+    """A key without the scopes of the Agents API, or an account without the beta, can plan everything else."""
+
+    class WithoutAgents(httpx2.BaseTransport):
+        def __init__(self, inner: httpx2.BaseTransport) -> None:
+            self.inner = inner
+
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            if request.url.path.startswith(("/v1/agents", "/v1/vaults")):
+                body = {"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": code}}
+                return httpx2.Response(status, json=body, request=request)
+            return self.inner.handle_request(request)
+
+        def close(self) -> None:
+            self.inner.close()
+
+    team = Team(tmp_path)
+    team.write("tutor.yaml", DECLARED)
+    with team.session(WithoutAgents) as session:
+        assert len(workflow.plan(session).steps) == 1
+    team.write("agent.yaml", "agents: {helper: {model: gpt-6-astra}}")
+    with team.session(WithoutAgents) as session, pytest.raises(AccountError):
+        workflow.plan(session)

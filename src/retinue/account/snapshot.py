@@ -58,25 +58,30 @@ def take_snapshot(
 
 
 def _list(account: Account, kind: Kind, needed: bool) -> list[Live] | None:
-    """All objects of a kind; None when the account does not serve the kind and nobody needs it."""
+    """All objects of a kind; None when the account does not serve the kind, or not to this key, and nobody needs it."""
     api = kind.api
     if api is None:
         return None
     try:
         return [read_live(raw, kind) for raw in account.pages(api.path, page=api.page, beta=api.beta)]
     except AccountError as error:
+        if not needed and (error.status in NOT_SERVED or error.code == MISSING_SCOPE):
+            return None
         if error.status != 404:
             raise
-        if not needed:
-            return None
         where = account.info.url or account.info.name
         raise AccountError(
             f"the account at {where} does not serve {kind.section.replace('_', ' ')}: {error.message}",
-            hint=f"use an account that serves {api.path}, such as 'account: local'",
+            hint=api.elsewhere or f"use an account that serves {api.path}, such as 'account: local'",
             status=404,
             request_id=error.request_id,
         ) from error
 
+
+NOT_SERVED = frozenset({400, 403, 404})
+"""How an account says that it does not have a collection: gone, not in the beta, or not for this key."""
+MISSING_SCOPE = "missing_scope"
+"""The code of a key that was restricted to other collections; it comes with 401 or 403."""
 
 Mapper = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 

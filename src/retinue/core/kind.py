@@ -88,7 +88,7 @@ class Api:
 
     `path` is below the account's base URL; `beta` is the value of the OpenAI-Beta header; `tag_in` the field that holds
     the ownership tag; `page` the greatest page size. `spent` is a field and the value it has once an object has ended
-    on its own and can only be replaced.
+    on its own and can only be replaced. `elsewhere` says what to do on an account that does not serve the collection.
     """
 
     path: str
@@ -96,6 +96,7 @@ class Api:
     tag_in: str = "metadata"
     page: int = 100
     spent: tuple[str, str] | None = None
+    elsewhere: str | None = None
 
 
 EDITED = "edited"

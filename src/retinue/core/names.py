@@ -95,17 +95,25 @@ def _best_first(several: Sequence[Live], wanted: Declared | None, kinds: Kinds, 
         kind = kinds[live.kind].at(live.home)
         elsewhere = wanted is not None and wanted.home != live.home
         spent = is_spent(live, kind)
-        wrong = sum(1 for name in fixed_differences(live, wanted, kind)) if wanted and not elsewhere else 0
+        comparable = wanted if wanted and not elsewhere else None
+        wrong = len(fixed_differences(live, comparable, kind)) if comparable else 0
+        other = len(_differences(live, comparable, kind)) if comparable else 0
         files = sum(1 for each in live.files if each.path)
-        return (elsewhere, spent, wrong, live.id not in referenced, -files, live.raw.get("created_at") or 0, live.id)
+        born = live.raw.get("created_at") or 0
+        return (elsewhere, spent, wrong, live.id not in referenced, -files, other, born, live.id)
 
     return sorted(several, key=rank)
 
 
 def fixed_differences(live: Live, wanted: Declared, kind: Kind) -> list[str]:
     """The declared fields that differ and that the API takes on creation only."""
+    return [name for name in _differences(live, wanted, kind) if not kind.field(name).mutable]
+
+
+def _differences(live: Live, wanted: Declared, kind: Kind) -> list[str]:
+    """The declared fields that differ, as far as they can be compared before ids have names."""
     spec = kind.read(live.raw)
-    return [name for name, value in wanted.spec.items() if not kind.field(name).mutable and not same(value, spec[name])]
+    return [name for name, value in wanted.spec.items() if not kind.field(name).per_key and not same(value, spec[name])]
 
 
 def is_spent(live: Live, kind: Kind) -> bool:

@@ -341,7 +341,12 @@ _STORED = Kind(
     home="assistants-v2",
     section="assistants",
     title="assistant",
-    api=Api(path="/assistants", beta="assistants=v2"),
+    api=Api(
+        path="/assistants",
+        beta="assistants=v2",
+        elsewhere="OpenAI closed the Assistants API on 2026-08-26: write 'api: responses', or let 'retinue migrate' "
+        "move the assistants; 'account: local' still has it",
+    ),
     schema={
         "type": "object",
         "description": "An assistant: a model with instructions and tools.",
