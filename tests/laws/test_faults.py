@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from retinue.errors import RetinueError
 from tests.laws.conftest import Sample
 from tests.laws.test_laws import orphans
 from tests.support.faults import MODES, Faulty, Mode
-from tests.support.team import Team
+from tests.support.team import FakeTime, Team
 
 
 def someone_else(team: Team) -> None:
@@ -57,6 +59,12 @@ def prepare(sample: Sample, root: Path, before: str | None, variant: str) -> Tea
     return team
 
 
+def copied(team: Team, root: Path) -> Team:
+    """The same project with the same account, to be broken in another way."""
+    shutil.copytree(team.root, root)
+    return replace(team, root=root, calls=[], time=FakeTime(team.time.now))
+
+
 CHANGES = [(None, "full"), ("full", "edited"), ("edited", "full"), ("full", "replaced"), ("full", "minimal")]
 
 
@@ -65,13 +73,14 @@ CHANGES = [(None, "full"), ("full", "edited"), ("edited", "full"), ("full", "rep
 def test_a_failure_at_any_request_is_repaired(
     sample: Sample, tmp_path: Path, mode: Mode, before: str | None, variant: str
 ) -> None:
-    whole = prepare(sample, tmp_path / "whole", before, variant)
+    prepared = prepare(sample, tmp_path / "prepared", before, variant)
+    whole = copied(prepared, tmp_path / "whole")
     assert whole.apply(parallelism=1).converged
     wanted = meaning(whole.state())
     number = 0
     while True:
         number += 1
-        team = prepare(sample, tmp_path / str(number), before, variant)
+        team = copied(prepared, tmp_path / str(number))
         faults: list[Faulty] = []
 
         def break_at(inner: Any, at: int = number, faults: list[Faulty] = faults) -> Faulty:
@@ -86,5 +95,6 @@ def test_a_failure_at_any_request_is_repaired(
         where = f"{mode} at request {number}: {team.calls}"
         assert applied.converged, where
         assert not applied.plan.reverts, where
-        assert orphans(team.state()) == [], where
-        assert meaning(team.state()) == wanted, where
+        state = team.state()
+        assert orphans(state) == [], where
+        assert meaning(state) == wanted, where

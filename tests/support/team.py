@@ -134,18 +134,7 @@ class Team:
     def listed(self, path: str) -> list[dict[str, Any]]:
         """Every object of a collection, raw, sorted by id."""
         with self.client() as client:
-            found: list[dict[str, Any]] = []
-            after: str | None = None
-            while True:
-                options: Any = {
-                    "params": {"limit": 100, **({"after": after} if after else {})},
-                    "headers": beta(path),
-                }
-                page = client.get(path, cast_to=httpx2.Response, options=options).json()
-                found += page["data"]
-                if not page["has_more"]:
-                    return sorted(found, key=lambda each: str(each["id"]))
-                after = page["data"][-1]["id"]
+            return listed(client, path)
 
     def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """An edit such as a dashboard makes."""
@@ -161,13 +150,23 @@ class Team:
     def state(self) -> dict[str, Any]:
         """All that is in the account: objects, files, and what is attached where."""
         paths = [kind.api.path for kind in all_kinds().values() if kind.api]
-        everything = {path.strip("/"): self.listed(path) for path in paths}
-        stores = everything["vector_stores"]
-        return {
-            **everything,
-            "files": self.listed("/files"),
-            "attached": {each["id"]: self.listed(f"/vector_stores/{each['id']}/files") for each in stores},
-        }
+        with self.client() as client:
+            everything = {path.strip("/"): listed(client, path) for path in (*paths, "/files")}
+            ids = [each["id"] for each in everything["vector_stores"]]
+            return {**everything, "attached": {each: listed(client, f"/vector_stores/{each}/files") for each in ids}}
+
+
+def listed(client: openai.OpenAI, path: str) -> list[dict[str, Any]]:
+    """Every object of a collection, raw, sorted by id."""
+    found: list[dict[str, Any]] = []
+    after: str | None = None
+    while True:
+        options: Any = {"params": {"limit": 100, **({"after": after} if after else {})}, "headers": beta(path)}
+        page = client.get(path, cast_to=httpx2.Response, options=options).json()
+        found += page["data"]
+        if not page["has_more"]:
+            return sorted(found, key=lambda each: str(each["id"]))
+        after = page["data"][-1]["id"]
 
 
 def beta(path: str) -> dict[str, str]:
