@@ -16,9 +16,10 @@ Anything else that escapes is our bug and exits 70.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from retinue.core.model import Diagnostic
+if TYPE_CHECKING:
+    from retinue.core.model import Diagnostic
 
 
 class RetinueError(Exception):

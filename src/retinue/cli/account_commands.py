@@ -11,10 +11,10 @@ import click
 
 from retinue.cli.options import ADDRESS, VariableType, parallelism_option, project_options, where
 from retinue.cli.terminal import Terminal
-from retinue.core.model import Address, Live
 from retinue.errors import RetinueError, UsageError
 
 if TYPE_CHECKING:
+    from retinue.core.model import Address, Live
     from retinue.workflow import Inventory
 
 Variables = tuple[tuple[str, str], ...]

@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinue.core.model import Address
-
 if TYPE_CHECKING:
     from retinue.core.fail_on import FailOn
+    from retinue.core.model import Address
     from retinue.workflow import Where
 
 Command = Callable[..., Any]
 
 
-class AddressType(click.ParamType[Address]):
+class AddressType(click.ParamType["Address"]):
     """kind.name, such as assistant.math-tutor."""
 
     name = "address"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        # `--help` and `--version` need no address, and its module costs as much as click itself.
+        from retinue.core.model import Address
+
         if isinstance(value, Address):
             return value
         try:

@@ -22,14 +22,13 @@ from retinue.cli.options import (
     where,
 )
 from retinue.cli.terminal import Terminal
-from retinue.core.model import Address
 from retinue.errors import BlockedError, RetinueError, UsageError
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from retinue.core.fail_on import FailOn
-    from retinue.core.model import Plan
+    from retinue.core.model import Address, Plan
     from retinue.workflow import Applied, Session
 
 Detail = Literal["summary", "hunks", "full"]
