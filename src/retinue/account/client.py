@@ -75,7 +75,7 @@ class Account:
             answer = self.get(path, beta=beta, query=wanted)
             data = answer.get("data")
             if not isinstance(data, list) or not all(_has_id(each) for each in data):
-                raise self._nonsense(f"a list for {path}")
+                raise self.nonsense(f"a list for {path}")
             yield from data
             if not answer.get("has_more") or not data or data[-1]["id"] == after:
                 return
@@ -111,10 +111,11 @@ class Account:
 
     def _with_id(self, answer: Json, path: str) -> Json:
         if not _has_id(answer):
-            raise self._nonsense(f"an object for {path}")
+            raise self.nonsense(f"an object for {path}")
         return answer
 
-    def _nonsense(self, expected: str) -> AccountError:
+    def nonsense(self, expected: str) -> AccountError:
+        """The error for an answer that is not of this API."""
         return AccountError(
             f"the server at {self.info.url or self.info.name} answered something else than {expected}",
             hint="check base_url: it should end where the API's paths begin, usually in /v1",
@@ -190,7 +191,7 @@ def _parsed(response: httpx2.Response, account: Account) -> Json:
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise account._nonsense("a JSON object")  # noqa: SLF001 - a part of the class that needs none of its state
+        raise account.nonsense("a JSON object")
     return answer
 
 

@@ -32,6 +32,17 @@ JSON_SCHEMA: Schema = {
     "description": "A JSON Schema, inline or from a file: {file: name.schema.json}.",
 }
 
+NAME_OR_ID: list[Schema] = [
+    {"type": "string", "minLength": 1},
+    {
+        "type": "object",
+        "properties": {"id": {"type": "string", "minLength": 1}},
+        "required": ["id"],
+        "additionalProperties": False,
+    },
+]
+"""The name of a declaration, or the live id of something that nobody here keeps."""
+
 # SPEC Metadata: at most 16 pairs, keys of 64 and values of 512 characters; one pair is the ownership tag.
 METADATA: Schema = {
     "type": "object",

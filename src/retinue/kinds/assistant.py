@@ -16,6 +16,7 @@ from retinue.kinds._shapes import (
     FUNCTION_PROPERTIES,
     JSON_SCHEMA,
     METADATA,
+    NAME_OR_ID,
     TEXT,
     by_key,
     canonical_function,
@@ -243,15 +244,7 @@ TOOL = {
                     "properties": {
                         "vector_store": {
                             "description": "The name of a declared vector store, or {id: vs_…} of one kept elsewhere.",
-                            "anyOf": [
-                                {"type": "string", "minLength": 1},
-                                {
-                                    "type": "object",
-                                    "properties": {"id": {"type": "string", "minLength": 1}},
-                                    "required": ["id"],
-                                    "additionalProperties": False,
-                                },
-                            ],
+                            "anyOf": NAME_OR_ID,
                         },
                         "max_num_results": {
                             "type": "integer",

@@ -11,7 +11,7 @@ from typing import Any
 
 from retinue.core.kind import Api, Expansion, Field, Inclusion, Kind, Reference
 from retinue.core.model import Path, Problem
-from retinue.kinds._shapes import METADATA, TEXT
+from retinue.kinds._shapes import METADATA, NAME_OR_ID, TEXT
 
 FIVE_FIELDS = re.compile(r"\S+( \S+){4}")
 
@@ -141,15 +141,7 @@ KIND = Kind(
             "run_at": {"type": "integer", "minimum": 0, "description": "Once, at this Unix time in seconds."},
             "agent": {
                 "description": "The name of a declared agent, or {id: agent_…} of one kept elsewhere.",
-                "anyOf": [
-                    {"type": "string", "minLength": 1},
-                    {
-                        "type": "object",
-                        "properties": {"id": {"type": "string", "minLength": 1}},
-                        "required": ["id"],
-                        "additionalProperties": False,
-                    },
-                ],
+                "anyOf": NAME_OR_ID,
             },
             "input": {**TEXT, "description": "What each session is asked to do."},
             "environment": {"description": "Where each session runs. Default: none.", "anyOf": [_HOSTED, _OTHER]},
