@@ -405,3 +405,18 @@ def test_a_project_is_found_from_below(project: Shell) -> None:
     from retinue.cli import main
 
     assert main(["validate", "-C", str(below)]) == 0
+
+
+def test_waiting_together_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Several collections are read side by side; a server that is slow is slow for all of them."""
+    from types import SimpleNamespace
+    from typing import Any
+
+    from retinue.cli.plan_commands import watch_pauses
+    from retinue.cli.terminal import Terminal
+
+    session: Any = SimpleNamespace(account=SimpleNamespace(on_wait=None))
+    watch_pauses(session, Terminal.detect())
+    session.account.on_wait(3600, "the account asks to slow down")
+    session.account.on_wait(3600, "the account asks to slow down")
+    assert capsys.readouterr().err == "waiting 3600s: the account asks to slow down\n"

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -250,9 +251,14 @@ def note_unlisted(session: Session, terminal: Terminal, fail_on: tuple[FailOn, .
 
 
 def watch_pauses(session: Session, terminal: Terminal) -> None:
-    """Say when the account makes us wait, so that nobody wonders."""
+    """Say when the account makes us wait, so that nobody wonders; once, when several requests wait together."""
+    silent_until = 0.0
 
     def say(seconds: float, reason: str) -> None:
+        nonlocal silent_until
+        if time.monotonic() < silent_until:
+            return
+        silent_until = time.monotonic() + seconds
         terminal.say(f"waiting {seconds:.0f}s: {reason}")
 
     session.account.on_wait = say
