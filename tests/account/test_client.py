@@ -12,7 +12,7 @@ import pytest
 
 from retinue.account.client import Account, Ambiguous
 from retinue.account.opening import open_account
-from retinue.core.model import AccountInfo
+from retinue.core.changes import AccountInfo
 from retinue.errors import AccountError, CredentialError, RetinueError
 from tests.support.team import FakeTime
 

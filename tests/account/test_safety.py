@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from retinue import workflow
+from retinue import looking, workflow
 from retinue.core.model import Address
 from retinue.errors import BlockedError
 from retinue.local.quirks import Quirks
@@ -228,7 +228,7 @@ def test_output_gives_the_object_that_stays(team: Team) -> None:
     for _ in range(5):
         team.send("post", "/assistants", {"model": "gpt-4o", "name": "Bot", "metadata": original["metadata"]})
     with team.session() as session:
-        assert workflow.outputs(session) == {Address("assistant", "bot"): original["id"]}
+        assert looking.outputs(session) == {Address("assistant", "bot"): original["id"]}
 
 
 def test_too_many_metadata_pairs_are_seen_before_anything_is_sent(team: Team) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from retinue import workflow
+from retinue import looking, workflow
 from retinue.errors import AccountError
 from tests.support.team import Team
 
@@ -58,7 +58,7 @@ def test_unknown_fields_are_no_difference_and_are_shown(tmp_path: Path) -> None:
     team = team_with(tmp_path)
     with team.session(lambda inner: Future(inner, with_tool=False)) as session:
         assert workflow.plan(session).empty
-        assert workflow.full(session.live[0])["mood"] == {"level": 3}
+        assert looking.full(session.live[0])["mood"] == {"level": 3}
 
 
 def test_an_unknown_tool_is_shown_as_drift_and_never_an_error(tmp_path: Path) -> None:

@@ -378,13 +378,13 @@ def test_a_reader_that_leaves_early_is_no_error(project: Shell) -> None:
 
 
 def test_the_api_is_usable_from_python(project: Shell) -> None:
-    from retinue import workflow
+    from retinue import looking, workflow
 
     with workflow.open_session(workflow.Where(project.team.root, environ={})) as session:
         made = workflow.plan(session)
         workflow.guard(made, person=False)
         assert workflow.outcome(workflow.apply(session, made)) is None
-        assert Address("assistant", "tutor") in workflow.outputs(session)
+        assert Address("assistant", "tutor") in looking.outputs(session)
 
 
 def test_two_environments_are_two_stacks(project: Shell) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retinue.core.canonical import digest
+from retinue.core.changes import ABSENT
 from retinue.core.kind import Field, Kind
-from retinue.core.model import ABSENT, Address, FileRef, Lifecycle, Tag
+from retinue.core.model import Address, FileRef, Lifecycle, Tag
 from retinue.core.ownership import (
     MOST_CHARACTERS,
     TagError,

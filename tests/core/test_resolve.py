@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from retinue.core.changes import AccountInfo
 from retinue.core.kind import Api, Field, Kind, Reference
-from retinue.core.model import AccountInfo, Declaration, Path, Position, Ref
+from retinue.core.model import Declaration, Path, Position, Ref
 from retinue.core.plan import make_plan
 from retinue.core.resolve import resolve
 

@@ -6,20 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from retinue.core.model import (
-    AccountInfo,
-    Address,
-    Declared,
-    FileRef,
-    Lifecycle,
-    Live,
-    LiveFile,
-    Path,
-    Plan,
-    Position,
-    Ref,
-    Tag,
-)
+from retinue.core.changes import AccountInfo, Plan
+from retinue.core.model import Address, Declared, FileRef, Lifecycle, Live, LiveFile, Path, Position, Ref, Tag
 from retinue.core.names import attached_spec
 from retinue.core.ownership import make_tag, read_tag, write_tag
 from retinue.core.plan import make_plan

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from retinue.core.model import Address, FieldChange, Plan, Position, Step
+from retinue.core.changes import FieldChange, Plan, Step
+from retinue.core.model import Address, Position
 from retinue.core.plan_file import to_document
 from retinue.report.change_text import Detail
 from retinue.report.ink import visible

@@ -17,7 +17,8 @@ import openai
 from retinue import workflow
 from retinue.account.client import Account
 from retinue.account.memory import Memory
-from retinue.core.model import AccountInfo, Address, Event, Plan
+from retinue.core.changes import AccountInfo, Event, Plan
+from retinue.core.model import Address
 from retinue.kinds import all_kinds
 from retinue.local.quirks import Quirks
 from retinue.local.transport import LocalTransport

@@ -17,8 +17,8 @@ from retinue.account.pools import threads
 from retinue.account.steps import StepRunner
 from retinue.account.uploads import Uploader
 from retinue.bundles.lock_file import LockFile
+from retinue.core.changes import Event, Plan, Status, Step
 from retinue.core.kind import Kinds
-from retinue.core.model import Event, Plan, Status, Step
 from retinue.errors import Interrupted, RetinueError
 
 OVER: frozenset[Status] = frozenset({"done", "incomplete", "failed", "skipped"})

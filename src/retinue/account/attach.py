@@ -11,8 +11,9 @@ from retinue.account.client import Account, Ambiguous
 from retinue.account.memory import Memory
 from retinue.account.snapshot import read_file
 from retinue.account.uploads import Uploader
+from retinue.core.changes import FileChange
 from retinue.core.kind import Attachments, Kind
-from retinue.core.model import FileChange, LiveFile
+from retinue.core.model import LiveFile
 from retinue.core.ownership import PATH_ATTRIBUTE, SHA256_ATTRIBUTE
 from retinue.errors import AccountError, RetinueError
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import openai
 
-from retinue.core.model import AccountInfo
+from retinue.core.changes import AccountInfo
 from retinue.errors import AccountError, CredentialError
 
 Json = dict[str, Any]

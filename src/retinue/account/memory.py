@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from retinue.core.canonical import digest
-from retinue.core.model import AccountInfo, Address
+from retinue.core.changes import AccountInfo
+from retinue.core.model import Address
 from retinue.errors import BlockedError
 
 IDS = "ids.json"

@@ -11,7 +11,7 @@ import httpx2
 import openai
 
 from retinue.account.client import Account
-from retinue.core.model import AccountInfo
+from retinue.core.changes import AccountInfo
 from retinue.errors import CredentialError, RetinueError
 
 LOCAL_DIRECTORY = Path(".retinue") / "local"

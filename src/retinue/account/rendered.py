@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from retinue.account.carried import carried_ids, carry_files
 from retinue.account.snapshot import read_live
 from retinue.bundles.lock_file import LockFile
+from retinue.core.changes import Step
 from retinue.core.guards import moved
 from retinue.core.kind import Kind
-from retinue.core.model import FileRef, Live, Step
+from retinue.core.model import FileRef, Live
 from retinue.core.ownership import TAG_KEY, write_tag
 from retinue.errors import StaleError
 

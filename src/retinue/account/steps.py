@@ -16,9 +16,10 @@ from retinue.account.settle import Attempt, settle
 from retinue.account.snapshot import look, read_files, read_live
 from retinue.account.uploads import Uploader
 from retinue.bundles.lock_file import LockFile
+from retinue.core.changes import Step
 from retinue.core.guards import moved
 from retinue.core.kind import Api, Field, Kind, Kinds, dig
-from retinue.core.model import Address, Gone, Live, Ref, Step
+from retinue.core.model import Address, Gone, Live, Ref
 from retinue.core.ownership import TAG_KEY, provisional, write_tag
 from retinue.errors import AccountError, BlockedError, StaleError
 

@@ -15,7 +15,7 @@ from retinue.errors import RetinueError, UsageError
 
 if TYPE_CHECKING:
     from retinue.core.model import Address, Live
-    from retinue.workflow import Inventory
+    from retinue.looking import Inventory
 
 Variables = tuple[tuple[str, str], ...]
 
@@ -40,12 +40,12 @@ def show(
       retinue show
       retinue show assistant.math-tutor
     """
-    from retinue import workflow
+    from retinue import looking, workflow
     from retinue.report.show_text import render_object, render_objects
 
     terminal = Terminal.detect()
     with workflow.open_session(where(directory, environment, variables)) as session:
-        found = workflow.inventory(session, parallelism=parallelism)
+        found = looking.inventory(session, parallelism=parallelism)
         declared = {each.address for each in session.reading.declared}
     if address is None:
         rows = [_row(each, live, declared) for each, several in found.owned.items() for live in several]
@@ -64,7 +64,7 @@ def show(
             )
         return 0
     for live in _owned(found, address):
-        document = workflow.full(live)
+        document = looking.full(live)
         as_text = json.dumps(document, indent=2, ensure_ascii=False) if as_json else None
         terminal.print(as_text or render_object(document, color=terminal.color))
     return 0
@@ -109,14 +109,14 @@ def output(
       retinue output --format env > .env.assistants
       retinue output assistant.math-tutor --json
     """
-    from retinue import workflow
+    from retinue import looking, workflow
 
     terminal = Terminal.detect()
     with workflow.open_session(where(directory, environment, variables)) as session:
-        found = workflow.inventory(session, parallelism=parallelism)
+        found = looking.inventory(session, parallelism=parallelism)
     if address is not None:
         live = _owned(found, address)[0]
-        as_text = json.dumps(workflow.handed_out(live), indent=2, ensure_ascii=False)
+        as_text = json.dumps(looking.handed_out(live), indent=2, ensure_ascii=False)
         terminal.print(as_text if as_json or form == "json" else live.id)
         return 0
     ids = {str(each): live[0].id for each, live in found.owned.items()}
@@ -150,13 +150,13 @@ def models(directory: Path, environment: str | None, variables: Variables, as_js
       retinue models
       retinue models --json | jq '.models[] | select(.used_by != [])'
     """
-    from retinue import workflow
+    from retinue import standing, workflow
     from retinue.core.models import standing_document
     from retinue.report.models_text import render_models
 
     terminal = Terminal.detect()
     with workflow.open_session(where(directory, environment, variables)) as session:
-        rows = [standing_document(each, session.day) for each in workflow.models(session)]
+        rows = [standing_document(each, session.day) for each in standing.models(session)]
         listed = session.models_listed
     if not listed:
         terminal.say("the account does not say which models it has")

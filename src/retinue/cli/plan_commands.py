@@ -28,8 +28,9 @@ from retinue.errors import BlockedError, RetinueError, UsageError
 if TYPE_CHECKING:
     from types import FrameType
 
+    from retinue.core.changes import Plan
     from retinue.core.fail_on import FailOn
-    from retinue.core.model import Address, Plan
+    from retinue.core.model import Address
     from retinue.workflow import Applied, Session
 
 Detail = Literal["summary", "hunks", "full"]

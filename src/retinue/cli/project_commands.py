@@ -93,10 +93,10 @@ def validate(
 
 
 def _ask_account(place: Where, terminal: Terminal) -> tuple[Diagnostic, ...]:
-    from retinue import workflow
+    from retinue import standing, workflow
 
     with workflow.open_session(place) as session:
-        found = workflow.check_models(session)
+        found = standing.check_models(session)
         if session.models_listed is False:
             terminal.say("the account does not say which models it has")
     return found

@@ -7,23 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retinue.core.canonical import digest, same
+from retinue.core.changes import ABSENT, Cause, FieldChange, FileAction, FileChange
 from retinue.core.diff import differences
 from retinue.core.kind import Field, Kind
-from retinue.core.model import (
-    ABSENT,
-    Address,
-    Cause,
-    Declared,
-    FieldChange,
-    FileAction,
-    FileChange,
-    FileRef,
-    Gone,
-    Live,
-    LiveFile,
-    Ref,
-    Tag,
-)
+from retinue.core.model import Address, Declared, FileRef, Gone, Live, LiveFile, Ref, Tag
 from retinue.core.names import file_ref, primary_files
 from retinue.core.ownership import (
     PROTECT,

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from retinue.core.canonical import same
-from retinue.core.model import ABSENT, FileRef, Gone, Path, Ref
+from retinue.core.changes import ABSENT
+from retinue.core.model import FileRef, Gone, Path, Ref
 
 Difference = tuple[Path, Any, Any]
 """Where, the value before, the value after; ABSENT where there is none."""

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from retinue.core.model import Block, Diagnostic
+from retinue.core.changes import Block
+from retinue.core.model import Diagnostic
 
 TIMED = "model-shutdown"
 """The warning that has a time left: `model-shutdown=90d`. What has shut down already is included."""

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from retinue.core.canonical import digest
+from retinue.core.changes import ABSENT, Block, Plan, Step
 from retinue.core.kind import Kind, Kinds
-from retinue.core.model import ABSENT, Address, Block, Declared, Diagnostic, Live, Path, Plan, Step
+from retinue.core.model import Address, Declared, Diagnostic, Live, Path
 from retinue.core.ownership import MOST_PAIRS, file_record_keys
 
 

@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from retinue.core.canonical import DIGEST_LENGTH, RECORDED_SHA, digest
+from retinue.core.changes import ABSENT, Cause
 from retinue.core.kind import Kind
-from retinue.core.model import ABSENT, Address, Cause, FileRef, Lifecycle, Tag
+from retinue.core.model import Address, FileRef, Lifecycle, Tag
 
 TAG_KEY = "retinue"
 PATH_ATTRIBUTE = "retinue.path"

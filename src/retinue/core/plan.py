@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
+from retinue.core.changes import AccountInfo, FieldChange, FileChange, Plan, Step
 from retinue.core.compare import Comparison, compare
+from retinue.core.draft import Draft
 from retinue.core.guards import look_alikes, plan_blocks, witness
 from retinue.core.kind import Kind, Kinds
-from retinue.core.model import (
-    AccountInfo,
-    Address,
-    Declared,
-    Diagnostic,
-    FieldChange,
-    FileChange,
-    Live,
-    Path,
-    Plan,
-    Ref,
-    Step,
-)
+from retinue.core.model import Address, Declared, Diagnostic, Live
 from retinue.core.names import (
     Named,
     file_ref,
@@ -30,24 +20,9 @@ from retinue.core.names import (
     name_declared,
     name_live,
     recorded_ids,
-    referenced_ids,
 )
+from retinue.core.order import closure, ordered, references
 from retinue.core.ownership import PROTECT, make_tag
-
-
-@dataclass(slots=True)
-class _Draft:
-    """The plan while it is being made. `written` is what the files declare, `declared` what the account is to have."""
-
-    named: Named
-    declared: Mapping[Address, Declared]
-    kinds: Kinds
-    written: Mapping[Address, Declared]
-    upserts: dict[Address, Step] = field(default_factory=dict)
-    deletes: list[Step] = field(default_factory=list)
-    retags: list[Step] = field(default_factory=list)
-    warnings: list[Diagnostic] = field(default_factory=list)
-    in_sync: int = 0
 
 
 def make_plan(
@@ -72,7 +47,7 @@ def make_plan(
     wanted = {
         address: name_declared(each, kinds[address.kind].at(each.home), named) for address, each in wanted.items()
     }
-    draft = _Draft(named, {} if destroy else wanted, kinds, dict(wanted), warnings=list(warnings))
+    draft = Draft(named, {} if destroy else wanted, kinds, dict(wanted), warnings=list(warnings))
     for address in sorted(draft.declared):
         _plan_declared(draft, wanted[address])
     for address in sorted(set(named.owned) - set(draft.declared)):
@@ -81,7 +56,7 @@ def make_plan(
         for one in named.extra[address]:
             _delete_extra(draft, one, address)
     _repoint_dependents(draft)
-    steps = _ordered(draft, frozenset(_closure(targets, draft.declared)) if targets else None)
+    steps = ordered(draft, frozenset(closure(targets, draft.declared)) if targets else None)
     return Plan(
         stack=stack,
         account=account,
@@ -108,7 +83,7 @@ def _counted(live: Iterable[Live]) -> dict[str, int]:
 # ── one object ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _plan_declared(draft: _Draft, wanted: Declared) -> None:
+def _plan_declared(draft: Draft, wanted: Declared) -> None:
     kind = draft.kinds[wanted.address.kind].at(wanted.home)
     live = draft.named.owned.get(wanted.address)
     if live is None:
@@ -136,7 +111,7 @@ def _plan_declared(draft: _Draft, wanted: Declared) -> None:
         draft.upserts[wanted.address] = _update(draft, wanted, live, kind, spec, found)
 
 
-def _create(draft: _Draft, wanted: Declared, kind: Kind) -> Step:
+def _create(draft: Draft, wanted: Declared, kind: Kind) -> Step:
     return Step(
         "create",
         wanted.address,
@@ -163,9 +138,7 @@ def _added_files(wanted: Declared, kind: Kind) -> Iterator[FileChange]:
             )
 
 
-def _update(
-    draft: _Draft, wanted: Declared, live: Live, kind: Kind, spec: Mapping[str, Any], found: Comparison
-) -> Step:
+def _update(draft: Draft, wanted: Declared, live: Live, kind: Kind, spec: Mapping[str, Any], found: Comparison) -> Step:
     return Step(
         "update",
         wanted.address,
@@ -189,7 +162,7 @@ def _unfinished(kind: Kind) -> str:
     return "it was rendered by another version" if kind.bundle else "an earlier apply did not finish"
 
 
-def _move(draft: _Draft, wanted: Declared, live: Live, kind: Kind) -> None:
+def _move(draft: Draft, wanted: Declared, live: Live, kind: Kind) -> None:
     """From one home to another: made there first, deleted here last, and never without a word."""
     here, there = draft.kinds[live.kind].at(live.home).home, kind.home
     made = _create(draft, wanted, kind)
@@ -197,7 +170,7 @@ def _move(draft: _Draft, wanted: Declared, live: Live, kind: Kind) -> None:
     _delete(draft, live, wanted.address, f"it moves to {there}")
 
 
-def _replace(draft: _Draft, wanted: Declared, live: Live, kind: Kind, found: Comparison, reason: str) -> None:
+def _replace(draft: Draft, wanted: Declared, live: Live, kind: Kind, found: Comparison, reason: str) -> None:
     """An early create and a late delete that share the address; whoever points at the old one is updated in between."""
     made = replace(_create(draft, wanted, kind), replaces=True, reason=reason, changes=tuple(found.changes))
     draft.upserts[wanted.address] = made
@@ -205,7 +178,7 @@ def _replace(draft: _Draft, wanted: Declared, live: Live, kind: Kind, found: Com
 
 
 def _delete(
-    draft: _Draft,
+    draft: Draft,
     live: Live,
     address: Address,
     reason: str | None,
@@ -231,7 +204,7 @@ def _delete(
     draft.deletes.append(step)
 
 
-def _delete_extra(draft: _Draft, live: Live, address: Address) -> None:
+def _delete_extra(draft: Draft, live: Live, address: Address) -> None:
     keeper = draft.named.owned[address]
     reason = f"it has the same address as {keeper.id}, which is kept"
     if live.home != keeper.home:
@@ -242,7 +215,7 @@ def _delete_extra(draft: _Draft, live: Live, address: Address) -> None:
 # ── what one object means for others ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _repoint_dependents(draft: _Draft) -> None:
+def _repoint_dependents(draft: Draft) -> None:
     """Objects that point at a replaced one hold its old id, which reads the same under names but must be written."""
     replaced = {address: step for address, step in draft.upserts.items() if step.replaces}
     if not replaced:
@@ -264,111 +237,18 @@ def _repoint_dependents(draft: _Draft) -> None:
         draft.upserts[address] = replace(step, changes=(*step.changes, *added))
 
 
-def _repointed(draft: _Draft, wanted: Declared, replaced: Mapping[Address, Step]) -> Iterator[FieldChange]:
+def _repointed(draft: Draft, wanted: Declared, replaced: Mapping[Address, Step]) -> Iterator[FieldChange]:
     kind = draft.kinds[wanted.address.kind].at(wanted.home)
     for each in kind.fields:
         if each.refs and each.name in wanted.spec:
-            for path, reference in _references(wanted.spec[each.name], (each.name,)):
+            for path, reference in references(wanted.spec[each.name], (each.name,)):
                 if reference.address in replaced:
                     old = draft.named.owned[reference.address].id
                     yield FieldChange(path, old, reference, "config", wanted.position(path))
 
 
-def _references(value: Any, path: Path = ()) -> Iterator[tuple[Path, Ref]]:
-    """Every reference inside a canonical value, with where it stands."""
-    if isinstance(value, Ref):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _references(each, (*path, key))
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _references(each, (*path, index))
-
-
-def _closure(targets: Iterable[Address], declared: Mapping[Address, Declared]) -> set[Address]:
-    """The targets and everything they depend on."""
-    found: set[Address] = set()
-    waiting = list(targets)
-    while waiting:
-        address = waiting.pop()
-        if address not in found:
-            found.add(address)
-            if address in declared:
-                waiting += [reference.address for _, reference in _references(declared[address].spec)]
-    return found
-
-
 def _referred_ids(steps: Iterable[Step], named: Named) -> dict[Address, str]:
     """The live ids that the steps need for what they refer to; what is created on the way is not among them yet."""
     made = {step.address for step in steps if step.action == "create"}
-    wanted = {reference.address for step in steps for _, reference in _references(step.after)}
+    wanted = {reference.address for step in steps for _, reference in references(step.after)}
     return {address: named.owned[address].id for address in sorted(wanted - made) if address in named.owned}
-
-
-# ── order ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _ordered(draft: _Draft, only: frozenset[Address] | None) -> list[Step]:
-    """Creations and updates after what they refer to, then deletions after whatever still pointed at them."""
-    ordered: list[Step] = []
-    done: set[Address] = set()
-
-    def visit(address: Address) -> None:
-        if address in done:
-            return
-        done.add(address)
-        wanted = draft.declared[address]
-        targets = sorted({reference.address for _, reference in _references(wanted.spec)})
-        for target in targets:
-            visit(target)
-        step = draft.upserts.get(address)
-        if step is not None:
-            needs = tuple(draft.upserts[each].key for each in targets if each in draft.upserts)
-            ordered.append(replace(step, needs=needs))
-
-    for address in sorted(draft.declared):
-        visit(address)
-    if only is not None:
-        return [step for step in ordered if step.address in only]
-    return ordered + _ordered_deletes(draft)
-
-
-def _ordered_deletes(draft: _Draft) -> list[Step]:
-    pointing = _pointing_at(draft)
-    by_id = {step.id: step for step in draft.deletes if step.id}
-    ordered: list[Step] = []
-    done: set[str] = set()
-
-    def visit(step: Step) -> None:
-        live_id = step.id or ""
-        if live_id in done:
-            return
-        done.add(live_id)
-        # What takes its place must be complete first: the new object of a replacement, the kept one of several.
-        keeper = draft.upserts.get(step.address)
-        needs = [keeper.key] if keeper else []
-        for holder_id in sorted(pointing.get(live_id, ())):
-            holder = by_id.get(holder_id)
-            if holder is not None:
-                visit(holder)
-                needs.append(holder.key)
-            else:
-                address = draft.named.addresses.get(holder_id)
-                if address in draft.upserts:
-                    needs.append(draft.upserts[address].key)
-        ordered.append(replace(step, needs=tuple(dict.fromkeys(needs))))
-
-    for step in sorted(draft.deletes, key=lambda each: (each.address, each.id or "")):
-        visit(step)
-    return ordered
-
-
-def _pointing_at(draft: _Draft) -> dict[str, set[str]]:
-    """Live id → ids of our live objects that hold it."""
-    pointing: dict[str, set[str]] = {}
-    ours = [*draft.named.owned.values(), *(each for several in draft.named.extra.values() for each in several)]
-    for live in ours:
-        for target in referenced_ids(live, draft.kinds[live.kind].at(live.home)):
-            pointing.setdefault(target, set()).add(live.id)
-    return pointing

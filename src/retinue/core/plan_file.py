@@ -10,21 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from retinue.core.model import (
-    ABSENT,
-    AccountInfo,
-    Address,
-    Block,
-    Diagnostic,
-    FieldChange,
-    FileChange,
-    FileRef,
-    Gone,
-    Plan,
-    Position,
-    Ref,
-    Step,
-)
+from retinue.core.changes import ABSENT, AccountInfo, Block, FieldChange, FileChange, Plan, Step
+from retinue.core.model import Address, Diagnostic, FileRef, Gone, Position, Ref
 from retinue.core.ownership import read_tag, write_tag
 
 FORMAT_VERSION = "1.0"

@@ -1,0 +1,64 @@
+"""Looking at what the stack has in its account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from retinue import workflow
+from retinue.core.model import Address, Live
+from retinue.core.names import name_live
+from retinue.sessions import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The live objects of a stack by address, and how many others there are of each kind.
+
+    Where several objects share an address, the one that a plan would keep comes first.
+    """
+
+    owned: Mapping[Address, tuple[Live, ...]]
+    foreign: Mapping[str, int]
+    unowned: Mapping[str, int]
+    unreadable: tuple[Live, ...] = ()
+
+
+def inventory(session: Session, *, parallelism: int = 8) -> Inventory:
+    """What the stack has in the account now."""
+    made = workflow.decide(session, (), parallelism)
+    declared = {each.address: each for each in session.reading.declared}
+    named = name_live(session.live, declared, session.kinds, session.project.stack)
+    owned = {address: (live, *named.extra.get(address, ())) for address, live in sorted(named.owned.items())}
+    return Inventory(owned, made.foreign, made.unowned, tuple(named.unreadable))
+
+
+def outputs(session: Session, *, parallelism: int = 8) -> dict[Address, str]:
+    """Address → live id of every object of the stack."""
+    return {address: live[0].id for address, live in inventory(session, parallelism=parallelism).owned.items()}
+
+
+def handed_out(live: Live) -> Any:
+    """What an application needs of a live object: its id, or the arguments of the call where it is rendered."""
+    return live.id if live.home is None else live.raw["entry"]["arguments"]
+
+
+def full(live: Live) -> dict[str, Any]:
+    """A live object as the account returned it, unknown fields included, with its attached files.
+
+    Of what is rendered instead of stored, the entry of the lock file.
+    """
+    if live.home is not None:
+        return {"id": live.id, **live.raw["entry"]}
+    files = [
+        {
+            "id": each.id,
+            "path": each.path,
+            "status": each.status,
+            "attributes": dict(each.attributes),
+            "error": each.error,
+        }
+        for each in live.files
+    ]
+    return {**live.raw, **({"files": files} if files else {})}

@@ -1,0 +1,123 @@
+"""A project, read and connected to its account: what everything else works on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retinue.bundles.lock_file import LockFile, lock_name
+from retinue.core.kind import Kinds
+from retinue.core.model import Declared, Diagnostic, Live
+from retinue.core.resolve import resolve
+from retinue.errors import DeclarationError, UsageError
+from retinue.kinds import all_kinds
+from retinue.source import Project, load
+
+if TYPE_CHECKING:
+    from retinue.account.client import Account
+    from retinue.account.memory import Memory
+
+MEMORY = Path(".retinue")
+
+
+TODAY = "RETINUE_TODAY"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which project, in which environment, with which variables. `environ` are the process's environment variables."""
+
+    start: Path = Path()
+    environment: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the files say: the project and what it declares. `warnings` do not keep anybody from applying."""
+
+    project: Project
+    declared: tuple[Declared, ...]
+    warnings: tuple[Diagnostic, ...]
+
+
+@dataclass(slots=True)
+class Session:
+    """A project and its account, open. `live` is what the last plan saw, `models_listed` whether the account said which
+    models there are when it was asked. `today`, where given, stands for the day by the account's clock."""
+
+    reading: Reading
+    account: Account
+    memory: Memory
+    kinds: Kinds
+    live: tuple[Live, ...] = ()
+    today: date | None = None
+    models_listed: bool | None = None
+
+    @property
+    def day(self) -> date:
+        return self.today or datetime.fromtimestamp(self.account.server_time(), UTC).date()
+
+    @property
+    def project(self) -> Project:
+        return self.reading.project
+
+    @property
+    def lock(self) -> LockFile:
+        """Where what is rendered instead of stored is kept."""
+        return LockFile(self.project.root / lock_name(self.project.environment), self.project.stack)
+
+
+def check(where: Where) -> tuple[Reading | None, tuple[Diagnostic, ...]]:
+    """Read the declarations and find every mistake, offline. Without errors there is a reading to go on with."""
+    kinds = all_kinds()
+    loaded = load(
+        where.start, environment=where.environment, variables=where.variables, environ=where.environ, kinds=kinds
+    )
+    home = loaded.project.api if loaded.project else None
+    resolved = resolve(loaded.declarations, kinds, complete=loaded.complete, home=home)
+    found = loaded.excerpts.fill((*loaded.diagnostics, *resolved.diagnostics))
+    if loaded.project is None or any(each.severity == "error" for each in found):
+        return None, found
+    return Reading(loaded.project, resolved.declared, found), found
+
+
+def read(where: Where) -> Reading:
+    """Read the declarations. Raises DeclarationError with every mistake at once."""
+    reading, found = check(where)
+    if reading is None:
+        raise DeclarationError.of(found)
+    return reading
+
+
+@contextmanager
+def open_session(where: Where) -> Iterator[Session]:
+    """Read the declarations and connect to their account. Raises DeclarationError or CredentialError; sends nothing."""
+    reading = read(where)
+    # openai takes half a second to import: only what talks to an account pays it.
+    from retinue.account.memory import Memory
+    from retinue.account.opening import open_account
+
+    project = reading.project
+    today = _today(where.environ)
+    account = open_account(project.account, root=project.root, environ=where.environ)
+    try:
+        memory = Memory.load(project.root / MEMORY, account.info, project.stack)
+        yield Session(reading, account, memory, all_kinds(), today=today)
+    finally:
+        account.close()
+
+
+def _today(environ: Mapping[str, str]) -> date | None:
+    """The day that somebody asked us to pretend it is, to look ahead or to repeat what was printed once."""
+    text = environ.get(TODAY)
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise UsageError(f"{TODAY} is '{text}', which is not a date", hint=f"write {TODAY}=2027-01-31") from error
