@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from retinue.core.approval import Approval
 from retinue.core.changes import Event, Plan
 from retinue.core.fail_on import FailOn, fail_on_blocks
 from retinue.core.guards import drift_block
@@ -141,12 +142,12 @@ def _remember(session: Session, made: Plan) -> None:
         session.memory.save()
 
 
-def guard(made: Plan, *, person: bool, revert_drift: bool = False) -> None:
+def guard(made: Plan, approval: Approval) -> None:
     """Raises BlockedError when the plan may not be carried out: nothing forbids it, and somebody else's edit is
     overwritten only when a `person` is asked or `revert_drift` was said."""
     blocks = list(made.blocks)
     drift = drift_block(made)
-    if drift and not person and not revert_drift:
+    if drift and not approval.person and not approval.revert_drift:
         blocks.append(drift)
     if blocks:
         hints = [f"look at the plan, then run again with {each.override}" for each in blocks if each.override]
@@ -173,7 +174,7 @@ def apply(
     from retinue.account.applier import apply_plan
     from retinue.account.carried import carried_ids
 
-    guard(made, person=True)
+    guard(made, Approval(person=True))
     attached = {file.id for live in session.live for file in live.files}
     for live in session.live:
         attached.update(carried_ids(live, session.kinds[live.kind]))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from retinue import looking, workflow
+from retinue.core.approval import Approval
 from retinue.core.model import Address
 from retinue.errors import BlockedError
 from retinue.local.quirks import Quirks
@@ -124,7 +125,7 @@ def test_dropping_what_somebody_edited_is_a_conflict(team: Team, declared: str, 
     made = team.plan()
     assert {change.cause for step in made.steps for change in step.changes} == {"conflict"}
     with pytest.raises(BlockedError):
-        workflow.guard(made, person=False)
+        workflow.guard(made, Approval())
 
 
 def test_an_edit_that_was_taken_into_the_files_is_ours_from_then_on(team: Team) -> None:

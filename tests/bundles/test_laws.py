@@ -12,6 +12,7 @@ import pytest
 
 from retinue import workflow
 from retinue.bundles.lock_file import digest_of
+from retinue.core.approval import Approval
 from retinue.core.model import Address
 from retinue.core.plan_file import from_document, to_document
 from retinue.errors import BlockedError, RetinueError
@@ -205,7 +206,7 @@ def test_what_a_hand_changed_is_drift_and_taken_back(team: Team, arguments: dict
     made = team.plan()
     assert {change.cause for step in made.steps for change in step.changes} == {"drift"}
     with pytest.raises(BlockedError):
-        workflow.guard(made, person=False)
+        workflow.guard(made, Approval())
     assert team.apply().converged
     assert lock(team)["assistants"]["desk"]["arguments"] == before
 

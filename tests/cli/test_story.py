@@ -379,10 +379,11 @@ def test_a_reader_that_leaves_early_is_no_error(project: Shell) -> None:
 
 def test_the_api_is_usable_from_python(project: Shell) -> None:
     from retinue import looking, workflow
+    from retinue.core.approval import Approval
 
     with workflow.open_session(workflow.Where(project.team.root, environ={})) as session:
         made = workflow.plan(session)
-        workflow.guard(made, person=False)
+        workflow.guard(made, Approval())
         assert workflow.outcome(workflow.apply(session, made)) is None
         assert Address("assistant", "tutor") in looking.outputs(session)
 
@@ -412,7 +413,7 @@ def test_waiting_together_is_said_once(capsys: pytest.CaptureFixture[str]) -> No
     from types import SimpleNamespace
     from typing import Any
 
-    from retinue.cli.plan_commands import watch_pauses
+    from retinue.cli.carrying_out import watch_pauses
     from retinue.cli.terminal import Terminal
 
     session: Any = SimpleNamespace(account=SimpleNamespace(on_wait=None))

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinue.cli.options import ADDRESS, VariableType, parallelism_option, project_options, where
+from retinue.cli.options import ADDRESS, VariableType, parallelism_option, project_options
 from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError, UsageError
 
 if TYPE_CHECKING:
     from retinue.core.model import Address, Live
     from retinue.looking import Inventory
+    from retinue.workflow import Where
 
 Variables = tuple[tuple[str, str], ...]
 
@@ -27,9 +28,7 @@ Variables = tuple[tuple[str, str], ...]
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def show(
     address: Address | None,
-    directory: Path,
-    environment: str | None,
-    variables: Variables,
+    place: Where,
     parallelism: int,
     as_json: bool,
 ) -> int:
@@ -44,7 +43,7 @@ def show(
     from retinue.report.show_text import render_object, render_objects
 
     terminal = Terminal.detect()
-    with workflow.open_session(where(directory, environment, variables)) as session:
+    with workflow.open_session(place) as session:
         found = looking.inventory(session, parallelism=parallelism)
         declared = {each.address for each in session.reading.declared}
     if address is None:
@@ -91,9 +90,7 @@ def _owned(found: Inventory, address: Address) -> tuple[Live, ...]:
 @click.option("--format", "form", type=click.Choice(["table", "json", "env"]), default="table", help="The form.")
 def output(
     address: Address | None,
-    directory: Path,
-    environment: str | None,
-    variables: Variables,
+    place: Where,
     parallelism: int,
     as_json: bool,
     form: str,
@@ -112,7 +109,7 @@ def output(
     from retinue import looking, workflow
 
     terminal = Terminal.detect()
-    with workflow.open_session(where(directory, environment, variables)) as session:
+    with workflow.open_session(place) as session:
         found = looking.inventory(session, parallelism=parallelism)
     if address is not None:
         live = _owned(found, address)[0]
@@ -140,7 +137,7 @@ def _outputs(ids: Mapping[str, str], form: str, terminal: Terminal) -> str:
 @click.command()
 @project_options
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def models(directory: Path, environment: str | None, variables: Variables, as_json: bool) -> int:
+def models(place: Where, as_json: bool) -> int:
     """List the account's models, when they shut down, and who uses them.
 
     Models that are used and not offered come first, then the others in use, then what else there is to choose.
@@ -155,7 +152,7 @@ def models(directory: Path, environment: str | None, variables: Variables, as_js
     from retinue.report.models_text import render_models
 
     terminal = Terminal.detect()
-    with workflow.open_session(where(directory, environment, variables)) as session:
+    with workflow.open_session(place) as session:
         rows = [standing_document(each, session.day) for each in standing.models(session)]
         listed = session.models_listed
     if not listed:

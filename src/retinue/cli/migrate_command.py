@@ -6,14 +6,17 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from retinue.cli.options import VariableType, project_options, where
+from retinue.cli.options import VariableType, project_options
 from retinue.cli.terminal import Terminal
 from retinue.errors import UsageError
 from retinue.migrate.model import HOMES
+
+if TYPE_CHECKING:
+    from retinue.workflow import Where
 
 Variables = tuple[tuple[str, str], ...]
 
@@ -43,9 +46,7 @@ Variables = tuple[tuple[str, str], ...]
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def migrate(
     sources: tuple[str, ...],
-    directory: Path,
-    environment: str | None,
-    variables: Variables,
+    place: Where,
     home: Literal["agents", "responses", "assistants-v2"],
     live: bool,
     out: Path | None,
@@ -73,12 +74,11 @@ def migrate(
     terminal = Terminal.detect()
     if sources and live:
         raise UsageError("--live reads the account, and FILE a file", hint="choose one of the two")
-    chosen = where(directory, environment, variables)
     if sources:
         found = migration.read_files({each: _content(each) for each in sources})
     else:
-        found = migration.read_live(chosen) if live else migration.read_declared(chosen, home)
-    prepared = migration.prepare(chosen, found, home, out=out, stores=dict(stores), model=model)
+        found = migration.read_live(place) if live else migration.read_declared(place, home)
+    prepared = migration.prepare(place, found, home, out=out, stores=dict(stores), model=model)
     for warning in prepared.warnings:
         terminal.say(f"warning: {warning}")
 

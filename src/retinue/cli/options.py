@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,6 @@ import click
 if TYPE_CHECKING:
     from retinue.core.fail_on import FailOn
     from retinue.core.model import Address
-    from retinue.workflow import Where
 
 Command = Callable[..., Any]
 
@@ -51,7 +51,16 @@ class VariableType(click.ParamType[tuple[str, str]]):
 
 
 def project_options(command: Command) -> Command:
-    """Which project, in which environment, with which variables."""
+    """Which project, in which environment, with which variables: the command gets them together, as `place`."""
+
+    @wraps(command)
+    def located(
+        *args: Any, directory: Path, environment: str | None, variables: tuple[tuple[str, str], ...], **rest: Any
+    ) -> Any:
+        from retinue.workflow import Where
+
+        return command(*args, place=Where(directory, environment, dict(variables)), **rest)
+
     for option in reversed(
         (
             click.option(
@@ -73,8 +82,8 @@ def project_options(command: Command) -> Command:
             ),
         )
     ):
-        command = option(command)
-    return command
+        located = option(located)
+    return located
 
 
 def parallelism_option(command: Command) -> Command:
@@ -136,10 +145,3 @@ def fail_on_option(exit_code: int) -> Callable[[Command], Command]:
         metavar="CODE[=90d]",
         help=f"Exit with {exit_code} on warnings of this code, such as model-shutdown=90d; may be repeated.",
     )
-
-
-def where(directory: Path, environment: str | None, variables: tuple[tuple[str, str], ...]) -> Where:
-    """The project options as the workflow wants them."""
-    from retinue.workflow import Where
-
-    return Where(directory, environment, dict(variables))

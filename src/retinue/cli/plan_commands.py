@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
+from retinue.cli.carrying_out import Detail, carry_out, note_unlisted, show_plan, watch_pauses
 from retinue.cli.options import (
     detail_option,
     fail_on_option,
     parallelism_option,
     project_options,
     target_option,
-    where,
 )
 from retinue.cli.terminal import Terminal
-from retinue.errors import BlockedError, RetinueError, UsageError
+from retinue.errors import BlockedError
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from retinue.core.changes import Plan
     from retinue.core.fail_on import FailOn
     from retinue.core.model import Address
-    from retinue.workflow import Applied, Session
+    from retinue.workflow import Session, Where
 
-Detail = Literal["summary", "hunks", "full"]
 Variables = tuple[tuple[str, str], ...]
 CHANGES = 2
 
@@ -47,9 +36,7 @@ CHANGES = 2
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON (schemas/plan.schema.json).")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
 def plan(
-    directory: Path,
-    environment: str | None,
-    variables: Variables,
+    place: Where,
     targets: tuple[Address, ...],
     detail: Detail,
     parallelism: int,
@@ -68,7 +55,7 @@ def plan(
     from retinue import workflow
 
     terminal = Terminal.detect()
-    with workflow.open_session(where(directory, environment, variables)) as session:
+    with workflow.open_session(place) as session:
         watch_pauses(session, terminal)
         made = workflow.plan(session, targets=targets, parallelism=parallelism, fail_on=fail_on)
         note_unlisted(session, terminal, fail_on)
@@ -87,9 +74,7 @@ def plan(
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. For pipelines.")
 @click.option("--revert-drift", is_flag=True, help="With --yes: overwrite changes made outside of retinue, too.")
 def apply(
-    directory: Path,
-    environment: str | None,
-    variables: Variables,
+    place: Where,
     targets: tuple[Address, ...],
     detail: Detail,
     parallelism: int,
@@ -107,20 +92,20 @@ def apply(
       retinue apply --yes --revert-drift -e production
     """
     from retinue import workflow
+    from retinue.core.approval import Approval
 
     def make(session: Session) -> Plan:
         return workflow.plan(session, targets=targets, parallelism=parallelism, fail_on=fail_on)
 
-    with workflow.open_session(where(directory, environment, variables)) as session:
-        return _carry_out(
+    with workflow.open_session(place) as session:
+        return carry_out(
             session,
             make,
             detail,
             parallelism,
             question="Apply these changes?",
             settled="The account matches the declarations.",
-            yes=yes,
-            revert_drift=revert_drift,
+            approval=Approval(person=not yes, revert_drift=revert_drift),
             fail_on=fail_on,
         )
 
@@ -130,9 +115,7 @@ def apply(
 @detail_option
 @parallelism_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. For pipelines.")
-def destroy(
-    directory: Path, environment: str | None, variables: Variables, detail: Detail, parallelism: int, yes: bool
-) -> int:
+def destroy(place: Where, detail: Detail, parallelism: int, yes: bool) -> int:
     """Delete everything this stack owns in the account.
 
     What others made, and what was never declared, stays.
@@ -143,148 +126,21 @@ def destroy(
       retinue destroy --yes -e review-42
     """
     from retinue import workflow
+    from retinue.core.approval import Approval
 
     def make(session: Session) -> Plan:
         return workflow.plan_destroy(session, parallelism=parallelism)
 
-    with workflow.open_session(where(directory, environment, variables)) as session:
-        return _carry_out(
+    with workflow.open_session(place) as session:
+        return carry_out(
             session,
             make,
             detail,
             parallelism,
             question="Delete all of this?",
             settled="Nothing of this stack is left.",
-            yes=yes,
-            revert_drift=True,
+            approval=Approval(person=not yes, revert_drift=True),
         )
-
-
-# ── the way from a plan to its end ────────────────────────────────────────────────────────────────────────────────────
-
-
-def _carry_out(
-    session: Session,
-    make: Callable[[Session], Plan],
-    detail: Detail,
-    parallelism: int,
-    *,
-    question: str,
-    settled: str,
-    yes: bool,
-    revert_drift: bool,
-    fail_on: tuple[FailOn, ...] = (),
-) -> int:
-    from retinue import workflow
-    from retinue.report.progress import Progress
-
-    terminal = Terminal.detect()
-    watch_pauses(session, terminal)
-    made = make(session)
-    show_plan(made, terminal, detail)
-    note_unlisted(session, terminal, fail_on)
-    workflow.guard(made, person=not yes, revert_drift=revert_drift)
-    if not made.empty and not yes:
-        _ask(terminal, question)
-    with (
-        stopping(terminal) as stop,
-        Progress(sys.stderr, tty=terminal.live, color=terminal.error_color, width=terminal.error_width) as progress,
-    ):
-        # A pause ends as soon as somebody asks to stop.
-        session.account.sleep = stop.wait
-        applied = workflow.apply(
-            session,
-            made,
-            on_event=progress.on_event,
-            parallelism=parallelism,
-            stop=stop,
-            replan=lambda: make(session),
-        )
-    stopped = stop.is_set()
-    if applied.events:
-        _show_result(applied, terminal, stopped=stopped, settled=settled)
-    failure = workflow.outcome(applied, stopped=stopped)
-    if failure is None:
-        return 0
-    if applied.succeeded and not stopped:
-        raise failure
-    return failure.exit_code  # the result has said it already, step by step
-
-
-def _ask(terminal: Terminal, question: str) -> None:
-    """Only a person can answer, and only with the whole word. Raises UsageError without a terminal."""
-    if not terminal.interactive:
-        raise UsageError("there is no terminal to ask for approval", hint="read the plan, then run again with --yes")
-    answer = click.prompt(
-        f"\n{question} Only 'yes' is accepted", default="", show_default=False, prompt_suffix=": ", err=True
-    )
-    if answer.strip() != "yes":
-        raise RetinueError("cancelled; nothing was changed")
-
-
-def show_plan(made: Plan, terminal: Terminal, detail: Detail, *, as_json: bool = False) -> None:
-    """The plan on stdout, as text or as the document the text is rendered from."""
-    from retinue.core.plan_file import to_document
-
-    document = to_document(made)
-    if as_json:
-        terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
-        return
-    from retinue.report.plan_text import render_plan
-
-    terminal.print(render_plan(document, detail=detail, width=terminal.width, color=terminal.color))
-
-
-def _show_result(applied: Applied, terminal: Terminal, *, stopped: bool, settled: str) -> None:
-    from retinue.core.plan_file import to_document
-    from retinue.report.result_text import render_result
-
-    text = render_result(applied.events, document=to_document(applied.plan), interrupted=stopped, color=terminal.color)
-    terminal.print(f"\n{text}")
-    if applied.converged and not applied.plan.targets:
-        terminal.print(settled)
-
-
-def note_unlisted(session: Session, terminal: Terminal, fail_on: tuple[FailOn, ...]) -> None:
-    """A check that somebody asked for and that could not be made is not passed in silence."""
-    if session.models_listed is False and any(each.about_models for each in fail_on):
-        terminal.say("the account does not say which models it has: --fail-on could not look at them")
-
-
-def watch_pauses(session: Session, terminal: Terminal) -> None:
-    """Say when the account makes us wait, so that nobody wonders; once, when several requests wait together."""
-    silent_until = 0.0
-
-    def say(seconds: float, reason: str) -> None:
-        nonlocal silent_until
-        if time.monotonic() < silent_until:
-            return
-        silent_until = time.monotonic() + seconds
-        terminal.say(f"waiting {seconds:.0f}s: {reason}")
-
-    session.account.on_wait = say
-
-
-@contextmanager
-def stopping(terminal: Terminal) -> Iterator[threading.Event]:
-    """While open, the first Ctrl-C (or a kill) asks to stop after what is under way; the second stops at once."""
-    stop = threading.Event()
-
-    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        terminal.say("stopping: finishing the requests under way (Ctrl-C again to stop at once)")
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {each: signal.signal(each, on_signal) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 COMMANDS = (plan, apply, destroy)

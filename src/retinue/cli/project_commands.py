@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinue.cli.options import fail_on_option, project_options, where
+from retinue.cli.options import fail_on_option, project_options
 from retinue.cli.terminal import Terminal
 from retinue.errors import DeclarationError, UsageError
 
@@ -47,9 +47,7 @@ def init(directory: Path) -> int:
 @fail_on_option(DeclarationError.exit_code)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def validate(
-    directory: Path,
-    environment: str | None,
-    variables: tuple[tuple[str, str], ...],
+    place: Where,
     online: bool,
     fail_on: tuple[FailOn, ...],
     as_json: bool,
@@ -72,7 +70,6 @@ def validate(
     terminal = Terminal.detect()
     if not online and any(each.about_models for each in fail_on):
         raise UsageError("which models there are is known to the account only", hint="add --online")
-    place = where(directory, environment, variables)
     reading, found = workflow.check(place)
     if reading is not None and online:
         found = (*found, *_ask_account(place, terminal))

@@ -1,0 +1,151 @@
+"""The way from a plan to its end: shown, asked for, carried out, told. `plan`, `apply` and `destroy` share it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from retinue.cli.terminal import Terminal
+from retinue.errors import RetinueError, UsageError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from retinue.core.approval import Approval
+    from retinue.core.changes import Plan
+    from retinue.core.fail_on import FailOn
+    from retinue.workflow import Applied, Session
+
+Detail = Literal["summary", "hunks", "full"]
+
+
+def carry_out(
+    session: Session,
+    make: Callable[[Session], Plan],
+    detail: Detail,
+    parallelism: int,
+    *,
+    question: str,
+    settled: str,
+    approval: Approval,
+    fail_on: tuple[FailOn, ...] = (),
+) -> int:
+    """Plan by `make`, and go on as far as the approval reaches; gives the exit code."""
+    from retinue import workflow
+    from retinue.report.progress import Progress
+
+    terminal = Terminal.detect()
+    watch_pauses(session, terminal)
+    made = make(session)
+    show_plan(made, terminal, detail)
+    note_unlisted(session, terminal, fail_on)
+    workflow.guard(made, approval)
+    if not made.empty and approval.person:
+        _ask(terminal, question)
+    with (
+        stopping(terminal) as stop,
+        Progress(sys.stderr, tty=terminal.live, color=terminal.error_color, width=terminal.error_width) as progress,
+    ):
+        # A pause ends as soon as somebody asks to stop.
+        session.account.sleep = stop.wait
+        applied = workflow.apply(
+            session,
+            made,
+            on_event=progress.on_event,
+            parallelism=parallelism,
+            stop=stop,
+            replan=lambda: make(session),
+        )
+    stopped = stop.is_set()
+    if applied.events:
+        _show_result(applied, terminal, stopped=stopped, settled=settled)
+    failure = workflow.outcome(applied, stopped=stopped)
+    if failure is None:
+        return 0
+    if applied.succeeded and not stopped:
+        raise failure
+    return failure.exit_code  # the result has said it already, step by step
+
+
+def _ask(terminal: Terminal, question: str) -> None:
+    """Only a person can answer, and only with the whole word. Raises UsageError without a terminal."""
+    if not terminal.interactive:
+        raise UsageError("there is no terminal to ask for approval", hint="read the plan, then run again with --yes")
+    answer = click.prompt(
+        f"\n{question} Only 'yes' is accepted", default="", show_default=False, prompt_suffix=": ", err=True
+    )
+    if answer.strip() != "yes":
+        raise RetinueError("cancelled; nothing was changed")
+
+
+def show_plan(made: Plan, terminal: Terminal, detail: Detail, *, as_json: bool = False) -> None:
+    """The plan on stdout, as text or as the document the text is rendered from."""
+    from retinue.core.plan_file import to_document
+
+    document = to_document(made)
+    if as_json:
+        terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    from retinue.report.plan_text import render_plan
+
+    terminal.print(render_plan(document, detail=detail, width=terminal.width, color=terminal.color))
+
+
+def _show_result(applied: Applied, terminal: Terminal, *, stopped: bool, settled: str) -> None:
+    from retinue.core.plan_file import to_document
+    from retinue.report.result_text import render_result
+
+    text = render_result(applied.events, document=to_document(applied.plan), interrupted=stopped, color=terminal.color)
+    terminal.print(f"\n{text}")
+    if applied.converged and not applied.plan.targets:
+        terminal.print(settled)
+
+
+def note_unlisted(session: Session, terminal: Terminal, fail_on: tuple[FailOn, ...]) -> None:
+    """A check that somebody asked for and that could not be made is not passed in silence."""
+    if session.models_listed is False and any(each.about_models for each in fail_on):
+        terminal.say("the account does not say which models it has: --fail-on could not look at them")
+
+
+def watch_pauses(session: Session, terminal: Terminal) -> None:
+    """Say when the account makes us wait, so that nobody wonders; once, when several requests wait together."""
+    silent_until = 0.0
+
+    def say(seconds: float, reason: str) -> None:
+        nonlocal silent_until
+        if time.monotonic() < silent_until:
+            return
+        silent_until = time.monotonic() + seconds
+        terminal.say(f"waiting {seconds:.0f}s: {reason}")
+
+    session.account.on_wait = say
+
+
+@contextmanager
+def stopping(terminal: Terminal) -> Iterator[threading.Event]:
+    """While open, the first Ctrl-C (or a kill) asks to stop after what is under way; the second stops at once."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        terminal.say("stopping: finishing the requests under way (Ctrl-C again to stop at once)")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {each: signal.signal(each, on_signal) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

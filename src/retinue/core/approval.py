@@ -1,0 +1,13 @@
+"""What was agreed to before a plan is carried out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """`person`: somebody sees the plan and is asked. `revert_drift`: edits made elsewhere may be overwritten."""
+
+    person: bool = False
+    revert_drift: bool = False
