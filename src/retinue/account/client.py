@@ -34,7 +34,8 @@ class Account:
     """A connection. Methods take paths below the base URL and give raw dictionaries; all are safe in many threads.
 
     `retries` counts the attempts after the first. `sleep` and `clock` (Unix seconds) are parameters so that tests need
-    no time; `on_wait` hears of every pause: seconds and reason.
+    no time; `on_wait` hears of every pause: seconds and reason. `renew` is told of a token that the account refused,
+    and says whether there can be another.
     """
 
     client: openai.OpenAI
@@ -44,6 +45,7 @@ class Account:
     clock: Callable[[], float] = time.time
     on_wait: Callable[[float, str], None] | None = None
     clock_offset: float = 0.0
+    renew: Callable[[str], bool] = lambda _: False
     gate: AbstractContextManager[object] = field(default_factory=nullcontext)
 
     def limit(self, parallelism: int) -> None:
@@ -125,12 +127,16 @@ class Account:
 
     def _repeat(self, method: str, path: str, *, once: bool = False, **request: Any) -> Json:
         attempt = 0
+        renewed = False
         while True:
             try:
                 return self._send(method, path, **request)
             except OSError as error:
                 raise AccountError(f"the account {self.info.name} cannot be used: {error}") from error
             except openai.APIError as error:
+                if isinstance(error, openai.AuthenticationError) and not renewed and self.renew(_sent_token(error)):
+                    renewed = True
+                    continue
                 if once and _may_have_happened(error):
                     raise _explained(error, self, Ambiguous) from error
                 if attempt >= self._patience(error):
@@ -231,7 +237,7 @@ def _explained(error: openai.APIError, account: Account, kind: type[AccountError
         cause = f": {error.__cause__}" if error.__cause__ and not timeout else ""
         hint = "check the network and base_url, then run the command again"
         return kind(f"the account at {where} {what}{cause}", hint=hint)
-    message = _server_message(error).replace(account.client.api_key or "\0", "***")
+    message = _server_message(error).replace(_sent_token(error) or "\0", "***")
     found: dict[str, Any] = {
         "status": error.status_code,
         "code": error.code if isinstance(error.code, str) else None,
@@ -254,6 +260,11 @@ def _explained(error: openai.APIError, account: Account, kind: type[AccountError
             **found,
         )
     return kind(f"{message} (HTTP {error.status_code})", **found)
+
+
+def _sent_token(error: openai.APIStatusError) -> str:
+    """The key or token that the request carried."""
+    return error.request.headers.get("authorization", "").removeprefix("Bearer ").strip()
 
 
 def _server_message(error: openai.APIStatusError) -> str:

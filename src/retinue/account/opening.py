@@ -11,6 +11,7 @@ import httpx2
 import openai
 
 from retinue.account.client import Account
+from retinue.account.key_source import key_source
 from retinue.core.changes import AccountInfo
 from retinue.errors import CredentialError, RetinueError
 
@@ -55,7 +56,24 @@ def _open_local(setting: Mapping[str, Any], root: Path) -> Account:
 
 
 def _open_remote(setting: Mapping[str, Any], environ: Mapping[str, str]) -> Account:
-    variable = setting.get("api_key_env", "OPENAI_API_KEY")
+    url = setting.get("base_url") or environ.get("OPENAI_BASE_URL") or OPENAI_URL
+    info = AccountInfo("openai" if url == OPENAI_URL else "custom", url=_printable(str(url)))
+    where = {
+        "base_url": url,
+        "organization": setting.get("organization") or environ.get("OPENAI_ORG_ID"),
+        "project": setting.get("project") or environ.get("OPENAI_PROJECT_ID"),
+    }
+    if "workload_identity" in setting:
+        from retinue.account.identity import workload_identity
+
+        identity = workload_identity(setting["workload_identity"], environ)
+        account = _connect(None, info, api_key=identity.token, **where)
+        account.renew = identity.renew
+        return account
+    return _connect(None, info, api_key=_key(key_source(setting, environ).name, environ), **where)
+
+
+def _key(variable: str, environ: Mapping[str, str]) -> str:
     key = environ.get(variable, "").strip()
     if not key:
         raise CredentialError(
@@ -67,15 +85,7 @@ def _open_remote(setting: Mapping[str, Any], environ: Mapping[str, str]) -> Acco
             f"the environment variable '{variable}' does not hold a key: it has characters that no key has",
             hint="copy the key again",
         )
-    url = setting.get("base_url") or environ.get("OPENAI_BASE_URL") or OPENAI_URL
-    return _connect(
-        None,
-        AccountInfo("openai" if url == OPENAI_URL else "custom", url=_printable(str(url))),
-        base_url=url,
-        api_key=key,
-        organization=setting.get("organization") or environ.get("OPENAI_ORG_ID"),
-        project=setting.get("project") or environ.get("OPENAI_PROJECT_ID"),
-    )
+    return key
 
 
 def _printable(url: str) -> str:

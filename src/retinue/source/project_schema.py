@@ -18,6 +18,77 @@ _STACK = {
     **_NAME_OR_EXPRESSION,
     "description": "The ownership boundary: others are never touched. Up to 63 of a-z, 0-9, _ and -.",
 }
+_TEXT = {"type": "string", "minLength": 1}
+
+
+def _provider(**options: str) -> dict[str, Any]:
+    """What one provider of tokens takes: all of its options are texts."""
+    properties = {name: {**_TEXT, "description": description} for name, description in options.items()}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+# Named after the SDK's functions (openai.auth) and their parameters; tests compare the two.
+PROVIDERS: dict[str, Any] = {
+    "github_actions_id_token": {
+        **_provider(audience="Whom the token is for, as the account expects it. Default: https://api.openai.com/v1."),
+        "description": "The token of a GitHub Actions job.",
+    },
+    "gitlab_id_token": {
+        **_provider(variable="The environment variable that 'id_tokens:' of the job sets. Default: OPENAI_ID_TOKEN."),
+        "description": "The token of a GitLab job.",
+    },
+    "k8s_service_account_token": {
+        **_provider(token_file_path="Where the token is mounted. Default: where Kubernetes does."),  # noqa: S106
+        "description": "The token of a Kubernetes service account.",
+    },
+    "azure_managed_identity_token": {
+        **_provider(
+            resource="The resource to ask a token for. Default: https://management.azure.com/.",
+            object_id="The object id of the identity, where there are several.",
+            client_id="The client id of the identity, where there are several.",
+            msi_res_id="The resource id of the identity, where there are several.",
+            api_version="The version of Azure's instance metadata service.",
+        ),
+        "description": "The token of an Azure managed identity.",
+    },
+    "gcp_id_token": {
+        **_provider(audience="Whom the token is for, as the account expects it. Default: https://api.openai.com/v1."),
+        "description": "The token of a Google Cloud machine.",
+    },
+}
+_WORKLOAD_IDENTITY = {
+    "type": "object",
+    "description": "In place of a key: a token of the place where Retinue runs, exchanged for one of the account.",
+    "properties": {
+        "identity_provider_id": {**_TEXT, "description": "The id of the identity provider in the account."},
+        "service_account_id": {**_TEXT, "description": "The id of the service account to act as."},
+        "provider": {
+            "description": "Where the token comes from: a name, or a mapping of that name to its options.",
+            "anyOf": [
+                {"enum": list(PROVIDERS)},
+                {
+                    "type": "object",
+                    "properties": PROVIDERS,
+                    "minProperties": 1,
+                    "maxProperties": 1,
+                    "additionalProperties": False,
+                },
+            ],
+        },
+        "refresh_buffer_seconds": {
+            "type": "number",
+            "minimum": 0,
+            "description": "How long before its end a token is renewed, in seconds. Default: 1200.",
+        },
+        "token_exchange_url": {
+            "type": "string",
+            "pattern": r"^https?://|\$\{\{",
+            "description": "Where tokens are exchanged. Default: OpenAI's own.",
+        },
+    },
+    "required": ["identity_provider_id", "service_account_id", "provider"],
+    "additionalProperties": False,
+}
 _ACCOUNT = {
     "description": "Where objects live: 'local', 'openai', or the details of one of the two. Default: local.",
     "anyOf": [
@@ -51,10 +122,13 @@ _ACCOUNT = {
                     "pattern": r"^[A-Za-z_][A-Za-z0-9_]*$",
                     "description": "The environment variable that holds the key. Default: OPENAI_API_KEY.",
                 },
+                "workload_identity": _WORKLOAD_IDENTITY,
                 "organization": {"type": "string", "minLength": 1, "description": "The organization's id, org-…."},
                 "project": {"type": "string", "minLength": 1, "description": "The project's id, proj_…."},
             },
             "additionalProperties": False,
+            "if": {"required": ["workload_identity"]},
+            "then": {"properties": {"api_key_env": {"not": {}, "$comment": "keep it, or 'workload_identity'"}}},
         },
     ],
 }

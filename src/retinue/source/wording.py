@@ -101,7 +101,8 @@ class Wording:
             case "enum" | "const":
                 return self._not_allowed(error, path, [error.schema])
             case "not":
-                return Problem("misplaced-field", path, f"{name} is not allowed here", "remove it", key=True)
+                hint = error.schema.get("$comment", "remove it")
+                return Problem("misplaced-field", path, f"{name} is not allowed here", hint, key=True)
             case "maxLength":
                 message = f"{name} has {len(value):,} characters, but {limit:,} is the most"
                 return Problem("too-long", path, message, f"cut {len(value) - limit:,} or more of them")
