@@ -42,6 +42,7 @@ class TokenServer:
     exchanged: list[dict[str, Any]] = field(default_factory=list)
     used: list[str] = field(default_factory=list)
     revoked: set[str] = field(default_factory=set)
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -95,6 +96,8 @@ def serving() -> Iterator[TokenServer]:
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(content)))
+            for name, value in server.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 

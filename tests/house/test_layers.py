@@ -25,11 +25,12 @@ ALLOWED = {
     "standing": {"core", "account", "sessions"},
     "workflow": {"core", "account", "sessions", "standing"},
     "looking": {"core", "sessions", "workflow"},
+    "checkup": {"core", "kinds", "source", "account", "sessions"},
     "originals": {"core", "kinds", "source", "migrate", "workflow", "looking"},
     "migration": {"core", "kinds", "source", "migrate", "workflow", "originals"},
     "cli": {
         *("core", "kinds", "source", "account", "bundles", "report", "migrate"),
-        *("workflow", "looking", "standing", "migration"),
+        *("workflow", "looking", "standing", "migration", "checkup"),
     },
     "__main__": {"cli"},
     "local": set(),

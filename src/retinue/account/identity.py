@@ -22,7 +22,7 @@ from openai.auth import (
     k8s_service_account_token_provider,
 )
 
-from retinue.errors import AccountError, CredentialError, RetinueError
+from retinue.errors import CredentialError, RetinueError
 
 AUDIENCE = "https://api.openai.com/v1"
 TIMEOUT = 10.0
@@ -36,6 +36,10 @@ _LIKE_A_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]
 Provider = Callable[..., SubjectTokenProvider]
 
 
+class IdentityError(CredentialError):
+    """There is no token for the account. The message holds no part of any."""
+
+
 def github_actions_id_token_provider(environ: Mapping[str, str], *, audience: str = AUDIENCE) -> SubjectTokenProvider:
     """The token of a GitHub Actions job, which needs `permissions: id-token: write`. It is asked for anew each time,
     since it is good for minutes only."""
@@ -43,7 +47,7 @@ def github_actions_id_token_provider(environ: Mapping[str, str], *, audience: st
     def get_token() -> str:
         url, bearer = environ.get(REQUEST_URL), environ.get(REQUEST_TOKEN)
         if not (url and bearer):
-            raise CredentialError(
+            raise IdentityError(
                 f"there is no token of GitHub Actions: '{REQUEST_URL}' and '{REQUEST_TOKEN}' are not both set",
                 hint="run this in a job of GitHub Actions that has 'permissions: id-token: write'",
             )
@@ -53,14 +57,14 @@ def github_actions_id_token_provider(environ: Mapping[str, str], *, audience: st
             timeout=TIMEOUT,
         )
         if answer.is_error:
-            raise CredentialError(
+            raise IdentityError(
                 f"GitHub Actions gave no token (HTTP {answer.status_code})",
                 hint="the job needs 'permissions: id-token: write'",
                 status=answer.status_code,
             )
         value = _field(answer, "value")
         if not value:
-            raise CredentialError(f"what '{REQUEST_URL}' answered holds no token")
+            raise IdentityError(f"what '{REQUEST_URL}' answered holds no token")
         return value
 
     return {"token_type": "jwt", "get_token": get_token}
@@ -72,7 +76,7 @@ def gitlab_id_token_provider(environ: Mapping[str, str], *, variable: str = GITL
     def get_token() -> str:
         token = environ.get(variable, "").strip()
         if not token:
-            raise CredentialError(
+            raise IdentityError(
                 f"there is no token of GitLab: the environment variable '{variable}' is not set",
                 hint=f"give the job 'id_tokens: {{{variable}: {{aud: {AUDIENCE}}}}}'",
             )
@@ -101,7 +105,7 @@ class Identity:
     provider: str
 
     def token(self) -> str:
-        """An access token of the account, from memory while it is good. Raises CredentialError or AccountError."""
+        """An access token of the account, from memory while it is good. Raises IdentityError."""
         try:
             return self.auth.get_token()
         except RetinueError:
@@ -110,12 +114,12 @@ class Identity:
             raise _refused(error) from None
         # From the provider, or an answer of the exchange that makes no sense; a RuntimeError is a token that has ended.
         except (openai.OpenAIError, RuntimeError) as error:
-            raise CredentialError(
+            raise IdentityError(
                 f"no token for the account could be had from '{self.provider}': {_masked(str(error)).rstrip('.')}",
                 hint="run this where that provider exists, or choose another under 'workload_identity'",
             ) from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise AccountError(
+            raise IdentityError(
                 f"no token for the account: {_masked(str(error)) or type(error).__name__}",
                 hint="check the network, then run the command again",
             ) from None
@@ -147,10 +151,10 @@ def workload_identity(setting: Mapping[str, Any], environ: Mapping[str, str]) ->
     return Identity(WorkloadIdentityAuth(workload_identity=identity, **where), name)
 
 
-def _refused(error: openai.OAuthError) -> CredentialError:
+def _refused(error: openai.OAuthError) -> IdentityError:
     """What the exchange said, which may repeat the token that it was sent."""
     code = f" ({error.error})" if error.error else ""
-    return CredentialError(
+    return IdentityError(
         f"the exchange of tokens was refused{code}: {_masked(error.message).rstrip('.')}",
         hint="check identity_provider_id, service_account_id and the audience against the account's settings",
         status=error.status_code,
