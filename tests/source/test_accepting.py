@@ -154,7 +154,7 @@ def test_an_unknown_keyword_leaves_the_answer_to_jsonschema() -> None:
 def test_what_is_no_json_schema_is_reported_and_never_raised(schema: dict[str, Any]) -> None:
     mistakes = Mistakes()
     desk = Desk(Folder(Path()), mistakes, Excerpts())
-    tree = Tree(Source("a.yaml", ""), Node("mapping", 0, 0))
+    tree = Tree(Node("mapping", Source("a.yaml", ""), 0, 0))
     valid = Draft202012Validator(Draft202012Validator.META_SCHEMA).is_valid(schema)
     assert JsonSchemas(desk).check(schema, tree) == valid
     assert bool(mistakes.diagnostics) != valid

@@ -57,7 +57,7 @@ def test_every_schema_is_one_and_describes_itself(name: str) -> None:
 
 def test_there_is_a_schema_for_the_project_for_declarations_and_for_every_kind() -> None:
     kinds = {f"{name}.schema.json" for name in all_kinds()}
-    assert set(DOCUMENTS) == kinds | {"retinue.schema.json", "declarations.schema.json"}
+    assert set(DOCUMENTS) == kinds | {"retinue.schema.json", "declarations.schema.json", "overlay.schema.json"}
 
 
 def test_expressions_may_stand_where_numbers_booleans_and_choices_do() -> None:

@@ -145,6 +145,21 @@ class Inclusion:
     form: Literal["text", "schema", "files"]
 
 
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A list in declarations whose entries have an identity, so that an overlay may write it as a map.
+
+    - `key`: an entry as its author wrote it → what identifies it, as plans name it; None for one of a wrong shape.
+    - `options`: such a key → where in its entry the options stand that an overlay changes.
+    - `entry`: a key and options → a whole entry.
+    """
+
+    pattern: Pattern
+    key: Callable[[Any], str | None]
+    options: Callable[[str], Pattern]
+    entry: Callable[[str, Mapping[str, Any]], Any]
+
+
 Expansion = tuple[dict[str, Any], dict[Path, Path]]
 """A specification in the API's shape, and for parts that moved, canonical path → path where the author wrote it."""
 
@@ -166,6 +181,7 @@ class Kind:
       every kind with an `api` has.
     - `pattern` is what names must match; None for the project's own rule.
     - `api` is None for a kind that has no live object of its own and only appears inside others.
+    - `keyed` are the lists that an overlay may write as maps.
     - `expand` turns shorthands into the API's shape; `check` finds what the API would refuse.
     - `identity` shows a person which live object this is: a field's name.
     - `homes` are other places for what is declared, by the value of `api` in a declaration; `home` is the name of this
@@ -180,6 +196,7 @@ class Kind:
     fields: tuple[Field, ...] = ()
     references: tuple[Reference, ...] = ()
     inclusions: tuple[Inclusion, ...] = ()
+    keyed: tuple[Keyed, ...] = ()
     attachments: Attachments | None = None
     pattern: str | None = None
     expand: Callable[[Mapping[str, Any]], Expansion] = _as_written

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.core.kind import Schema, without_defaults
+from retinue.core.kind import Keyed, Pattern, Schema, without_defaults
 
 TEXT_FILE: Schema = {
     "type": "object",
@@ -115,3 +115,45 @@ def by_key(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
             number += 1
         result[unique] = value
     return result
+
+
+# ── lists that overlays may write as maps ─────────────────────────────────────────────────────────────────────────────
+
+
+def keyed_tools(identified_by: Mapping[str, str]) -> Keyed:
+    """The field `tools`: by type, and where there may be several of one type by the option that tells them apart."""
+
+    def key(entry: Any) -> str | None:
+        if isinstance(entry, str):
+            return entry
+        if not isinstance(entry, Mapping) or not entry:
+            return None
+        kind = str(entry.get("type") or next(iter(entry)))
+        named = entry.get(kind)
+        label = named.get(identified_by.get(kind, "")) if isinstance(named, Mapping) else named
+        return f"{kind}/{label}" if label and kind in identified_by else kind
+
+    def options(key: str) -> Pattern:
+        return (key.partition("/")[0],)
+
+    def entry(key: str, options: Mapping[str, Any]) -> Any:
+        kind, _, label = key.partition("/")
+        if label and kind in identified_by:
+            # Without options it is named, as in `function: get_weather`.
+            return {kind: {identified_by[kind]: label, **options} if options else label}
+        return {kind: options} if options else kind
+
+    return Keyed(("tools",), key, options, entry)
+
+
+def keyed_files(*path: str) -> Keyed:
+    """A list of paths and globs, by how they are written."""
+
+    def key(entry: Any) -> str | None:
+        written = entry.get("path") if isinstance(entry, Mapping) else entry
+        return written if isinstance(written, str) else None
+
+    def entry(key: str, options: Mapping[str, Any]) -> Any:
+        return {"path": key, **options} if options else key
+
+    return Keyed(path, key, lambda _: (), entry)

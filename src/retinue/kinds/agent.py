@@ -12,7 +12,7 @@ from typing import Any
 from retinue.core.canonical import canonical_json
 from retinue.core.kind import Api, Expansion, Field, Inclusion, Kind, Reference, without_defaults
 from retinue.core.model import Path, Problem
-from retinue.kinds._shapes import FUNCTION_NAME, FUNCTION_PROPERTIES, JSON_SCHEMA, METADATA, TEXT, by_key
+from retinue.kinds._shapes import FUNCTION_NAME, FUNCTION_PROPERTIES, JSON_SCHEMA, METADATA, TEXT, by_key, keyed_tools
 
 # SDK agent_create_params: the tool list must fit within 3 MiB of compact JSON.
 LARGEST_TOOLS = 3 * 1024 * 1024
@@ -266,6 +266,7 @@ KIND = Kind(
         Inclusion(("tools", "*", "function", "parameters"), "schema"),
         Inclusion(("text", "format", "schema"), "schema"),
     ),
+    keyed=(keyed_tools(IDENTIFIED_BY),),
     expand=expand,
     check=check,
 )

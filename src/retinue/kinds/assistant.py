@@ -20,6 +20,8 @@ from retinue.kinds._shapes import (
     TEXT,
     by_key,
     canonical_function,
+    keyed_files,
+    keyed_tools,
 )
 
 # SPEC CreateAssistantRequest: tools maxItems 128, code_interpreter.file_ids maxItems 20.
@@ -411,6 +413,7 @@ _STORED = Kind(
         Inclusion(("tools", "*", "code_interpreter", "files"), "files"),
         Inclusion(("response_format", "json_schema", "schema"), "schema"),
     ),
+    keyed=(keyed_tools({"function": "name"}), keyed_files("tools", "*", "code_interpreter", "files")),
     expand=expand,
     check=check,
 )

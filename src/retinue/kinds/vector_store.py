@@ -8,7 +8,7 @@ from typing import Any
 
 from retinue.core.kind import Api, Attachments, Expansion, Field, Inclusion, Kind, without_defaults
 from retinue.core.model import Path, Problem
-from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, METADATA
+from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, METADATA, keyed_files
 
 # REC CanApplyChunkingStrategy(Auto): `auto` comes back as static 800/400.
 AUTO_CHUNKING = {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}
@@ -171,6 +171,7 @@ KIND = Kind(
         Field("files", default={}),
     ),
     inclusions=(Inclusion(("files",), "files"),),
+    keyed=(keyed_files("files"),),
     attachments=Attachments(
         field="files",
         path="/vector_stores/{id}/files",

@@ -12,7 +12,7 @@ from yaml.reader import Reader
 from yaml.scanner import Scanner
 
 from retinue.source.mistakes import Mistakes
-from retinue.source.nodes import Node
+from retinue.source.nodes import Node, Shape
 from retinue.source.syntax import SyntaxMistake, explained, refuse_control_characters
 from retinue.source.texts import Source
 
@@ -80,9 +80,9 @@ class _Composer:
             if kind is yaml.ScalarEvent:
                 self._scalar(event)
             elif kind is yaml.MappingStartEvent:
-                self._start(event, Node("mapping", event.start_mark.index, event.end_mark.index, event.tag))
+                self._start(event, "mapping")
             elif kind is yaml.SequenceStartEvent:
-                self._start(event, Node("sequence", event.start_mark.index, event.end_mark.index, event.tag))
+                self._start(event, "sequence")
             elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
                 self._end(event)
             elif kind is yaml.AliasEvent:
@@ -102,7 +102,7 @@ class _Composer:
             raise explained(error, self._source) from error
 
     def _scalar(self, event: Any) -> None:
-        node = Node("scalar", event.start_mark.index, event.end_mark.index, event.tag)
+        node = Node("scalar", self._source, event.start_mark.index, event.end_mark.index, event.tag)
         node.text = event.value
         node.plain = event.implicit[0]
         self._written += 1
@@ -110,7 +110,8 @@ class _Composer:
             self._anchors[event.anchor] = (node, 1)
         self._add(node, 1)
 
-    def _start(self, event: Any, node: Node) -> None:
+    def _start(self, event: Any, shape: Shape) -> None:
+        node = Node(shape, self._source, event.start_mark.index, event.end_mark.index, event.tag)
         if len(self._open) >= DEEPEST:
             raise SyntaxMistake(
                 node.start, "too-deep", f"values are nested more than {DEEPEST} levels deep", "flatten them"
@@ -132,7 +133,7 @@ class _Composer:
         offset = event.start_mark.index
         if node is None or size is None:
             self._refuse_alias(event.anchor, offset, known=node is not None)
-            nothing = Node("scalar", offset, event.end_mark.index)
+            nothing = Node("scalar", self._source, offset, event.end_mark.index)
             nothing.plain = nothing.faulty = True
             self._add(nothing, 1)
             return

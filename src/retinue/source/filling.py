@@ -41,7 +41,7 @@ class Filling:
     def _string(self, value: str, path: Path) -> Any:
         filled = fill(value, self._lookup)
         for fault in filled.faults:
-            position = self._tree.source.position(self._offset(value, path, fault.offset))
+            position = self._tree.source(path).position(self._offset(value, path, fault.offset))
             self._mistakes.error(fault.code, fault.message, position, fault.hint)
         if not filled.complete:
             self.unfilled.add(path)
@@ -59,7 +59,7 @@ class Filling:
             return 0
         opening = max(value.rfind(OPEN, 0, offset + len(OPEN)), 0)
         found = node.start - 1
-        written = self._tree.source.text
+        written = node.source.text
         for _ in range(value.count(OPEN, 0, opening) + 1):
             found = written.find(OPEN, found + 1, node.end)
             if found < 0:

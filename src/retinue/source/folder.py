@@ -85,6 +85,10 @@ class Folder:
             raise Refused("no-match", f"no file matches '{written}'", self._nearest_directory(base, written))
         return found
 
+    def names(self, directory: str) -> list[str]:
+        """The names in a directory, sorted; none where there is no such directory."""
+        return [each.name for each in self._entries(directory)]
+
     def _mode(self, path: str) -> int:
         """What stands at a path, as stat says; 0 for nothing."""
         try:

@@ -26,7 +26,7 @@ class Inclusions:
 
     def include(self, kind: Kind, spec: dict[str, Any], tree: Tree) -> tuple[dict[str, Any], bool]:
         """The declaration with its files read, and whether all of them could be."""
-        one = _One(self, tree, _directory(tree.source.name))
+        one = _One(self, tree)
         for inclusion in kind.inclusions:
             read = {"text": one.text, "schema": one.schema, "files": one.files}[inclusion.form]
             for path, value in list(_matches(spec, inclusion.pattern)):
@@ -36,11 +36,10 @@ class Inclusions:
 
 @dataclass(slots=True)
 class _One:
-    """The inclusions of one declaration, which stands in a file of `directory`."""
+    """The inclusions of one declaration. Paths are relative to the file that names them, its own or an overlay."""
 
     all: Inclusions
     tree: Tree
-    directory: str
     complete: bool = True
 
     def text(self, value: Any, path: Path) -> Any:
@@ -112,14 +111,17 @@ class _One:
     def _digests(self, written: str, where: Path) -> list[tuple[str, str, int]]:
         folder = self.all.desk.folder
         try:
-            return [(name, *folder.digest(name)) for name in folder.files(self.directory, written)]
+            return [(name, *folder.digest(name)) for name in folder.files(self._directory(where), written)]
         except Refused as refused:
             self._report(refused, where)
             return []
 
+    def _directory(self, path: Path) -> str:
+        return self.tree.source(path).name.rpartition("/")[0]
+
     def _file(self, written: str, path: Path) -> str | None:
         try:
-            return self.all.desk.folder.file(self.directory, written)
+            return self.all.desk.folder.file(self._directory(path), written)
         except Refused as refused:
             self._report(refused, path)
             return None
@@ -127,10 +129,6 @@ class _One:
     def _report(self, refused: Refused, path: Path) -> None:
         self.complete = False
         self.all.desk.mistakes.error(refused.code, refused.message, self.tree.at(path), refused.hint)
-
-
-def _directory(name: str) -> str:
-    return name.rpartition("/")[0]
 
 
 def _without_last_line_end(text: str) -> str:

@@ -77,7 +77,7 @@ def _places(source: Source) -> Tree:
     from retinue.source.nodes import Node
 
     nodes, _ = compose(source, Mistakes())
-    return Tree(source, nodes[0] if nodes else Node("mapping", 0, 0))
+    return Tree(nodes[0] if nodes else Node("mapping", source, 0, 0))
 
 
 # ── is it a schema? ───────────────────────────────────────────────────────────────────────────────────────────────────

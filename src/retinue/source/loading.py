@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import NAME, Declaration, Diagnostic, Position
@@ -15,18 +14,18 @@ from retinue.source.declaration_schema import declaration
 from retinue.source.filling import Filling
 from retinue.source.folder import Folder
 from retinue.source.inclusion import Inclusions
-from retinue.source.interpolation import OPEN, Values
+from retinue.source.interpolation import Values
 from retinue.source.json_schemas import JsonSchemas
-from retinue.source.mistakes import Mistakes, Refused, did_you_mean, listed
+from retinue.source.mistakes import Mistakes, Refused, listed
 from retinue.source.nodes import Tree
+from retinue.source.overlays import Overlay, environment_of
 from retinue.source.patterns import pattern_hint
 from retinue.source.project import PROJECT_FILE, Project, Settled, find, settle
 from retinue.source.reading import Desk
+from retinue.source.sections import Entry, Sections
 from retinue.source.texts import Excerpts
 from retinue.source.validation import Validator
 
-# A schema in YAML that lies among declarations: one mistake, not one for every word of it.
-_SCHEMA_WORDS = frozenset(("$schema", "properties"))
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -63,12 +62,16 @@ def load(
         mistakes.error("no-project", f"there is no {PROJECT_FILE} in '{start.absolute()}' or above", None, hint)
         return Loaded(None, (), tuple(mistakes.diagnostics), excerpts)
     desk = Desk(Folder(file.parent), mistakes, excerpts)
-    settled = settle(desk, file.name, environment, variables, environ)
+    settled = settle(desk, file.name, environment, variables, environ, kinds)
+    sections, overlay = Sections(desk, kinds), Overlay(mistakes)
+    if settled.environment is not None:
+        overlay.add(sections.of_mapping(*settled.environment))
+    for name in settled.overlays:
+        overlay.add(sections.of_file(name))
     reader = _Declarations(desk, settled.lookup, kinds)
-    declarations = [each for name in _included(desk, settled, file.name) for each in reader.of_file(name)]
-    return Loaded(
-        settled.project, tuple(declarations), excerpts.fill(mistakes.diagnostics), excerpts, complete=desk.complete
-    )
+    declarations = reader.of_files(_included(desk, settled, file.name), sections, overlay)
+    found = tuple(declarations)
+    return Loaded(settled.project, found, excerpts.fill(mistakes.diagnostics), excerpts, complete=desk.complete)
 
 
 def _included(desk: Desk, settled: Settled, project_file: str) -> list[str]:
@@ -76,7 +79,7 @@ def _included(desk: Desk, settled: Settled, project_file: str) -> list[str]:
     found: set[str] = set()
     for glob, position in settled.included:
         try:
-            found.update(desk.folder.files("", glob))
+            found.update(_without_overlays(desk, glob, position))
         except Refused as refused:
             # Nobody wrote the default globs, so nobody is wrong when one of them matches nothing.
             if position is not None or refused.code != "no-match":
@@ -89,65 +92,44 @@ def _included(desk: Desk, settled: Settled, project_file: str) -> list[str]:
     return sorted(found)
 
 
+def _without_overlays(desk: Desk, glob: str, position: Position | None) -> list[str]:
+    """What a glob of `include` matches: overlays are found by their environment, and declare nothing without it."""
+    files = desk.folder.files("", glob)
+    if files == [glob] and environment_of(glob):
+        message = f"'{glob}' is what an environment changes, which is found by its name"
+        desk.mistakes.error("overlay-included", message, position, "take it out of 'include:', or move it")
+    return [each for each in files if environment_of(each) is None]
+
+
 class _Declarations:
-    """Reads files of declarations."""
+    """Checks the entries of files and makes declarations of them."""
 
     def __init__(self, desk: Desk, lookup: Values, kinds: Kinds) -> None:
         self._desk = desk
         self._lookup = lookup
-        self._sections = {kind.section: kind for kind in kinds.values()}
         self._validators = {kind.name: Validator(declaration(kind)) for kind in kinds.values()}
         self._inclusions = Inclusions(desk, lookup, JsonSchemas(desk))
 
-    def of_file(self, name: str) -> Iterator[Declaration]:
-        documents, complete = self._desk.documents(name)
-        if complete and not documents:
-            hint = "write something into it, or remove it"
-            self._desk.mistakes.warning("empty-document", "the file declares nothing", Position(name, 1, 1), hint)
-        for document in documents:
-            if isinstance(document.data, dict):
-                yield from self._of_document(document.data, document.tree)
-            else:
-                hint = f"start with a section: {listed(self._sections, conjunction='or')}"
-                message = "a file of declarations must be a mapping of sections"
-                self._desk.mistakes.error("wrong-type", message, document.tree.at(()), hint)
+    def of_files(self, names: Iterable[str], sections: Sections, overlay: Overlay) -> Iterator[Declaration]:
+        """The declarations of the files, as they are in the environment."""
+        for name in names:
+            for entry in sections.of_file(name):
+                applied = overlay.applied(entry)
+                if applied is not None:
+                    yield self._declaration(applied, overlay)
+        complete = self._desk.complete
+        for entry in overlay.rest(complete=complete):
+            yield self._declaration(entry, overlay, added=complete)
 
-    def _of_document(self, data: dict[str, Any], tree: Tree) -> Iterator[Declaration]:
-        if _SCHEMA_WORDS & data.keys():
-            message, hint = (
-                "this is a JSON Schema, not a file of declarations",
-                "move it to where 'include:' does not match",
-            )
-            self._desk.mistakes.error("wrong-type", message, tree.at(()), hint)
-            return
-        for section, entries in data.items():
-            kind = self._sections.get(section)
-            if kind is None:
-                self._refuse_section(section, tree)
-            elif isinstance(entries, dict):
-                for name, spec in entries.items():
-                    yield self._declaration(kind, name, spec, tree.below((section, name)))
-            elif entries is not None:
-                place, hint = tree.at((section,)), f"write '  NAME:' below '{section}:'"
-                message = f"'{section}' must be a mapping of names to what each is"
-                self._desk.mistakes.error("wrong-type", message, place, hint)
-
-    def _refuse_section(self, section: str, tree: Tree) -> None:
-        if section.startswith("x-"):
-            return
-        hint = did_you_mean(section, self._sections, otherwise=f"known: {listed(self._sections)}")
-        self._desk.mistakes.error(
-            "unknown-section", f"unknown section '{section}'", tree.at((section,), key=True), hint
-        )
-
-    def _declaration(self, kind: Kind, name: str, written: Any, tree: Tree) -> Declaration:
-        mistakes = self._desk.mistakes
+    def _declaration(self, entry: Entry, overlay: Overlay, *, added: bool = False) -> Declaration:
+        kind, name, tree, mistakes = entry.kind, entry.name, entry.tree, self._desk.mistakes
         sound = self._check_name(kind, name, tree)
         filling = Filling(tree, self._lookup, mistakes)
-        spec = filling.data(written) if OPEN in tree.source.text else written
+        spec = filling.data(entry.data) if entry.has_expressions else entry.data
         label = f"the {kind.title} '{name}'"
         found = self._validators[kind.name].problems(spec, tree, label, secret=filling.secret)
-        mistakes.place((each for each in found if not (filling.covers(each.path) or tree.faulty(each.path))), tree)
+        told = overlay.judged(entry, found) if added else found
+        mistakes.place((each for each in told if not (filling.covers(each.path) or tree.faulty(each.path))), tree)
         if not isinstance(spec, dict):
             return Declaration(kind.name, name, {}, tree, broken=True)
         spec, complete = self._inclusions.include(kind, spec, tree)

@@ -54,10 +54,10 @@ def did_you_mean(word: str, known: Iterable[str], *, otherwise: str | None = Non
     return f"did you mean '{close[0]}'?" if close else otherwise
 
 
-def near(word: str, known: Iterable[str]) -> list[str]:
+def near(word: str, known: Iterable[str], *, cutoff: float = 0.7) -> list[str]:
     """The known words that are like this one, the nearest first; upper and lower case are alike."""
     by_folded = {each.casefold(): each for each in reversed(list(known))}
-    return [by_folded[each] for each in difflib.get_close_matches(word.casefold(), by_folded, cutoff=0.7)]
+    return [by_folded[each] for each in difflib.get_close_matches(word.casefold(), by_folded, cutoff=cutoff)]
 
 
 def listed(words: Iterable[str], *, most: int = 8, conjunction: str | None = None) -> str:

@@ -14,16 +14,17 @@ MERGE = "<<"
 
 
 class Node:
-    """One value as it stands in the text, from `start` to `end`. An alias is the very node it stands for.
+    """One value as it stands in the text of `source`, from `start` to `end`. An alias is the very node it stands for.
 
     Only the members of its own shape are filled: `text` and `plain` (written without quotes) of a scalar, `pairs` of a
     mapping, `entries` of a sequence. `faulty` marks a value that is reported already: nothing more is said about it.
     """
 
-    __slots__ = ("end", "entries", "faulty", "pairs", "plain", "shape", "start", "tag", "text")
+    __slots__ = ("end", "entries", "faulty", "pairs", "plain", "shape", "source", "start", "tag", "text")
 
-    def __init__(self, shape: Shape, start: int, end: int, tag: str | None = None) -> None:
+    def __init__(self, shape: Shape, source: Source, start: int, end: int, tag: str | None = None) -> None:
         self.shape = shape
+        self.source = source
         self.start = start
         self.end = end
         self.tag = tag
@@ -32,6 +33,10 @@ class Node:
         self.faulty = False
         self.pairs: list[tuple[Node, Node]] = []
         self.entries: list[Node] = []
+
+    @property
+    def position(self) -> Position:
+        return self.source.position(self.start)
 
     @property
     def merges(self) -> bool:
@@ -59,10 +64,9 @@ class Node:
 class Tree:
     """The places of everything below one node. A graft answers for a part whose content stands in another file."""
 
-    __slots__ = ("_grafts", "_key", "_node", "source")
+    __slots__ = ("_grafts", "_key", "_node")
 
-    def __init__(self, source: Source, node: Node, key: Node | None = None) -> None:
-        self.source = source
+    def __init__(self, node: Node, key: Node | None = None) -> None:
         self._node = node
         self._key = key
         self._grafts: dict[Path, Places] = {}
@@ -75,7 +79,7 @@ class Tree:
                 return graft.at(path[cut:], key=key)
         keyed, node, complete = self._walk(path)
         chosen = keyed if keyed is not None and (key or not complete) else node
-        return self.source.position(chosen.start)
+        return chosen.position
 
     def graft(self, path: Path, places: Places) -> None:
         """Let `places` answer for everything below `path`."""
@@ -84,12 +88,20 @@ class Tree:
     def below(self, path: Path) -> Tree:
         """The places of a part that is there."""
         keyed, node, _ = self._walk(path)
-        return Tree(self.source, node, keyed)
+        return Tree(node, keyed)
+
+    def key(self, path: Path = ()) -> Node | None:
+        """The key of what stands at `path`, where it has one."""
+        return self._walk(path)[0]
 
     def node(self, path: Path) -> Node | None:
         """What stands at `path`, or None where nothing does."""
         _, node, complete = self._walk(path)
         return node if complete else None
+
+    def source(self, path: Path = ()) -> Source:
+        """The text that what stands at `path`, or else the nearest part around it, was written in."""
+        return self._walk(path)[1].source
 
     def faulty(self, path: Path) -> bool:
         """Whether what stands at `path` is reported already."""

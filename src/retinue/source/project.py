@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
+from retinue.core.kind import Kinds
 from retinue.core.model import NAME, Path, Position
 from retinue.source.filling import Filling
-from retinue.source.mistakes import Mistakes, did_you_mean, listed
+from retinue.source.mistakes import Mistakes, did_you_mean, listed, near
+from retinue.source.nodes import Tree
+from retinue.source.overlays import overlay_files
 from retinue.source.patterns import pattern_hint
-from retinue.source.project_schema import DEFAULT_INCLUDE, PROJECT, VARIABLE_TYPES
+from retinue.source.project_schema import DEFAULT_INCLUDE, VARIABLE_TYPES, with_overlays
 from retinue.source.reading import Desk, Document
 from retinue.source.validation import Validator
 from retinue.source.variables import Variable, Variables, type_of
@@ -42,12 +45,15 @@ class Project:
 class Settled:
     """The project as far as it could be read; `project` is None when it holds a mistake.
 
-    `included` are the globs with the place each was written, None for the default ones.
+    `included` are the globs with the place each was written, None for the default ones. `environment` is what the
+    project file says of the chosen one, `overlays` are its files.
     """
 
     project: Project | None
     lookup: Variables
     included: tuple[tuple[str, Position | None], ...] = field(default=tuple((each, None) for each in DEFAULT_INCLUDE))
+    environment: tuple[Mapping[str, Any], Tree] | None = None
+    overlays: tuple[str, ...] = ()
 
 
 def find(start: FilePath) -> FilePath | None:
@@ -59,7 +65,12 @@ def find(start: FilePath) -> FilePath | None:
 
 
 def settle(
-    desk: Desk, name: str, environment: str | None, given: Mapping[str, str], environ: Mapping[str, str]
+    desk: Desk,
+    name: str,
+    environment: str | None,
+    given: Mapping[str, str],
+    environ: Mapping[str, str],
+    kinds: Kinds,
 ) -> Settled:
     """Read the project file. Its mistakes are reported; what is right of it is used to look for more."""
     before = _errors(desk.mistakes)
@@ -75,22 +86,24 @@ def settle(
             where = Position(name, 1, 1)
             desk.mistakes.error("missing-field", f"'stack' is missing in {name}", where, "add 'stack: …'")
         return Settled(None, Variables({}, environ, None, desk.mistakes))
-    return _Settling(desk, documents[0], environment).settled(name, given, environ, before)
+    return _Settling(desk, documents[0], environment, kinds).settled(name, given, environ, before)
 
 
 class _Settling:
     """One reading of the project file for one environment."""
 
-    def __init__(self, desk: Desk, document: Document, environment: str | None) -> None:
+    def __init__(self, desk: Desk, document: Document, environment: str | None, kinds: Kinds) -> None:
         self._desk = desk
         self._data: dict[str, Any] = document.data
         self._tree = document.tree
         self._name = environment
         self._environment: dict[str, Any] = {}
+        self._kinds = kinds
+        self._overlays = overlay_files(desk.folder)
 
     def settled(self, name: str, given: Mapping[str, str], environ: Mapping[str, str], before: int) -> Settled:
         mistakes = self._desk.mistakes
-        problems = Validator(PROJECT).problems(self._data, self._tree, name)
+        problems = Validator(self._schema()).problems(self._data, self._tree, name)
         mistakes.place((each for each in problems if not self._tree.faulty(each.path)), self._tree)
         self._choose_environment()
         lookup = Variables(self._variables(given), environ, self._tree, mistakes)
@@ -99,30 +112,56 @@ class _Settling:
         included = self._included(filling)
         stack = self._stack(filling)
         account, position = self._account(filling)
+        overlays = tuple(self._overlays.get(self._name or "", ()))
+        changed = None
+        if self._environment:
+            changed = (self._environment, self._tree.below(("environments", str(self._name))))
         if stack is None or _errors(mistakes) > before:
-            return Settled(None, lookup, included)
+            return Settled(None, lookup, included, changed, overlays)
         project = Project(
             root=self._desk.folder.root,
             stack=stack,
             account=account,
             include=tuple(glob for glob, _ in included),
             environment=self._name,
-            environments=tuple(_mapping(self._data.get("environments"))),
+            environments=tuple(self._known()),
             account_position=position,
             api=self._api(filling),
         )
-        return Settled(project, lookup, included)
+        return Settled(project, lookup, included, changed, overlays)
+
+    def _schema(self) -> dict[str, Any]:
+        # What stands below a name is checked once it is laid over the declaration.
+        return with_overlays({kind.section: {"type": ["object", "null"]} for kind in self._kinds.values()})
+
+    def _known(self) -> list[str]:
+        """The environments: those that the project file names, and those that have a file."""
+        named = _mapping(self._data.get("environments"))
+        return [*named, *(each for each in self._overlays if each not in named and NAME.fullmatch(each))]
 
     def _choose_environment(self) -> None:
-        known = _mapping(self._data.get("environments"))
+        known = self._known()
+        self._warn_of_stray_overlays()
         if self._name is None:
             return
         if self._name in known:
-            self._environment = _mapping(known[self._name])
+            self._environment = _mapping(_mapping(self._data.get("environments")).get(self._name))
             return
         declared = f"declared: {listed(known)}" if known else "declare it under 'environments:' in retinue.yaml"
         hint = did_you_mean(self._name, known, otherwise=declared)
         self._desk.mistakes.error("unknown-environment", f"there is no environment '{self._name}'", None, hint)
+
+    def _warn_of_stray_overlays(self) -> None:
+        """A file whose name is almost that of an environment was probably meant for that one."""
+        named = _mapping(self._data.get("environments"))
+        for name, files in self._overlays.items():
+            if name in named:
+                continue
+            alike = near(name, [each for each in named if each not in self._overlays])
+            if alike or not NAME.fullmatch(name):
+                message = f"there is no environment '{name}' in {PROJECT_FILE}"
+                hint = f"did you mean '{alike[0]}'?" if alike else pattern_hint(f"^{NAME.pattern}$")
+                self._desk.mistakes.warning("stray-overlay", message, Position(files[0], 1, 1), hint)
 
     # ── variables ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

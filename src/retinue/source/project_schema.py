@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from retinue.core.model import NAME
@@ -180,7 +181,7 @@ PROJECT: dict[str, Any] = {
             "description": "What differs by environment; choose one with -e. The stack is then STACK-ENVIRONMENT.",
             "propertyNames": {"pattern": f"^{NAME.pattern}$"},
             "additionalProperties": {
-                "type": "object",
+                "type": ["object", "null"],
                 "properties": {
                     "stack": {**_STACK, "description": "The stack's name in place of STACK-ENVIRONMENT."},
                     "account": _ACCOUNT,
@@ -199,3 +200,12 @@ PROJECT: dict[str, Any] = {
     "required": ["stack"],
     "additionalProperties": False,
 }
+
+
+def with_overlays(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of the project file, whose environments may change declarations: section → its schema there."""
+    properties = PROJECT["properties"]
+    environments = properties["environments"]
+    one = environments["additionalProperties"]
+    one = {**one, "properties": {**one["properties"], **sections}}
+    return {**PROJECT, "properties": {**properties, "environments": {**environments, "additionalProperties": one}}}

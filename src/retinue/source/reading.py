@@ -61,4 +61,4 @@ class Desk:
 def parse(source: Source, mistakes: Mistakes) -> tuple[list[Document], bool]:
     """The documents of a text, and whether it could be read to its end."""
     nodes, complete = compose(source, mistakes)
-    return [Document(construct(source, node, mistakes), Tree(source, node)) for node in nodes], complete
+    return [Document(construct(source, node, mistakes), Tree(node)) for node in nodes], complete

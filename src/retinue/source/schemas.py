@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from retinue.core.kind import Kinds
+from retinue.core.kind import Kind, Kinds
 from retinue.core.model import NAME
 from retinue.source.declaration_schema import declaration
-from retinue.source.project_schema import PROJECT
+from retinue.source.project_schema import with_overlays
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 EXPRESSION = {
@@ -27,8 +27,11 @@ EXPRESSION = {
 def documents(kinds: Kinds) -> dict[str, dict[str, Any]]:
     """File name → schema, for editors: as in `declaration`, but with expressions where they may stand."""
     written = {kind.name: with_expressions(declaration(kind)) for kind in kinds.values()}
-    made = {"retinue.schema.json": _document("retinue", "The project file, retinue.yaml", PROJECT)}
-    made["declarations.schema.json"] = _document("declarations", "A file of declarations", _sections(kinds, written))
+    changed = {kind.name: with_expressions(overlay(kind)) for kind in kinds.values()}
+    project = {**with_overlays(_sections(kinds)), "$defs": changed}
+    made = {"retinue.schema.json": _document("retinue", "The project file, retinue.yaml", project)}
+    made["declarations.schema.json"] = _document("declarations", "A file of declarations", _file(kinds, written))
+    made["overlay.schema.json"] = _document("overlay", "What an environment changes", _file(kinds, changed))
     for kind in kinds.values():
         made[f"{kind.name}.schema.json"] = _document(kind.name, f"One {kind.title}", written[kind.name])
     return made
@@ -38,22 +41,68 @@ def _document(name: str, title: str, schema: Mapping[str, Any]) -> dict[str, Any
     return {"$schema": DRAFT, "$id": f"urn:retinue:schema:{name}", "title": title, **schema}
 
 
-def _sections(kinds: Kinds, written: Mapping[str, Any]) -> dict[str, Any]:
+def _sections(kinds: Kinds) -> dict[str, Any]:
+    return {
+        kind.section: {
+            "type": "object",
+            "description": f"Every {kind.title} by name.",
+            "propertyNames": {"pattern": kind.pattern or f"^{NAME.pattern}$"},
+            "additionalProperties": {"$ref": f"#/$defs/{kind.name}"},
+        }
+        for kind in kinds.values()
+    }
+
+
+def _file(kinds: Kinds, definitions: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": {
-            kind.section: {
-                "type": "object",
-                "description": f"Every {kind.title} by name.",
-                "propertyNames": {"pattern": kind.pattern or f"^{NAME.pattern}$"},
-                "additionalProperties": {"$ref": f"#/$defs/{kind.name}"},
-            }
-            for kind in kinds.values()
-        },
+        "properties": _sections(kinds),
         "patternProperties": {"^x-": {"description": "Ignored: a place for anchors that aliases repeat."}},
         "additionalProperties": False,
-        "$defs": dict(written),
+        "$defs": dict(definitions),
     }
+
+
+# ── overlays ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_WHOLE = ("required", "minProperties", "if", "then", "else")
+"""What a schema asks of a value as a whole; a part of one need not have it."""
+
+
+def overlay(kind: Kind) -> dict[str, Any]:
+    """What an environment may write below the name of a declaration: any part of it, and null for what it removes."""
+    schema = _partial(declaration(kind))
+    properties = dict(schema["properties"])
+    for each in kind.keyed:
+        if len(each.pattern) == 1:
+            name = each.pattern[0]
+            by_key = {
+                "type": "object",
+                "description": "By what identifies an entry: what changes in it, or null to take it out.",
+                "additionalProperties": {"type": ["object", "null"]},
+            }
+            described = {"description": "A list, which replaces the one there was, or a map of what changes in it."}
+            properties[name] = {**described, "anyOf": [properties[name], by_key]}
+    return _or_null({**schema, "properties": properties}, "What changes in it; null takes it out.")
+
+
+def _partial(schema: Any) -> Any:
+    """The schema without what only a whole value has, and with null for what is removed. Lists are replaced whole."""
+    if not isinstance(schema, Mapping):
+        return schema
+    changed = {word: value for word, value in schema.items() if word not in _WHOLE}
+    if "properties" in changed:
+        changed["properties"] = {name: _or_null(_partial(each)) for name, each in changed["properties"].items()}
+    if isinstance(changed.get("additionalProperties"), Mapping):
+        changed["additionalProperties"] = _or_null(_partial(changed["additionalProperties"]))
+    if "anyOf" in changed:
+        changed["anyOf"] = [_partial(each) for each in changed["anyOf"]]
+    return changed
+
+
+def _or_null(schema: Mapping[str, Any], description: str | None = None) -> dict[str, Any]:
+    text = description or schema.get("description")
+    return {**({"description": text} if text else {}), "anyOf": [schema, {"type": "null"}]}
 
 
 def with_expressions(schema: Any) -> Any:
