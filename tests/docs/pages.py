@@ -40,6 +40,8 @@ PAGES = (
 _FENCE = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<word>[\w-]*) *")
 _COMMENT = re.compile(r"<!-- (?P<name>[a-z ]+?)(?:: (?P<value>.*?))? -->")
 ID = re.compile(r"\b(asst_|vs_|file-)([A-Za-z0-9]{8,})\b")
+DIGEST = re.compile(r"\bpd1:[0-9a-f]{4}(?:-[0-9a-f]{4}){3}")
+"""What a plan is approved by; the ids of what it changes are part of it."""
 _NAMES = ("file", "exit", "answer", "background", "schema", "not run", "start", "toc")
 
 
@@ -136,7 +138,7 @@ def fits(expected: tuple[str, ...], printed: str) -> bool:
 def _settled(text: str) -> str:
     text = "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
     text = re.sub(r"(?<=\S) {2,}", "  ", text)
-    text = ID.sub(r"\1ID", text)
+    text = DIGEST.sub("DIGEST", ID.sub(r"\1ID", text))
     text = re.sub(r"\((\d+\.\d+s)\)", "(TIME)", text)
     return re.sub(r"\b1[0-9]{9}\b", "TIMESTAMP", text)
 

@@ -23,7 +23,7 @@ import yaml
 
 from retinue.kinds import all_kinds
 from retinue.source.schemas import documents
-from tests.docs.pages import ID, ROOT, Block, Command, fits, read_commands
+from tests.docs.pages import DIGEST, ID, ROOT, Block, Command, fits, read_commands
 
 SERVED = "http://127.0.0.1:8765/v1"
 """The address that pages print for a server they start; its port is taken from the system instead."""
@@ -179,7 +179,13 @@ class Runner:
                 self.ids[found[0]] = prefix + hashlib.sha256(f"{prefix}{count}".encode()).hexdigest()[: len(rest)]
             return self.ids[found[0]]
 
-        return ID.sub(stable, text)
+        def stable_digest(found: re.Match[str]) -> str:
+            count = sum(1 for each in self.ids if each.startswith("pd1:"))
+            digits = hashlib.sha256(f"pd1:{count}".encode()).hexdigest()
+            groups = "-".join(digits[start : start + 4] for start in range(0, 16, 4))
+            return self.ids.setdefault(found[0], f"pd1:{groups}")
+
+        return DIGEST.sub(stable_digest, ID.sub(stable, text))
 
     def _wrapped(self, text: str) -> list[str]:
         """The command in a shell that knows the variables of the last one and leaves its own behind."""

@@ -220,7 +220,8 @@ def test_every_page_is_reached_from_the_index() -> None:
 
 def test_every_decision_is_dated_and_numbered() -> None:
     pages = sorted((DOCS / "decisions").glob("*.md"))
-    assert [int(each.name[:4]) for each in pages] == list(range(1, len(pages) + 1))
+    numbers = [int(each.name[:4]) for each in pages]
+    assert len(set(numbers)) == len(numbers)
     for page in pages:
         title, _, status, *_ = page.read_text(encoding="utf-8").splitlines()
         assert title.startswith(f"# {int(page.name[:4])}. ")

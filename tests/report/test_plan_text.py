@@ -71,10 +71,11 @@ def test_colour_changes_nothing_but_colour(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_last_line_counts_what_the_document_counts(name: str) -> None:
-    """The summary sentence comes last and agrees with the document."""
+def test_last_lines_count_what_the_document_counts_and_name_its_digest(name: str) -> None:
+    """The summary sentence comes at the end and agrees with the document; below it is what one approves the plan by."""
     document = to_document(CASES[name][0]())
-    last = render_plan(document).splitlines()[-1]
+    last, digest = render_plan(document).splitlines()[-2:]
+    assert digest == f"Digest: {document['digest']}"
     numbers = [document["summary"][each] for each in ("create", "update", "delete")]
     if document["steps"]:
         assert last.startswith("Plan: {} to add, {} to change, {} to destroy.".format(*numbers))

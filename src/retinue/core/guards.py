@@ -9,7 +9,7 @@ from retinue.core.canonical import digest
 from retinue.core.changes import ABSENT, Block, Plan, Step
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import Address, Declared, Diagnostic, Live, Path
-from retinue.core.ownership import MOST_PAIRS, file_record_keys
+from retinue.core.ownership import MOST_PAIRS, file_record_keys, owned_keys
 
 
 def witness(raw: Mapping[str, Any], kind: Kind, paths: Iterable[Path]) -> dict[str, str]:
@@ -26,6 +26,17 @@ def witness(raw: Mapping[str, Any], kind: Kind, paths: Iterable[Path]) -> dict[s
         else:
             found[name] = digest(spec[name])
     return found
+
+
+def all_ours(live: Live, kind: Kind) -> list[Path]:
+    """What would be lost with a live object, as paths: every field, and the keys that we applied of those that are
+    owned key by key."""
+    spec = kind.read(live.raw)
+    paths: list[Path] = []
+    for each in kind.fields:
+        keys = owned_keys(live.tag, each.name, spec[each.name]) if each.per_key else ()
+        paths += [(each.name, key) for key in keys] if each.per_key else [(each.name,)]
+    return paths
 
 
 def moved(expects: Mapping[str, str], raw: Mapping[str, Any], kind: Kind) -> list[str]:

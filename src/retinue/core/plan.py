@@ -9,7 +9,7 @@ from typing import Any
 from retinue.core.changes import AccountInfo, FieldChange, FileChange, Plan, Step
 from retinue.core.compare import Comparison, compare
 from retinue.core.draft import Draft
-from retinue.core.guards import look_alikes, plan_blocks, witness
+from retinue.core.guards import all_ours, look_alikes, plan_blocks, witness
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import Address, Declared, Diagnostic, Live
 from retinue.core.names import (
@@ -194,6 +194,7 @@ def _delete(
         address,
         live.id,
         before=live_spec(live, kind, draft.named),
+        expects=witness(live.raw, kind, all_ours(live, kind)),
         files=tuple(FileChange("remove", each.path, file_ids=(each.id,)) for each in live.files if each.path),
         reason=reason,
         replaces=replaces,

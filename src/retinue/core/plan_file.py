@@ -13,6 +13,7 @@ from typing import Any
 from retinue.core.changes import ABSENT, AccountInfo, Block, FieldChange, FileChange, Plan, Step
 from retinue.core.model import Address, Diagnostic, FileRef, Gone, Position, Ref
 from retinue.core.ownership import read_tag, write_tag
+from retinue.core.plan_digest import plan_digest
 
 FORMAT_VERSION = "1.0"
 
@@ -25,6 +26,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
     """The plan as plain JSON data."""
     return {
         "format_version": FORMAT_VERSION,
+        "digest": plan_digest(plan),
         "stack": plan.stack,
         "environment": plan.environment,
         "account": _account(plan.account),

@@ -229,6 +229,10 @@ PLAN: Schema = {
         "What an apply would do, in order: the output of `retinue plan --json`.",
         {
             "format_version": _text("The version of this format: major.minor.", pattern=r"^1\.[0-9]+$"),
+            "digest": _text(
+                "Names what the plan does and to which account, for approving it; equal plans have equal digests.",
+                pattern=r"^pd1:[0-9a-f]{4}(-[0-9a-f]{4}){3}$",
+            ),
             "stack": _text("The ownership boundary: one project in one environment."),
             "environment": _maybe("The environment the declarations were read for."),
             "account": _object(

@@ -16,11 +16,12 @@ _MORE_VERBS = {"adopt": "to adopt", "move": "to move", "release": "to release"}
 
 
 def render_plan(document: Document, *, detail: Detail = "hunks", width: int = 80, color: bool = False) -> str:
-    """The whole plan: header, changes made outside, steps, warnings, blocks, counts, and the summary sentence last."""
+    """The whole plan: header, changes made outside, steps, warnings, blocks, counts, the summary, the digest."""
     sections = [_header(document), *_steps(document, detail=detail, width=width, marks=not color)]
     sections += [_warning(each) for each in document["warnings"]]
     sections += [_block(each) for each in document["blocks"]]
-    sections += [unmanaged_lines(document["summary"]), [line((summary_sentence(document), "strong"))]]
+    summary = [line((summary_sentence(document), "strong")), line("Digest: ", document["digest"])]
+    sections += [unmanaged_lines(document["summary"]), summary]
     return paint(_separated(sections, width), color=color)
 
 
