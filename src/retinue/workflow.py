@@ -20,6 +20,7 @@ from retinue.core.changes import Event, Plan
 from retinue.core.fail_on import FailOn, fail_on_blocks
 from retinue.core.guards import drift_block
 from retinue.core.kind import Kinds
+from retinue.core.limits import USUAL, Limits, deletion_blocks, limit_warnings
 from retinue.core.model import Address, Declared
 from retinue.core.plan import make_plan
 from retinue.errors import AccountError, BlockedError, Interrupted, PartialError, RetinueError, UsageError
@@ -82,6 +83,7 @@ def plan(
     made = decide(session, targets, parallelism)
     with suppress(AccountError):  # what there is to say of models is worth a warning, and not worth a plan
         made = replace(made, warnings=(*made.warnings, *check_models(session)))
+    made = replace(made, warnings=(*made.warnings, *limit_warnings(made, session.project.guards)))
     return replace(made, blocks=(*made.blocks, *fail_on_blocks(made.warnings, fail_on)))
 
 
@@ -142,13 +144,14 @@ def _remember(session: Session, made: Plan) -> None:
         session.memory.save()
 
 
-def guard(made: Plan, approval: Approval) -> None:
-    """Raises BlockedError when the plan may not be carried out: nothing forbids it, and somebody else's edit is
-    overwritten only when a `person` is asked or `revert_drift` was said."""
+def guard(made: Plan, approval: Approval, limits: Limits = USUAL) -> None:
+    """Raises BlockedError unless the plan may be carried out: nothing forbids it, somebody else's edit is overwritten
+    only when a `person` is asked or `revert_drift` was said, and objects go only as far as somebody agreed to."""
     blocks = list(made.blocks)
     drift = drift_block(made)
     if drift and not approval.person and not approval.revert_drift:
         blocks.append(drift)
+    blocks += deletion_blocks(made, approval, limits)
     if blocks:
         hints = [f"look at the plan, then run again with {each.override}" for each in blocks if each.override]
         raise BlockedError("\n".join(each.message for each in blocks), hint="; ".join(hints) or None)

@@ -66,7 +66,7 @@ def test_a_move_is_told_in_the_plan(rendered: Shell) -> None:
     assert "+ assistant.tutor  it moves from assistants-v2 to responses" in shown
     assert f"- assistant.tutor ({old['id']})  it moves to responses" in shown
     assert "Plan: 1 to add, 0 to change, 1 to destroy." in shown
-    assert rendered("apply", "--yes").code == 0
+    assert rendered("apply", "--yes", "--allow-deletes", "1").code == 0
     assert rendered.team.listed("/assistants") == []
 
 

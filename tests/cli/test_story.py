@@ -242,7 +242,7 @@ def test_a_store_that_is_replaced_is_never_missed_by_its_assistant(project: Shel
     shown = project("plan").out
     assert "can only be set on creation" in shown
     assert "Plan: 1 to add, 1 to change, 1 to destroy." in shown
-    project("apply", "--yes")
+    assert project("apply", "--yes", "--allow-deletes", "1").code == 0
     (new,) = project.team.listed("/vector_stores")
     assert new["id"] != old
     (assistant,) = project.team.listed("/assistants")

@@ -70,7 +70,10 @@ class Account:
             raise
 
     def pages(self, path: str, *, page: int, beta: str | None = None, **query: Any) -> Iterator[Json]:
-        """Every object of a collection, oldest first so that what is created meanwhile comes last."""
+        """Every object of a collection, oldest first so that what is created meanwhile comes last.
+
+        Raises AccountError when the list cannot be read whole: what is missing from it would seem to be gone.
+        """
         after: str | None = None
         while True:
             wanted = {"limit": page, "order": "asc", **query, **({"after": after} if after else {})}
@@ -79,8 +82,14 @@ class Account:
             if not isinstance(data, list) or not all(_has_id(each) for each in data):
                 raise self.nonsense(f"a list for {path}")
             yield from data
-            if not answer.get("has_more") or not data or data[-1]["id"] == after:
+            # Some servers promise more after a last full page and have nothing.
+            if not answer.get("has_more") or not data:
                 return
+            if data[-1]["id"] == after:
+                raise AccountError(
+                    f"the account's list for {path} promises more and repeats itself, so that it cannot be read whole",
+                    hint="the server may not know 'after': use one that pages through its lists",
+                )
             after = data[-1]["id"]
 
     def update(self, path: str, body: Json, *, beta: str | None = None) -> Json:

@@ -47,7 +47,7 @@ def carry_out(
     made = make(session)
     show_plan(made, terminal, detail)
     note_unlisted(session, terminal, fail_on)
-    workflow.guard(made, approval)
+    workflow.guard(made, approval, session.project.guards)
     if not made.empty and approval.person:
         _ask(terminal, question)
     with (

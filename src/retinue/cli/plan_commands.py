@@ -73,6 +73,9 @@ def plan(
 @fail_on_option(BlockedError.exit_code)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. For pipelines.")
 @click.option("--revert-drift", is_flag=True, help="With --yes: overwrite changes made outside of retinue, too.")
+@click.option(
+    "--allow-deletes", type=click.IntRange(min=0), metavar="N", help="With --yes: delete up to so many objects, too."
+)
 def apply(
     place: Where,
     targets: tuple[Address, ...],
@@ -81,6 +84,7 @@ def apply(
     fail_on: tuple[FailOn, ...],
     yes: bool,
     revert_drift: bool,
+    allow_deletes: int | None,
 ) -> int:
     """Make the account match the declarations.
 
@@ -90,6 +94,7 @@ def apply(
     Example:
       retinue apply
       retinue apply --yes --revert-drift -e production
+      retinue apply --yes --allow-deletes 2
     """
     from retinue import workflow
     from retinue.core.approval import Approval
@@ -105,7 +110,7 @@ def apply(
             parallelism,
             question="Apply these changes?",
             settled="The account matches the declarations.",
-            approval=Approval(person=not yes, revert_drift=revert_drift),
+            approval=Approval(person=not yes, revert_drift=revert_drift, allow_deletes=allow_deletes),
             fail_on=fail_on,
         )
 
@@ -139,7 +144,7 @@ def destroy(place: Where, detail: Detail, parallelism: int, yes: bool) -> int:
             parallelism,
             question="Delete all of this?",
             settled="Nothing of this stack is left.",
-            approval=Approval(person=not yes, revert_drift=True),
+            approval=Approval(person=not yes, revert_drift=True, destroy=True),
         )
 
 

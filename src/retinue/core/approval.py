@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """`person`: somebody sees the plan and is asked. `revert_drift`: edits made elsewhere may be overwritten."""
+    """`person`: somebody sees the plan and is asked. `revert_drift`: edits made elsewhere may be overwritten.
+
+    `allow_deletes`: so many objects may go, None for none. `destroy`: deleting everything is what was asked for.
+    """
 
     person: bool = False
     revert_drift: bool = False
+    allow_deletes: int | None = None
+    destroy: bool = False

@@ -140,7 +140,7 @@ class Plan:
 
     `in_sync` counts the objects that need nothing. `foreign` and `unowned` count, per kind, what lives in the account
     under another stack's tag or without one. `ids` are the live ids that steps refer to. `retags` bring tags up to date
-    whose objects are in sync; they change nothing that anybody sees.
+    whose objects are in sync; they change nothing that anybody sees. `owned` counts the stack's live objects.
     """
 
     stack: str
@@ -155,6 +155,7 @@ class Plan:
     environment: str | None = None
     ids: Mapping[Address, str] = field(default_factory=dict)
     retags: tuple[Step, ...] = ()
+    owned: int = 0
 
     @property
     def empty(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from retinue.core.canonical import digest
@@ -60,11 +60,23 @@ def drift_block(plan: Plan) -> Block | None:
 
 
 def plan_blocks(
-    steps: Iterable[Step], unreadable: Iterable[Live], written: Mapping[Address, Declared], kinds: Kinds
+    steps: Sequence[Step],
+    unreadable: Iterable[Live],
+    written: Mapping[Address, Declared],
+    kinds: Kinds,
+    *,
+    destroy: bool = False,
 ) -> Iterator[Block]:
     """Everything that forbids these steps. `written` is what the files declare."""
     for live in unreadable:
         yield _unreadable(live)
+    going = sum(1 for step in steps if step.action == "delete")
+    if going and not written and not destroy:
+        yield Block(
+            "nothing-declared",
+            f"nothing is declared, and all that the stack owns ({going} {'object' if going == 1 else 'objects'}) would "
+            "go; if that is meant, run 'retinue destroy'",
+        )
     for step in steps:
         if step.action == "delete" and step.protected:
             yield _protected(step, written.get(step.address))

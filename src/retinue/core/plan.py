@@ -62,7 +62,7 @@ def make_plan(
         account=account,
         steps=tuple(steps),
         warnings=(*draft.warnings, *look_alikes(steps, named.unowned, kinds)),
-        blocks=tuple(plan_blocks(steps, named.unreadable, draft.written, kinds)),
+        blocks=tuple(plan_blocks(steps, named.unreadable, draft.written, kinds, destroy=destroy)),
         targets=tuple(sorted(targets)),
         in_sync=draft.in_sync,
         foreign=dict(sorted(named.foreign.items())),
@@ -70,6 +70,7 @@ def make_plan(
         environment=environment,
         ids=_referred_ids(steps, named),
         retags=() if targets else tuple(draft.retags),
+        owned=len(named.owned) + sum(len(several) for several in named.extra.values()),
     )
 
 

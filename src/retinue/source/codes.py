@@ -28,6 +28,8 @@ CODES = {
     "invalid-value": "A value does not fit the schema of its field.",
     "is-directory": "A directory is named where a file is expected.",
     "look-alike": "Warning: the account has an object of the same name that nobody manages.",
+    "many-changes": "Warning: a plan changes more of the stack than `max_change_percent` ([guards](guards.md)).",
+    "many-deletions": "Warning: a plan deletes more of the stack than `max_delete_percent` ([guards](guards.md)).",
     "misplaced-field": "A field is known, but not in this combination with others.",
     "missing-description": "A function that an agent calls has no description, which the Agents API needs.",
     "missing-field": "A field that is required is not there.",

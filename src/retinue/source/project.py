@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from retinue.core.kind import Kinds
+from retinue.core.limits import USUAL, Limits
 from retinue.core.model import NAME, Path, Position
 from retinue.source.filling import Filling
 from retinue.source.mistakes import Mistakes, did_you_mean, listed, near
@@ -28,7 +29,7 @@ class Project:
 
     `stack` is complete: with an environment it is STACK-ENVIRONMENT, unless the environment names its own. `account` is
     as written: 'local', 'openai', or a mapping. `account_position` is where that stands, None when it was left out.
-    `api` is the home of declarations that do not choose one.
+    `api` is the home of declarations that do not choose one, `guards` how much one apply may do unseen.
     """
 
     root: FilePath
@@ -39,6 +40,7 @@ class Project:
     environments: tuple[str, ...] = ()
     account_position: Position | None = None
     api: str | None = None
+    guards: Limits = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ class _Settling:
             environments=tuple(self._known()),
             account_position=position,
             api=self._api(filling),
+            guards=self._guards(),
         )
         return Settled(project, lookup, included, changed, overlays)
 
@@ -234,6 +237,10 @@ class _Settling:
     def _api(self, filling: Filling) -> str | None:
         written, path = self._setting("api")
         return None if path is None else str(filling.data(written, path))
+
+    def _guards(self) -> Limits:
+        """Limits are taken one by one: an environment that sets one leaves the others as the project has them."""
+        return Limits(**{**_mapping(self._data.get("guards")), **_mapping(self._environment.get("guards"))})
 
     def _included(self, filling: Filling) -> tuple[tuple[str, Position | None], ...]:
         written, path = self._setting("include")

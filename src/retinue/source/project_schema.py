@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from retinue.core.limits import DEFAULT_DELETE_PERCENT
 from retinue.core.model import NAME
 
 # A name, or a string with an expression in it: what that comes to is checked when it is filled.
@@ -168,6 +169,20 @@ _VARIABLES = {
     },
 }
 
+_PERCENT = {"type": ["number", "null"], "minimum": 0, "maximum": 100}
+_GUARDS = {
+    "type": "object",
+    "description": "How much of the stack's objects an apply may touch that nobody has looked at.",
+    "properties": {
+        "max_change_percent": {**_PERCENT, "description": "The greatest share that may change. Default: any."},
+        "max_delete_percent": {
+            **_PERCENT,
+            "description": f"The greatest share that may be deleted; null for any. Default: {DEFAULT_DELETE_PERCENT}.",
+        },
+    },
+    "additionalProperties": False,
+}
+
 PROJECT: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -175,6 +190,7 @@ PROJECT: dict[str, Any] = {
         "account": _ACCOUNT,
         "api": _API,
         "include": _INCLUDE,
+        "guards": _GUARDS,
         "variables": _VARIABLES,
         "environments": {
             "type": "object",
@@ -187,6 +203,7 @@ PROJECT: dict[str, Any] = {
                     "account": _ACCOUNT,
                     "api": _API,
                     "include": _INCLUDE,
+                    "guards": _GUARDS,
                     "variables": {
                         "type": "object",
                         "description": "Values of declared variables.",

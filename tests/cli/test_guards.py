@@ -1,0 +1,124 @@
+"""Nothing is destroyed by accident: what stops an apply that nobody looks at, and what lets it go on."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Shell
+from tests.support.team import Team
+
+
+def declare(shell: Shell, *names: str) -> None:
+    lines = "".join(f"  {name}:\n    model: gpt-4o\n    name: {name}\n" for name in names)
+    shell.write("bots.yaml", f"assistants:\n{lines}" if names else "{}\n")
+
+
+def names(team: Team) -> list[str]:
+    return sorted(each["name"] for each in team.listed("/assistants"))
+
+
+@pytest.fixture
+def bots(shell: Shell) -> Shell:
+    """Ten applied assistants."""
+    declare(shell, *"abcdefghij")
+    assert shell("apply", "--yes").code == 0
+    return shell
+
+
+# ── deletions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_nobody_deletes_unattended_without_a_word(bots: Shell) -> None:
+    declare(bots, *"abcdefghi")
+    stopped = bots("apply", "--yes")
+    assert stopped.code == 4
+    assert "would delete 1 object that nobody agreed to delete: assistant.j" in stopped.err
+    assert "--allow-deletes 1" in stopped.err
+    assert names(bots.team) == [*"abcdefghij"]
+    assert bots("plan").code == 0  # looking is not deleting
+    assert bots("apply", "--yes", "--allow-deletes", "1").code == 0
+    assert names(bots.team) == [*"abcdefghi"]
+
+
+def test_no_more_go_than_were_allowed(bots: Shell) -> None:
+    declare(bots, *"abcdefgh")
+    stopped = bots("apply", "--yes", "--allow-deletes", "1")
+    assert stopped.code == 4
+    assert (
+        "2 objects that nobody agreed to delete, and --allow-deletes allows 1: assistant.i, assistant.j" in stopped.err
+    )
+    assert len(names(bots.team)) == 10
+    assert bots("apply", "--yes", "--allow-deletes", "5").code == 0
+    assert names(bots.team) == [*"abcdefgh"]
+
+
+def test_a_replacement_counts_as_the_deletion_that_it_is(shell: Shell) -> None:
+    store = "vector_stores:\n  kb:\n    name: KB\n    description: {}\n"
+    shell.write("kb.yaml", store.format("Old"))
+    shell("apply", "--yes")
+    shell.write("kb.yaml", store.format("New"))
+    assert shell("apply", "--yes").code == 4
+    assert [each["description"] for each in shell.team.listed("/vector_stores")] == ["Old"]
+    assert shell("apply", "--yes", "--allow-deletes", "1").code == 0
+
+
+def test_destroy_is_its_own_word_for_deleting(bots: Shell) -> None:
+    assert bots("destroy", "--yes").code == 0
+    assert names(bots.team) == []
+
+
+# ── limits ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_many_deletions_take_a_person(bots: Shell) -> None:
+    declare(bots, *"abcdef")
+    stopped = bots("apply", "--yes", "--allow-deletes", "9")
+    assert stopped.code == 4
+    assert "would delete 4 of the 10 objects of the stack (40 %), more than max_delete_percent (30)" in stopped.err
+    assert len(names(bots.team)) == 10
+    shown = bots("plan")
+    assert shown.code == 0
+    assert "warning[many-deletions]" in shown.out
+    bots.write("retinue.yaml", "stack: test\ninclude: ['*.yaml']\nguards: {max_delete_percent: 40}\n")
+    assert bots("apply", "--yes", "--allow-deletes", "9").code == 0
+    assert names(bots.team) == [*"abcdef"]
+
+
+def test_as_much_as_the_limit_may_go(bots: Shell) -> None:
+    declare(bots, *"abcdefg")
+    assert bots("apply", "--yes", "--allow-deletes", "3").code == 0
+
+
+def test_one_object_is_never_too_many(shell: Shell) -> None:
+    declare(shell, "a", "b")
+    shell("apply", "--yes")
+    declare(shell, "a")
+    assert shell("apply", "--yes", "--allow-deletes", "1").code == 0
+
+
+def test_many_changes_take_a_person_where_a_limit_is_set(bots: Shell) -> None:
+    project = "stack: test\ninclude: ['*.yaml']\nguards: {max_change_percent: 20}\n"
+    bots.write("retinue.yaml", project)
+    text = (bots.team.root / "bots.yaml").read_text(encoding="utf-8")
+    bots.write("bots.yaml", text.replace("name: a\n", "name: A\n").replace("name: b\n", "name: B\n"))
+    assert bots("apply", "--yes").code == 0
+    bots.write("bots.yaml", text)
+    bots.write("bots.yaml", text.replace("gpt-4o", "gpt-4.1"))
+    stopped = bots("apply", "--yes")
+    assert stopped.code == 4
+    assert "would change 10 of the 10 objects of the stack (100 %), more than max_change_percent (20)" in stopped.err
+    bots.write("retinue.yaml", project + "environments: {x: {stack: test, guards: {max_change_percent: null}}}\n")
+    assert bots("apply", "--yes", "-e", "x").code == 0
+
+
+# ── nothing declared ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_declaring_nothing_does_not_mean_deleting_everything(bots: Shell) -> None:
+    declare(bots)
+    for command in (("plan",), ("apply", "--yes", "--allow-deletes", "10")):
+        stopped = bots(*command)
+        assert stopped.code == 4
+        assert "nothing is declared, and all that the stack owns (10 objects) would go" in stopped.out
+        assert "'retinue destroy'" in stopped.out
+    assert len(names(bots.team)) == 10
