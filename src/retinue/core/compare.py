@@ -51,7 +51,7 @@ def compare(
     `missing` are the declared addresses that have no live object: a reference to one that is lost is nobody's edit.
     """
     result = Comparison(missing=missing)
-    for name, wanted in declared.spec.items():
+    for name, wanted in declared.lifecycle.heeded(declared.spec).items():
         each = kind.field(name)
         if kind.attachments and name == kind.attachments.field:
             continue
@@ -60,7 +60,7 @@ def compare(
         elif not same(wanted, spec[name]):
             _compare_field(each, declared, wanted, spec[name], live.tag, result)
     _compare_unset(declared, live, spec, kind, result)
-    if kind.attachments:
+    if kind.attachments and not declared.lifecycle.ignores(kind.attachments.field):
         _compare_files(declared, live, spec, kind, result)
     flags = live.tag.flags if live.tag else frozenset()
     result.unfinished = SYNCING in flags
@@ -135,6 +135,8 @@ def _compare_unset(declared: Declared, live: Live, spec: Mapping[str, Any], kind
     for name in sorted(names):
         if name in declared.spec or not kind.has(name) or (kind.attachments and name == kind.attachments.field):
             continue
+        if declared.lifecycle.ignores(name):
+            continue
         each = kind.field(name)
         if not same(spec[name], each.default):
             applied = live.tag.fields.get(name)
@@ -148,6 +150,8 @@ def _compare_unset(declared: Declared, live: Live, spec: Mapping[str, Any], kind
             wanted = declared.spec.get(each.name, {})
             owned = owned_keys(live.tag, each.name, spec[each.name])
             for key in sorted(spec[each.name] if kind.bundle else owned):
+                if declared.lifecycle.ignores(each.name, key):
+                    continue
                 before, after = spec[each.name][key], each.key_defaults.get(key, ABSENT)
                 if key not in wanted and (after is ABSENT or not same(before, after)):
                     cause = unset_key_cause(live.tag, each.name, key, before) if key in owned else "drift"

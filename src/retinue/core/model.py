@@ -132,9 +132,27 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """What an author says about the life of an object, rather than about the object."""
+    """What an author says about the life of an object, rather than about the object.
+
+    `ignore` names what is written on creation only and never looked at again: fields, or `field.key` of a field that is
+    owned key by key.
+    """
 
     protect: bool = False
+    ignore: tuple[str, ...] = ()
+
+    def ignores(self, name: str, key: str | None = None) -> bool:
+        """Whether a field, or one key of it, is none of our business once the object exists."""
+        return name in self.ignore or (key is not None and f"{name}.{key}" in self.ignore)
+
+    def heeded(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """The part of a specification that is compared and written when the object exists."""
+        rest = {name: value for name, value in spec.items() if not self.ignores(name)}
+        for each in self.ignore:
+            name, dot, key = each.partition(".")
+            if dot and name in rest:
+                rest[name] = {one: value for one, value in rest[name].items() if one != key}
+        return rest
 
 
 @dataclass(frozen=True, slots=True)

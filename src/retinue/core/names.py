@@ -113,7 +113,8 @@ def fixed_differences(live: Live, wanted: Declared, kind: Kind) -> list[str]:
 def _differences(live: Live, wanted: Declared, kind: Kind) -> list[str]:
     """The declared fields that differ, as far as they can be compared before ids have names."""
     spec = kind.read(live.raw)
-    return [name for name, value in wanted.spec.items() if not kind.field(name).per_key and not same(value, spec[name])]
+    heeded = wanted.lifecycle.heeded(wanted.spec)
+    return [name for name, value in heeded.items() if not kind.field(name).per_key and not same(value, spec[name])]
 
 
 def is_spent(live: Live, kind: Kind) -> bool:

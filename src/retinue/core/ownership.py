@@ -45,7 +45,7 @@ def make_tag(stack: str, address: Address, spec: Mapping[str, Any], kind: Kind, 
     """The tag that says `spec` was applied to `address` of `stack`."""
     fields: dict[str, str] = {}
     keys: dict[str, str] = {}
-    for name, value in spec.items():
+    for name, value in lifecycle.heeded(spec).items():
         if kind.field(name).per_key:
             keys.update({_key_digest(name, key): digest(each) for key, each in value.items()})
         elif kind.attachments and name == kind.attachments.field:

@@ -106,7 +106,7 @@ def _plan_declared(draft: Draft, wanted: Declared) -> None:
         if tag != live.tag and kind.api is not None:
             name = kind.api.tag_in
             # What is rendered is written as a whole, its tag included.
-            after = wanted.spec if kind.bundle else {name: wanted.spec.get(name, {})}
+            after = wanted.spec if kind.bundle else {name: wanted.lifecycle.heeded(wanted.spec).get(name, {})}
             draft.retags.append(Step("update", wanted.address, live.id, after=after, tag=tag, home=live.home))
     else:
         draft.upserts[wanted.address] = _update(draft, wanted, live, kind, spec, found)
@@ -145,7 +145,7 @@ def _update(draft: Draft, wanted: Declared, live: Live, kind: Kind, spec: Mappin
         wanted.address,
         live.id,
         before=spec,
-        after={**wanted.spec, **{name: kind.field(name).default for name in found.unset}},
+        after={**wanted.lifecycle.heeded(wanted.spec), **{name: kind.field(name).default for name in found.unset}},
         changes=tuple(found.changes),
         files=tuple(found.files),
         expects=witness(live.raw, kind, [change.path for change in found.changes]),
@@ -242,7 +242,7 @@ def _repoint_dependents(draft: Draft) -> None:
 def _repointed(draft: Draft, wanted: Declared, replaced: Mapping[Address, Step]) -> Iterator[FieldChange]:
     kind = draft.kinds[wanted.address.kind].at(wanted.home)
     for each in kind.fields:
-        if each.refs and each.name in wanted.spec:
+        if each.refs and each.name in wanted.spec and not wanted.lifecycle.ignores(each.name):
             for path, reference in references(wanted.spec[each.name], (each.name,)):
                 if reference.address in replaced:
                     old = draft.named.owned[reference.address].id

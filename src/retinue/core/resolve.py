@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retinue.core.kind import Kind, Kinds, Reference
+from retinue.core.lifecycle import check_lifecycle
 from retinue.core.model import (
     Address,
     Declaration,
@@ -169,13 +170,19 @@ def _declare(
     address: Address, kind: Kind, linked: _Linked, home: str | None
 ) -> tuple[Declared | None, list[Diagnostic | Problem]]:
     written = dict(linked.spec)
-    lifecycle = Lifecycle(**written.pop("lifecycle", {}))
+    said = written.pop("lifecycle", {})
+    lifecycle = Lifecycle(**{**said, "ignore": tuple(said.get("ignore", ()))})
     chosen = written.pop("api", None) if kind.homes else None
     kind = kind.at(chosen or home)
     expanded, origins = kind.expand(written)
     spec = {name: _canonical(kind, name, value) for name, value in expanded.items() if kind.has(name)}
     declared = Declared(address, spec, linked.places, origins, lifecycle, kind.home if kind.bundle else None)
-    problems = [*_elsewhere(kind, expanded), *_too_long(kind, spec), *kind.check(expanded)]
+    problems = [
+        *check_lifecycle(lifecycle, kind),
+        *_elsewhere(kind, expanded),
+        *_too_long(kind, spec),
+        *kind.check(expanded),
+    ]
     placed: list[Diagnostic | Problem] = [_diagnostic(each, declared.position(each.path)) for each in problems]
     return declared, placed
 

@@ -13,7 +13,13 @@ LIFECYCLE = {
         "protect": {
             "type": "boolean",
             "description": "Refuse every plan that would delete or replace it. Default: false.",
-        }
+        },
+        "ignore": {
+            "type": "array",
+            "description": "Fields, or metadata.KEY, that are written on creation only and are others' business then.",
+            "items": {"type": "string", "minLength": 1},
+            "uniqueItems": True,
+        },
     },
     "additionalProperties": False,
 }

@@ -1,0 +1,108 @@
+"""What a declaration ignores is written on creation and is other people's business from then on, for every kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from retinue.core.canonical import same
+from retinue.kinds import all_kinds
+from tests.laws.conftest import Sample
+from tests.support.team import Team
+
+
+def ignoring(sample: Sample, variant: str, ignored: list[str]) -> str:
+    declared = yaml.safe_load(sample.data[variant])
+    declared[all_kinds()[sample.kind].section]["sample"]["lifecycle"] = {"ignore": ignored}
+    return yaml.safe_dump(declared, sort_keys=False, allow_unicode=True)
+
+
+def spec_of(team: Team, kind: str) -> tuple[str, dict[str, Any]]:
+    """The id of the sample and what the account says of it."""
+    found = all_kinds()[kind]
+    assert found.api is not None
+    raw = next(each for each in team.listed(found.api.path) if ".sample;" in each["metadata"]["retinue"])
+    return raw["id"], found.read(raw)
+
+
+def test_what_is_ignored_is_written_once_and_left_alone(sample: Sample, tmp_path: Path) -> None:
+    kind = all_kinds()[sample.kind]
+    assert kind.api is not None
+    team = sample.team(tmp_path)
+    team.apply()
+    live_id, first = spec_of(team, sample.kind)
+    for edit in sample.data["drift"]:
+        team.send("post", f"{kind.api.path}/{live_id}", edit)
+    _, theirs = spec_of(team, sample.kind)
+    ignored = [name for name in first if not same(first[name], theirs[name])]
+    assert ignored
+    assert not team.plan().empty
+
+    team.write("sample.yaml", ignoring(sample, "full", ignored))
+    assert team.plan().empty
+    team.write("sample.yaml", ignoring(sample, "edited", ignored))
+    made = team.plan()
+    assert not {change.field for step in made.steps for change in step.changes} & set(ignored)
+    assert team.apply().converged
+    _, after = spec_of(team, sample.kind)
+    assert all(same(after[name], theirs[name]) for name in ignored)
+    assert team.plan().empty
+
+    team.write("sample.yaml", "{}\n")
+    team.destroy()
+    team.write("sample.yaml", ignoring(sample, "full", ignored))
+    assert team.apply().converged
+    _, anew = spec_of(team, sample.kind)
+    plain = [name for name in ignored if not (kind.field(name).refs or kind.field(name).uploads)]
+    assert all(same(anew[name], first[name]) for name in plain)
+
+
+def test_a_single_key_is_ignored_and_carried_over(tmp_path: Path) -> None:
+    team = Team(tmp_path)
+    bot = "assistants:\n  bot:\n    model: gpt-4o\n    name: {}\n    metadata: {{team: ours, cost: '1'}}\n{}"
+    ignore = "    lifecycle: {ignore: [metadata.team]}\n"
+    team.write("bot.yaml", bot.format("Bot", ignore))
+    team.apply()
+    (live,) = team.listed("/assistants")
+    assert live["metadata"]["team"] == "ours"
+    edited = {**live["metadata"], "team": "theirs", "cost": "2"}
+    team.send("post", f"/assistants/{live['id']}", {"metadata": edited})
+    made = team.plan()
+    assert [change.path for step in made.steps for change in step.changes] == [("metadata", "cost")]
+    team.write("bot.yaml", bot.format("Robot", ignore))
+    assert team.apply().converged
+    (live,) = team.listed("/assistants")
+    assert {key: live["metadata"][key] for key in ("team", "cost")} == {"team": "theirs", "cost": "1"}
+    team.write("bot.yaml", bot.format("Robot", ignore.replace("[metadata.team]", "[]")))
+    assert [change.path for step in team.plan().steps for change in step.changes] == [("metadata", "team")]
+
+
+def test_a_tag_that_is_brought_up_to_date_does_not_write_what_is_ignored(tmp_path: Path) -> None:
+    """Ignoring a field changes the tag and nothing else."""
+    team = Team(tmp_path)
+    bot = "assistants:\n  bot:\n    model: gpt-4o\n    metadata: {team: ours}\n"
+    team.write("bot.yaml", bot)
+    team.apply()
+    (live,) = team.listed("/assistants")
+    team.send("post", f"/assistants/{live['id']}", {"metadata": {**live["metadata"], "team": "theirs"}})
+    team.write("bot.yaml", bot + "    lifecycle: {ignore: [metadata.team]}\n")
+    applied = team.apply()
+    assert applied.plan.empty
+    assert applied.plan.retags
+    (live,) = team.listed("/assistants")
+    assert live["metadata"]["team"] == "theirs"
+
+
+def test_files_that_are_ignored_stay_as_they_are(tmp_path: Path) -> None:
+    team = Team(tmp_path)
+    team.write("kb/one.md", "# One\n")
+    store = "vector_stores:\n  kb:\n    name: {}\n    files: [kb/*.md]\n    lifecycle: {{ignore: [files]}}\n"
+    team.write("kb.yaml", store.format("KB"))
+    team.apply()
+    team.write("kb/two.md", "# Two\n")
+    assert team.plan().empty
+    team.write("kb.yaml", store.format("Knowledge"))
+    assert team.apply().converged
+    assert [each["filename"] for each in team.listed("/files")] == ["one.md"]
