@@ -102,7 +102,7 @@ def read_blocks(page: Path) -> list[Block]:
 
 
 def starts_with_example(page: Path) -> bool:
-    return any(comments(line).get("start") == "example" for line in page.read_text(encoding="utf-8").splitlines())
+    return "<!-- start: example -->" in page.read_text(encoding="utf-8").splitlines()
 
 
 def read_commands(block: Block) -> list[Command]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from retinue.core.changes import AccountInfo, Plan
 from retinue.core.model import Address, Declared, FileRef, Lifecycle, Live, LiveFile, Path, Position, Ref, Tag
@@ -380,30 +380,31 @@ def foreign() -> Plan:
     return plan([declared(TUTOR, {**MATH, "model": "gpt-6-luna"})], [live("asst_1", TUTOR, MATH), *others])
 
 
-View = str
+View = Literal["text", "summary", "full", "wide", "color", "markdown", "github"]
 BRIEF: tuple[View, ...] = ("text", "summary")
 ALL: tuple[View, ...] = ("text", "summary", "full", "wide", "color")
+PAGES: tuple[View, ...] = ("markdown", "github")
 
 CASES: dict[str, tuple[Callable[[], Plan], tuple[View, ...]]] = {
     make.__name__.replace("_", "-"): (make, views)
     for make, views in [
-        (empty, BRIEF),
+        (empty, (*BRIEF, *PAGES)),
         (nothing_declared, BRIEF),
-        (create, ALL),
+        (create, (*ALL, *PAGES)),
         (prompt_word, ("text", "summary", "color")),
-        (prompt_sections, ALL),
+        (prompt_sections, (*ALL, *PAGES)),
         (prompt_one_line, ("text", "summary", "full", "color")),
         (prompt_given_and_taken, BRIEF),
-        (drift, ALL),
-        (drift_only, ALL),
+        (drift, (*ALL, *PAGES)),
+        (drift_only, (*ALL, *PAGES)),
         (unset, BRIEF),
-        (replacement, ALL),
-        (protected, ("text", "summary", "full")),
+        (replacement, (*ALL, *PAGES)),
+        (protected, ("text", "summary", "full", *PAGES)),
         (duplicates, BRIEF),
-        (files_many, ("text", "summary", "full")),
+        (files_many, ("text", "summary", "full", *PAGES)),
         (files_few, ALL),
         (function_schema, ALL),
-        (hostile, ALL),
+        (hostile, (*ALL, *PAGES)),
         (scripts, ALL),
         (targets, BRIEF),
         (metadata_keys, ALL),

@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 
 from retinue.core.plan_file import from_document, to_document
+from retinue.report import rendering
 from retinue.report.plan_text import render_plan
-from tests.plans.cases import CASES
+from tests.plans.cases import CASES, View
 
 HERE = Path(__file__).parent
+ENDINGS = {"markdown": "md", "github": "md"}
 UPDATING = bool(os.environ.get("RETINUE_UPDATE_GOLDENS"))
 
 
-def render(document: dict[str, Any], view: str) -> str:
+def render(document: dict[str, Any], view: View) -> str:
     match view:
         case "summary":
             return render_plan(document, detail="summary")
@@ -28,10 +30,16 @@ def render(document: dict[str, Any], view: str) -> str:
             return render_plan(document, detail="full")
         case "wide":
             return render_plan(document, width=160)
+        case "markdown" | "github":
+            return rendering.render(document, view)
         case "color":
             # Escape sequences as text, so that a golden can be read and compared anywhere.
             return render_plan(document, color=True).replace("\x1b", "\\e")
     return render_plan(document)
+
+
+def golden(name: str, view: View) -> Path:
+    return HERE / name / f"{view}.{ENDINGS.get(view, 'txt')}"
 
 
 def check(path: Path, text: str) -> None:
@@ -49,10 +57,10 @@ def test_engine_makes_the_plan_of_the_golden(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "view"), [(name, view) for name, (_, views) in CASES.items() for view in views])
-def test_plan_reads_as_its_golden(name: str, view: str) -> None:
+def test_plan_reads_as_its_golden(name: str, view: View) -> None:
     """The text is rendered from the document alone."""
     document = json.loads((HERE / name / "plan.json").read_text(encoding="utf-8"))
-    check(HERE / name / f"{view}.txt", render(document, view))
+    check(golden(name, view), render(document, view))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -65,5 +73,5 @@ def test_plan_survives_its_document(name: str) -> None:
 def test_every_golden_directory_has_a_case() -> None:
     """No golden outlives the case that made it."""
     kept = {path.relative_to(HERE) for path in HERE.glob("*/*") if path.parent.name != "__pycache__"}
-    wanted = {Path(name, f"{view}.txt") for name, (_, views) in CASES.items() for view in views}
+    wanted = {golden(name, view).relative_to(HERE) for name, (_, views) in CASES.items() for view in views}
     assert kept == wanted | {Path(name, "plan.json") for name in CASES}

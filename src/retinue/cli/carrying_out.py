@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
     from retinue.core.approval import Approval
     from retinue.core.changes import Plan
     from retinue.core.fail_on import FailOn
+    from retinue.report.change_text import Detail
+    from retinue.report.rendering import Format
     from retinue.workflow import Applied, Session
-
-Detail = Literal["summary", "hunks", "full"]
 
 
 def carry_out(
@@ -40,12 +39,13 @@ def carry_out(
 ) -> int:
     """Plan by `make`, and go on as far as the approval reaches; gives the exit code."""
     from retinue import workflow
+    from retinue.core.plan_file import to_document
     from retinue.report.progress import Progress
 
     terminal = Terminal.detect()
     watch_pauses(session, terminal)
     made = make(session)
-    show_plan(made, terminal, detail)
+    show_document(to_document(made), terminal, detail=detail)
     note_unlisted(session, terminal, fail_on)
     workflow.guard(made, approval, session.project.guards)
     if not made.empty and approval.person:
@@ -86,17 +86,11 @@ def _ask(terminal: Terminal, question: str) -> None:
         raise RetinueError("cancelled; nothing was changed")
 
 
-def show_plan(made: Plan, terminal: Terminal, detail: Detail, *, as_json: bool = False) -> None:
-    """The plan on stdout, as text or as the document the text is rendered from."""
-    from retinue.core.plan_file import to_document
+def show_document(document: Mapping[str, Any], terminal: Terminal, *, form: Format = "text", detail: Detail) -> None:
+    """A plan document on stdout, in one of the formats that are rendered from it."""
+    from retinue.report.rendering import render
 
-    document = to_document(made)
-    if as_json:
-        terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
-        return
-    from retinue.report.plan_text import render_plan
-
-    terminal.print(render_plan(document, detail=detail, width=terminal.width, color=terminal.color))
+    terminal.print(render(document, form, detail=detail, width=terminal.width, color=terminal.color))
 
 
 def _show_result(applied: Applied, terminal: Terminal, *, stopped: bool, settled: str) -> None:

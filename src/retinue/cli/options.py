@@ -105,6 +105,18 @@ def detail_option(command: Command) -> Command:
     )(command)
 
 
+def format_options(command: Command) -> Command:
+    """In which form a plan document is printed: the command gets it as `form`."""
+    command = click.option("--json", "form", flag_value="json", help="Short for --format json.")(command)
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json", "markdown", "github"]),
+        default="text",
+        help="For a terminal, a program (schemas/plan.schema.json), a page, or a comment on GitHub.",
+    )(command)
+
+
 def target_option(command: Command) -> Command:
     return click.option(
         "--target",

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinue.cli.carrying_out import Detail, carry_out, note_unlisted, show_plan, watch_pauses
+from retinue.cli.carrying_out import carry_out, note_unlisted, show_document, watch_pauses
 from retinue.cli.options import (
     detail_option,
     fail_on_option,
+    format_options,
     parallelism_option,
     project_options,
     target_option,
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from retinue.core.changes import Plan
     from retinue.core.fail_on import FailOn
     from retinue.core.model import Address
+    from retinue.report.change_text import Detail
+    from retinue.report.rendering import Format
     from retinue.workflow import Session, Where
 
 Variables = tuple[tuple[str, str], ...]
@@ -33,7 +36,7 @@ CHANGES = 2
 @detail_option
 @parallelism_option
 @fail_on_option(BlockedError.exit_code)
-@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON (schemas/plan.schema.json).")
+@format_options
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
 def plan(
     place: Where,
@@ -41,7 +44,7 @@ def plan(
     detail: Detail,
     parallelism: int,
     fail_on: tuple[FailOn, ...],
-    as_json: bool,
+    form: Format,
     detailed_exitcode: bool,
 ) -> int:
     """Show what apply would do. Changes nothing.
@@ -51,15 +54,17 @@ def plan(
       retinue plan
       retinue plan --target assistant.math-tutor --detail full
       retinue plan --json --detailed-exitcode > plan.json
+      retinue plan --format github > comment.md
     """
     from retinue import workflow
+    from retinue.core.plan_file import to_document
 
     terminal = Terminal.detect()
     with workflow.open_session(place) as session:
         watch_pauses(session, terminal)
         made = workflow.plan(session, targets=targets, parallelism=parallelism, fail_on=fail_on)
         note_unlisted(session, terminal, fail_on)
-    show_plan(made, terminal, detail, as_json=as_json)
+    show_document(to_document(made), terminal, form=form, detail=detail)
     if made.blocks:
         return BlockedError.exit_code  # the plan says what and why
     return CHANGES if detailed_exitcode and not made.empty else 0

@@ -9,7 +9,10 @@ from retinue.report.hunk_text import text_lines
 from retinue.report.ink import Line, Part, Role, indent, line
 from retinue.report.values import fits, is_plain, nested_lines, show_path, show_place, show_value
 
-Detail = Literal["summary", "hunks", "full"]
+Detail = Literal["summary", "hunks", "complete", "full"]
+"""`complete` leaves out only what does not change: new texts and lists of files are whole, prompts are hunks."""
+
+WHOLE = ("complete", "full")
 
 _SHORT = 40
 _MARKS: dict[str, tuple[str, Role]] = {"drift": ("!", "drift"), "conflict": ("!~", "drift"), "unset": ("-", "removed")}
@@ -66,7 +69,7 @@ def value_lines(
     used = line(*head).cells + 2
     if fits(value, width - used):
         return [line(*head, ": ", (show_value(value), role), note, place=place)]
-    below = nested_lines(value, width=width - 4, everything=detail == "full")
+    below = nested_lines(value, width=width - 4, everything=detail in WHOLE)
     return [line(*head, ":", note, place=place), *indent(_in_role(below, role), 4)]
 
 
@@ -86,7 +89,7 @@ def _from_or_to_nothing(
     role: Role = "removed" if after is None else "added"
     if change["cause"] == "config":
         label = [("-" if after is None else "+", role), *label[1:]]
-    shown: Detail = "full" if isinstance(value, str) else detail
+    shown: Detail = "complete" if isinstance(value, str) else detail
     return value_lines(label, value, place, note=_note(change), role=role, detail=shown, width=width)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from retinue.report.change_text import Detail
+from retinue.report.change_text import WHOLE, Detail
 from retinue.report.ink import Line, Role, indent, line, visible
 from retinue.report.values import count, show_place, show_size, show_value
 
@@ -44,7 +44,7 @@ def file_lines(
     lines: list[Line] = []
     for action in _WORDS:
         group = [each for each in files if each["action"] == action]
-        few = detail == "full" or len(files) <= _MANY or len(group) <= _EXAMPLES + 2
+        few = detail in WHOLE or len(files) <= _MANY or len(group) <= _EXAMPLES + 2
         named = group if few else group[:_EXAMPLES]
         lines += [_file_line(each, step, column, place=shared is None) for each in named]
         if len(named) < len(group):

@@ -7,19 +7,30 @@ from typing import Any
 
 from retinue.report.change_text import Detail, is_outside
 from retinue.report.ink import BLANK, Line, Part, align_places, indent, line, paint
-from retinue.report.step_text import outside_block, step_block, step_summary
+from retinue.report.step_text import (
+    causes,
+    is_ours,
+    is_touched_outside,
+    outside_block,
+    step_block,
+    step_summary,
+)
 from retinue.report.values import count, show_place
 
 Document = Mapping[str, Any]
+
+OUTSIDE = "Changed outside of retinue since the last apply, and set back by this plan"
+CONFLICTS = "!~ was changed both outside and in the declarations; the declarations win."
+OURS = "Changed in the declarations"
 
 _MORE_VERBS = {"adopt": "to adopt", "move": "to move", "release": "to release"}
 
 
 def render_plan(document: Document, *, detail: Detail = "hunks", width: int = 80, color: bool = False) -> str:
     """The whole plan: header, changes made outside, steps, warnings, blocks, counts, the summary, the digest."""
-    sections = [_header(document), *_steps(document, detail=detail, width=width, marks=not color)]
-    sections += [_warning(each) for each in document["warnings"]]
-    sections += [_block(each) for each in document["blocks"]]
+    sections = [header_lines(document), *_steps(document, detail=detail, width=width, marks=not color)]
+    sections += [warning_lines(each) for each in document["warnings"]]
+    sections += [block_lines(each) for each in document["blocks"]]
     summary = [line((summary_sentence(document), "strong")), line("Digest: ", document["digest"])]
     sections += [unmanaged_lines(document["summary"]), summary]
     return paint(_separated(sections, width), color=color)
@@ -38,7 +49,8 @@ def _separated(sections: Iterable[list[Line]], width: int) -> Iterator[Line]:
 # ── above the steps ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _header(document: Document) -> list[Line]:
+def header_lines(document: Document) -> list[Line]:
+    """Which account, stack and environment the plan is about, and whether it covers only a part."""
     account = document["account"]
     more = [
         *([account["url"]] if account["url"] else []),
@@ -65,32 +77,35 @@ def _singular(text: str) -> str:
 
 def _steps(document: Document, *, detail: Detail, width: int, marks: bool) -> Iterator[list[Line]]:
     steps = document["steps"]
-    replaced = {each["address"]: each["id"] for each in steps if each["action"] == "delete" and each["replaces"]}
+    replaced = replaced_ids(document)
     if detail == "summary":
         yield indent((step_summary(each, replaced) for each in steps), 2)
         return
-    outside = [each for each in steps if each["action"] != "create" and _causes(each) & {"drift", "conflict"}]
+    outside = [each for each in steps if is_touched_outside(each)]
     if outside:
-        yield [line(("Changed outside of retinue since the last apply, and set back by this plan:", "drift"))]
+        yield [line((f"{OUTSIDE}:", "drift"))]
         for each in outside:
             yield indent(outside_block(each, detail=detail, width=width, marks=marks), 2)
-        if any("conflict" in _causes(each) for each in outside):
-            yield [line(("!~ was changed both outside and in the declarations; the declarations win.", "drift"))]
-    ours = [each for each in steps if each not in outside or _causes(each) - {"drift", "conflict"}]
+        if any("conflict" in causes(each) for each in outside):
+            yield [line((CONFLICTS, "drift"))]
+    ours = [each for each in steps if is_ours(each)]
     if outside and ours:
-        yield [line(("Changed in the declarations:", "strong"))]
+        yield [line((f"{OURS}:", "strong"))]
     for each in ours:
         yield indent(step_block(each, replaced, detail=detail, width=width, marks=marks), 2)
 
 
-def _causes(step: Mapping[str, Any]) -> set[str]:
-    return {each["cause"] for each in (*step["changes"], *step["files"])}
+def replaced_ids(document: Document) -> dict[str, str]:
+    """The id of the object that goes, by the address of the one that takes its place."""
+    steps = document["steps"]
+    return {each["address"]: each["id"] for each in steps if each["action"] == "delete" and each["replaces"]}
 
 
 # ── below the steps ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _warning(warning: Mapping[str, Any]) -> list[Line]:
+def warning_lines(warning: Mapping[str, Any]) -> list[Line]:
+    """A warning with its place, the further places, and the hint."""
     position = warning["position"]
     where = f"{show_place(position)}:{position['column']}: " if position else ""
     lines = [line(where, (f"warning[{warning['code']}]", "warning"), f": {warning['message']}")]
@@ -100,7 +115,8 @@ def _warning(warning: Mapping[str, Any]) -> list[Line]:
     return lines
 
 
-def _block(block: Mapping[str, Any]) -> list[Line]:
+def block_lines(block: Mapping[str, Any]) -> list[Line]:
+    """What forbids the plan, and the option by which a person allows it all the same."""
     lines = [line(("blocked: ", "error"), block["message"])]
     if block["override"]:
         lines.append(line(("  hint: ", "faint"), f"to do it all the same, add {block['override']}"))

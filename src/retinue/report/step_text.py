@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.report.change_text import Detail, change_lines, is_outside, value_lines
+from retinue.report.change_text import WHOLE, Detail, change_lines, is_outside, value_lines
 from retinue.report.file_text import file_lines
 from retinue.report.ink import Line, Part, Role, indent, line
 from retinue.report.values import count, show_key, show_place
@@ -20,6 +20,26 @@ _SIGNS: dict[str, tuple[str, Role]] = {
 }
 _OUTSIDE: tuple[str, Role] = ("!", "drift")
 Step = Mapping[str, Any]
+
+
+def causes(step: Step) -> set[str]:
+    """Why the step's differences exist, over fields and files."""
+    return {each["cause"] for each in (*step["changes"], *step["files"])}
+
+
+def is_touched_outside(step: Step) -> bool:
+    """Whether the step sets back what somebody else did, which `outside_block` shows."""
+    return step["action"] != "create" and bool(causes(step) & {"drift", "conflict"})
+
+
+def is_ours(step: Step) -> bool:
+    """Whether the step does anything besides, which `step_block` shows."""
+    return not is_touched_outside(step) or bool(causes(step) - {"drift", "conflict"})
+
+
+def takes_away(step: Step) -> bool:
+    """Whether something goes with the step: a deletion, a release, or the making of what replaces another object."""
+    return _SIGNS[step["action"]][1] == "removed" or step["replaces"]
 
 
 def step_head(step: Step, replaced: Mapping[str, str], *, outside: bool = False) -> Line:
@@ -65,7 +85,7 @@ def step_block(step: Step, replaced: Mapping[str, str], *, detail: Detail, width
 def _deleted(step: Step, *, detail: Detail, width: int) -> list[Line]:
     """What goes away with an object: the count of its files, and with full detail everything."""
     files = file_lines(step["files"], step, detail=detail)
-    if detail != "full":
+    if detail not in WHOLE:
         return files[:1]
     before = {key: each for key, each in (step["before"] or {}).items() if each not in (None, {}, [])}
     return [*_fields(before, step, "-", "removed", detail=detail, width=width), *files]

@@ -1,0 +1,208 @@
+"""A plan document → a comment on GitHub: what must not be missed first, details folded, and never too long to post.
+
+The first line is a marker by which the comment of a stack is found again, to be edited instead of repeated.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from retinue.report.change_text import Detail
+from retinue.report.ink import Line, visible
+from retinue.report.markdown import code, fence, overview, placed, step_lines, text_of
+from retinue.report.plan_groups import Group, plan_groups
+from retinue.report.plan_text import block_lines, replaced_ids, unmanaged_lines, warning_lines
+from retinue.report.step_text import step_summary
+from retinue.report.values import count
+
+BUDGET = 65_000
+"""GitHub takes 65,536 characters; whoever posts the comment may want to add a line."""
+_GRAVE = 1
+_NOTE = 500
+_LONG = 1_000
+
+
+def marker(document: Mapping[str, Any]) -> str:
+    """The hidden first line of every comment about this stack in this environment, whatever the plan."""
+    names = [document["stack"], *([document["environment"]] if document["environment"] else [])]
+    return f"<!-- retinue plan: {'/'.join(quote(each[:_LONG], safe='') for each in names)} -->"
+
+
+def render_github(document: Mapping[str, Any], *, detail: Detail = "hunks", budget: int = BUDGET) -> str:
+    """The comment, of at most `budget` characters.
+
+    What blocks the plan, what goes and what was changed outside is not folded and left out last. Where there is no room
+    for everything, a sentence at the end says how much is missing and how to see it.
+    """
+    pieces = list(_pieces(document, detail))
+    title = f"## Plan for {code(_short(document['stack']))}"
+    top = "\n\n".join([marker(document), title, *_cut(overview(document))]) + "\n"
+    chosen = _fitting(pieces, budget - len(top) - _NOTE)
+    return top + _laid_out(pieces, chosen) + _missing(document, pieces, chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of the comment below a heading: `forms` from the longest to the shortest.
+
+    `rank` is its importance, 0 first, and grave up to `_GRAVE`. With `details`, the last form is what is left without
+    them.
+    """
+
+    heading: str
+    forms: tuple[str, ...]
+    rank: int
+    details: bool = True
+    what: str = "change"
+
+
+def _pieces(document: Mapping[str, Any], detail: Detail) -> Iterable[_Piece]:
+    replaced = replaced_ids(document)
+    for block in document["blocks"]:
+        forms = (fence(block_lines(block), "text"), f"- {code(block['code'])}")
+        yield _Piece("Blocked", forms, 0, what="reason")
+    for group in plan_groups(document):
+        for step in group.steps:
+            yield _step_piece(step, group, replaced, detail)
+        if group.note:
+            yield _Piece(group.title, (group.note,), _GRAVE, details=False, what="note")
+    for warning in document["warnings"]:
+        forms = (fence(warning_lines(warning), "text"), f"- {code(warning['code'])}")
+        yield _Piece("Warnings", forms, 4, what="warning")
+    for each in unmanaged_lines(document["summary"]):
+        yield _Piece("", (code(text_of(each)),), 5, details=False, what="count")
+
+
+def _step_piece(step: Mapping[str, Any], group: Group, replaced: Mapping[str, str], detail: Detail) -> _Piece:
+    brief = f"- {code(_short(text_of(step_summary(step, replaced))))}"
+    rank = _GRAVE if group.grave else 3 if step["action"] == "create" else 2
+    if detail == "summary":
+        return _Piece(group.title, (brief,), rank, details=False)
+    forms: list[str] = []
+    for level in ("full",) if detail == "full" else ("complete", "hunks"):
+        head, body = step_lines(step, group, replaced, detail=level)  # type: ignore[arg-type]
+        made = _open(head, body) if group.grave else _folded(step_summary(step, replaced), head, body)
+        if made not in forms:
+            forms.append(made)
+    return _Piece(group.title, (*forms, brief), rank)
+
+
+def _open(head: Line, body: Sequence[Line]) -> str:
+    return "\n\n".join([placed(head), *([fence(body, "diff")] if body else [])])
+
+
+def _folded(summary: Line, head: Line, body: Sequence[Line]) -> str:
+    """A step whose details open with a click. Inside the summary there is HTML, and everything of it is ours."""
+    if not body:
+        return placed(head)
+    title = f"<code>{_escaped(_short(text_of(summary)))}</code>"
+    place = f" · <code>{_escaped(_short(head.place))}</code>" if head.place else ""
+    return f"<details><summary>{title}{place}</summary>\n\n{fence(body, 'diff')}\n\n</details>"
+
+
+def _escaped(text: str) -> str:
+    return html.escape(visible(text))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
+
+
+# ── into the budget ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _fitting(pieces: Sequence[_Piece], budget: int) -> list[int | None]:
+    """Which form of every piece to take; None for a piece that there is no room to name.
+
+    What is grave is named first and gets its details, then the rest; what is left over goes to the longest forms.
+    """
+    room = _Room(pieces, budget)
+    order = sorted(range(len(pieces)), key=lambda index: pieces[index].rank)
+    grave = [index for index in order if pieces[index].rank <= _GRAVE]
+    rest = [index for index in order if pieces[index].rank > _GRAVE]
+    for group in (grave, rest):
+        for index in group:
+            room.name(index)
+        for index in group:
+            room.detail(index, longest=group is rest)
+    for index in grave:
+        room.detail(index, longest=True)
+    return room.chosen
+
+
+class _Room:
+    """The characters that are left, and the form of every piece that was chosen so far."""
+
+    def __init__(self, pieces: Sequence[_Piece], budget: int) -> None:
+        self.pieces = pieces
+        self.budget = budget
+        self.chosen: list[int | None] = [None] * len(pieces)
+        self._headings: set[str] = set()
+
+    def name(self, index: int) -> None:
+        """Take the shortest form, if there is room for it and its heading."""
+        piece = self.pieces[index]
+        heading = 0 if piece.heading in self._headings else len(piece.heading) + 6
+        size = len(piece.forms[-1]) + 2 + heading
+        if size <= self.budget:
+            self.budget -= size
+            self._headings.add(piece.heading)
+            self.chosen[index] = len(piece.forms) - 1
+
+    def detail(self, index: int, *, longest: bool) -> None:
+        """Take the longest form that there is room for, or that with the least details."""
+        forms, at = self.pieces[index].forms, self.chosen[index]
+        if at is None:
+            return
+        for form in range(0 if longest else max(len(forms) - 2, 0), at):
+            more = len(forms[form]) - len(forms[at])
+            if more <= self.budget:
+                self.budget -= more
+                self.chosen[index] = form
+                return
+
+
+def _laid_out(pieces: Sequence[_Piece], chosen: Sequence[int | None]) -> str:
+    text, heading, listed = "", "", False
+    for piece, form in zip(pieces, chosen, strict=True):
+        if form is None:
+            continue
+        if piece.heading != heading:
+            heading = piece.heading
+            text += f"\n### {heading}\n" if heading else ""
+            listed = False
+        is_item = piece.forms[form].startswith("- ")
+        text += f"{'' if listed and is_item else chr(10)}{piece.forms[form]}\n"
+        listed = is_item
+    return text
+
+
+def _missing(document: Mapping[str, Any], pieces: Sequence[_Piece], chosen: Sequence[int | None]) -> str:
+    """What was left out, in words, or nothing."""
+    brief: dict[str, int] = {}
+    unnamed: dict[str, int] = {}
+    for piece, form in zip(pieces, chosen, strict=True):
+        if form is None:
+            unnamed[piece.what] = unnamed.get(piece.what, 0) + 1
+        elif piece.details and form == len(piece.forms) - 1:
+            brief[piece.what] = brief.get(piece.what, 0) + 1
+    texts = [
+        f"{' and '.join(count(number, noun) for noun, number in counts.items())} {words}"
+        for counts, words in ((brief, "shown without details"), (unnamed, "not shown at all"))
+        if counts
+    ]
+    if not texts:
+        return ""
+    environment = document["environment"]
+    named = f" -e {environment}" if environment and re.fullmatch(r"[\w.-]{1,100}", environment) else ""
+    return f"\n**Too long for a comment: {', '.join(texts)}.** `retinue plan{named}` shows everything.\n"
+
+
+def _cut(blocks: Iterable[str]) -> list[str]:
+    """The lines above the changes: they are short, unless somebody made them long."""
+    return [each if len(each) <= _LONG else code(f"{each.strip('`')[:_LONG]}…") for each in blocks]
