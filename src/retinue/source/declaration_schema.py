@@ -18,7 +18,6 @@ LIFECYCLE = {
             "type": "array",
             "description": "Fields, or metadata.KEY, that are written on creation only and are others' business then.",
             "items": {"type": "string", "minLength": 1},
-            "uniqueItems": True,
         },
     },
     "additionalProperties": False,
