@@ -17,8 +17,8 @@ from retinue.account.key_source import key_source
 from retinue.core.kind import Kinds
 from retinue.errors import AccountError, RetinueError
 from retinue.kinds import all_kinds
-from retinue.sessions import MEMORY, Reading, Where, check
-from retinue.source import Project, load
+from retinue.sessions import MEMORY, Reading, Where, check, load_from
+from retinue.source import Project
 
 if TYPE_CHECKING:
     from retinue.account.client import Account
@@ -36,7 +36,7 @@ def examine(where: Where) -> Document:
     """The whole document. Sends one request for each collection, and one for the models."""
     problems: list[str] = []
     kinds = all_kinds()
-    project, reading, about_project = _project(where, kinds, problems)
+    project, reading, about_project = _project(where, problems)
     document: Document = {
         "format_version": FORMAT_VERSION,
         "versions": _versions(),
@@ -70,10 +70,8 @@ def _versions() -> Document:
     return {**found, "system": f"{platform.system()} {platform.machine()}"}
 
 
-def _project(where: Where, kinds: Kinds, problems: list[str]) -> tuple[Project | None, Reading | None, Document | None]:
-    loaded = load(
-        where.start, environment=where.environment, variables=where.variables, environ=where.environ, kinds=kinds
-    )
+def _project(where: Where, problems: list[str]) -> tuple[Project | None, Reading | None, Document | None]:
+    loaded = load_from(where)
     reading, found = check(where)
     errors = [each for each in found if each.severity == "error"]
     project = loaded.project

@@ -16,12 +16,10 @@ from typing import Any
 
 from retinue import workflow
 from retinue.errors import BlockedError, DeclarationError, RetinueError, UsageError
-from retinue.kinds import all_kinds
 from retinue.migrate.making import make, prompt_text
 from retinue.migrate.model import Home, Known, Migrated, Migration
 from retinue.migrate.tables import SECTIONS
 from retinue.originals import Found, read_declared, read_files, read_live
-from retinue.source import load
 from retinue.source.project import PROJECT_FILE, find
 from retinue.source.writing import Commented, write_yaml
 
@@ -81,9 +79,7 @@ def prepare(
 
 def _known(where: workflow.Where, found: Found, home: Home, given: Known) -> Known:
     """What the project declares, whether or not all of it is right."""
-    loaded = load(
-        where.start, environment=where.environment, variables=where.variables, environ=where.environ, kinds=all_kinds()
-    )
+    loaded = workflow.load_from(where)
     kind, _ = SECTIONS[home]
     replaced = {each.source for each in found.originals if each.origin}
     return Known(

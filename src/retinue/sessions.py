@@ -16,7 +16,7 @@ from retinue.core.model import Declared, Diagnostic, Live
 from retinue.core.resolve import resolve
 from retinue.errors import DeclarationError, UsageError
 from retinue.kinds import all_kinds
-from retinue.source import Project, load
+from retinue.source import Loaded, Project, load
 
 if TYPE_CHECKING:
     from retinue.account.client import Account
@@ -30,12 +30,16 @@ TODAY = "RETINUE_TODAY"
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which project, in which environment, with which variables. `environ` are the process's environment variables."""
+    """Which project, in which environment, with which variables. `environ` are the process's environment variables.
+
+    `variables` win over those of `var_files`, and later files over earlier ones.
+    """
 
     start: Path = Path()
     environment: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    var_files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +78,22 @@ class Session:
         return LockFile(self.project.root / lock_name(self.project.environment), self.project.stack)
 
 
+def load_from(where: Where) -> Loaded:
+    """Read the files, whether or not all in them is right."""
+    return load(
+        where.start,
+        environment=where.environment,
+        variables=where.variables,
+        var_files=where.var_files,
+        environ=where.environ,
+        kinds=all_kinds(),
+    )
+
+
 def check(where: Where) -> tuple[Reading | None, tuple[Diagnostic, ...]]:
     """Read the declarations and find every mistake, offline. Without errors there is a reading to go on with."""
     kinds = all_kinds()
-    loaded = load(
-        where.start, environment=where.environment, variables=where.variables, environ=where.environ, kinds=kinds
-    )
+    loaded = load_from(where)
     home = loaded.project.api if loaded.project else None
     resolved = resolve(loaded.declarations, kinds, complete=loaded.complete, home=home)
     found = loaded.excerpts.fill((*loaded.diagnostics, *resolved.diagnostics))

@@ -24,7 +24,7 @@ from retinue.core.limits import USUAL, Limits, deletion_blocks, limit_warnings
 from retinue.core.model import Address, Declared
 from retinue.core.plan import make_plan
 from retinue.errors import AccountError, BlockedError, Interrupted, PartialError, RetinueError, UsageError
-from retinue.sessions import Reading, Session, Where, check, open_session, read
+from retinue.sessions import Reading, Session, Where, check, load_from, open_session, read
 from retinue.standing import check_models
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "check",
     "decide",
     "guard",
+    "load_from",
     "open_session",
     "outcome",
     "plan",

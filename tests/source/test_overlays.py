@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
@@ -197,3 +198,27 @@ def test_merge_keys_and_aliases_are_merged_like_what_they_stand_for(loaded: Load
     assert tutor.spec["metadata"] == {"team": "education", "tier": "paid"}
     assert str(tutor.position(("metadata", "team"))) == "assistants/tutor.yaml:1"
     assert str(tutor.position(("metadata", "tier"))) == "environments/production.yaml:1"
+
+
+@pytest.mark.parametrize(
+    ("options", "model"),
+    [
+        ({}, "default"),
+        ({"environment": "production"}, "environment"),
+        ({"environment": "production", "var_files": ["one.yaml"]}, "one"),
+        ({"environment": "production", "var_files": ["one.yaml", "two.json"]}, "two"),
+        ({"environment": "production", "var_files": ["two.json", "one.yaml"]}, "one"),
+        ({"environment": "production", "var_files": ["one.yaml"], "variables": {"model": "given"}}, "given"),
+    ],
+)
+def test_the_nearest_to_the_command_sets_a_variable(
+    loaded: Load, tmp_path: FilePath, options: dict[str, Any], model: str
+) -> None:
+    (tmp_path / "one.yaml").write_text("model: one\n", encoding="utf-8")
+    (tmp_path / "two.json").write_text('{"model": "two"}', encoding="utf-8")
+    project = (
+        "stack: demo\nvariables: {model: default}\nenvironments: {production: {variables: {model: environment}}}\n"
+    )
+    files = {"retinue.yaml": project, "assistants/a.yaml": "assistants: {a: {model: '${{ var.model }}'}}\n"}
+    options["var_files"] = [tmp_path / name for name in options.get("var_files", ())]
+    assert declared(loaded(files, **options))["assistant.a"].spec == {"model": model}

@@ -55,11 +55,16 @@ def project_options(command: Command) -> Command:
 
     @wraps(command)
     def located(
-        *args: Any, directory: Path, environment: str | None, variables: tuple[tuple[str, str], ...], **rest: Any
+        *args: Any,
+        directory: Path,
+        environment: str | None,
+        variables: tuple[tuple[str, str], ...],
+        var_files: tuple[Path, ...],
+        **rest: Any,
     ) -> Any:
         from retinue.workflow import Where
 
-        return command(*args, place=Where(directory, environment, dict(variables)), **rest)
+        return command(*args, place=Where(directory, environment, dict(variables), var_files=var_files), **rest)
 
     for option in reversed(
         (
@@ -79,6 +84,14 @@ def project_options(command: Command) -> Command:
                 multiple=True,
                 metavar="NAME=VALUE",
                 help="Set a variable; may be repeated.",
+            ),
+            click.option(
+                "--var-file",
+                "var_files",
+                type=click.Path(dir_okay=False, path_type=Path),
+                multiple=True,
+                metavar="FILE",
+                help="Take variables from a YAML or JSON file; may be repeated, the last wins.",
             ),
         )
     ):

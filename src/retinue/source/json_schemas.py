@@ -64,11 +64,16 @@ class JsonSchemas:
     def _json(self, source: Source, asked: Position) -> Document | None:
         mistakes = self._desk.mistakes
         try:
-            return Document(read_json(source), _places(source))
+            return read_json_document(source)
         except NotJson as found:
             place, related = source.position(found.offset), (("named here", asked),)
             mistakes.error("bad-json", found.message, place, found.hint, related=related)
             return None
+
+
+def read_json_document(source: Source) -> Document:
+    """A JSON text with its places. Raises NotJson."""
+    return Document(read_json(source), _places(source))
 
 
 def _places(source: Source) -> Tree:

@@ -25,6 +25,7 @@ from retinue.source.reading import Desk
 from retinue.source.sections import Entry, Sections
 from retinue.source.texts import Excerpts
 from retinue.source.validation import Validator
+from retinue.source.values import Given, read_var_files
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -49,6 +50,7 @@ def load(
     *,
     environment: str | None = None,
     variables: Mapping[str, str] = _NONE,
+    var_files: Iterable[Path] = (),
     environ: Mapping[str, str],
     kinds: Kinds,
 ) -> Loaded:
@@ -62,7 +64,8 @@ def load(
         mistakes.error("no-project", f"there is no {PROJECT_FILE} in '{start.absolute()}' or above", None, hint)
         return Loaded(None, (), tuple(mistakes.diagnostics), excerpts)
     desk = Desk(Folder(file.parent), mistakes, excerpts)
-    settled = settle(desk, file.name, environment, variables, environ, kinds)
+    given = Given(variables, read_var_files(desk, var_files))
+    settled = settle(desk, file.name, environment, given, environ, kinds)
     sections, overlay = Sections(desk, kinds), Overlay(mistakes)
     if settled.environment is not None:
         overlay.add(sections.of_mapping(*settled.environment))

@@ -15,10 +15,12 @@ from retinue.source.mistakes import Mistakes, did_you_mean, listed, near
 from retinue.source.nodes import Tree
 from retinue.source.overlays import overlay_files
 from retinue.source.patterns import pattern_hint
-from retinue.source.project_schema import DEFAULT_INCLUDE, VARIABLE_TYPES, with_overlays
+from retinue.source.project_schema import DEFAULT_INCLUDE, with_overlays
 from retinue.source.reading import Desk, Document
+from retinue.source.stacks import Home, check_stacks
 from retinue.source.validation import Validator
-from retinue.source.variables import Variable, Variables, type_of
+from retinue.source.values import Choice, Given, project_variables
+from retinue.source.variables import Variables
 
 PROJECT_FILE = "retinue.yaml"
 
@@ -70,7 +72,7 @@ def settle(
     desk: Desk,
     name: str,
     environment: str | None,
-    given: Mapping[str, str],
+    given: Given,
     environ: Mapping[str, str],
     kinds: Kinds,
 ) -> Settled:
@@ -88,32 +90,46 @@ def settle(
             where = Position(name, 1, 1)
             desk.mistakes.error("missing-field", f"'stack' is missing in {name}", where, "add 'stack: …'")
         return Settled(None, Variables({}, environ, None, desk.mistakes))
-    return _Settling(desk, documents[0], environment, kinds).settled(name, given, environ, before)
+    return _Settling(desk, documents[0], environment, given, environ, kinds).settled(name, before)
 
 
 class _Settling:
     """One reading of the project file for one environment."""
 
-    def __init__(self, desk: Desk, document: Document, environment: str | None, kinds: Kinds) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        document: Document,
+        environment: str | None,
+        given: Given,
+        environ: Mapping[str, str],
+        kinds: Kinds,
+    ) -> None:
         self._desk = desk
+        self._document = document
         self._data: dict[str, Any] = document.data
         self._tree = document.tree
         self._name = environment
         self._environment: dict[str, Any] = {}
+        self._given = given
+        self._environ = environ
         self._kinds = kinds
         self._overlays = overlay_files(desk.folder)
 
-    def settled(self, name: str, given: Mapping[str, str], environ: Mapping[str, str], before: int) -> Settled:
+    def settled(self, name: str, before: int) -> Settled:
         mistakes = self._desk.mistakes
         problems = Validator(self._schema()).problems(self._data, self._tree, name)
         mistakes.place((each for each in problems if not self._tree.faulty(each.path)), self._tree)
         self._choose_environment()
-        lookup = Variables(self._variables(given), environ, self._tree, mistakes)
+        chosen = Choice(self._name, self._environment)
+        variables = project_variables(self._data, self._tree, chosen, self._given, mistakes)
+        lookup = Variables(variables, self._environ, self._tree, mistakes)
         lookup.check_all()
         filling = Filling(self._tree, lookup, mistakes)
         included = self._included(filling)
         stack = self._stack(filling)
         account, position = self._account(filling)
+        self._check_stacks(stack, account)
         overlays = tuple(self._overlays.get(self._name or "", ()))
         changed = None
         if self._environment:
@@ -166,41 +182,29 @@ class _Settling:
                 hint = f"did you mean '{alike[0]}'?" if alike else pattern_hint(f"^{NAME.pattern}$")
                 self._desk.mistakes.warning("stray-overlay", message, Position(files[0], 1, 1), hint)
 
-    # ── variables ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── stacks ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _variables(self, given: Mapping[str, str]) -> dict[str, Variable]:
-        declared = {
-            name: self._variable(name, value, given) for name, value in _mapping(self._data.get("variables")).items()
-        }
-        self._check_names(given, declared)
-        return declared
+    def _check_stacks(self, stack: str | None, account: Any) -> None:
+        homes = [home for name in self._known() if (home := self._home(name))]
+        plain = None
+        if self._name is None and stack is not None:
+            plain = Home(None, stack, account, self._tree.at(("stack",)))
+        check_stacks(homes, self._desk.mistakes, plain=plain)
 
-    def _variable(self, name: str, written: Any, given: Mapping[str, str]) -> Variable:
-        details = written if isinstance(written, dict) else {"default": written}
-        kind, typed = details.get("type"), True
-        if kind not in VARIABLE_TYPES:
-            kind, typed = type_of(details.get("default")), False
-        if name in given:
-            return Variable(name, kind, given[name], given=True)
-        chosen = _mapping(self._environment.get("variables"))
-        if name in chosen:
-            return Variable(name, kind, chosen[name], ("environments", str(self._name), "variables", name), typed=typed)
-        if "default" in details:
-            inner: Path = ("default",) if isinstance(written, dict) else ()
-            return Variable(name, kind, details["default"], ("variables", name, *inner), typed=typed)
-        return Variable(name, kind)
-
-    def _check_names(self, given: Mapping[str, str], declared: Mapping[str, Variable]) -> None:
-        """Only declared variables may be set, on the command line or by an environment, chosen or not."""
-        known = f"declared: {listed(declared)}" if declared else "declare it under 'variables:' in retinue.yaml"
-        places: list[tuple[str, Position | None]] = [(name, None) for name in given if name not in declared]
-        for environment, details in _mapping(self._data.get("environments")).items():
-            for name in _mapping(_mapping(details).get("variables")):
-                path: Path = ("environments", environment, "variables", name)
-                places += [] if name in declared else [(name, self._tree.at(path, key=True))]
-        for name, position in places:
-            hint = did_you_mean(name, declared, otherwise=known)
-            self._desk.mistakes.error("unknown-variable", f"there is no variable '{name}' to set", position, hint)
+    def _home(self, environment: str) -> Home | None:
+        """Where another environment's objects would live, as far as it can be known without choosing it."""
+        unheard = Mistakes()
+        desk = Desk(self._desk.folder, unheard, self._desk.excerpts)
+        other = _Settling(desk, self._document, environment, self._given, self._environ, self._kinds)
+        other._environment = _mapping(_mapping(self._data.get("environments")).get(environment))
+        chosen = Choice(environment, other._environment)
+        variables = project_variables(self._data, self._tree, chosen, self._given, unheard)
+        filling = Filling(self._tree, Variables(variables, self._environ, self._tree, unheard), unheard)
+        stack, (account, _) = other._stack(filling), other._account(filling)
+        if stack is None or filling.unfilled:
+            return None
+        path: Path = ("environments", environment, "stack")
+        return Home(environment, stack, account, self._tree.at(path))
 
     # ── settings ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

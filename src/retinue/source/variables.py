@@ -18,7 +18,8 @@ _TYPES = {"string": "a string", "number": "a number", "boolean": "true or false"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable of the project file. `path` is where the value in force was written, None when there is none.
+    """A variable of the project file. `path` is where the value in force was written, None when there is none; `tree`
+    is the file it stands in, when that is another.
 
     `given` values come from the command line, as text. `typed` is set when the author says which type it must have.
     """
@@ -29,6 +30,7 @@ class Variable:
     path: Path | None = None
     given: bool = False
     typed: bool = False
+    tree: Tree | None = None
 
 
 def type_of(value: Any) -> str:
@@ -123,7 +125,7 @@ class Variables:
                 f"give it one with --var {variable.name}=…, in an environment, or as its default",
             )
             return False
-        filling = Filling(self._tree, self, self._mistakes)
+        filling = Filling(variable.tree or self._tree, self, self._mistakes)
         self._values[variable.name] = filling.data(variable.value, variable.path)
         if filling.secret:
             self._secret.add(variable.name)
@@ -135,9 +137,10 @@ class Variables:
     def _check_type(self, variable: Variable, path: Path) -> bool:
         if not variable.typed or type_of(self._values[variable.name]) == variable.type:
             return True
-        assert self._tree is not None  # noqa: S101 - as above
+        tree = variable.tree or self._tree
+        assert tree is not None  # noqa: S101 - as above
         message = f"the variable '{variable.name}' must be {_TYPES[variable.type]}"
-        self._mistakes.error("wrong-type", message, self._tree.at(path), "correct the value, or its 'type'")
+        self._mistakes.error("wrong-type", message, tree.at(path), "correct the value, or its 'type'")
         return False
 
     def _convert(self, variable: Variable) -> bool:
