@@ -18,26 +18,26 @@ from retinue.errors import RetinueError, UsageError
 if TYPE_CHECKING:
     from types import FrameType
 
+    from retinue.cli.telling import Telling
     from retinue.core.approval import Approval
-    from retinue.core.changes import Plan
+    from retinue.core.changes import Event, Plan
     from retinue.core.fail_on import FailOn
     from retinue.report.change_text import Detail
     from retinue.report.rendering import Format
-    from retinue.workflow import Applied, Session
+    from retinue.workflow import Session
 
 
 def carry_out(
     session: Session,
     make: Callable[[Session], Plan],
-    detail: Detail,
     parallelism: int,
+    telling: Telling,
     *,
     question: str,
-    settled: str,
     approval: Approval,
     fail_on: tuple[FailOn, ...] = (),
 ) -> int:
-    """Plan by `make`, and go on as far as the approval reaches; gives the exit code."""
+    """Plan by `make`, and go on as far as the approval reaches, telling of it; gives the exit code."""
     from retinue import workflow
     from retinue.core.plan_file import to_document
     from retinue.report.progress import Progress
@@ -45,7 +45,7 @@ def carry_out(
     terminal = Terminal.detect()
     watch_pauses(session, terminal)
     made = make(session)
-    show_document(to_document(made), terminal, detail=detail)
+    telling.plan(to_document(made))
     note_unlisted(session, terminal, fail_on)
     workflow.guard(made, approval, session.project.guards)
     if not made.empty and approval.person:
@@ -54,20 +54,24 @@ def carry_out(
         stopping(terminal) as stop,
         Progress(sys.stderr, tty=terminal.live, color=terminal.error_color, width=terminal.error_width) as progress,
     ):
+
+        def on_event(event: Event) -> None:
+            telling.event(event)
+            progress.on_event(event)
+
         # A pause ends as soon as somebody asks to stop.
         session.account.sleep = stop.wait
         applied = workflow.apply(
             session,
             made,
-            on_event=progress.on_event,
+            on_event=on_event,
             parallelism=parallelism,
             stop=stop,
             replan=lambda: make(session),
         )
     stopped = stop.is_set()
-    if applied.events:
-        _show_result(applied, terminal, stopped=stopped, settled=settled)
     failure = workflow.outcome(applied, stopped=stopped)
+    telling.result(applied, failure, stopped=stopped)
     if failure is None:
         return 0
     if applied.succeeded and not stopped:
@@ -91,16 +95,6 @@ def show_document(document: Mapping[str, Any], terminal: Terminal, *, form: Form
     from retinue.report.rendering import render
 
     terminal.print(render(document, form, detail=detail, width=terminal.width, color=terminal.color))
-
-
-def _show_result(applied: Applied, terminal: Terminal, *, stopped: bool, settled: str) -> None:
-    from retinue.core.plan_file import to_document
-    from retinue.report.result_text import render_result
-
-    text = render_result(applied.events, document=to_document(applied.plan), interrupted=stopped, color=terminal.color)
-    terminal.print(f"\n{text}")
-    if applied.converged and not applied.plan.targets:
-        terminal.print(settled)
 
 
 def note_unlisted(session: Session, terminal: Terminal, fail_on: tuple[FailOn, ...]) -> None:

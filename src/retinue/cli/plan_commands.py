@@ -15,6 +15,7 @@ from retinue.cli.options import (
     project_options,
     target_option,
 )
+from retinue.cli.telling import AsEvents, InWords
 from retinue.cli.terminal import Terminal
 from retinue.errors import BlockedError
 
@@ -81,6 +82,9 @@ def plan(
 @click.option(
     "--allow-deletes", type=click.IntRange(min=0), metavar="N", help="With --yes: delete up to so many objects, too."
 )
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print events, one JSON object a line (schemas/events.schema.json)."
+)
 def apply(
     place: Where,
     targets: tuple[Address, ...],
@@ -90,6 +94,7 @@ def apply(
     yes: bool,
     revert_drift: bool,
     allow_deletes: int | None,
+    as_json: bool,
 ) -> int:
     """Make the account match the declarations.
 
@@ -100,24 +105,30 @@ def apply(
       retinue apply
       retinue apply --yes --revert-drift -e production
       retinue apply --yes --allow-deletes 2
+      retinue apply --yes --json | jq -r 'select(.type == "step").address'
     """
     from retinue import workflow
     from retinue.core.approval import Approval
 
+    terminal = Terminal.detect()
+    telling = AsEvents(terminal) if as_json else InWords(terminal, detail, "The account matches the declarations.")
+
     def make(session: Session) -> Plan:
         return workflow.plan(session, targets=targets, parallelism=parallelism, fail_on=fail_on)
 
-    with workflow.open_session(place) as session:
-        return carry_out(
-            session,
-            make,
-            detail,
-            parallelism,
-            question="Apply these changes?",
-            settled="The account matches the declarations.",
-            approval=Approval(person=not yes, revert_drift=revert_drift, allow_deletes=allow_deletes),
-            fail_on=fail_on,
-        )
+    def work() -> int:
+        with workflow.open_session(place) as session:
+            return carry_out(
+                session,
+                make,
+                parallelism,
+                telling,
+                question="Apply these changes?",
+                approval=Approval(person=not yes, revert_drift=revert_drift, allow_deletes=allow_deletes),
+                fail_on=fail_on,
+            )
+
+    return telling.run(work) if isinstance(telling, AsEvents) else work()
 
 
 @click.command()
@@ -145,10 +156,9 @@ def destroy(place: Where, detail: Detail, parallelism: int, yes: bool) -> int:
         return carry_out(
             session,
             make,
-            detail,
             parallelism,
+            InWords(Terminal.detect(), detail, "Nothing of this stack is left."),
             question="Delete all of this?",
-            settled="Nothing of this stack is left.",
             approval=Approval(person=not yes, revert_drift=True, destroy=True),
         )
 

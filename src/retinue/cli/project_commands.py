@@ -111,7 +111,7 @@ def schema(kind: str | None, out: Path | None) -> int:
     """Print JSON Schemas for editors.
 
     Without KIND, that of a whole declaration file. KIND is the name of a kind, or `project` for retinue.yaml, `plan`
-    for `plan --json`, `bundle` for retinue.lock.json.
+    for `plan --json`, `events` for `apply --json`, `bundle` for retinue.lock.json.
 
     \b
     Example:
@@ -138,10 +138,12 @@ def schema(kind: str | None, out: Path | None) -> int:
 def _schemas() -> dict[str, Any]:
     from retinue.bundles.lock_schema import LOCK
     from retinue.kinds import all_kinds
+    from retinue.report.events_schema import EVENTS
     from retinue.report.plan_schema import PLAN
     from retinue.source.schemas import documents
 
-    return {**documents(all_kinds()), "plan.schema.json": PLAN, "bundle.schema.json": LOCK}
+    others = {"plan.schema.json": PLAN, "events.schema.json": EVENTS, "bundle.schema.json": LOCK}
+    return {**documents(all_kinds()), **others}
 
 
 def _json(document: Any) -> str:

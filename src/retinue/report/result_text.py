@@ -23,10 +23,7 @@ def render_result(
 
     With the plan's `document`, the steps that were never begun are named too.
     """
-    last: dict[str, Event] = {}
-    for event in events:
-        last[event.step.key] = event
-    ended = list(last.values())
+    ended = last_events(events)
     lines = [
         *_listed(ended, "failed", "error"),
         *_listed(ended, "incomplete", "warning"),
@@ -34,7 +31,7 @@ def render_result(
     ]
     unfinished = [event for event in ended if event.status not in FINAL]
     lines += [_item(event.step.address, f"{DOING[event.step.action]}, not finished", "warning") for event in unfinished]
-    begun = set(last)
+    begun = {event.step.key for event in ended}
     waiting = [each for each in (document["steps"] if document else ()) if each["key"] not in begun]
     if waiting and interrupted:
         lines += _not_begun(waiting)
@@ -42,6 +39,21 @@ def render_result(
         lines.append(BLANK)
     whole = all(event.status == "done" for event in ended) and not (interrupted and (waiting or not document))
     return paint([*lines, _sentence(ended, whole=whole, interrupted=interrupted)], color=color)
+
+
+def last_events(events: Iterable[Event]) -> list[Event]:
+    """What was heard last of every step that was begun."""
+    last: dict[str, Event] = {}
+    for event in events:
+        last[event.step.key] = event
+    return list(last.values())
+
+
+def tally(events: Iterable[Event]) -> dict[str, int]:
+    """How many objects were `added`, `changed` and `destroyed`."""
+    done = [event.step.action for event in last_events(events) if event.status in ("done", "incomplete")]
+    added, destroyed = done.count("create"), done.count("delete")
+    return {"added": added, "changed": len(done) - added - destroyed, "destroyed": destroyed}
 
 
 def _listed(ended: Iterable[Event], status: str, role: Role) -> list[Line]:
@@ -67,9 +79,7 @@ def _not_begun(steps: Sequence[Mapping[str, Any]]) -> list[Line]:
 
 
 def _sentence(ended: Sequence[Event], *, whole: bool, interrupted: bool) -> Line:
-    done = [event.step.action for event in ended if event.status in ("done", "incomplete")]
-    added, destroyed = done.count("create"), done.count("delete")
-    counts = f"{added} added, {len(done) - added - destroyed} changed, {destroyed} destroyed"
+    counts = ", ".join(f"{number} {verb}" for verb, number in tally(ended).items())
     if whole:
         return line((f"Apply complete: {counts}.", "strong"))
     others = [

@@ -1,0 +1,94 @@
+"""How an apply is told: in words for people, or as events for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from retinue.cli.carrying_out import show_document
+from retinue.cli.terminal import Terminal
+from retinue.errors import RetinueError
+
+if TYPE_CHECKING:
+    from retinue.core.changes import Event
+    from retinue.report.change_text import Detail
+    from retinue.workflow import Applied
+
+
+class Telling(Protocol):
+    """What goes to stdout while a plan is carried out."""
+
+    def plan(self, document: Mapping[str, Any]) -> None:
+        """The plan, before anybody is asked."""
+
+    def event(self, event: Event) -> None:
+        """Something that happened to a step."""
+
+    def result(self, applied: Applied, failure: RetinueError | None, *, stopped: bool) -> None:
+        """How it went."""
+
+
+@dataclass(frozen=True, slots=True)
+class InWords:
+    """For people. `settled` is said when nothing is left to do."""
+
+    terminal: Terminal
+    detail: Detail
+    settled: str
+
+    def plan(self, document: Mapping[str, Any]) -> None:
+        show_document(document, self.terminal, detail=self.detail)
+
+    def event(self, event: Event) -> None:
+        """The progress on stderr shows it."""
+
+    def result(self, applied: Applied, failure: RetinueError | None, *, stopped: bool) -> None:  # noqa: ARG002 - said by the steps
+        if not applied.events:
+            return
+        from retinue.core.plan_file import to_document
+        from retinue.report.result_text import render_result
+
+        document = to_document(applied.plan)
+        text = render_result(applied.events, document=document, interrupted=stopped, color=self.terminal.color)
+        self.terminal.print(f"\n{text}")
+        if applied.converged and not applied.plan.targets:
+            self.terminal.print(self.settled)
+
+
+@dataclass(slots=True)
+class AsEvents:
+    """For programs: a line of JSON for each event as it comes. The last one is written when all is over."""
+
+    terminal: Terminal
+    applied: Applied | None = None
+    failure: RetinueError | None = None
+
+    def plan(self, document: Mapping[str, Any]) -> None:
+        from retinue.report.events_json import plan_line
+
+        self.terminal.print(plan_line(document))
+
+    def event(self, event: Event) -> None:
+        from retinue.report.events_json import event_line
+
+        self.terminal.print(event_line(event))
+
+    def result(self, applied: Applied, failure: RetinueError | None, *, stopped: bool) -> None:  # noqa: ARG002 - the failure says it
+        self.applied, self.failure = applied, failure
+
+    def run(self, work: Callable[[], int]) -> int:
+        """Do the work and end with the result: gives its exit code or raises what it raised. A bug has no result."""
+        try:
+            code = work()
+        except RetinueError as error:
+            self.failure = error
+            self._end()
+            raise
+        self._end()
+        return code
+
+    def _end(self) -> None:
+        from retinue.report.events_json import result_line
+
+        self.terminal.print(result_line(self.applied.events if self.applied else (), self.failure))
