@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -16,6 +16,7 @@ from retinue.errors import DeclarationError, UsageError
 if TYPE_CHECKING:
     from retinue.core.fail_on import FailOn
     from retinue.core.model import Diagnostic
+    from retinue.report.findings import FindingsFormat
     from retinue.workflow import Where
 
 
@@ -45,12 +46,19 @@ def init(directory: Path) -> int:
 @project_options
 @click.option("--online", is_flag=True, help="Ask the account which models it has, too.")
 @fail_on_option(DeclarationError.exit_code)
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif", "github", "junit"]),
+    default="text",
+    help="For people, for a program, or as code scanning, annotations or test results of a pipeline.",
+)
+@click.option("--json", "form", flag_value="json", help="Short for --format json.")
 def validate(
     place: Where,
     online: bool,
     fail_on: tuple[FailOn, ...],
-    as_json: bool,
+    form: Literal["text"] | FindingsFormat,
 ) -> int:
     """Check the declarations offline: no account, no key.
 
@@ -61,11 +69,10 @@ def validate(
       retinue validate
       retinue validate -e production --json
       retinue validate --online --fail-on model-shutdown=90d
+      retinue validate --format sarif > retinue.sarif
     """
     from retinue import workflow
     from retinue.core.fail_on import fail_on_blocks
-    from retinue.core.plan_file import diagnostic_document
-    from retinue.report.diagnostics import render_diagnostics
 
     terminal = Terminal.detect()
     if not online and any(each.about_models for each in fail_on):
@@ -73,20 +80,47 @@ def validate(
     reading, found = workflow.check(place)
     if reading is not None and online:
         found = (*found, *_ask_account(place, terminal))
-    if as_json:
-        document = {"valid": reading is not None, "diagnostics": [diagnostic_document(each) for each in found]}
-        terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
-    elif found:
-        terminal.say(render_diagnostics(found, width=terminal.error_width, color=terminal.error_color))
+    _show_findings(found, terminal, form, place=place, valid=reading is not None)
     if reading is None:
         return DeclarationError.exit_code
     blocks = tuple(fail_on_blocks(found, fail_on))
     if blocks:
         raise DeclarationError("\n".join(each.message for each in blocks))
-    if not as_json:
+    if form == "text":
         count = len(reading.declared)
         terminal.print(f"Valid: {count} {'object' if count == 1 else 'objects'} declared.")
     return 0
+
+
+def _show_findings(
+    found: tuple[Diagnostic, ...],
+    terminal: Terminal,
+    form: Literal["text"] | FindingsFormat,
+    *,
+    place: Where,
+    valid: bool,
+) -> None:
+    """For people on stderr, as complaints; for programs on stdout, as data."""
+    if form == "text":
+        from retinue.report.diagnostics import render_diagnostics
+
+        terminal.say(render_diagnostics(found, width=terminal.error_width, color=terminal.error_color))
+        return
+    from retinue import __version__
+    from retinue.report.findings import Findings, render_findings
+    from retinue.source.codes import CODES
+    from retinue.source.project import find
+
+    project = find(place.start)
+    findings = Findings(found, valid, _folder(project.parent if project else place.start), CODES, __version__)
+    terminal.print(render_findings(findings, form))
+
+
+def _folder(root: Path) -> str:
+    """How to get from here to the project; nothing when it is here, or somewhere else than below."""
+    here = Path.cwd()
+    path = root.resolve()
+    return path.relative_to(here).as_posix() if path != here and path.is_relative_to(here) else ""
 
 
 def _ask_account(place: Where, terminal: Terminal) -> tuple[Diagnostic, ...]:
