@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retinue.bundles.lock_file import LockFile, lock_name
+from retinue.core.handover_checks import check_handovers
 from retinue.core.kind import Kinds
-from retinue.core.model import Declared, Diagnostic, Live
+from retinue.core.model import Declared, Diagnostic, Handover, Live
 from retinue.core.resolve import resolve
 from retinue.errors import DeclarationError, UsageError
 from retinue.kinds import all_kinds
@@ -44,11 +45,13 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the files say: the project and what it declares. `warnings` do not keep anybody from applying."""
+    """What the files say: the project, what it declares, and what is to have another owner or name. `warnings` do not
+    keep anybody from applying."""
 
     project: Project
     declared: tuple[Declared, ...]
     warnings: tuple[Diagnostic, ...]
+    handovers: tuple[Handover, ...] = ()
 
 
 @dataclass(slots=True)
@@ -96,10 +99,17 @@ def check(where: Where) -> tuple[Reading | None, tuple[Diagnostic, ...]]:
     loaded = load_from(where)
     home = loaded.project.api if loaded.project else None
     resolved = resolve(loaded.declarations, kinds, complete=loaded.complete, home=home)
-    found = loaded.excerpts.fill((*loaded.diagnostics, *resolved.diagnostics))
+    handed = check_handovers(
+        loaded.handovers,
+        loaded.declarations,
+        kinds,
+        stack=loaded.project.stack if loaded.project else None,
+        complete=loaded.complete,
+    )
+    found = loaded.excerpts.fill((*loaded.diagnostics, *resolved.diagnostics, *handed))
     if loaded.project is None or any(each.severity == "error" for each in found):
         return None, found
-    return Reading(loaded.project, resolved.declared, found), found
+    return Reading(loaded.project, resolved.declared, found, loaded.handovers), found
 
 
 def read(where: Where) -> Reading:

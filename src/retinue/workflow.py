@@ -23,6 +23,7 @@ from retinue.core.kind import Kinds
 from retinue.core.limits import USUAL, Limits, deletion_blocks, limit_warnings
 from retinue.core.model import Address, Declared
 from retinue.core.plan import make_plan
+from retinue.core.renames import rename_block
 from retinue.errors import AccountError, BlockedError, Interrupted, PartialError, RetinueError, UsageError
 from retinue.sessions import Reading, Session, Where, check, load_from, open_session, read
 from retinue.standing import check_models
@@ -101,7 +102,13 @@ def decide(session: Session, targets: Sequence[Address], parallelism: int, *, de
     session.account.limit(parallelism)
     needed = set() if destroy else {each.address.kind for each in declared if each.home is None}
     session.live = take_snapshot(
-        session.account, session.kinds, session.memory, needed=needed, parallelism=parallelism, lock=session.lock
+        session.account,
+        session.kinds,
+        session.memory,
+        needed=needed,
+        parallelism=parallelism,
+        lock=session.lock,
+        handovers=() if destroy else session.reading.handovers,
     )
     made = make_plan(
         declared,
@@ -112,6 +119,7 @@ def decide(session: Session, targets: Sequence[Address], parallelism: int, *, de
         targets=targets,
         environment=session.project.environment,
         warnings=() if destroy else session.reading.warnings,
+        handovers=session.reading.handovers,
         destroy=destroy,
     )
     _remember(session, made)
@@ -149,9 +157,11 @@ def guard(made: Plan, approval: Approval, limits: Limits = USUAL) -> None:
     """Raises BlockedError unless the plan may be carried out: nothing forbids it, somebody else's edit is overwritten
     only when a `person` is asked or `revert_drift` was said, and objects go only as far as somebody agreed to."""
     blocks = list(made.blocks)
-    drift = drift_block(made)
+    drift, renamed = drift_block(made), rename_block(made)
     if drift and not approval.person and not approval.revert_drift:
         blocks.append(drift)
+    if renamed and not approval.person:
+        blocks.append(renamed)
     blocks += deletion_blocks(made, approval, limits)
     if blocks:
         hints = [f"look at the plan, then run again with {each.override}" for each in blocks if each.override]

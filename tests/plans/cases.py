@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from retinue.core.changes import AccountInfo, Plan
-from retinue.core.model import Address, Declared, FileRef, Lifecycle, Live, LiveFile, Path, Position, Ref, Tag
+from retinue.core.model import Address, Declared, FileRef, Handover, Lifecycle, Live, LiveFile, Path, Position, Ref, Tag
 from retinue.core.names import attached_spec
 from retinue.core.ownership import make_tag, read_tag, write_tag
 from retinue.core.plan import make_plan
@@ -380,6 +380,42 @@ def foreign() -> Plan:
     return plan([declared(TUTOR, {**MATH, "model": "gpt-6-luna"})], [live("asst_1", TUTOR, MATH), *others])
 
 
+def handovers() -> Plan:
+    """Objects get another owner or another name, one of them with a change; nothing is made or deleted."""
+
+    def said(verb: Any, address: Address, line: int, **more: Any) -> Handover:
+        return Handover(verb, address, Position("assistants/handovers.yaml", line, 5), **more)
+
+    critic, coach, gone = (Address("assistant", name) for name in ("critic", "coach", "gone"))
+    found = [
+        stranger("asst_1", "assistant", "Critic"),
+        live("asst_2", TUTOR, MATH),
+        live("asst_4", gone, MATH),
+    ]
+    theirs = live("asst_3", SUPPORT, MATH)
+    found.append(replace(theirs, tag=replace(theirs.tag, stack="helpdesk") if theirs.tag else None))
+    wanted = [
+        declared(critic, {"name": "Critic", "model": "gpt-4o"}),
+        declared(coach, {**MATH, "model": "gpt-6-luna"}),
+        declared(SUPPORT, MATH),
+    ]
+    entries = [
+        said("adopt", critic, 2, id="asst_1"),
+        said("moved", coach, 4, origin=TUTOR),
+        said("moved", coach, 5, origin=Address("assistant", "older")),
+        said("takeover", SUPPORT, 7, stack="helpdesk"),
+        said("release", gone, 9),
+    ]
+    return plan(wanted, found, handovers=entries)
+
+
+def looks_renamed() -> Plan:
+    """An address goes and one much like it comes: nobody said that it is the same object."""
+    coach = Address("assistant", "coach")
+    new = {**MATH, "instructions": f"{MATH['instructions']} Be brief."}
+    return plan([declared(coach, new)], [live("asst_1", TUTOR, MATH)])
+
+
 View = Literal["text", "summary", "full", "wide", "color", "markdown", "github"]
 BRIEF: tuple[View, ...] = ("text", "summary")
 ALL: tuple[View, ...] = ("text", "summary", "full", "wide", "color")
@@ -410,5 +446,7 @@ CASES: dict[str, tuple[Callable[[], Plan], tuple[View, ...]]] = {
         (metadata_keys, ALL),
         (look_alike, BRIEF),
         (foreign, BRIEF),
+        (handovers, ALL),
+        (looks_renamed, BRIEF),
     ]
 }

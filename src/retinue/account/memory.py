@@ -88,6 +88,12 @@ class Memory:
             self.ids = {address: each for address, each in self.ids.items() if each != live_id}
             self.files.pop(live_id, None)
 
+    def released(self, live_id: str) -> None:
+        """The object is not ours any more; it is still there."""
+        with self._lock:
+            self.ids = {address: each for address, each in self.ids.items() if each != live_id}
+            self.files.pop(live_id, None)
+
     def vanished(self, live_id: str) -> None:
         """Somebody else deleted the object; the files that it held may still be there."""
         with self._lock:

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 def run_rendered(runner: StepRunner, lock: LockFile, step: Step, kind: Kind) -> str | None:
     """Carry `step` out; gives the entry's id."""
+    if step.action == "move" and step.held and step.tag:
+        runner.ids[step.address] = lock.rename(kind, step.held.address.name, step.address.name, write_tag(step.tag))
+        return runner.ids[step.address]
     live = _current(lock, step, kind)
+    if step.action == "release":
+        lock.remove(kind, step.address.name)
+        return step.id
     if step.action == "delete":
         if live is not None:
             # Files first: as long as the entry is there, it says which files are ours.

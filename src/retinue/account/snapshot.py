@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +12,9 @@ from retinue.account.memory import Memory
 from retinue.account.pools import threads
 from retinue.account.uploads import FILES_PAGE
 from retinue.bundles.lock_file import LockFile
+from retinue.core.handover import concerns
 from retinue.core.kind import Kind, Kinds
-from retinue.core.model import Live, LiveFile, Tag
+from retinue.core.model import Handover, Live, LiveFile, Tag
 from retinue.core.names import referenced_ids
 from retinue.core.ownership import (
     PATH_ATTRIBUTE,
@@ -35,12 +36,14 @@ def take_snapshot(
     needed: Collection[str],
     parallelism: int = 8,
     lock: LockFile | None = None,
+    handovers: Sequence[Handover] = (),
 ) -> tuple[Live, ...]:
     """Read every object of every kind, and the attached files of those of our stack.
 
     Lists lag behind creations, so an id that is remembered or referred to but not listed is asked for by itself.
     `needed` are the kinds in use: an account without their endpoints is an error, without others it is not. What was
-    rendered into the lock file counts as ours, and what it refers to as referred to.
+    rendered into the lock file counts as ours, and what it refers to as referred to. What `handovers` may make ours is
+    read like what is.
     """
     rendered = [replace(read_live(raw, kind), home=kind.home) for kind, raw in lock.live(kinds)] if lock else []
     live_kinds = [kind for kind in kinds.values() if kind.api is not None]
@@ -49,8 +52,12 @@ def take_snapshot(
         unserved = frozenset(kind.name for kind, found in zip(live_kinds, listed, strict=True) if found is None)
         found = {live.id: live for several in listed for live in several or () if live.id not in memory.deleted}
         found.update({live.id: live for live in rendered})
-        _add_unlisted(account, kinds, memory, found, unserved, pool.map)
-        ours = [live for live in found.values() if live.tag and live.tag.stack == memory.stack]
+        _add_unlisted(account, kinds, memory, found, unserved, pool.map, handovers)
+        ours = [
+            live
+            for live in found.values()
+            if (live.tag and live.tag.stack == memory.stack) or concerns(live, handovers)
+        ]
         for live in pool.map(lambda each: _with_files(account, each, kinds[each.kind], memory), ours):
             found[live.id] = live
         _note_missing(account, kinds, found, ours)
@@ -87,10 +94,17 @@ Mapper = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 def _add_unlisted(
-    account: Account, kinds: Kinds, memory: Memory, found: dict[str, Live], unserved: frozenset[str], each_of: Mapper
+    account: Account,
+    kinds: Kinds,
+    memory: Memory,
+    found: dict[str, Live],
+    unserved: frozenset[str],
+    each_of: Mapper,
+    handovers: Sequence[Handover],
 ) -> None:
     """Ask for every id that ought to be there and was not listed."""
     missing = {live_id: address.kind for address, live_id in memory.ids.items() if address.kind in kinds}
+    missing |= {each.id: each.address.kind for each in handovers if each.id}
     for live in list(found.values()):
         if live.tag and live.tag.stack == memory.stack:
             kind = kinds[live.kind]
@@ -153,7 +167,7 @@ def read_live(raw: Mapping[str, Any], kind: Kind) -> Live:
         ) from error
     metadata = raw.get(kind.api.tag_in if kind.api else "") or {}
     text = metadata.get(TAG_KEY)
-    if text is not None:
+    if text:  # where keys cannot be taken out, an empty one is what a release leaves
         try:
             tag = _read_marks(str(text), metadata, kind)
         except TagError as error:
@@ -201,7 +215,7 @@ def read_file(raw: Mapping[str, Any], kind: Kind) -> LiveFile:
     read_chunking = kind.attachments.canonical_chunking if kind.attachments else dict
     return LiveFile(
         id=str(raw["id"]),
-        path=path if isinstance(path, str) else None,
+        path=path if isinstance(path, str) and path else None,
         sha256=str(attributes.get(SHA256_ATTRIBUTE, "")) or None,
         status=str(raw.get("status")),
         created_at=int(raw.get("created_at") or 0),

@@ -14,6 +14,7 @@ from retinue.account.memory import Memory
 from retinue.account.rendered import run_rendered
 from retinue.account.settle import Attempt, settle
 from retinue.account.snapshot import look, read_files, read_live
+from retinue.account.tagging import forget_keys, run_tagging
 from retinue.account.uploads import Uploader
 from retinue.bundles.lock_file import LockFile
 from retinue.core.changes import Step
@@ -21,7 +22,7 @@ from retinue.core.guards import moved
 from retinue.core.kind import Api, Field, Kind, Kinds, dig
 from retinue.core.model import Address, Gone, Live, Ref
 from retinue.core.ownership import TAG_KEY, provisional, write_tag
-from retinue.errors import AccountError, BlockedError, StaleError
+from retinue.errors import BlockedError, StaleError
 
 
 @dataclass(slots=True)
@@ -53,6 +54,8 @@ class StepRunner:
         if step.action == "delete":
             self._delete(step, kind, kind.api)
             return step.id, {}
+        if step.action not in ("create", "update"):
+            return run_tagging(self, step, kind, kind.api), {}
         make = self._create if step.action == "create" else self._update
         live_id = make(step, kind, kind.api)
         pending = _pending(step, kind)
@@ -119,7 +122,7 @@ class StepRunner:
         self._settle(carried)
         for file_id, key in doomed.items():
             self.uploader.finish_discard(file_id, key)
-        self._forget_keys(step, api, live.id, answer)
+        forget_keys(self.account, api, live.id, [key for field, key in step.forget_keys if field == api.tag_in], answer)
         return live.id
 
     def _current(self, step: Step, kind: Kind, api: Api) -> Live | None:
@@ -139,21 +142,6 @@ class StepRunner:
         dropped = {key for field, key in step.forget_keys if field == name}
         others = {key: value for key, value in foreign_metadata(live, kind).items() if key not in dropped}
         return {**others, **(step.after or {}).get(name, {}), **records, TAG_KEY: tag}
-
-    def _forget_keys(self, step: Step, api: Api, live_id: str, answer: Json) -> None:
-        """Whether leaving a key out removes it is not documented; a server that merges is sent nulls."""
-        metadata = answer.get(api.tag_in) or {}
-        left = [key for field, key in step.forget_keys if field == api.tag_in and key in metadata]
-        if not left:
-            return
-        path = f"{api.path}/{live_id}"
-        try:
-            self.account.update(path, {api.tag_in: {**metadata, **dict.fromkeys(left)}}, beta=api.beta)
-        except AccountError as error:
-            if error.status != 400:
-                raise
-            # The published type of a value is string, and this server holds to it: emptying is all it offers.
-            self.account.update(path, {api.tag_in: {**metadata, **dict.fromkeys(left, "")}}, beta=api.beta)
 
     def _settle(self, carried: Carried) -> None:
         """The object holds its new files now: they need no journal any more."""

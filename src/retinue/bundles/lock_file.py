@@ -14,7 +14,7 @@ from typing import Any
 from retinue.core.kind import EDITED, Kind, Kinds
 from retinue.core.model import FileRef
 from retinue.core.ownership import SYNCING, TAG_KEY, TagError, is_ours, read_tag, write_file_records, write_tag
-from retinue.errors import BlockedError, RetinueError
+from retinue.errors import BlockedError, RetinueError, StaleError
 
 FORMAT_VERSION = "1.0"
 _RESTORE = "restore it from version control, or delete it: 'retinue apply' renders it anew"
@@ -79,6 +79,30 @@ class LockFile:
             if not section:
                 document.pop(kind.section, None)
             self._write(document)
+
+    def rename(self, kind: Kind, name: str, new: str, tag: str) -> str:
+        """Let an entry have another name and tag; gives its new id. Raises StaleError when it is not there any more."""
+        with self._lock:
+            document = self._read()
+            entry = document.get(kind.section, {}).pop(name, None)
+            if entry is None:
+                raise StaleError(f"{self.path.name} has no '{name}' any more", hint="run the command again")
+            document[kind.section][new] = {**entry, "tag": tag}
+            self._write(document)
+        return self._id(kind, new)
+
+    def restack(self, stack: str) -> bool:
+        """Give the file, with all of its entries, to another stack; whether there is a file."""
+        with self._lock:
+            document = self._read()
+            if not document:
+                return False
+            self.stack = stack
+            for entries in document.values():
+                for name, entry in entries.items():
+                    entries[name] = {**entry, "tag": write_tag(replace(read_tag(entry["tag"]), stack=stack))}
+            self._write(document)
+        return True
 
     # ── the document ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -80,7 +80,8 @@ class Step:
     faster. `unset` names the fields that go back to the API's default; `forget_keys` are the pairs of field and key to
     reset in fields that are owned key by key. `needs` are the keys of the steps that must have succeeded first.
     `shared_files` are files that outlive a deletion, since another object carries them too. `home` is where the object
-    lives, when that is not the account.
+    lives, when that is not the account. `held` is the ownership tag that an object carries until the step gives it
+    another one; a step that finds a third one stops.
     """
 
     action: Action
@@ -101,6 +102,7 @@ class Step:
     protected: bool = False
     shared_files: tuple[str, ...] = ()
     home: str | None = None
+    held: Tag | None = None
 
     @property
     def causes(self) -> frozenset[Cause]:
@@ -109,8 +111,8 @@ class Step:
 
     @property
     def key(self) -> str:
-        """Names the step inside its plan; a deletion is told apart by its id since a replacement shares the address."""
-        suffix = f" {self.id}" if self.action == "delete" else ""
+        """Names the step inside its plan; where several objects may share an address, the id tells them apart."""
+        suffix = f" {self.id}" if self.action in ("delete", "release") else ""
         return f"{self.action} {self.address}{suffix}"
 
 

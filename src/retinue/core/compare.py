@@ -36,6 +36,7 @@ class Comparison:
     forget_keys: list[tuple[str, str]] = field(default_factory=list)
     fixed: list[str] = field(default_factory=list)
     missing: Collection[Address] = ()
+    former: Mapping[Address, Address] = field(default_factory=dict)
     unfinished: bool = False
 
     @property
@@ -44,13 +45,20 @@ class Comparison:
 
 
 def compare(
-    declared: Declared, live: Live, spec: Mapping[str, Any], kind: Kind, missing: Collection[Address] = ()
+    declared: Declared,
+    live: Live,
+    spec: Mapping[str, Any],
+    kind: Kind,
+    missing: Collection[Address] = (),
+    *,
+    former: Mapping[Address, Address] | None = None,
 ) -> Comparison:
     """Compare what is declared with `spec`, the live object under names; only fields declared now or before count.
 
     `missing` are the declared addresses that have no live object: a reference to one that is lost is nobody's edit.
+    `former` are the old addresses of what is renamed, which the last apply knew it by.
     """
-    result = Comparison(missing=missing)
+    result = Comparison(missing=missing, former=former or {})
     for name, wanted in declared.lifecycle.heeded(declared.spec).items():
         each = kind.field(name)
         if kind.attachments and name == kind.attachments.field:
@@ -76,13 +84,23 @@ def _compare_field(
     each: Field, declared: Declared, wanted: Any, live: Any, tag: Tag | None, result: Comparison
 ) -> None:
     lost = each.refs is not None and _lost(wanted, live, result.missing)
-    cause: Cause = "config" if lost else attribute(tag, each.name, wanted, live)
+    known = [value if each.refs is None else _formerly(value, result.former) for value in (wanted, live)]
+    cause: Cause = "config" if lost else attribute(tag, each.name, *known)
     result.changes += [
         FieldChange(path, before, after, cause, declared.position(path))
         for path, before, after in differences((each.name,), live, wanted)
     ]
     if not each.mutable:
         result.fixed.append(each.name)
+
+
+def _formerly(value: Any, former: Mapping[Address, Address]) -> Any:
+    """The value as it was when what it refers to had its old address."""
+    if isinstance(value, Ref):
+        return Ref(former.get(value.address, value.address))
+    if isinstance(value, Mapping):
+        return {key: _formerly(each, former) for key, each in value.items()}
+    return [_formerly(each, former) for each in value] if isinstance(value, list) else value
 
 
 def _lost(wanted: Any, live: Any, missing: Collection[Address]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from retinue.core.changes import Step
+from retinue.core.handover import Handed
 from retinue.core.kind import Kinds
 from retinue.core.model import Address, Declared, Diagnostic
 from retinue.core.names import Named
@@ -13,12 +14,15 @@ from retinue.core.names import Named
 
 @dataclass(slots=True)
 class Draft:
-    """`written` is what the files declare, `declared` what the account is to have."""
+    """`written` is what the files declare, `declared` what the account is to have. `claims` come before `upserts`."""
 
     named: Named
     declared: Mapping[Address, Declared]
     kinds: Kinds
     written: Mapping[Address, Declared]
+    handed: Handed
+    claims: dict[Address, Step] = field(default_factory=dict)
+    releases: list[Step] = field(default_factory=list)
     upserts: dict[Address, Step] = field(default_factory=dict)
     deletes: list[Step] = field(default_factory=list)
     retags: list[Step] = field(default_factory=list)

@@ -80,7 +80,7 @@ def plan_blocks(
     for step in steps:
         if step.action == "delete" and step.protected:
             yield _protected(step, written.get(step.address))
-        elif step.action in ("create", "update"):
+        elif step.action in ("create", "update") or (step.action == "adopt" and step.held is None):
             yield from _too_many_keys(step, kinds[step.address.kind].at(step.home))
 
 

@@ -178,6 +178,26 @@ class Declared:
         return self.places.at(path, key=not path)
 
 
+Verb = Literal["adopt", "moved", "release", "takeover"]
+"""What an author says about whose an object is, by the section it stands in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """One entry of `adopt:`, `moved:`, `release:` or `takeover:`: an object gets another owner or another name.
+
+    `address` is the one that the object is to have; of a release, the one it has had. `origin` is the address it is
+    moved from, `id` the live object to adopt, `stack` the one it is taken from.
+    """
+
+    verb: Verb
+    address: Address
+    position: Position
+    origin: Address | None = None
+    id: str | None = None
+    stack: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class LiveFile:
     """A file attached to a live object. `path` and `sha256` are ours, read from its attributes; None: not ours.

@@ -33,6 +33,10 @@ class Named:
     addresses: dict[str, Address] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
 
+    def of(self, address: Address) -> list[Live]:
+        """Every object with the address, the one to keep first."""
+        return [self.owned[address], *self.extra.get(address, ())]
+
     def name(self, value: Any) -> Any:
         """A value of a field that holds ids, with each id of ours as a reference and each dead one as such."""
         if isinstance(value, list):

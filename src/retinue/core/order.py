@@ -50,16 +50,19 @@ def ordered(draft: Draft, only: frozenset[Address] | None) -> list[Step]:
         targets = sorted({reference.address for _, reference in references(wanted.spec)})
         for target in targets:
             visit(target)
+        claim = draft.claims.get(address)
+        if claim is not None:
+            steps.append(claim)
         step = draft.upserts.get(address)
         if step is not None:
             needs = tuple(draft.upserts[each].key for each in targets if each in draft.upserts)
-            steps.append(replace(step, needs=needs))
+            steps.append(replace(step, needs=((claim.key,) if claim else ()) + needs))
 
     for address in sorted(draft.declared):
         visit(address)
     if only is not None:
         return [step for step in steps if step.address in only]
-    return steps + _ordered_deletes(draft)
+    return steps + draft.releases + _ordered_deletes(draft)
 
 
 def _ordered_deletes(draft: Draft) -> list[Step]:
@@ -75,7 +78,8 @@ def _ordered_deletes(draft: Draft) -> list[Step]:
         done.add(live_id)
         # What takes its place must be complete first: the new object of a replacement, the kept one of several.
         keeper = draft.upserts.get(step.address)
-        needs = [keeper.key] if keeper else []
+        claim = draft.claims.get(step.address)
+        needs = [each.key for each in (claim, keeper) if each]
         for holder_id in sorted(pointing.get(live_id, ())):
             holder = by_id.get(holder_id)
             if holder is not None:

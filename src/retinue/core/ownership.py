@@ -155,7 +155,7 @@ def read_file_records(metadata: Mapping[str, str], key: str = RECORD_KEY) -> dic
     """File id → the file it was made from, with the first digits of its sha256. Raises TagError when unreadable."""
     records: dict[str, FileRef] = {}
     for name, value in metadata.items():
-        if name == key or name.startswith(f"{key}."):
+        if value and (name == key or name.startswith(f"{key}.")):
             for line in value.split("\n"):
                 file_id, _, rest = line.partition(" ")
                 sha256, _, path = rest.partition(" ")

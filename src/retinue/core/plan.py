@@ -10,8 +10,9 @@ from retinue.core.changes import AccountInfo, FieldChange, FileChange, Plan, Ste
 from retinue.core.compare import Comparison, compare
 from retinue.core.draft import Draft
 from retinue.core.guards import all_ours, look_alikes, plan_blocks, witness
+from retinue.core.handover import hand_over
 from retinue.core.kind import Kind, Kinds
-from retinue.core.model import Address, Declared, Diagnostic, Live
+from retinue.core.model import Address, Declared, Diagnostic, Handover, Live
 from retinue.core.names import (
     Named,
     file_ref,
@@ -23,6 +24,8 @@ from retinue.core.names import (
 )
 from retinue.core.order import closure, ordered, references
 from retinue.core.ownership import PROTECT, make_tag
+from retinue.core.renames import look_renamed
+from retinue.core.tag_steps import claim, release
 
 
 def make_plan(
@@ -35,24 +38,30 @@ def make_plan(
     targets: Sequence[Address] = (),
     environment: str | None = None,
     warnings: Sequence[Diagnostic] = (),
+    handovers: Sequence[Handover] = (),
     destroy: bool = False,
 ) -> Plan:
     """Decide everything an apply would do to make the account match what is declared.
 
     The result depends on nothing else: no clock, no order of the inputs. With `targets`, only those addresses and what
-    they depend on are planned, and nothing is deleted. With `destroy`, everything the stack owns is deleted instead.
+    they depend on are planned, and nothing is deleted. With `destroy`, everything the stack owns is deleted instead,
+    but for what `handovers` release.
     """
     wanted = {each.address: each for each in declared}
-    named = name_live(live, wanted, kinds, stack)
+    handed = hand_over(live, [each for each in handovers if each.verb == "release" or not destroy], stack)
+    named = name_live(handed.live, wanted, kinds, stack)
     wanted = {
         address: name_declared(each, kinds[address.kind].at(each.home), named) for address, each in wanted.items()
     }
-    draft = Draft(named, {} if destroy else wanted, kinds, dict(wanted), warnings=list(warnings))
+    draft = Draft(named, {} if destroy else wanted, kinds, dict(wanted), handed, warnings=list(warnings))
     for address in sorted(draft.declared):
         _plan_declared(draft, wanted[address])
     for address in sorted(set(named.owned) - set(draft.declared)):
+        if address in handed.released:
+            draft.releases += [release(draft, each, address) for each in named.of(address)]
+            continue
         _delete(draft, named.owned[address], address, None if address in wanted else "it is no longer declared")
-    for address in sorted(named.extra):
+    for address in sorted(set(named.extra) - set(handed.released)):
         for one in named.extra[address]:
             _delete_extra(draft, one, address)
     _repoint_dependents(draft)
@@ -61,8 +70,13 @@ def make_plan(
         stack=stack,
         account=account,
         steps=tuple(steps),
-        warnings=(*draft.warnings, *look_alikes(steps, named.unowned, kinds)),
-        blocks=tuple(plan_blocks(steps, named.unreadable, draft.written, kinds, destroy=destroy)),
+        warnings=(
+            *draft.warnings,
+            *(() if destroy or targets else handed.notes),
+            *look_alikes(steps, named.unowned, kinds),
+            *look_renamed(steps, kinds),
+        ),
+        blocks=(*handed.blocks, *plan_blocks(steps, named.unreadable, draft.written, kinds, destroy=destroy)),
         targets=tuple(sorted(targets)),
         in_sync=draft.in_sync,
         foreign=dict(sorted(named.foreign.items())),
@@ -94,12 +108,17 @@ def _plan_declared(draft: Draft, wanted: Declared) -> None:
         _move(draft, wanted, live, kind)
         return
     spec = live_spec(live, kind, draft.named)
-    found = compare(wanted, live, spec, kind, set(draft.declared) - set(draft.named.owned))
+    missing = set(draft.declared) - set(draft.named.owned)
+    found = compare(wanted, live, spec, kind, missing, former=draft.handed.former)
+    if live.id in draft.handed.claims:
+        draft.claims[wanted.address] = claim(draft, wanted, live, spec, in_sync=found.in_sync)
     if is_spent(live, kind):
         _replace(draft, wanted, live, kind, found, "the account let it expire")
     elif found.fixed:
         fields = " and ".join(f"'{name}'" for name in found.fixed)
         _replace(draft, wanted, live, kind, found, f"{fields} can only be set on creation")
+    elif found.in_sync and wanted.address in draft.claims:
+        pass  # its new tag is all that it lacks
     elif found.in_sync:
         draft.in_sync += 1
         tag = make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle)
@@ -232,7 +251,7 @@ def _repoint_dependents(draft: Draft) -> None:
             continue
         kind = draft.kinds[address.kind].at(wanted.home)
         if step is None:
-            draft.in_sync -= 1
+            draft.in_sync -= address not in draft.claims
             step = _update(draft, wanted, live, kind, live_spec(live, kind, draft.named), Comparison())
         known = {change.path for change in step.changes}
         added = tuple(change for change in changes if change.path not in known)

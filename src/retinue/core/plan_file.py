@@ -8,9 +8,9 @@ change that does not exist is left out, which is not the same as null.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
-from retinue.core.changes import ABSENT, AccountInfo, Block, FieldChange, FileChange, Plan, Step
+from retinue.core.changes import ABSENT, AccountInfo, Action, Block, FieldChange, FileChange, Plan, Step
 from retinue.core.model import Address, Diagnostic, FileRef, Gone, Position, Ref
 from retinue.core.ownership import read_tag, write_tag
 from retinue.core.plan_digest import plan_digest
@@ -43,11 +43,9 @@ def to_document(plan: Plan) -> dict[str, Any]:
 
 def summarise(plan: Plan) -> dict[str, Any]:
     """The counts of a plan. A replacement is one creation and one deletion."""
-    counted = {
-        action: sum(1 for step in plan.steps if step.action == action) for action in ("create", "update", "delete")
-    }
+    counted = {action: sum(1 for step in plan.steps if step.action == action) for action in get_args(Action)}
     return {
-        **counted,
+        **{action: number for action, number in counted.items() if number or action in ("create", "update", "delete")},
         "reverts": len(plan.reverts),
         "in_sync": plan.in_sync,
         "foreign": dict(plan.foreign),
@@ -85,6 +83,7 @@ def _step(step: Step) -> dict[str, Any]:
         "needs": list(step.needs),
         "shared_files": list(step.shared_files),
         **({"home": step.home} if step.home else {}),
+        **({"held": write_tag(step.held)} if step.held else {}),
     }
 
 
@@ -220,6 +219,7 @@ def _read_step(each: Mapping[str, Any]) -> Step:
         replaces=each["replaces"],
         protected=each["protected"],
         home=each.get("home"),
+        held=read_tag(each["held"]) if each.get("held") else None,
     )
 
 

@@ -21,6 +21,8 @@ DONE: dict[Action, str] = {
     "move": "moved",
     "release": "released",
 }
+TAG_ONLY: tuple[Action, ...] = ("adopt", "move", "release")
+"""What is counted only where there is any."""
 FINAL = frozenset(["done", "incomplete", "failed", "skipped"])
 """The statuses after which nothing more happens to a step."""
 

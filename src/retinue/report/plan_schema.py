@@ -177,8 +177,9 @@ STEP = _object(
         "needs": _list("Keys of the steps that must have succeeded first.", {"type": "string"}),
         "shared_files": _list("Files that outlive a deletion: another object carries them too.", {"type": "string"}),
         "home": _text("Where it lives, when that is not the account: 'responses' is the lock file."),
+        "held": _text("The ownership tag that the object carries before it is moved, taken over or released."),
     },
-    optional=("home",),
+    optional=("home", "held"),
 )
 DIAGNOSTIC = _object(
     "Something the author of the declarations should know.",
@@ -214,11 +215,15 @@ SUMMARY = _object(
         "create": _number("Objects to be created, replacements included."),
         "update": _number("Objects to be updated."),
         "delete": _number("Objects to be deleted, replaced ones included."),
+        "adopt": _number("Objects to be adopted or taken over; left out when there are none."),
+        "move": _number("Objects whose address changes; left out when there are none."),
+        "release": _number("Objects to be let go; left out when there are none."),
         "reverts": _number("Steps that would overwrite somebody else's edit."),
         "in_sync": _number("Objects that need nothing."),
         "foreign": _map("Live objects of other stacks, by kind.", _number("How many.")),
         "unowned": _map("Live objects without an owner, by kind.", _number("How many.")),
     },
+    optional=("adopt", "move", "release"),
 )
 
 PLAN: Schema = {

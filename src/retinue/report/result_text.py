@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from retinue.core.changes import Event
-from retinue.report.events import DOING, DONE, FINAL, reasons
+from retinue.report.events import DOING, DONE, FINAL, TAG_ONLY, reasons
 from retinue.report.ink import BLANK, Line, Role, line, paint
 
 _AGAIN = "Run the same command again to continue."
@@ -50,10 +50,10 @@ def last_events(events: Iterable[Event]) -> list[Event]:
 
 
 def tally(events: Iterable[Event]) -> dict[str, int]:
-    """How many objects were `added`, `changed` and `destroyed`."""
+    """How many objects were `added`, `changed` and `destroyed`, and where there are any, adopted, moved and released."""
     done = [event.step.action for event in last_events(events) if event.status in ("done", "incomplete")]
-    added, destroyed = done.count("create"), done.count("delete")
-    return {"added": added, "changed": len(done) - added - destroyed, "destroyed": destroyed}
+    counts = {"added": done.count("create"), "changed": done.count("update"), "destroyed": done.count("delete")}
+    return counts | {DONE[action]: done.count(action) for action in TAG_ONLY if action in done}
 
 
 def _listed(ended: Iterable[Event], status: str, role: Role) -> list[Line]:

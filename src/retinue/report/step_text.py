@@ -106,7 +106,7 @@ def step_summary(step: Step, replaced: Mapping[str, str]) -> Line:
     """The step on one line: the fields it touches, by name."""
     outside = [*map(is_outside, step["changes"]), *map(is_outside, step["files"])]
     head = step_head(step, replaced, outside=step["action"] == "update" and bool(outside) and all(outside))
-    if step["action"] not in ("update", "adopt"):
+    if step["action"] != "update":
         return head
     ours = _names(each for each in step["changes"] if not is_outside(each))
     theirs = _names(each for each in step["changes"] if is_outside(each))

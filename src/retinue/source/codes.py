@@ -11,6 +11,7 @@ from pathlib import Path
 CODES = {
     "absolute-path": "A path starts at the root or at a home directory instead of the file that names it.",
     "bad-expression": "What stands between `${{` and `}}` is neither `var.NAME` nor `env.NAME`.",
+    "bad-handover": "An entry of `adopt`, `moved`, `release` or `takeover` contradicts the declarations or others.",
     "bad-json": "A `.json` file is not JSON.",
     "bad-json-schema": "What should be a JSON Schema (Draft 2020-12) is none.",
     "bad-key": "A key of a mapping is not a string.",
@@ -30,6 +31,7 @@ CODES = {
     "look-alike": "Warning: the account has an object of the same name that nobody manages.",
     "many-changes": "Warning: a plan changes more of the stack than `max_change_percent` ([guards](guards.md)).",
     "many-deletions": "Warning: a plan deletes more of the stack than `max_delete_percent` ([guards](guards.md)).",
+    "looks-renamed": "Warning: an object would be deleted while one much like it is created ([adopting](adopting.md)).",
     "misplaced-field": "A field is known, but not in this combination with others.",
     "missing-description": "A function that an agent calls has no description, which the Agents API needs.",
     "missing-field": "A field that is required is not there.",
@@ -52,6 +54,7 @@ CODES = {
     "same-stack": "Two environments have one stack in one account; a warning where the project shares it with one.",
     "similar-name": "Warning: a name that only one environment declares is almost the name of another declaration.",
     "stray-overlay": "Warning: a file in `environments/` belongs to no environment of the project.",
+    "settled-entry": "Warning: an entry of `adopt`, `moved`, `release` or `takeover` has nothing left to do.",
     "strict-schema": "A schema uses what the API does not take with `strict: true`.",
     "too-deep": "Values are nested too deep.",
     "too-few": "A list or mapping has fewer entries than it must.",

@@ -9,10 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from retinue.core.kind import Kind, Kinds
-from retinue.core.model import NAME, Declaration, Diagnostic, Position
+from retinue.core.model import NAME, Declaration, Diagnostic, Handover, Position
 from retinue.source.declaration_schema import declaration
 from retinue.source.filling import Filling
 from retinue.source.folder import Folder
+from retinue.source.handovers import read_handovers
 from retinue.source.inclusion import Inclusions
 from retinue.source.interpolation import Values
 from retinue.source.json_schemas import JsonSchemas
@@ -43,6 +44,7 @@ class Loaded:
     diagnostics: tuple[Diagnostic, ...]
     excerpts: Excerpts
     complete: bool = True
+    handovers: tuple[Handover, ...] = ()
 
 
 def load(
@@ -74,7 +76,9 @@ def load(
     reader = _Declarations(desk, settled.lookup, kinds)
     declarations = reader.of_files(_included(desk, settled, file.name), sections, overlay)
     found = tuple(declarations)
-    return Loaded(settled.project, found, excerpts.fill(mistakes.diagnostics), excerpts, complete=desk.complete)
+    handovers = tuple(read_handovers(sections.handovers, settled.lookup, mistakes))
+    told = excerpts.fill(mistakes.diagnostics)
+    return Loaded(settled.project, found, told, excerpts, complete=desk.complete, handovers=handovers)
 
 
 def _included(desk: Desk, settled: Settled, project_file: str) -> list[str]:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import re
 
+from retinue.core.model import NAME
+
 _NAMES = re.compile(r"\^(?:\[(?P<first>[^]]+)\])?\[(?P<rest>[^]]+)\](?:\*|\{\d+,(?P<most>\d+)\})\$")
 _PARTS = re.compile(r"\w-\w|.")
+
+
+ADDRESS = rf"^[a-z_]+\.{NAME.pattern}$"
 
 
 def pattern_hint(pattern: str) -> str:
     """`use at most 63 of a-z, 0-9, _ and -, starting with a-z or 0-9`; other patterns as they are."""
     found = _NAMES.match(pattern)
+    if pattern == ADDRESS:
+        return "write an address: kind.name, such as assistant.math-tutor"
     if found is None:
         return "start it with https:// or http://" if pattern.startswith("^https?:") else f"it must match {pattern}"
     first = _PARTS.findall(found["first"] or "")

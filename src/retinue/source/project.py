@@ -11,6 +11,7 @@ from retinue.core.kind import Kinds
 from retinue.core.limits import USUAL, Limits
 from retinue.core.model import NAME, Path, Position
 from retinue.source.filling import Filling
+from retinue.source.handovers import HANDOVERS
 from retinue.source.mistakes import Mistakes, did_you_mean, listed, near
 from retinue.source.nodes import Tree
 from retinue.source.overlays import overlay_files
@@ -151,7 +152,8 @@ class _Settling:
 
     def _schema(self) -> dict[str, Any]:
         # What stands below a name is checked once it is laid over the declaration.
-        return with_overlays({kind.section: {"type": ["object", "null"]} for kind in self._kinds.values()})
+        entries = {kind.section: {"type": ["object", "null"]} for kind in self._kinds.values()}
+        return with_overlays({**entries, **{section: {} for section in HANDOVERS}})
 
     def _known(self) -> list[str]:
         """The environments: those that the project file names, and those that have a file."""

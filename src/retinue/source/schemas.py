@@ -14,6 +14,7 @@ from typing import Any
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import NAME
 from retinue.source.declaration_schema import declaration
+from retinue.source.handovers import HANDOVERS
 from retinue.source.project_schema import with_overlays
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -42,7 +43,7 @@ def _document(name: str, title: str, schema: Mapping[str, Any]) -> dict[str, Any
 
 
 def _sections(kinds: Kinds) -> dict[str, Any]:
-    return {
+    named = {
         kind.section: {
             "type": "object",
             "description": f"Every {kind.title} by name.",
@@ -51,6 +52,7 @@ def _sections(kinds: Kinds) -> dict[str, Any]:
         }
         for kind in kinds.values()
     }
+    return {**named, **HANDOVERS}
 
 
 def _file(kinds: Kinds, definitions: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import Position
+from retinue.source.handovers import HANDOVERS
 from retinue.source.interpolation import OPEN
 from retinue.source.mistakes import did_you_mean, listed
 from retinue.source.nodes import Tree
@@ -47,6 +48,8 @@ class Sections:
     def __init__(self, desk: Desk, kinds: Kinds) -> None:
         self._desk = desk
         self._kinds = {kind.section: kind for kind in kinds.values()}
+        self.handovers: list[tuple[str, Any, Tree]] = []
+        """The sections that say whose an object is to be, nothing in them checked."""
 
     def of_file(self, name: str) -> Iterator[Entry]:
         documents, complete = self._desk.documents(name)
@@ -66,6 +69,8 @@ class Sections:
         for section in data:
             if section in self._kinds:
                 yield from self._of_section(self._kinds[section], data[section], tree.below((section,)))
+            elif section in HANDOVERS:
+                self.handovers.append((section, data[section], tree.below((section,))))
 
     def _of_document(self, data: dict[str, Any], tree: Tree) -> Iterator[Entry]:
         if _SCHEMA_WORDS & data.keys():
@@ -74,7 +79,7 @@ class Sections:
             self._desk.mistakes.error("wrong-type", message, tree.at(()), hint)
             return
         for section in data:
-            if section not in self._kinds and not section.startswith("x-"):
+            if section not in (*self._kinds, *HANDOVERS) and not section.startswith("x-"):
                 self._refuse_section(section, tree)
         yield from self.of_mapping(data, tree)
 
@@ -91,7 +96,7 @@ class Sections:
         otherwise = f"known: {listed(self._kinds)}"
         if section in PROJECT["properties"]:
             otherwise = "settings stand in retinue.yaml"
-        hint = did_you_mean(section, self._kinds, otherwise=otherwise)
+        hint = did_you_mean(section, (*self._kinds, *HANDOVERS), otherwise=otherwise)
         self._desk.mistakes.error(
             "unknown-section", f"unknown section '{section}'", tree.at((section,), key=True), hint
         )

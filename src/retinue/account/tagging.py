@@ -1,0 +1,101 @@
+"""Writes that touch nothing but our marks: the tag of an object, and what says which file is which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from retinue.account.client import Account, Json
+from retinue.account.snapshot import look, read_files, read_live
+from retinue.core.changes import Step
+from retinue.core.guards import moved
+from retinue.core.kind import Api, Kind, dig
+from retinue.core.model import Live, LiveFile, Tag
+from retinue.core.ownership import TAG_KEY, is_ours, write_tag
+from retinue.errors import AccountError, BlockedError, StaleError
+
+if TYPE_CHECKING:
+    from retinue.account.steps import StepRunner
+
+
+def run_tagging(runner: StepRunner, step: Step, kind: Kind, api: Api) -> str:
+    """Carry an `adopt`, `move` or `release` out; gives the live id.
+
+    Raises StaleError when the object is gone or no longer has the values that the tag would claim, BlockedError when
+    somebody else has tagged it meanwhile.
+    """
+    raw = look(runner.account, runner.memory, str(step.id), f"{api.path}/{step.id}", api.beta)
+    if raw is None:
+        raise StaleError("it was deleted after the plan was made", hint="run the command again")
+    live = read_live(raw, kind)
+    _check(step, live, kind)
+    if step.action == "release" or step.tag is None:
+        _unmark_files(runner, live, kind, api)
+        _unmark(runner.account, live, api)
+        runner.memory.released(live.id)
+        return live.id
+    metadata = {**(dig(live.raw, (api.tag_in,)) or {}), TAG_KEY: write_tag(step.tag)}
+    runner.account.update(f"{api.path}/{live.id}", {api.tag_in: metadata}, beta=api.beta)
+    runner.memory.remember(step.address, live.id)
+    return live.id
+
+
+def _check(step: Step, live: Live, kind: Kind) -> None:
+    # A write whose answer was lost is repeated: then the object carries the new tag already.
+    if live.tag_error is not None or _owner(live.tag) not in (_owner(step.held), _owner(step.tag)):
+        raise BlockedError(f"{live.id} carries another tag than the plan saw", hint="plan again to see whose it is")
+    changed = moved(step.expects, live.raw, kind)
+    if changed:
+        listed = ", ".join(f"'{each}'" for each in changed)
+        raise StaleError(f"{listed} changed in the account after the plan was made", hint="run the command again")
+
+
+def _owner(tag: Tag | None) -> tuple[Any, ...]:
+    return (tag.stack, tag.address) if tag else ()
+
+
+def _unmark_files(runner: StepRunner, live: Live, kind: Kind, api: Api) -> None:
+    """The files first: while the object carries our tag, an interrupted release is taken up again."""
+    if kind.attachments is None:
+        return
+    below = kind.attachments.path.format(id=live.id)
+
+    def unmark(file: LiveFile) -> None:
+        runner.check()
+        body = {"attributes": dict(file.attributes)}
+        answer = runner.account.update(f"{below}/{file.id}", body, beta=api.beta)
+        left = [key for key in answer.get("attributes") or {} if is_ours(key)]
+        if left:
+            # Whether attributes are replaced or merged is not documented; where they are merged, emptying is left.
+            body = {"attributes": {**file.attributes, **dict.fromkeys(left, "")}}
+            runner.account.update(f"{below}/{file.id}", body, beta=api.beta)
+
+    marked = [each for each in read_files(runner.account, live.id, kind, runner.memory) if each.path]
+    for _ in runner.pool.map(unmark, marked):
+        pass
+
+
+def _unmark(account: Account, live: Live, api: Api) -> None:
+    metadata = dig(live.raw, (api.tag_in,)) or {}
+    others = {key: value for key, value in metadata.items() if not is_ours(key)}
+    answer = account.update(f"{api.path}/{live.id}", {api.tag_in: others}, beta=api.beta)
+    forget_keys(account, api, live.id, [key for key in metadata if is_ours(key)], answer)
+
+
+def forget_keys(account: Account, api: Api, live_id: str, keys: Iterable[str], answer: Json) -> None:
+    """Take out the keys that `answer` still has after a write that left them out.
+
+    Whether leaving a key out removes it is not documented; a server that merges is sent nulls.
+    """
+    metadata = answer.get(api.tag_in) or {}
+    left = [key for key in keys if key in metadata]
+    if not left:
+        return
+    path = f"{api.path}/{live_id}"
+    try:
+        account.update(path, {api.tag_in: {**metadata, **dict.fromkeys(left)}}, beta=api.beta)
+    except AccountError as error:
+        if error.status != 400:
+            raise
+        # The published type of a value is string, and this server holds to it: emptying is all it offers.
+        account.update(path, {api.tag_in: {**metadata, **dict.fromkeys(left, "")}}, beta=api.beta)

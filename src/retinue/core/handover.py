@@ -1,0 +1,207 @@
+"""Handovers → whose each live object is to be: adopted, renamed, taken over, let go. Pure; the plan makes steps of it.
+
+A live object that is handed over is planned as if it carried its new tag already; the step that writes the tag comes
+first, so that whatever else is to change finds an object that is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import get_args
+
+from retinue.core.changes import Action, Block
+from retinue.core.model import Address, Diagnostic, Handover, Live, Tag, Verb
+
+SETTLED = "settled-entry"
+"""The code of a handover that has nothing left to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A live object that is to carry another tag: by which action, said where, and which tag it carries until then."""
+
+    action: Action
+    said: Handover
+    held: Tag | None
+
+    def reason(self, stack: str) -> str:
+        """In words, for an object that is to belong to `stack`."""
+        if self.held is None:
+            return "it has no owner yet"
+        if self.action == "move":
+            return f"it was {self.held.address}"
+        known = "" if self.held.address == self.said.address else f" ({self.held.address})"
+        return f"from stack {self.held.stack}{known} to stack {stack}"
+
+
+@dataclass(slots=True)
+class Handed:
+    """The live objects with the tags that they are to have; `claims` says by id which of them have another one yet.
+
+    `released` are the addresses whose objects are let go, `former` the old address of each that was renamed.
+    """
+
+    live: list[Live]
+    claims: dict[str, Claim] = field(default_factory=dict)
+    released: dict[Address, Handover] = field(default_factory=dict)
+    former: dict[Address, Address] = field(default_factory=dict)
+    notes: list[Diagnostic] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+
+
+def concerns(live: Live, handovers: Iterable[Handover]) -> bool:
+    """Whether an object that is not ours may become ours, so that it has to be read as completely as ours are."""
+    for each in handovers:
+        if each.verb == "adopt" and each.id == live.id:
+            return True
+        tag = live.tag
+        if each.verb == "takeover" and tag and (tag.stack, tag.address) == (each.stack, each.address):
+            return True
+    return False
+
+
+def hand_over(live: Iterable[Live], handovers: Sequence[Handover], stack: str) -> Handed:
+    """Decide for each handover which live object it is about, and what forbids it."""
+    handed = Handed(list(live))
+    if handovers:
+        found = _Found(handed, stack)
+        said = {verb: [each for each in handovers if each.verb == verb] for verb in get_args(Verb)}
+        for each in said["adopt"]:
+            found.adopt(each, said["takeover"])
+        for each in said["takeover"]:
+            found.take_over(each)
+        found.move(said["moved"], {each.address: each for each in said["release"]})
+        for each in said["release"]:
+            found.release(each)
+    handed.live = [
+        replace(each, tag=_new_tag(handed.claims[each.id], stack)) if each.id in handed.claims else each
+        for each in handed.live
+    ]
+    return handed
+
+
+def _new_tag(claim: Claim, stack: str) -> Tag:
+    if claim.held is None:
+        return Tag(stack, claim.said.address)
+    # What was applied last stays known, whoever applied it: an edit made since is still told from a new declaration.
+    return replace(claim.held, stack=stack, address=claim.said.address)
+
+
+class _Found:
+    """The live objects by what handovers look for."""
+
+    def __init__(self, handed: Handed, stack: str) -> None:
+        self._handed = handed
+        self._stack = stack
+        self._by_id = {each.id: each for each in handed.live}
+        self._ours: dict[Address, list[Live]] = {}
+        for each in handed.live:
+            if each.tag and each.tag.stack == stack:
+                self._ours.setdefault(each.tag.address, []).append(each)
+
+    # ── from elsewhere ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def adopt(self, said: Handover, takeovers: Sequence[Handover]) -> None:
+        live = self._by_id.get(str(said.id))
+        ours = self._ours.get(said.address, [])
+        if live in ours or (live is None and ours):
+            self._settled(said, f"{said.address} is adopted")
+        elif live is None:
+            self._block(said, f"the account has no {said.id} to adopt as {said.address}")
+        elif live.kind != said.address.kind:
+            self._block(said, f"{said.id} cannot become {said.address}: its kind is {live.kind.replace('_', ' ')}")
+        elif ours:
+            self._block(said, f"{said.address} is {ours[0].id} already, so that {said.id} cannot be adopted as it")
+        elif live.tag_error is None:
+            self._claim_if_free(said, live, takeovers)
+
+    def _claim_if_free(self, said: Handover, live: Live, takeovers: Sequence[Handover]) -> None:
+        tag = live.tag
+        if tag and tag.stack == self._stack:
+            entry = f"moved: [{{from: {tag.address}, to: {said.address}}}]"
+            self._block(said, f"{live.id} is {tag.address} already; to rename it, write '{entry}'")
+        elif tag and not any((each.address, each.stack) == (said.address, tag.stack) for each in takeovers):
+            entry = f"takeover: [{{address: {said.address}, from_stack: {tag.stack}}}]"
+            self._block(
+                said, f"{live.id} belongs to the stack '{tag.stack}' ({tag.address}); to take it, add '{entry}'"
+            )
+        else:
+            self._claim("adopt", said, live)
+
+    def take_over(self, said: Handover) -> None:
+        if any(each.said.address == said.address for each in self._handed.claims.values()):
+            return  # adopted by its id
+        found = [
+            each
+            for each in self._handed.live
+            if each.tag and (each.tag.stack, each.tag.address) == (said.stack, said.address)
+        ]
+        if self._ours.get(said.address):
+            self._settled(said, f"{said.address} belongs to this stack")
+        elif len(found) == 1:
+            self._claim("adopt", said, found[0])
+        elif found:
+            ids = ", ".join(each.id for each in found)
+            self._block(said, f"the stack '{said.stack}' has several objects called {said.address}: {ids}")
+        elif not self._adopted(said):
+            self._block(said, f"the stack '{said.stack}' has no {said.address} to take over")
+
+    def _adopted(self, said: Handover) -> bool:
+        """Whether there is an entry that names the object by its id, which has complained already."""
+        return any(each.address == said.address for each in self._handed.blocks)
+
+    # ── what is ours ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def release(self, said: Handover) -> None:
+        if said.address in self._ours:
+            self._handed.released[said.address] = said
+        elif said not in self._handed.released.values():
+            self._settled(said, f"{said.address} is not this stack's any more")
+
+    def move(self, moves: Sequence[Handover], released: Mapping[Address, Handover]) -> None:
+        onward = {each.origin: each for each in moves}
+        heads: dict[Address, list[Handover]] = {}
+        for each in moves:
+            if each.origin is None or each.origin not in self._ours:
+                self._settled(each, f"no object has the address {each.origin} any more")
+            else:
+                heads.setdefault(_end(each, onward), []).append(each)
+        for target, several in heads.items():
+            if target in released:
+                # What was renamed and then let go is let go under its old name by whoever missed the renaming.
+                self._handed.released.update({each.origin: released[target] for each in several if each.origin})
+                continue
+            objects = [live for each in several if each.origin for live in self._ours[each.origin]]
+            objects += self._ours.get(target, [])
+            if len(objects) > 1:
+                named = ", ".join(f"{each.id} ({each.tag.address})" for each in objects if each.tag)
+                self._block(
+                    several[0], f"{len(objects)} objects would become {target}: {named}; release or delete all but one"
+                )
+                continue
+            said = replace(several[0], address=target)
+            self._claim("move", said, objects[0])
+            self._handed.former[target] = several[0].origin or target
+
+    # ── results ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _claim(self, action: Action, said: Handover, live: Live) -> None:
+        self._handed.claims[live.id] = Claim(action, said, live.tag)
+
+    def _settled(self, said: Handover, why: str) -> None:
+        message = f"{why}, so that this entry of '{said.verb}' has nothing left to do"
+        hint = "remove it once it has been applied in every environment"
+        self._handed.notes.append(Diagnostic("warning", SETTLED, message, said.position, hint))
+
+    def _block(self, said: Handover, why: str) -> None:
+        self._handed.blocks.append(Block("handover", f"{why} ({said.position})", said.address))
+
+
+def _end(said: Handover, onward: dict[Address | None, Handover]) -> Address:
+    """The last address of a chain of renames. The declarations were checked: it ends."""
+    seen = {said.origin}
+    while said.address in onward and said.address not in seen:
+        seen.add(said.address)
+        said = onward[said.address]
+    return said.address

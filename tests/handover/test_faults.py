@@ -1,0 +1,77 @@
+"""A failure at any request of an apply that only hands over, then another apply: everything is where it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from retinue.errors import RetinueError
+from retinue.local.quirks import Quirks
+from tests.handover.test_handover import TAKEOVER, by_hand, other_stack, tutor
+from tests.laws.test_faults import copied, meaning
+from tests.laws.test_laws import orphans
+from tests.support.faults import MODES, Faulty, Mode
+from tests.support.team import Team
+
+
+def moved(team: Team) -> None:
+    entries = "[{from: assistant.tutor, to: assistant.coach}, {from: vector_store.handbook, to: vector_store.rules}]"
+    team.write("all.yaml", tutor("coach", "rules").replace("gpt-4o", "gpt-6-luna") + f"moved: {entries}\n")
+
+
+def released(team: Team) -> None:
+    team.write("all.yaml", "release: [assistant.tutor, vector_store.handbook]\n")
+
+
+def taken_over(team: Team) -> None:
+    other_stack(team)
+    team.write("takeover.yaml", TAKEOVER)
+
+
+def adopted(team: Team) -> None:
+    entry = f"adopt: [{{address: assistant.critic, id: {by_hand(team)}}}]"
+    team.write("critic.yaml", f"assistants: {{critic: {{model: gpt-6-luna}}}}\n{entry}\n")
+
+
+MERGING = Quirks(merge_metadata=True)
+CASES = [(moved, Quirks()), (released, Quirks()), (released, MERGING), (taken_over, Quirks()), (adopted, Quirks())]
+
+
+@pytest.mark.parametrize(("hand_over", "quirks"), CASES)
+@pytest.mark.parametrize("mode", [each for each in MODES if each != "server_error"])
+def test_a_failure_at_any_request_is_repaired(
+    tmp_path: Path, mode: Mode, hand_over: Callable[[Team], None], quirks: Quirks
+) -> None:
+    prepared = Team(tmp_path / "prepared", checked=False, quirks=quirks)
+    prepared.write("handbook.md", "# Handbook\n\nRules.\n")
+    prepared.write("data.csv", "x,y\n1,2\n")
+    prepared.write("all.yaml", tutor())
+    prepared.apply()
+    hand_over(prepared)
+    whole = copied(prepared, tmp_path / "whole")
+    assert whole.apply(parallelism=1).converged
+    wanted = meaning(whole.state())
+    number = 0
+    while True:
+        number += 1
+        team = copied(prepared, tmp_path / str(number))
+        faults: list[Faulty] = []
+
+        def break_at(inner: object, at: int = number, faults: list[Faulty] = faults) -> Faulty:
+            faults.append(Faulty(inner, at, mode))  # type: ignore[arg-type]
+            return faults[0]
+
+        with suppress(RetinueError):
+            team.apply(break_at, parallelism=1)
+        if not faults[0].struck:
+            return
+        applied = team.apply()
+        where = f"{mode} at request {number}: {team.calls}"
+        assert applied.converged, where
+        assert not applied.plan.reverts, where
+        state = team.state()
+        assert orphans(state) == [], where
+        assert meaning(state) == wanted, where
