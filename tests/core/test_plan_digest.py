@@ -203,6 +203,7 @@ OTHERS: dict[type, dict[str, Any]] = {
         "replaces": True,
         "shared_files": ("file-9",),
         "home": "responses",
+        "held": Tag("another", TUTOR),
     },
     FieldChange: {"path": ("name", "x"), "before": ABSENT, "after": None},
     FileChange: {

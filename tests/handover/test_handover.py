@@ -160,7 +160,7 @@ def test_what_looks_renamed_waits_for_an_answer(team: Team) -> None:
     assert [each.details["from"] for each in found] == ["assistant.tutor"]
     assert "'moved: [{from: assistant.tutor, to: assistant.coach}]'" in str(found[0].hint)
     with pytest.raises(BlockedError, match=r"assistant\.tutor → assistant\.coach"):
-        workflow.guard(made, Approval())
+        workflow.guard(made, Approval(allow_deletes=1))
     workflow.guard(made, Approval(person=True))
 
 
@@ -170,7 +170,7 @@ def test_what_is_different_is_no_rename(team: Team) -> None:
     made = team.plan()
     assert [each.action for each in made.steps if each.address.kind == "assistant"] == ["create", "delete"]
     assert not [each for each in made.warnings if each.code == "looks-renamed"]
-    workflow.guard(made, Approval())
+    workflow.guard(made, Approval(allow_deletes=1))
 
 
 # ── release ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -78,7 +78,11 @@ def test_last_lines_count_what_the_document_counts_and_name_its_digest(name: str
     assert digest == f"Digest: {document['digest']}"
     numbers = [document["summary"][each] for each in ("create", "update", "delete")]
     if document["steps"]:
-        assert last.startswith("Plan: {} to add, {} to change, {} to destroy.".format(*numbers))
+        assert last.startswith("Plan: {} to add, {} to change, {} to destroy".format(*numbers))
+        for action in ("adopt", "move", "release"):
+            number = sum(1 for step in document["steps"] if step["action"] == action)
+            assert document["summary"].get(action, 0) == number
+            assert (f", {number} to {action}" in last) == bool(number)
         assert ("made outside of retinue" in last) == bool(document["summary"]["reverts"])
     else:
         assert last.startswith("No changes.")

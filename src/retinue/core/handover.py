@@ -13,9 +13,6 @@ from typing import get_args
 from retinue.core.changes import Action, Block
 from retinue.core.model import Address, Diagnostic, Handover, Live, Tag, Verb
 
-SETTLED = "settled-entry"
-"""The code of a handover that has nothing left to do."""
-
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -192,7 +189,7 @@ class _Found:
     def _settled(self, said: Handover, why: str) -> None:
         message = f"{why}, so that this entry of '{said.verb}' has nothing left to do"
         hint = "remove it once it has been applied in every environment"
-        self._handed.notes.append(Diagnostic("warning", SETTLED, message, said.position, hint))
+        self._handed.notes.append(Diagnostic("warning", "settled-entry", message, said.position, hint))
 
     def _block(self, said: Handover, why: str) -> None:
         self._handed.blocks.append(Block("handover", f"{why} ({said.position})", said.address))

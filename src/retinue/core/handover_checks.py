@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from retinue.core.kind import Kinds
 from retinue.core.model import Address, Declaration, Diagnostic, Handover, Position
 
-CODE = "bad-handover"
-
 
 def check_handovers(
     handovers: Sequence[Handover],
@@ -110,4 +108,4 @@ def _circles(handovers: Sequence[Handover]) -> Iterator[Diagnostic]:
 
 
 def _error(each: Handover, message: str, hint: str, related: tuple[tuple[str, Position], ...] = ()) -> Diagnostic:
-    return Diagnostic("error", CODE, message, each.position, hint, related=related)
+    return Diagnostic("error", "bad-handover", message, each.position, hint, related=related)

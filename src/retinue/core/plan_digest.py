@@ -28,6 +28,8 @@ _SAID: dict[type, frozenset[str]] = {
     FileChange: frozenset({"cause", "position", "reason"}),
 }
 """The parts of each type that say something and do nothing."""
+_ADDED = frozenset({"held"})
+"""The parts that came later: they count where they say something, so that other plans keep their digests."""
 
 
 def plan_digest(plan: Plan) -> str:
@@ -49,7 +51,7 @@ def _part(part: Step | FieldChange | FileChange) -> dict[str, Any]:
     done: dict[str, Any] = {}
     for each in fields(part):
         value = getattr(part, each.name)
-        if each.name in _SAID[type(part)] or value is ABSENT:
+        if each.name in _SAID[type(part)] or value is ABSENT or (each.name in _ADDED and value is None):
             continue
         # A path is a tuple that has an order; the others are changes, files, ids.
         several = isinstance(value, tuple) and each.name != "path"

@@ -12,7 +12,6 @@ from retinue.core.changes import Block, Plan, Step
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import Diagnostic
 
-CODE = "looks-renamed"
 ALIKE = 0.75
 """How much of two specifications must be the same. Git takes half of a file for a rename, but here the model and the
 tools of unrelated objects are often the same; at three quarters, the prompt or the files must be, too."""
@@ -43,7 +42,7 @@ def look_renamed(steps: Iterable[Step], kinds: Kinds) -> Iterator[Diagnostic]:
         entry = f"moved: [{{from: {old.address}, to: {new.address}}}]"
         yield Diagnostic(
             "warning",
-            CODE,
+            "looks-renamed",
             f"{old.address} ({old.id}) would be deleted and {new.address}, which is much like it, created",
             new.position,
             f"to rename it instead, write '{entry}' into a file of declarations",
@@ -53,12 +52,12 @@ def look_renamed(steps: Iterable[Step], kinds: Kinds) -> Iterator[Diagnostic]:
 
 def rename_block(plan: Plan) -> Block | None:
     """The guard of unattended applies: what looks like a rename is not deleted before somebody has answered."""
-    found = [each for each in plan.warnings if each.code == CODE]
+    found = [each for each in plan.warnings if each.code == "looks-renamed"]
     if not found:
         return None
     names = ", ".join(f"{each.details['from']} → {each.details['to']}" for each in found)
     return Block(
-        CODE,
+        "looks-renamed",
         f"the plan would delete what looks renamed: {names}; say 'moved:' or 'release:', or let a person approve it",
     )
 
