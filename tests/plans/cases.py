@@ -446,7 +446,7 @@ CASES: dict[str, tuple[Callable[[], Plan], tuple[View, ...]]] = {
         (metadata_keys, ALL),
         (look_alike, BRIEF),
         (foreign, BRIEF),
-        (handovers, ALL),
+        (handovers, (*ALL, *PAGES)),
         (looks_renamed, BRIEF),
     ]
 }

@@ -39,7 +39,7 @@ def claim(draft: Draft, wanted: Declared, live: Live, spec: Mapping[str, Any], *
 def _claimed(wanted: Declared, kind: Kind) -> list[Path]:
     """The values that the tag will say we applied: they must still be what the plan saw."""
     paths: list[Path] = []
-    for name, value in wanted.spec.items():
+    for name, value in wanted.lifecycle.heeded(wanted.spec).items():
         paths += [(name, key) for key in value] if kind.field(name).per_key else [(name,)]
     return paths
 
