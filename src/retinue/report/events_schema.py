@@ -14,7 +14,7 @@ Schema = dict[str, Any]
 FILE_NAME = "events.schema.json"
 
 
-def _event(kind: str, description: str, properties: Mapping[str, Schema]) -> Schema:
+def _event(kind: str, description: str, properties: Mapping[str, Schema], *, optional: tuple[str, ...] = ()) -> Schema:
     every = {
         "format_version": {
             "type": "string",
@@ -27,7 +27,7 @@ def _event(kind: str, description: str, properties: Mapping[str, Schema]) -> Sch
         "type": "object",
         "description": description,
         "properties": {**every, **properties},
-        "required": [*every, *properties],
+        "required": [*every, *(name for name in properties if name not in optional)],
     }
 
 
@@ -96,6 +96,9 @@ EVENTS: Schema = {
                 "added": _number("Objects created."),
                 "changed": _number("Objects changed."),
                 "destroyed": _number("Objects deleted."),
+                "adopted": _number("Objects adopted or taken over; left out when there are none."),
+                "moved": _number("Objects that got another address; left out when there are none."),
+                "released": _number("Objects let go; left out when there are none."),
                 "steps": {
                     "type": "object",
                     "description": "How many steps ended in which way.",
@@ -110,6 +113,7 @@ EVENTS: Schema = {
                     "description": "The mistakes in the declarations, when it was they that stopped it.",
                 },
             },
+            optional=("adopted", "moved", "released"),
         ),
     ],
 }

@@ -50,7 +50,7 @@ def last_events(events: Iterable[Event]) -> list[Event]:
 
 
 def tally(events: Iterable[Event]) -> dict[str, int]:
-    """How many objects were `added`, `changed` and `destroyed`, and where there are any, adopted, moved and released."""
+    """How many objects were `added`, `changed` and `destroyed`, and where there are any, `adopted` and so on."""
     done = [event.step.action for event in last_events(events) if event.status in ("done", "incomplete")]
     counts = {"added": done.count("create"), "changed": done.count("update"), "destroyed": done.count("delete")}
     return counts | {DONE[action]: done.count(action) for action in TAG_ONLY if action in done}
