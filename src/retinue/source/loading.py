@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -27,6 +27,7 @@ from retinue.source.sections import Entry, Sections
 from retinue.source.texts import Excerpts
 from retinue.source.validation import Validator
 from retinue.source.values import Given, read_var_files
+from retinue.source.variables import Variables
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -45,6 +46,7 @@ class Loaded:
     excerpts: Excerpts
     complete: bool = True
     handovers: tuple[Handover, ...] = ()
+    variables: Variables = field(default_factory=lambda: Variables({}, {}, None, Mistakes()))
 
 
 def load(
@@ -78,7 +80,7 @@ def load(
     found = tuple(declarations)
     handovers = tuple(read_handovers(sections.handovers, settled.lookup, mistakes))
     told = excerpts.fill(mistakes.diagnostics)
-    return Loaded(settled.project, found, told, excerpts, complete=desk.complete, handovers=handovers)
+    return Loaded(settled.project, found, told, excerpts, desk.complete, handovers, settled.lookup)
 
 
 def _included(desk: Desk, settled: Settled, project_file: str) -> list[str]:
