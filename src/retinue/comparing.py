@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlsplit
 
+from retinue.core.contrast import Contrast, Side, contrast
 from retinue.core.kind import Kinds
-from retinue.core.model import Address, Declaration
-from retinue.errors import UsageError
+from retinue.core.model import Address, Declaration, Diagnostic, Position
+from retinue.errors import DeclarationError, UsageError
 from retinue.kinds import all_kinds
-from retinue.sessions import Reading, Where, load_from, read_loaded
-from retinue.source import Loaded
+from retinue.sessions import Reading, Where, check_loaded, load_from, read, read_loaded
+from retinue.source import Loaded, Project
 from retinue.source.printing import explained, sources, written
+from retinue.source.project import find
+from retinue.source.revision import checked_out
 from retinue.source.writing import write_yaml
 
 
@@ -97,3 +101,78 @@ def render(where: Where, address: Address | None = None) -> Rendered:
     order = list(kinds)
     chosen.sort(key=lambda each: (order.index(each.kind), each.name))
     return Rendered(reading, loaded, tuple(chosen), kinds)
+
+
+# ── differences ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def diff_environments(where: Where, before: str, after: str) -> Contrast:
+    """How the declarations of the environment `after` differ from those of `before`. Raises DeclarationError."""
+    sides = [_side(name, read(replace(where, environment=name))) for name in (before, after)]
+    return contrast(sides[0], sides[1], all_kinds())
+
+
+def diff_base(where: Where, revision: str) -> Contrast:
+    """How the declarations of the working tree differ from those of a revision.
+
+    Raises DeclarationError when one of the two holds mistakes, RetinueError when there is no such revision.
+    """
+    now = read(where)
+    with checked_out(now.project.root, revision) as root:
+        file = find(where.start)
+        then = _read_base(replace(where, start=root / (file.name if file else "")), revision)
+    kinds = all_kinds()
+    after = _side("the working tree", now)
+    if isinstance(then, Reading):
+        return contrast(_side(revision, then), after, kinds, settings=True)
+    nothing = Side(revision, None, where.environment, (), {})
+    return contrast(nothing, after, kinds, settings=True, notes=(then,))
+
+
+def _side(name: str, reading: Reading) -> Side:
+    project = reading.project
+    return Side(name, project.stack, project.environment, reading.declared, _settings(project))
+
+
+def _settings(project: Project) -> dict[str, Any]:
+    """What the project file says besides declarations, without what may be a secret in it."""
+    return {"stack": project.stack, "account": _printable(project.account), "api": project.api}
+
+
+def _printable(account: Any) -> Any:
+    if not isinstance(account, Mapping):
+        return account
+    known = ("local", "base_url", "api_key_env", "organization", "project")
+    shown = {name: account[name] for name in known if name in account}
+    if "base_url" in shown:
+        parts = urlsplit(str(shown["base_url"]))
+        shown["base_url"] = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return {**shown, **{name: "…" for name in account if name not in known}}
+
+
+def _read_base(where: Where, revision: str) -> Reading | str:
+    """The declarations of a revision, or a sentence about why there are none."""
+    if not where.start.is_file():
+        return f"{revision} has no project here, so that everything is new"
+    # A variable that is given now may not have been declared then.
+    reading, found = check_loaded(load_from(where, strict=False))
+    errors = [each for each in found if each.severity == "error"]
+    if any(each.code == "unknown-environment" for each in errors):
+        return f"{revision} has no environment '{where.environment}', so that everything is new"
+    if reading is None:
+        message = f"the declarations of {revision} hold mistakes, so that nothing can be compared with them"
+        broken = Diagnostic(
+            "error", "broken-base", message, None, "compare with another revision, or correct them there"
+        )
+        raise DeclarationError.of([*(_of_revision(each, revision) for each in found), broken])
+    return reading
+
+
+def _of_revision(each: Diagnostic, revision: str) -> Diagnostic:
+    """A mistake that stands in a revision, said so: there it was, whatever the working tree has."""
+
+    def there(place: Position) -> Position:
+        return replace(place, file=f"{revision}:{place.file}")
+
+    related = tuple((text, there(place)) for text, place in each.related)
+    return replace(each, position=there(each.position) if each.position else None, related=related)

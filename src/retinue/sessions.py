@@ -81,8 +81,9 @@ class Session:
         return LockFile(self.project.root / lock_name(self.project.environment), self.project.stack)
 
 
-def load_from(where: Where) -> Loaded:
-    """Read the files, whether or not all in them is right."""
+def load_from(where: Where, *, strict: bool = True) -> Loaded:
+    """Read the files, whether or not all in them is right. Unless `strict`, variables may be given that are not
+    declared."""
     return load(
         where.start,
         environment=where.environment,
@@ -90,6 +91,7 @@ def load_from(where: Where) -> Loaded:
         var_files=where.var_files,
         environ=where.environ,
         kinds=all_kinds(),
+        strict=strict,
     )
 
 

@@ -57,8 +57,12 @@ def load(
     var_files: Iterable[Path] = (),
     environ: Mapping[str, str],
     kinds: Kinds,
+    strict: bool = True,
 ) -> Loaded:
-    """Read the project that `start` belongs to. Mistakes are never raised: all of them are in the result."""
+    """Read the project that `start` belongs to. Mistakes are never raised: all of them are in the result.
+
+    Unless `strict`, `variables` and `var_files` may have variables that the project does not declare.
+    """
     mistakes, excerpts = Mistakes(), Excerpts()
     file = find(start)
     if file is None:
@@ -68,7 +72,7 @@ def load(
         mistakes.error("no-project", f"there is no {PROJECT_FILE} in '{start.absolute()}' or above", None, hint)
         return Loaded(None, (), tuple(mistakes.diagnostics), excerpts)
     desk = Desk(Folder(file.parent), mistakes, excerpts)
-    given = Given(variables, read_var_files(desk, var_files))
+    given = Given(variables, read_var_files(desk, var_files), strict)
     settled = settle(desk, file.name, environment, given, environ, kinds)
     sections, overlay = Sections(desk, kinds), Overlay(mistakes)
     if settled.environment is not None:
