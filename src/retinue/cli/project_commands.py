@@ -14,6 +14,7 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import DeclarationError, UsageError
 
 if TYPE_CHECKING:
+    from retinue.cli.pipelines import Host, Outcome
     from retinue.core.fail_on import FailOn
     from retinue.core.model import Diagnostic
     from retinue.report.findings import FindingsFormat
@@ -22,23 +23,49 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=".")
-def init(directory: Path) -> int:
+@click.option("--ci", "host", type=click.Choice(["github", "gitlab"]), help="Write pipelines for this host, too.")
+@click.option("--from", "source", metavar="REQUIREMENT", help="What pip installs Retinue from in pipelines.")
+@click.option("--force", is_flag=True, help="Replace pipelines that exist already.")
+def init(directory: Path, host: Host | None, source: str | None, force: bool) -> int:
     """Write a small, commented, working project into DIRECTORY.
 
     Files that exist already are left as they are; a .gitignore gets the line it lacks. A directory that is a project
-    already gets no example assistants.
+    already gets no example assistants. With --ci, it gets pipelines that plan pull requests, apply what was approved
+    and look for drift.
 
     \b
     Example:
       retinue init my-assistants
+      retinue init --ci github
     """
-    from retinue.cli.starter import write_starter
+    from retinue.cli.starter import PROJECT_FILE, write_starter
 
     terminal = Terminal.detect()
-    for path, outcome in write_starter(directory):
-        terminal.say(f"{outcome:<8} {path}")
+    if host is None and (source or force):
+        raise UsageError("--from and --force are about pipelines", hint="add --ci github or --ci gitlab")
+    if host is None or not (directory / PROJECT_FILE).exists():
+        for path, outcome in write_starter(directory):
+            terminal.say(f"{outcome:<8} {path}")
+    if host is not None:
+        return _write_pipelines(terminal, directory, host, source, force=force)
     change = "" if directory == Path() else f"cd {shlex.quote(str(directory))} && "
     terminal.say(f"\nNext: {change}retinue apply")
+    return 0
+
+
+def _write_pipelines(terminal: Terminal, directory: Path, host: Host, source: str | None, *, force: bool) -> int:
+    import os
+
+    from retinue.cli.pipelines import advice, read_pipelines, write_pipelines
+
+    found = read_pipelines(directory, os.environ, source=source)
+    written: dict[Path, Outcome] = {}
+    for path, outcome in write_pipelines(found, host, force=force):
+        written[path] = outcome
+        terminal.say(f"{outcome:<8} {path.relative_to(found.root)}")
+    terminal.say("\nNext:" if (left := list(advice(found, host, written))) else "")
+    for each in left:
+        terminal.say(f"  {each}")
     return 0
 
 
@@ -144,9 +171,8 @@ def _ask_account(place: Where, terminal: Terminal) -> tuple[Diagnostic, ...]:
 def schema(kind: str | None, out: Path | None) -> int:
     """Print JSON Schemas for editors.
 
-    Without KIND, that of a whole declaration file. KIND is the name of a kind, or `project` for retinue.yaml, `overlay`
-    for environments/NAME.yaml, `plan` for `plan --json`, `diff` for `diff --json`, `events` for `apply --json`,
-    `bundle` for retinue.lock.json.
+    Without KIND, that of a whole declaration file. KIND is the name of a kind, or `project` for retinue.yaml, `plan`
+    for `plan --json`, `events` for `apply --json`, `bundle` for retinue.lock.json.
 
     \b
     Example:
@@ -173,13 +199,12 @@ def schema(kind: str | None, out: Path | None) -> int:
 def _schemas() -> dict[str, Any]:
     from retinue.bundles.lock_schema import LOCK
     from retinue.kinds import all_kinds
-    from retinue.report.contrast_schema import DIFF
     from retinue.report.events_schema import EVENTS
     from retinue.report.plan_schema import PLAN
     from retinue.source.schemas import documents
 
-    others = {"plan": PLAN, "diff": DIFF, "events": EVENTS, "bundle": LOCK}
-    return {**documents(all_kinds()), **{f"{name}.schema.json": each for name, each in others.items()}}
+    others = {"plan.schema.json": PLAN, "events.schema.json": EVENTS, "bundle.schema.json": LOCK}
+    return {**documents(all_kinds()), **others}
 
 
 def _json(document: Any) -> str:

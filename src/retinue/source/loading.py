@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -27,7 +27,6 @@ from retinue.source.sections import Entry, Sections
 from retinue.source.texts import Excerpts
 from retinue.source.validation import Validator
 from retinue.source.values import Given, read_var_files
-from retinue.source.variables import Variables
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -46,7 +45,6 @@ class Loaded:
     excerpts: Excerpts
     complete: bool = True
     handovers: tuple[Handover, ...] = ()
-    variables: Variables = field(default_factory=lambda: Variables({}, {}, None, Mistakes()))
 
 
 def load(
@@ -57,12 +55,8 @@ def load(
     var_files: Iterable[Path] = (),
     environ: Mapping[str, str],
     kinds: Kinds,
-    strict: bool = True,
 ) -> Loaded:
-    """Read the project that `start` belongs to. Mistakes are never raised: all of them are in the result.
-
-    Unless `strict`, `variables` and `var_files` may have variables that the project does not declare.
-    """
+    """Read the project that `start` belongs to. Mistakes are never raised: all of them are in the result."""
     mistakes, excerpts = Mistakes(), Excerpts()
     file = find(start)
     if file is None:
@@ -72,7 +66,7 @@ def load(
         mistakes.error("no-project", f"there is no {PROJECT_FILE} in '{start.absolute()}' or above", None, hint)
         return Loaded(None, (), tuple(mistakes.diagnostics), excerpts)
     desk = Desk(Folder(file.parent), mistakes, excerpts)
-    given = Given(variables, read_var_files(desk, var_files), strict)
+    given = Given(variables, read_var_files(desk, var_files))
     settled = settle(desk, file.name, environment, given, environ, kinds)
     sections, overlay = Sections(desk, kinds), Overlay(mistakes)
     if settled.environment is not None:
@@ -84,7 +78,7 @@ def load(
     found = tuple(declarations)
     handovers = tuple(read_handovers(sections.handovers, settled.lookup, mistakes))
     told = excerpts.fill(mistakes.diagnostics)
-    return Loaded(settled.project, found, told, excerpts, desk.complete, handovers, settled.lookup)
+    return Loaded(settled.project, found, told, excerpts, complete=desk.complete, handovers=handovers)
 
 
 def _included(desk: Desk, settled: Settled, project_file: str) -> list[str]:

@@ -1,0 +1,241 @@
+"""The life of a change on GitHub: proposed, looked at, merged, applied exactly so; and drift."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+pytest.importorskip("jq", reason="the stand-in for gh needs jq, which is not installed")
+
+from retinue.cli import main
+from retinue.local.server import running_server
+from tests.pipelines.github import REPOSITORY, Ended, GitHub, edit, instructions, needs, pull_request
+
+pytestmark = [needs("apply", "file"), needs("validate", "form")]
+KEY = "sk-canary-of-production"
+PUSH = {"event_name": "push"}
+SCHEDULE = {"event_name": "schedule"}
+
+PROJECT = """\
+stack: shop
+environments:
+  production:
+    account: {base_url: "URL", api_key_env: SHOP_KEY}
+"""
+DESK = """\
+assistants:
+  desk:
+    name: Desk
+    model: gpt-6-luna
+    instructions: Be kind.
+"""
+
+
+@dataclass
+class Shop:
+    """A repository with a project, its pipelines, and the account they work on."""
+
+    hub: GitHub
+    client: openai.OpenAI
+
+    def plan(self, number: int, sha: str, *, repository: str = REPOSITORY) -> dict[str, Ended]:
+        return self.hub.run("retinue-plan.yml", pull_request(number, sha, repository=repository))
+
+    def apply(self, event: dict[str, Any] = PUSH) -> Ended:
+        return self.hub.run("retinue-apply.yml", event)["apply production"]
+
+    def drift(self) -> Ended:
+        return self.hub.run("retinue-drift.yml", SCHEDULE)["drift production"]
+
+    def instructions(self) -> list[str]:
+        return instructions(self.client)
+
+    def edit(self, text: str) -> None:
+        edit(self.client, text)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shop]:
+    with running_server(tmp_path / "account", api_key=KEY) as url:
+        hub = GitHub(tmp_path / "hub", secrets={"SHOP_KEY": KEY})
+        hub.write("retinue.yaml", PROJECT.replace("URL", url))
+        hub.write("assistants/desk.yaml", DESK)
+        assert main(["init", str(hub.work), "--ci", "github", "--from", "./retinue"]) == 0
+        hub.push()
+        with openai.OpenAI(base_url=url, api_key=KEY, max_retries=0) as client:
+            yield Shop(hub, client)
+
+
+@pytest.fixture
+def applied(shop: Shop) -> Shop:
+    """The desk is in the account already, by a merged pull request."""
+    sha = shop.hub.propose("first", {"README.md": "The shop.\n"})
+    assert shop.plan(1, sha)["plan production"].code == 0
+    shop.hub.merge("first", 1)
+    ended = shop.apply()
+    assert ended.code == 0, ended.output
+    assert shop.instructions() == ["Be kind."]
+    return shop
+
+
+def changed(text: str) -> dict[str, str]:
+    return {"assistants/desk.yaml": DESK.replace("Be kind.", json.dumps(text))}
+
+
+def test_one_comment_is_kept_up_to_date_and_exactly_what_was_approved_is_applied(applied: Shop) -> None:
+    shop, hub = applied, applied.hub
+    before = len(hub.read("comments"))
+    first = shop.plan(2, hub.propose("kinder", changed("Be very kind.")))
+    assert {key: each.code for key, each in first.items()} == {"validate production": 0, "plan production": 0}
+    [comment] = [each for each in hub.read("comments").values() if each["issue"] == "2"]
+    assert comment["body"].startswith("<!-- retinue plan: shop-production/production -->")
+    assert "very" in comment["body"]
+    # The summary of the job is the same plan.
+    assert comment["body"].strip() in first["plan production"].summary
+
+    second = shop.plan(2, hub.propose("kinder", changed("Be extremely kind.")))
+    assert second["plan production"].code == 0
+    [edited] = [each for each in hub.read("comments").values() if each["issue"] == "2"]
+    assert edited["id"] == comment["id"]
+    assert "extremely" in edited["body"]
+    assert "very" not in edited["body"]
+    assert len(hub.read("comments")) == before + 1
+    # Nothing has been written by looking.
+    assert shop.instructions() == ["Be kind."]
+
+    hub.merge("kinder", 2)
+    ended = shop.apply()
+    assert ended.code == 0, ended.output
+    assert shop.instructions() == ["Be extremely kind."]
+    assert "extremely" in ended.summary
+    assert KEY not in str([hub.calls(), first, second, ended, hub.read("comments")])
+
+
+def test_a_dashboard_edit_after_the_approval_stops_the_apply(applied: Shop) -> None:
+    shop, hub = applied, applied.hub
+    assert shop.plan(2, hub.propose("kinder", changed("Be very kind.")))["plan production"].code == 0
+    hub.merge("kinder", 2)
+    shop.edit("Be rude.")
+    ended = shop.apply()
+    assert ended.code == 3, ended.output
+    assert shop.instructions() == ["Be rude."]
+    assert "::error title=Not approved::" in ended.output
+    assert "start this workflow by hand" in ended.output
+    # To go on: the digest of the new plan, which the summary shows.
+    digest = digest_in(ended.summary)
+    by_hand = {"event_name": "workflow_dispatch", "inputs": {"environment": "production", "digest": digest}}
+    again = shop.apply(by_hand)
+    assert again.code == 0, again.output
+    assert shop.instructions() == ["Be very kind."]
+
+
+def digest_in(text: str) -> str:
+    """The last one."""
+    at = text.rindex("pd1:")
+    return text[at : at + len("pd1:7c41-d2f0-93be-aa18")]
+
+
+def test_a_wrong_digest_by_hand_changes_nothing(applied: Shop) -> None:
+    applied.hub.write("assistants/desk.yaml", changed("Be very kind.")["assistants/desk.yaml"])
+    inputs = {"environment": "production", "digest": "pd1:0000-0000-0000-0000"}
+    ended = applied.apply({"event_name": "workflow_dispatch", "inputs": inputs})
+    assert ended.code == 3
+    assert applied.instructions() == ["Be kind."]
+
+
+def test_a_commit_that_nobody_approved(applied: Shop) -> None:
+    """Straight to main: fine as long as there is nothing to do."""
+    shop, hub = applied, applied.hub
+    hub.git("checkout", "--quiet", "main")
+    hub.write("README.md", "The shop, again.\n")
+    hub.push()
+    assert shop.apply().code == 0
+    hub.write("assistants/desk.yaml", changed("Be sly.")["assistants/desk.yaml"])
+    hub.push()
+    ended = shop.apply()
+    assert ended.code == 3, ended.output
+    assert shop.instructions() == ["Be kind."]
+    assert digest_in(ended.summary)
+
+
+def test_somebody_elses_comment_is_not_edited(applied: Shop) -> None:
+    """Anybody may write a comment that begins with the marker."""
+    shop, hub = applied, applied.hub
+    marker = "<!-- retinue plan: shop-production/production -->"
+    planted = {"id": 5, "issue": "2", "user": {"login": "mallory"}, "body": f"{marker}\nmine"}
+    hub.remember("comments", {**hub.read("comments"), "5": planted})
+    assert shop.plan(2, hub.propose("kinder", changed("Be very kind.")))["plan production"].code == 0
+    comments = hub.read("comments")
+    assert comments["5"] == planted
+    assert len([each for each in comments.values() if each["issue"] == "2"]) == 2
+
+
+def test_a_plan_that_cannot_be_made_is_not_approved(applied: Shop) -> None:
+    shop, hub = applied, applied.hub
+    ended = shop.plan(2, hub.propose("broken", {"assistants/desk.yaml": DESK.replace("model:", "modl:")}))
+    assert ended["validate production"].code == 1
+    assert "::error file=assistants/desk.yaml,line=4" in ended["validate production"].output
+    assert ended["plan production"].code == 1
+    hub.merge("broken", 2)
+    assert shop.apply().code == 1
+
+
+@needs("diff")
+def test_a_fork_gets_a_comparison_and_no_credentials(applied: Shop) -> None:
+    shop, hub = applied, applied.hub
+    calls = len(hub.calls())
+    before = hub.read("comments")
+    ended = shop.plan(9, hub.propose("theirs", changed("Be mine.")), repository="mallory/shop")
+    assert ended["plan production"].code is None
+    assert ended["validate production"].code == 0, ended["validate production"].output
+    assert "Be mine." in ended["validate production"].summary
+    assert len(hub.calls()) == calls
+    assert hub.read("comments") == before
+    # What a fork proposed was never planned, so nobody has approved it.
+    hub.merge("theirs", 9, repository="mallory/shop")
+    assert shop.apply().code == 3
+    assert shop.instructions() == ["Be kind."]
+
+
+@needs("drift")
+def test_drift_opens_one_issue_and_closes_it(applied: Shop) -> None:
+    shop, hub = applied, applied.hub
+    hub.git("checkout", "--quiet", "main")
+    assert shop.drift().code == 0
+    assert hub.read("issues") == {}
+    shop.edit("Be rude.")
+    assert shop.drift().code == 0
+    [issue] = hub.read("issues").values()
+    assert (issue["title"], issue["state"]) == ("Drift: shop, production", "open")
+    assert "rude" in issue["body"]
+    shop.edit("Be rude and loud.")
+    assert shop.drift().code == 0
+    [issue] = hub.read("issues").values()
+    assert "loud" in issue["body"]
+    shop.edit("Be kind.")
+    assert shop.drift().code == 0
+    [issue] = hub.read("issues").values()
+    assert issue["state"] == "closed"
+    assert shop.drift().code == 0
+    assert len(hub.read("issues")) == 1
+
+
+@needs("drift")
+def test_drift_that_cannot_be_looked_for_is_a_failure(applied: Shop) -> None:
+    """And nothing about it is said in an issue: nobody knows."""
+    applied.hub.git("checkout", "--quiet", "main")
+    applied.hub.secrets["SHOP_KEY"] = "sk-expired"
+    assert applied.drift().code == 1
+    assert applied.hub.read("issues") == {}
+
+
+def test_the_key_is_in_the_steps_that_need_it_and_nowhere_else(applied: Shop) -> None:
+    """No program but ours sees it."""
+    assert applied.hub.calls()
+    assert not [each for each in applied.hub.calls() if "SHOP_KEY" in each["environ"]]
