@@ -81,8 +81,9 @@ class Session:
         return LockFile(self.project.root / lock_name(self.project.environment), self.project.stack)
 
 
-def load_from(where: Where) -> Loaded:
-    """Read the files, whether or not all in them is right."""
+def load_from(where: Where, *, strict: bool = True) -> Loaded:
+    """Read the files, whether or not all in them is right. Unless `strict`, variables may be given that are not
+    declared."""
     return load(
         where.start,
         environment=where.environment,
@@ -90,14 +91,19 @@ def load_from(where: Where) -> Loaded:
         var_files=where.var_files,
         environ=where.environ,
         kinds=all_kinds(),
+        strict=strict,
     )
 
 
 def check(where: Where) -> tuple[Reading | None, tuple[Diagnostic, ...]]:
     """Read the declarations and find every mistake, offline. Without errors there is a reading to go on with."""
-    kinds = all_kinds()
-    loaded = load_from(where)
+    return check_loaded(load_from(where))
+
+
+def check_loaded(loaded: Loaded) -> tuple[Reading | None, tuple[Diagnostic, ...]]:
+    """What was read, resolved: every mistake, and without errors a reading."""
     home = loaded.project.api if loaded.project else None
+    kinds = all_kinds()
     resolved = resolve(loaded.declarations, kinds, complete=loaded.complete, home=home)
     handed = check_handovers(
         loaded.handovers,
@@ -114,7 +120,12 @@ def check(where: Where) -> tuple[Reading | None, tuple[Diagnostic, ...]]:
 
 def read(where: Where) -> Reading:
     """Read the declarations. Raises DeclarationError with every mistake at once."""
-    reading, found = check(where)
+    return read_loaded(load_from(where))
+
+
+def read_loaded(loaded: Loaded) -> Reading:
+    """What was read, resolved. Raises DeclarationError with every mistake at once."""
+    reading, found = check_loaded(loaded)
     if reading is None:
         raise DeclarationError.of(found)
     return reading

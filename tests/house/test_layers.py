@@ -24,13 +24,14 @@ ALLOWED = {
     "sessions": {"core", "kinds", "source", "account", "bundles"},
     "standing": {"core", "account", "sessions"},
     "workflow": {"core", "account", "sessions", "standing"},
+    "comparing": {"core", "kinds", "source", "sessions"},
     "looking": {"core", "sessions", "workflow"},
     "checkup": {"core", "kinds", "source", "account", "sessions"},
     "originals": {"core", "kinds", "source", "migrate", "workflow", "looking"},
     "migration": {"core", "kinds", "source", "migrate", "workflow", "originals"},
     "cli": {
         *("core", "kinds", "source", "account", "bundles", "report", "migrate"),
-        *("workflow", "looking", "standing", "migration", "checkup"),
+        *("workflow", "looking", "standing", "migration", "comparing", "checkup"),
     },
     "__main__": {"cli"},
     "local": set(),
@@ -135,7 +136,8 @@ def test_offline_commands_do_not_import_openai() -> None:
         "import sys\n"
         "from retinue.cli import main\n"
         "migrate = ['migrate', '-C', sys.argv[1], '--to', 'agents', '--dry-run']\n"
-        "for args in (['--help'], ['--version'], ['schema'], ['validate', '-C', sys.argv[1]], migrate):\n"
+        "render = ['render', '-C', sys.argv[1], '--explain']\n"
+        "for args in (['--help'], ['--version'], ['schema'], ['validate', '-C', sys.argv[1]], render, migrate):\n"
         "    assert main(args) == 0, args\n"
         "heavy = {'openai', 'httpx2', 'starlette', 'deepdiff', 'pydantic'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

@@ -9,7 +9,14 @@ from collections.abc import Sequence
 import click
 
 from retinue import __version__
-from retinue.cli import account_commands, doctor_command, migrate_command, plan_commands, project_commands
+from retinue.cli import (
+    account_commands,
+    compare_commands,
+    doctor_command,
+    migrate_command,
+    plan_commands,
+    project_commands,
+)
 from retinue.cli.terminal import Terminal
 from retinue.errors import OUR_BUG, Interrupted, RetinueError, UsageError
 
@@ -50,7 +57,14 @@ def retinue() -> None:
     """
 
 
-for commands in (project_commands, plan_commands, account_commands, migrate_command, doctor_command):
+for commands in (
+    project_commands,
+    compare_commands,
+    plan_commands,
+    account_commands,
+    migrate_command,
+    doctor_command,
+):
     for command in commands.COMMANDS:
         retinue.add_command(command)
 

@@ -54,18 +54,39 @@ def project_options(command: Command) -> Command:
     """Which project, in which environment, with which variables: the command gets them together, as `place`."""
 
     @wraps(command)
-    def located(
-        *args: Any,
-        directory: Path,
-        environment: str | None,
-        variables: tuple[tuple[str, str], ...],
-        var_files: tuple[Path, ...],
-        **rest: Any,
-    ) -> Any:
-        from retinue.workflow import Where
+    def located(*args: Any, environment: str | None, **rest: Any) -> Any:
+        return _located(command, args, environment, rest)
 
-        return command(*args, place=Where(directory, environment, dict(variables), var_files=var_files), **rest)
+    chosen = click.option("-e", "--environment", metavar="NAME", help="Use this environment of retinue.yaml.")
+    return _place_options(located, chosen)
 
+
+def several_environments(command: Command) -> Command:
+    """The same, for a command that compares: it gets the environments on their own, as `environments`."""
+
+    @wraps(command)
+    def located(*args: Any, **rest: Any) -> Any:
+        return _located(command, args, None, rest)
+
+    chosen = click.option(
+        "-e",
+        "--environment",
+        "environments",
+        multiple=True,
+        metavar="NAME",
+        help="An environment of retinue.yaml; two are compared with each other.",
+    )
+    return _place_options(located, chosen)
+
+
+def _located(command: Command, args: tuple[Any, ...], environment: str | None, rest: dict[str, Any]) -> Any:
+    from retinue.workflow import Where
+
+    start, variables, files = (rest.pop(name) for name in ("directory", "variables", "var_files"))
+    return command(*args, place=Where(start, environment, dict(variables), var_files=files), **rest)
+
+
+def _place_options(command: Command, environment: Callable[[Command], Command]) -> Command:
     for option in reversed(
         (
             click.option(
@@ -76,7 +97,7 @@ def project_options(command: Command) -> Command:
                 show_default=False,
                 help="Work on the project of this directory (default: the current one, or the nearest above).",
             ),
-            click.option("-e", "--environment", metavar="NAME", help="Use this environment of retinue.yaml."),
+            environment,
             click.option(
                 "--var",
                 "variables",
@@ -95,8 +116,8 @@ def project_options(command: Command) -> Command:
             ),
         )
     ):
-        located = option(located)
-    return located
+        command = option(command)
+    return command
 
 
 def parallelism_option(command: Command) -> Command:

@@ -171,8 +171,9 @@ def _ask_account(place: Where, terminal: Terminal) -> tuple[Diagnostic, ...]:
 def schema(kind: str | None, out: Path | None) -> int:
     """Print JSON Schemas for editors.
 
-    Without KIND, that of a whole declaration file. KIND is the name of a kind, or `project` for retinue.yaml, `plan`
-    for `plan --json`, `events` for `apply --json`, `bundle` for retinue.lock.json.
+    Without KIND, that of a whole declaration file. KIND is the name of a kind, or `project` for retinue.yaml, `overlay`
+    for environments/NAME.yaml, `plan` for `plan --json`, `diff` for `diff --json`, `events` for `apply --json`,
+    `bundle` for retinue.lock.json.
 
     \b
     Example:
@@ -199,12 +200,13 @@ def schema(kind: str | None, out: Path | None) -> int:
 def _schemas() -> dict[str, Any]:
     from retinue.bundles.lock_schema import LOCK
     from retinue.kinds import all_kinds
+    from retinue.report.contrast_schema import DIFF
     from retinue.report.events_schema import EVENTS
     from retinue.report.plan_schema import PLAN
     from retinue.source.schemas import documents
 
-    others = {"plan.schema.json": PLAN, "events.schema.json": EVENTS, "bundle.schema.json": LOCK}
-    return {**documents(all_kinds()), **others}
+    others = {"plan": PLAN, "diff": DIFF, "events": EVENTS, "bundle": LOCK}
+    return {**documents(all_kinds()), **{f"{name}.schema.json": each for name, each in others.items()}}
 
 
 def _json(document: Any) -> str:

@@ -33,11 +33,11 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "complete": not plan.targets,
         "targets": [str(each) for each in plan.targets],
         "summary": summarise(plan),
-        "steps": [_step(each) for each in plan.steps],
+        "steps": [step_document(each) for each in plan.steps],
         "warnings": [diagnostic_document(each) for each in plan.warnings],
         "blocks": [_block(each) for each in plan.blocks],
         "ids": {str(address): live_id for address, live_id in plan.ids.items()},
-        "retags": [_step(each) for each in plan.retags],
+        "retags": [step_document(each) for each in plan.retags],
     }
 
 
@@ -62,7 +62,8 @@ def _account(account: AccountInfo) -> dict[str, Any]:
     }
 
 
-def _step(step: Step) -> dict[str, Any]:
+def step_document(step: Step) -> dict[str, Any]:
+    """A step as plain JSON data."""
     return {
         "key": step.key,
         "action": step.action,
@@ -72,7 +73,7 @@ def _step(step: Step) -> dict[str, Any]:
         "replaces": step.replaces,
         "protected": step.protected,
         "position": _position(step.position),
-        "changes": [_field_change(each) for each in step.changes],
+        "changes": [change_document(each) for each in step.changes],
         "files": [_file_change(each) for each in step.files],
         "before": encode(step.before),
         "after": encode(step.after),
@@ -87,7 +88,8 @@ def _step(step: Step) -> dict[str, Any]:
     }
 
 
-def _field_change(change: FieldChange) -> dict[str, Any]:
+def change_document(change: FieldChange) -> dict[str, Any]:
+    """A difference inside an object as plain JSON data."""
     document: dict[str, Any] = {
         "path": list(change.path),
         "cause": change.cause,

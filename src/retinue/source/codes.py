@@ -18,6 +18,7 @@ CODES = {
     "bad-name": "A name has characters, or a length, that names cannot have.",
     "bad-number": "A number that JSON does not have, such as infinity.",
     "bad-schedule": "A schedule is not a cron expression of five fields.",
+    "broken-base": "The declarations of the revision to compare with hold mistakes.",
     "chunk-overlap": "Chunks overlap by more than half of their size, which the API refuses.",
     "duplicate-key": "A key stands twice in one mapping.",
     "duplicate-name": "Two declarations of one kind have the same name.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -27,6 +27,7 @@ from retinue.source.sections import Entry, Sections
 from retinue.source.texts import Excerpts
 from retinue.source.validation import Validator
 from retinue.source.values import Given, read_var_files
+from retinue.source.variables import Variables
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -45,6 +46,7 @@ class Loaded:
     excerpts: Excerpts
     complete: bool = True
     handovers: tuple[Handover, ...] = ()
+    variables: Variables = field(default_factory=lambda: Variables({}, {}, None, Mistakes()))
 
 
 def load(
@@ -55,8 +57,12 @@ def load(
     var_files: Iterable[Path] = (),
     environ: Mapping[str, str],
     kinds: Kinds,
+    strict: bool = True,
 ) -> Loaded:
-    """Read the project that `start` belongs to. Mistakes are never raised: all of them are in the result."""
+    """Read the project that `start` belongs to. Mistakes are never raised: all of them are in the result.
+
+    Unless `strict`, `variables` and `var_files` may have variables that the project does not declare.
+    """
     mistakes, excerpts = Mistakes(), Excerpts()
     file = find(start)
     if file is None:
@@ -66,7 +72,7 @@ def load(
         mistakes.error("no-project", f"there is no {PROJECT_FILE} in '{start.absolute()}' or above", None, hint)
         return Loaded(None, (), tuple(mistakes.diagnostics), excerpts)
     desk = Desk(Folder(file.parent), mistakes, excerpts)
-    given = Given(variables, read_var_files(desk, var_files))
+    given = Given(variables, read_var_files(desk, var_files), strict)
     settled = settle(desk, file.name, environment, given, environ, kinds)
     sections, overlay = Sections(desk, kinds), Overlay(mistakes)
     if settled.environment is not None:
@@ -78,7 +84,7 @@ def load(
     found = tuple(declarations)
     handovers = tuple(read_handovers(sections.handovers, settled.lookup, mistakes))
     told = excerpts.fill(mistakes.diagnostics)
-    return Loaded(settled.project, found, told, excerpts, complete=desk.complete, handovers=handovers)
+    return Loaded(settled.project, found, told, excerpts, desk.complete, handovers, settled.lookup)
 
 
 def _included(desk: Desk, settled: Settled, project_file: str) -> list[str]:

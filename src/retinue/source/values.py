@@ -28,10 +28,14 @@ class Filed:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the command line says of variables: texts by name, and the values of files."""
+    """What the command line says of variables: texts by name, and the values of files.
+
+    Unless `strict`, some of them may not be declared.
+    """
 
     texts: Mapping[str, str]
     filed: Mapping[str, Filed]
+    strict: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,10 @@ def _check_names(data: Mapping[str, Any], tree: Tree, given: Given, mistakes: Mi
     """Only declared variables may be set, on the command line, in a file or by an environment, chosen or not."""
     declared = _mapping(data.get("variables"))
     known = f"declared: {listed(declared)}" if declared else "declare it under 'variables:' in retinue.yaml"
-    places: list[tuple[str, Position | None]] = [(name, None) for name in given.texts]
-    places += [(name, filed.tree.at((name,), key=True)) for name, filed in given.filed.items()]
+    places: list[tuple[str, Position | None]] = []
+    if given.strict:
+        places += [(name, None) for name in given.texts]
+        places += [(name, filed.tree.at((name,), key=True)) for name, filed in given.filed.items()]
     for environment, details in _mapping(data.get("environments")).items():
         for name in _mapping(_mapping(details).get("variables")):
             path: Path = ("environments", environment, "variables", name)

@@ -54,6 +54,12 @@ class Variables:
         self._secret: set[str] = set()
         self._trail: list[str] = []
 
+    def origin(self, name: str) -> str:
+        """Where the value in force of a variable comes from, in a few words."""
+        variable = self._variables[name]
+        tree = variable.tree or self._tree
+        return str(tree.at(variable.path)) if tree is not None and variable.path is not None else "--var"
+
     def check_all(self) -> None:
         """Work every variable out, used or not, so that its mistakes are reported."""
         for name in self._variables:

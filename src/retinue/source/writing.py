@@ -38,6 +38,14 @@ class Commented:
     comment: str
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A value with a comment at the end of the line where it begins."""
+
+    value: Any
+    note: str
+
+
 def write_yaml(value: Mapping[str, Any], *, comment: str = "") -> str:
     """A document. Strings are taken literally: `${{` in one is written so that it stays what it is."""
     return "".join(f"{line}\n" for line in (*_comment(comment), *_block(value)))
@@ -63,6 +71,8 @@ def _block(value: Any) -> list[str]:
 
 
 def _entry(key: str, value: Any) -> list[str]:
+    if isinstance(value, Noted):
+        return _noted(_entry(key, value.value), value.note)
     if isinstance(value, str) and _is_literal(value):
         return [f"{key} {_sign(value)}", *_indented(escaped(value).removesuffix("\n").split("\n"))]
     short = _flow(value)
@@ -72,6 +82,8 @@ def _entry(key: str, value: Any) -> list[str]:
 
 
 def _item(value: Any) -> list[str]:
+    if isinstance(value, Noted):
+        return _noted(_item(value.value), value.note)
     short = _flow(value)
     if isinstance(value, str) and _is_literal(value):
         return [f"- {_sign(value)}", *_indented(escaped(value).removesuffix("\n").split("\n"))]
@@ -81,6 +93,11 @@ def _item(value: Any) -> list[str]:
     return [f"- {first}", *_indented(more)]
 
 
+def _noted(lines: list[str], note: str) -> list[str]:
+    first, *more = lines
+    return [f"{first}  {_comment(note)[0]}", *more]
+
+
 def _indented(lines: Iterable[str]) -> list[str]:
     return [f"  {each}" if each else "" for each in lines]
 
@@ -88,14 +105,14 @@ def _indented(lines: Iterable[str]) -> list[str]:
 def _is_short(value: Any, line: str) -> bool:
     """Whether a list or mapping is read more easily on one line: few plain values, or nothing but one of them."""
     inner = list(value.values()) if isinstance(value, Mapping) else value
-    if len(line) > WIDTH or any(isinstance(each, Mapping | list | Commented) for each in inner):
+    if len(line) > WIDTH or any(isinstance(each, Mapping | list | Commented | Noted) for each in inner):
         return False
     return isinstance(value, list) or len(inner) == 1
 
 
 def _flow(value: Any) -> str:
     """The value on one line."""
-    if isinstance(value, Commented):
+    if isinstance(value, Commented | Noted):
         return _flow(value.value)
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_text(str(key), _BARE)}: {_flow(each)}" for key, each in value.items()) + "}"

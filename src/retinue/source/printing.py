@@ -1,0 +1,107 @@
+"""A declaration as it was read → data that is a declaration again, and where each of its values was written."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from retinue.core.kind import Kind, Pattern
+from retinue.core.model import Declaration, Path, Position
+from retinue.source.interpolation import OPEN, fill
+from retinue.source.nodes import Node, Tree
+from retinue.source.variables import Variables
+from retinue.source.writing import Noted
+
+# What reading adds to an entry of a list of files.
+_READ = ("sha256", "size", "entry")
+Leaf = Callable[[Any, Path, Path], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a value was written. `also` are the files and the variables that it was taken from."""
+
+    path: Path
+    position: Position
+    also: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ", ".join((str(self.position), *self.also))
+
+
+def written(declaration: Declaration, kind: Kind) -> dict[str, Any]:
+    """What an author could have written to the same effect, with everything in place; paths are from the project."""
+    spec: dict[str, Any] = _walked(declaration.spec, kind, lambda value, *_: value)
+    return spec
+
+
+def explained(declaration: Declaration, kind: Kind, variables: Variables) -> Noted:
+    """The same, each value with its source as a note."""
+    data = _walked(
+        declaration.spec,
+        kind,
+        lambda value, path, there: Noted(value, str(_source(declaration, path, there, variables))),
+    )
+    return Noted(data, str(declaration.places.at((), key=True)))
+
+
+def sources(declaration: Declaration, kind: Kind, variables: Variables) -> list[Source]:
+    """The source of each value of `written`."""
+    found: list[Source] = []
+    _walked(declaration.spec, kind, lambda _, path, there: found.append(_source(declaration, path, there, variables)))
+    return found
+
+
+def _walked(value: Any, kind: Kind, leaf: Leaf, path: Path = (), there: Path = ()) -> Any:
+    """The value with each of its leaves replaced. `path` leads to one in the outcome, `there` to where it was written;
+    they differ since a glob stands for many files."""
+    if isinstance(value, list) and any(each.form == "files" and _fits(path, each.pattern) for each in kind.inclusions):
+        return [
+            _walked(_file(each), kind, leaf, (*path, index), (*there, each["entry"]))
+            for index, each in enumerate(value)
+        ]
+    if isinstance(value, Mapping) and value:
+        return {name: _walked(each, kind, leaf, (*path, name), (*there, name)) for name, each in value.items()}
+    if isinstance(value, list) and any(isinstance(each, Mapping | list) for each in value):
+        return [_walked(each, kind, leaf, (*path, index), (*there, index)) for index, each in enumerate(value)]
+    return leaf(value, path, there)
+
+
+def _file(entry: Mapping[str, Any]) -> Any:
+    options = {name: each for name, each in entry.items() if name not in ("path", *_READ)}
+    return {"path": entry["path"], **options} if options else entry["path"]
+
+
+def _fits(path: Path, pattern: Pattern) -> bool:
+    return len(path) == len(pattern) and all(want in ("*", step) for step, want in zip(path, pattern, strict=True))
+
+
+# ── where it was written ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _source(declaration: Declaration, path: Path, there: Path, variables: Variables) -> Source:
+    tree = declaration.places
+    node = tree.node(there) if isinstance(tree, Tree) else None
+    also = [f"from {each}" for each in _files(node)] if node else []
+    also += [f"{name} from {place}" for name, place in _variables(node, variables)] if node else []
+    return Source(path, tree.at(there), tuple(dict.fromkeys(also)))
+
+
+def _files(node: Node) -> Iterator[str]:
+    """The files whose text a value is, or is joined of."""
+    for each in node.entries if node.shape == "sequence" else (node,):
+        found = each.pair("file") if each.shape == "mapping" else None
+        if found:
+            yield posixpath.normpath(posixpath.join(posixpath.dirname(found[1].source.name), found[1].text))
+
+
+def _variables(node: Node, variables: Variables) -> Iterator[tuple[str, str]]:
+    if node.shape != "scalar" or OPEN not in node.text:
+        return
+    for each in fill(node.text, lambda _: "").used:
+        if each.namespace == "var":
+            yield f"var.{each.name}", variables.origin(each.name)
+        else:
+            yield f"{each.namespace}.{each.name}", "the environment"
