@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -11,6 +12,8 @@ from retinue.core.model import Declared, Path
 from retinue.core.resolve import resolve
 from retinue.kinds import all_kinds
 from retinue.source import Loaded
+from retinue.source.printing import explained, written
+from retinue.source.writing import write_yaml
 from tests.source.conftest import Files, Load
 
 BASE = """\
@@ -222,3 +225,21 @@ def test_the_nearest_to_the_command_sets_a_variable(
     files = {"retinue.yaml": project, "assistants/a.yaml": "assistants: {a: {model: '${{ var.model }}'}}\n"}
     options["var_files"] = [tmp_path / name for name in options.get("var_files", ())]
     assert declared(loaded(files, **options))["assistant.a"].spec == {"model": model}
+
+
+def test_what_is_not_plain_text_is_printed_as_it_was_written(loaded: Load) -> None:
+    """Secrets are texts of a type of their own."""
+
+    class Hidden(str):
+        __slots__ = ()
+
+    text = "assistants:\n  a: {model: m, name: '${{ env.KEY }}', instructions: [Do., {file: p.md, render: true}]}\n"
+    files = {"assistants/a.yaml": text, "assistants/p.md": "${{ env.KEY }}"}
+    [declaration] = loaded(files, environ={"KEY": "hunter2"}).declarations
+    spec = {**declaration.spec, "name": Hidden("hunter2"), "instructions": Hidden("Do.\n\nhunter2")}
+    hidden = replace(declaration, spec=spec)
+    data = written(hidden, all_kinds()["assistant"])
+    assert write_yaml(data) == (
+        'model: m\nname: "${{ env.KEY }}"\ninstructions:\n  - Do.\n  - file: assistants/p.md\n    render: true\n'
+    )
+    assert "hunter2" not in write_yaml({"a": explained(hidden, all_kinds()["assistant"], loaded(files).variables)})

@@ -12,7 +12,7 @@ from retinue.core.model import Declaration, Path, Position
 from retinue.source.interpolation import OPEN, fill
 from retinue.source.nodes import Node, Tree
 from retinue.source.variables import Variables
-from retinue.source.writing import Noted
+from retinue.source.writing import Noted, Verbatim
 
 # What reading adds to an entry of a list of files.
 _READ = ("sha256", "size", "entry")
@@ -33,7 +33,7 @@ class Source:
 
 def written(declaration: Declaration, kind: Kind) -> dict[str, Any]:
     """What an author could have written to the same effect, with everything in place; paths are from the project."""
-    spec: dict[str, Any] = _walked(declaration.spec, kind, lambda value, *_: value)
+    spec: dict[str, Any] = _walked(declaration.spec, kind, lambda value, _, there: _shown(declaration, value, there))
     return spec
 
 
@@ -42,7 +42,9 @@ def explained(declaration: Declaration, kind: Kind, variables: Variables) -> Not
     data = _walked(
         declaration.spec,
         kind,
-        lambda value, path, there: Noted(value, str(_source(declaration, path, there, variables))),
+        lambda value, path, there: Noted(
+            _shown(declaration, value, there), str(_source(declaration, path, there, variables))
+        ),
     )
     return Noted(data, str(declaration.places.at((), key=True)))
 
@@ -76,6 +78,28 @@ def _file(entry: Mapping[str, Any]) -> Any:
 
 def _fits(path: Path, pattern: Pattern) -> bool:
     return len(path) == len(pattern) and all(want in ("*", step) for step, want in zip(path, pattern, strict=True))
+
+
+# ── what is not shown ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _shown(declaration: Declaration, value: Any, there: Path) -> Any:
+    """The value, or what its author wrote instead of a secret."""
+    tree = declaration.places
+    # Of the types of text, only that of plain text is known to hold no secret.
+    if not isinstance(value, str) or type(value) is str or not isinstance(tree, Tree):
+        return value
+    node = tree.node(there)
+    return _as_written(node) if node is not None else Verbatim("***")
+
+
+def _as_written(node: Node) -> Any:
+    """A text as its author wrote it: a string, a file to be filled, or a list of them."""
+    if node.shape == "sequence":
+        return [_as_written(each) for each in node.entries]
+    if node.shape == "mapping":
+        return {"file": next(_files(node)), "render": True}
+    return Verbatim(node.text)
 
 
 # ── where it was written ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -46,6 +46,12 @@ class Noted:
     note: str
 
 
+class Verbatim(str):
+    """A string whose expressions are meant as such."""
+
+    __slots__ = ()
+
+
 def write_yaml(value: Mapping[str, Any], *, comment: str = "") -> str:
     """A document. Strings are taken literally: `${{` in one is written so that it stays what it is."""
     return "".join(f"{line}\n" for line in (*_comment(comment), *_block(value)))
@@ -74,7 +80,7 @@ def _entry(key: str, value: Any) -> list[str]:
     if isinstance(value, Noted):
         return _noted(_entry(key, value.value), value.note)
     if isinstance(value, str) and _is_literal(value):
-        return [f"{key} {_sign(value)}", *_indented(escaped(value).removesuffix("\n").split("\n"))]
+        return [f"{key} {_sign(value)}", *_indented(_escaped(value).removesuffix("\n").split("\n"))]
     short = _flow(value)
     if not isinstance(value, Mapping | list) or not value or _is_short(value, f"{key} {short}"):
         return [f"{key} {_scalar(value) if not isinstance(value, Mapping | list) else short}"]
@@ -86,11 +92,15 @@ def _item(value: Any) -> list[str]:
         return _noted(_item(value.value), value.note)
     short = _flow(value)
     if isinstance(value, str) and _is_literal(value):
-        return [f"- {_sign(value)}", *_indented(escaped(value).removesuffix("\n").split("\n"))]
+        return [f"- {_sign(value)}", *_indented(_escaped(value).removesuffix("\n").split("\n"))]
     if not isinstance(value, Mapping | list) or not value or isinstance(value, list):
         return [f"- {_scalar(value) if not isinstance(value, Mapping | list) else short}"]
     first, *more = _block(value)
     return [f"- {first}", *_indented(more)]
+
+
+def _escaped(text: str) -> str:
+    return text if isinstance(text, Verbatim) else escaped(text)
 
 
 def _noted(lines: list[str], note: str) -> list[str]:
@@ -118,11 +128,11 @@ def _flow(value: Any) -> str:
         return "{" + ", ".join(f"{_text(str(key), _BARE)}: {_flow(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_flow(each) for each in value) + "]"
-    return _text(escaped(value), _BARE) if isinstance(value, str) else json.dumps(value)
+    return _text(_escaped(value), _BARE) if isinstance(value, str) else json.dumps(value)
 
 
 def _scalar(value: Any) -> str:
-    return _text(escaped(value), _IN_BLOCK) if isinstance(value, str) else json.dumps(value)
+    return _text(_escaped(value), _IN_BLOCK) if isinstance(value, str) else json.dumps(value)
 
 
 def _text(text: str, bare: re.Pattern[str]) -> str:

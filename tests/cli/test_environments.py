@@ -1,0 +1,48 @@
+"""Environments of one project in one account: each has its own stack and its own overlay."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import Shell
+
+PROJECT = "stack: test\ninclude: '*.yaml'\nenvironments: {staging: {}}\n"
+OVERLAY = """\
+assistants:
+  tutor:
+    model: gpt-6-luna
+    tools:
+      file_search: {max_num_results: 20}
+      function/get_weather: null
+functions:
+  get_weather: null
+"""
+
+
+def test_two_environments_live_side_by_side_and_never_touch_each_other(project: Shell) -> None:
+    project.write("retinue.yaml", PROJECT)
+    project.write("environments/production.yaml", OVERLAY)
+    assert project("apply", "--yes", "-e", "staging").code == 0
+    made = project("apply", "--yes", "-e", "production")
+    assert made.code == 0
+    assert "stack test-production, environment production" in made.out
+    for environment in ("staging", "production"):
+        assert project("plan", "-e", environment, "--detailed-exitcode").code == 0
+    models = sorted(each["model"] for each in project.team.listed("/assistants"))
+    assert models == ["gpt-4o", "gpt-6-luna"]
+    assert project("destroy", "--yes", "-e", "staging").code == 0
+    assert [each["model"] for each in project.team.listed("/assistants")] == ["gpt-6-luna"]
+    assert project("plan", "-e", "production", "--detailed-exitcode").code == 0
+
+
+def test_a_plan_names_the_line_of_the_overlay_that_set_a_value(project: Shell) -> None:
+    project.write("retinue.yaml", PROJECT)
+    project.write("environments/production.yaml", "assistants: {tutor: {temperature: 0.5}}\n")
+    assert project("apply", "--yes", "-e", "production").code == 0
+    project.write("environments/production.yaml", OVERLAY)
+    plan = " ".join(project("plan", "-e", "production").out.split())
+    assert '~ model: "gpt-4o" -> "gpt-6-luna" environments/production.yaml:3' in plan
+    assert "~ tools.file_search.max_num_results: 8 -> 20 environments/production.yaml:5" in plan
+    assert "- tools.function/get_weather:" in plan
+    assert "temperature: 0.5 -> 1.0 (back to the default)" in plan
+    taken_out = "assistants: {tutor: null}\nfunctions: {get_weather: null}\n"
+    project.write("environments/production.yaml", taken_out)
+    assert "- assistant.tutor" in project("plan", "-e", "production").out
