@@ -104,7 +104,7 @@ def check_loaded(loaded: Loaded) -> tuple[Reading | None, tuple[Diagnostic, ...]
     """What was read, resolved: every mistake, and without errors a reading."""
     home = loaded.project.api if loaded.project else None
     kinds = all_kinds()
-    resolved = resolve(loaded.declarations, kinds, complete=loaded.complete, home=home)
+    resolved = resolve(loaded.declarations, kinds, complete=loaded.complete, home=home, seal=loaded.seal)
     handed = check_handovers(
         loaded.handovers,
         loaded.declarations,

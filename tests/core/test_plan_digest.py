@@ -204,6 +204,7 @@ OTHERS: dict[type, dict[str, Any]] = {
         "shared_files": ("file-9",),
         "home": "responses",
         "held": Tag("another", TUTOR),
+        "within": "vault_9",
     },
     FieldChange: {"path": ("name", "x"), "before": ABSENT, "after": None},
     FileChange: {

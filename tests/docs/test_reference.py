@@ -175,7 +175,9 @@ def test_the_tag_in_the_documentation_has_the_parts_of_a_real_one() -> None:
     assert f"Its key is `{TAG_KEY}`" in text
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.api], ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS.values() if kind.api and kind.api.marks.shared], ids=lambda kind: kind.name
+)
 def test_the_longest_tag_fits_into_one_metadata_value(kind: Kind) -> None:
     """As decision 5 says: the longest names, every field, 15 keys, and the flags that the kind can have."""
     flags = {PROTECT} | ({SYNCING} if kind.attachments else set())

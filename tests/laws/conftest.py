@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from retinue.core.canonical import same
+from retinue.core.kind import Kind
 from retinue.kinds import all_kinds
 from tests.support.team import Team
 
@@ -26,11 +30,31 @@ class Sample:
         team = Team(root, **options)  # type: ignore[arg-type]
         for name, text in self.data["files"].items():
             team.write(name, text)
+        for name, members in self.data.get("archives", {}).items():
+            with zipfile.ZipFile(team.root / name, "w") as archive:
+                for member, text in members.items():
+                    archive.writestr(zipfile.ZipInfo(member), text)
         self.declare(team, variant)
         return team
 
     def declare(self, team: Team, variant: str) -> None:
         team.write("sample.yaml", self.data[variant])
+
+    def twin(self, kind: Kind, original: dict[str, Any]) -> dict[str, Any]:
+        """The body of a second creation of the same object, as far as the account tells."""
+        spec = kind.read(original)
+        above = kind.api.within.field if kind.api and kind.api.within else None
+        chosen = {
+            each.name
+            for each in kind.fields
+            if not each.actions and each.name != above and not same(spec[each.name], each.default)
+        }
+        body = kind.write({name: spec[name] for name in chosen})
+        if kind.api and kind.api.marks.field not in body:
+            body[kind.api.marks.field] = kind.api.marks.write(None, kind.api.marks_of(original))
+        elif kind.api:
+            body[kind.api.marks.field] = kind.api.marks.write(body[kind.api.marks.field], kind.api.marks_of(original))
+        return {**body, **self.data.get("twin", {})}
 
 
 @pytest.fixture(params=LIVE_KINDS)

@@ -41,6 +41,8 @@ def meaning(state: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, list):
             return sorted((plain(each) for each in value), key=repr)
         if isinstance(value, str):
+            if value.startswith("/workspace/.retinue/"):  # a tag, cut into the parts of a path
+                value = value.replace("/", "")
             for live_id, label in labels.items():
                 value = value.replace(live_id, label)
         return value

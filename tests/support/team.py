@@ -5,7 +5,7 @@ Nothing here knows how the engine works inside; the account's traffic can be wat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from retinue import workflow
 from retinue.account.client import Account
 from retinue.account.memory import Memory
 from retinue.core.changes import AccountInfo, Event, Plan
+from retinue.core.kind import Kind
 from retinue.core.model import Address
 from retinue.kinds import all_kinds
 from retinue.local.quirks import Quirks
@@ -137,6 +138,15 @@ class Team:
         with self.client() as client:
             return listed(client, path)
 
+    def objects(self, kind: Kind) -> list[dict[str, Any]]:
+        with self.client() as client:
+            return objects(client, kind)
+
+    def path(self, kind: Kind, raw: Mapping[str, Any]) -> str:
+        """Where one live object stands."""
+        assert kind.api is not None
+        return f"{kind.api.collection(kind.api.within_of(raw))}/{raw['id']}"
+
     def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """An edit such as a dashboard makes."""
         with self.client() as client:
@@ -150,11 +160,22 @@ class Team:
 
     def state(self) -> dict[str, Any]:
         """All that is in the account: objects, files, and what is attached where."""
-        paths = [kind.api.path for kind in all_kinds().values() if kind.api]
         with self.client() as client:
-            everything = {path.strip("/"): listed(client, path) for path in (*paths, "/files")}
+            everything = {kind.api.path.strip("/"): objects(client, kind) for kind in all_kinds().values() if kind.api}
+            everything["files"] = listed(client, "/files")
             ids = [each["id"] for each in everything["vector_stores"]]
             return {**everything, "attached": {each: listed(client, f"/vector_stores/{each}/files") for each in ids}}
+
+
+def objects(client: openai.OpenAI, kind: Kind) -> list[dict[str, Any]]:
+    """Every live object of a kind, raw, sorted by id; where they stand within others, of all of those."""
+    if kind.api is None:
+        return []
+    if kind.api.within is None:
+        return listed(client, kind.api.path)
+    holders = objects(client, all_kinds()[kind.api.within.kind])
+    found = [each for holder in holders for each in listed(client, kind.api.collection(holder["id"]))]
+    return sorted(found, key=lambda each: str(each["id"]))
 
 
 def listed(client: openai.OpenAI, path: str) -> list[dict[str, Any]]:

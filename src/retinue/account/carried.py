@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as default
 from typing import Any
 
 from retinue.account.uploads import Uploader
 from retinue.core.canonical import RECORDED_SHA
-from retinue.core.kind import Kind, dig
+from retinue.core.kind import Field, Kind, Uploads
 from retinue.core.model import FileRef, Live
-from retinue.core.ownership import is_ours, read_file_records, write_file_records
+from retinue.core.ownership import read_file_records, write_file_records
 
 
 @dataclass(slots=True)
 class Carried:
     """The ids for the fields that hold files, the metadata pairs that record them, and what happens after the write."""
 
-    ids: dict[str, list[str]] = field(default_factory=dict)
-    records: dict[str, str] = field(default_factory=dict)
-    fresh: list[str] = field(default_factory=list)
-    stale: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, Any] = default(default_factory=dict)
+    records: dict[str, str] = default(default_factory=dict)
+    fresh: list[str] = default(default_factory=list)
+    stale: dict[str, str] = default(default_factory=dict)
 
 
 def carry_files(spec: Mapping[str, Any], kind: Kind, live: Live | None, uploader: Uploader) -> Carried:
@@ -29,33 +30,46 @@ def carry_files(spec: Mapping[str, Any], kind: Kind, live: Live | None, uploader
     for each in kind.fields:
         if each.uploads is None:
             continue
-        present = recorded_files(live, kind, each.uploads.record)
+        present = recorded_files(live, kind, each)
         if each.name not in spec:
-            carried.records.update(_records_of(present, each.uploads.record))
+            carried.records.update(_records_of(present, each.uploads))
             continue
         wanted: dict[str, tuple[str, str]] = {}
+        theirs = {path: file for path, file in spec[each.name].items() if isinstance(file, str)}
         for path, file in spec[each.name].items():
+            if path in theirs:
+                continue
             file_id, content = present.get(path, ("", ""))
             if content != file.sha256[:RECORDED_SHA] or uploader.account.find(f"/files/{file_id}") is None:
                 file_id = uploader.upload(file, each.uploads.purpose)
                 carried.fresh.append(file_id)
             wanted[path] = (file_id, file.sha256)
-        kept = {file_id for file_id, _ in wanted.values()}
-        carried.ids[each.name] = [file_id for file_id, _ in wanted.values()]
-        carried.records.update(_records_of(wanted, each.uploads.record))
+        kept = {file_id for file_id, _ in wanted.values()} | set(theirs.values())
+        placed = {path: theirs.get(path) or wanted[path][0] for path in spec[each.name]}
+        carried.ids[each.name] = placed if each.uploads.keyed else list(placed.values())
+        carried.records.update(_records_of(wanted, each.uploads))
         carried.stale.update({old: each.uploads.purpose for old, _ in present.values() if old and old not in kept})
     return carried
 
 
-def _records_of(files: Mapping[str, tuple[str, str]], key: str) -> dict[str, str]:
-    return write_file_records(files, key) if files else {}
+def _records_of(files: Mapping[str, tuple[str, str]], uploads: Uploads) -> dict[str, str]:
+    if uploads.keyed:  # the object itself says where each file lies, and room is short
+        files = {str(number): files[path] for number, path in enumerate(sorted(files))}
+    return write_file_records(files, uploads.record) if files else {}
 
 
-def recorded_files(live: Live | None, kind: Kind, record: str) -> dict[str, tuple[str, str]]:
+def recorded_files(live: Live | None, kind: Kind, field: Field) -> dict[str, tuple[str, str]]:
     """Path → (file id, first digits of its sha256) of the files that a live object carries and that we made."""
-    if live is None or kind.api is None:
+    if live is None or kind.api is None or field.uploads is None:
         return {}
-    files: dict[str, FileRef] = read_file_records(live.raw.get(kind.api.tag_in) or {}, record)
+    files: dict[str, FileRef] = read_file_records(kind.api.marks_of(live.raw), field.uploads.record)
+    if field.uploads.keyed:
+        placed = kind.read(live.raw)[field.name]
+        return {
+            path: (file_id, files[file_id].sha256)
+            for path, file_id in placed.items()
+            if isinstance(file_id, str) and file_id in files
+        }
     return {file.path: (file_id, file.sha256) for file_id, file in files.items()}
 
 
@@ -65,11 +79,5 @@ def carried_ids(live: Live, kind: Kind) -> dict[str, str]:
         file_id: each.uploads.purpose
         for each in kind.fields
         if each.uploads
-        for file_id, _ in recorded_files(live, kind, each.uploads.record).values()
+        for file_id, _ in recorded_files(live, kind, each).values()
     }
-
-
-def foreign_metadata(live: Live, kind: Kind) -> dict[str, Any]:
-    """The metadata pairs of a live object that are not ours; writing must not lose them."""
-    metadata = dig(live.raw, (kind.api.tag_in,)) if kind.api else None
-    return {key: value for key, value in (metadata or {}).items() if not is_ours(key)}

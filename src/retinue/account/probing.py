@@ -34,7 +34,9 @@ class Probe:
 
 def probe(account: Account, kinds: Kinds) -> tuple[Probe, ...]:
     """Ask for one object of each kind, and for one file. Raises nothing: what fails is the answer."""
-    wanted = [(kind.section, kind.api.path, kind.api.beta) for kind in kinds.values() if kind.api is not None]
+    wanted = [
+        (kind.section, kind.api.path, kind.api.beta) for kind in kinds.values() if kind.api and kind.api.within is None
+    ]
     everything: Sequence[tuple[str, str, str | None]] = [*wanted, ("files", "/files", None)]
     with threads(len(everything), "ask") as pool:
         return tuple(pool.map(lambda each: _probe(account, *each), everything))

@@ -61,8 +61,9 @@ def _render(runner: StepRunner, lock: LockFile, step: Step, kind: Kind, live: Li
     spec = {name: value for name, value in (step.after or {}).items() if name not in step.unset}
     carried = carry_files(spec, kind, live, runner.uploader)
     body = runner.body(spec, kind, carried)
-    tag_in = kind.api.tag_in if kind.api else ""
-    body[tag_in] = {**(body.get(tag_in) or {}), TAG_KEY: write_tag(step.tag)}
+    if kind.api is not None:
+        marks = kind.api.marks
+        body[marks.field] = marks.write(body.get(marks.field), {TAG_KEY: write_tag(step.tag)})
     files: dict[str, FileRef] = {}
     for name, ids in carried.ids.items():
         files.update(zip(ids, spec[name].values(), strict=True))

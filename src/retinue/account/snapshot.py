@@ -15,7 +15,7 @@ from retinue.bundles.lock_file import LockFile
 from retinue.core.handover import concerns
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import Handover, Live, LiveFile, Tag
-from retinue.core.names import referenced_ids
+from retinue.core.names import reference_kinds
 from retinue.core.ownership import (
     PATH_ATTRIBUTE,
     SHA256_ATTRIBUTE,
@@ -46,11 +46,13 @@ def take_snapshot(
     read like what is.
     """
     rendered = [replace(read_live(raw, kind), home=kind.home) for kind, raw in lock.live(kinds)] if lock else []
-    live_kinds = [kind for kind in kinds.values() if kind.api is not None]
+    top = [kind for kind in kinds.values() if kind.api is not None and kind.api.within is None]
     with threads(parallelism, "read") as pool:
-        listed = list(pool.map(lambda kind: _list(account, kind, kind.name in needed), live_kinds))
-        unserved = frozenset(kind.name for kind, found in zip(live_kinds, listed, strict=True) if found is None)
+        listed = list(pool.map(lambda kind: _list(account, kind, kind.name in needed), top))
+        unserved = frozenset(kind.name for kind, found in zip(top, listed, strict=True) if found is None)
         found = {live.id: live for several in listed for live in several or () if live.id not in memory.deleted}
+        for inner in pool.map(lambda pair: _list_within(account, *pair), _places(kinds, found.values())):
+            found.update({live.id: live for live in inner if live.id not in memory.deleted})
         found.update({live.id: live for live in rendered})
         _add_unlisted(account, kinds, memory, found, unserved, pool.map, handovers)
         ours = [
@@ -85,6 +87,30 @@ def _list(account: Account, kind: Kind, needed: bool) -> list[Live] | None:
         ) from error
 
 
+def _places(kinds: Kinds, found: Iterable[Live]) -> list[tuple[Kind, str]]:
+    """The collections that stand within listed objects: their kinds, and the objects' ids."""
+    inner = [kind for kind in kinds.values() if kind.api and kind.api.within is not None]
+    return [
+        (kind, live.id)
+        for live in found
+        for kind in inner
+        if kind.api and kind.api.within is not None and kind.api.within.kind == live.kind
+    ]
+
+
+def _list_within(account: Account, kind: Kind, within: str) -> list[Live]:
+    """All objects in the collection below one object; none when that was deleted a moment ago."""
+    api = kind.api
+    if api is None:
+        return []
+    try:
+        return [read_live(raw, kind) for raw in account.pages(api.collection(within), page=api.page, beta=api.beta)]
+    except AccountError as error:
+        if error.status == 404:
+            return []
+        raise
+
+
 NOT_SERVED = frozenset({400, 403, 404})
 """How an account says that it does not have a collection: gone, not in the beta, or not for this key."""
 MISSING_SCOPE = "missing_scope"
@@ -107,26 +133,34 @@ def _add_unlisted(
     missing |= {each.id: each.address.kind for each in handovers if each.id}
     for live in list(found.values()):
         if live.tag and live.tag.stack == memory.stack:
-            kind = kinds[live.kind]
-            refs = [each.refs for each in kind.fields if each.refs]
-            missing.update(dict.fromkeys(referenced_ids(live, kind), refs[0]) if refs else {})
+            missing.update(reference_kinds(live, kinds[live.kind]))
     wanted = [
         (live_id, kinds[name])
         for live_id, name in sorted(missing.items())
         if live_id not in found and live_id not in memory.deleted and name not in unserved
     ]
-    for (live_id, _), live in zip(wanted, each_of(lambda pair: _find(account, memory, *pair), wanted), strict=True):
+    around = list(found.values())
+    sought = each_of(lambda pair: _find(account, memory, pair[0], pair[1], around), wanted)
+    for (live_id, _), live in zip(wanted, sought, strict=True):
         if live is None:
             memory.vanished(live_id)
         else:
             found[live_id] = live
 
 
-def _find(account: Account, memory: Memory, live_id: str, kind: Kind) -> Live | None:
-    if kind.api is None:
+def _find(account: Account, memory: Memory, live_id: str, kind: Kind, around: Iterable[Live]) -> Live | None:
+    """The object with that id. Where it may stand within several others, each of those is asked."""
+    api = kind.api
+    if api is None:
         return None
-    raw = look(account, memory, live_id, f"{kind.api.path}/{live_id}", kind.api.beta)
-    return read_live(raw, kind) if raw else None
+    inside: list[str | None] = [None]
+    if api.within is not None:
+        inside = [live.id for live in around if live.kind == api.within.kind]
+    for within in inside:
+        raw = look(account, memory, live_id, f"{api.collection(within)}/{live_id}", api.beta)
+        if raw:
+            return read_live(raw, kind)
+    return None
 
 
 def look(account: Account, memory: Memory, live_id: str, path: str, beta: str | None) -> dict[str, Any] | None:
@@ -165,24 +199,25 @@ def read_live(raw: Mapping[str, Any], kind: Kind) -> Live:
             f"the account's {kind.title} {raw['id']} has a shape that cannot be read: {error!r}",
             hint="the server may not speak this API, or a newer one: look at it with a client of its own",
         ) from error
-    metadata = raw.get(kind.api.tag_in if kind.api else "") or {}
-    text = metadata.get(TAG_KEY)
+    marks = kind.api.marks_of(raw) if kind.api else {}
+    text = marks.get(TAG_KEY)
     if text:  # where keys cannot be taken out, an empty one is what a release leaves
         try:
-            tag = _read_marks(str(text), metadata, kind)
+            tag = _read_marks(str(text), marks, kind)
         except TagError as error:
             tag, problem = None, str(error)
-    return Live(str(raw["id"]), kind.name, raw, tag, problem)
+    within = kind.api.within_of(raw) if kind.api else None
+    return Live(str(raw["id"]), kind.name, raw, tag, problem, within=within)
 
 
-def _read_marks(text: str, metadata: Mapping[str, Any], kind: Kind) -> Tag:
+def _read_marks(text: str, marks: Mapping[str, Any], kind: Kind) -> Tag:
     """The tag, after making sure that everything we wrote beside it can be read too. Raises TagError."""
     tag = read_tag(text)
     if tag.address.kind != kind.name:
         raise TagError(f"it names a {tag.address.kind}")
     for each in kind.fields:
         if each.uploads:
-            read_file_records(metadata, each.uploads.record)
+            read_file_records(marks, each.uploads.record)
     return tag
 
 

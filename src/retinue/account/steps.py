@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from retinue.account.attach import FileSync, Report
-from retinue.account.carried import Carried, carried_ids, carry_files, foreign_metadata
+from retinue.account.carried import Carried, carried_ids, carry_files
 from retinue.account.client import Account, Ambiguous, Json
+from retinue.account.marking import forget_keys, mark, our_marks, place
 from retinue.account.memory import Memory
 from retinue.account.rendered import run_rendered
 from retinue.account.settle import Attempt, settle
 from retinue.account.snapshot import look, read_files, read_live
-from retinue.account.tagging import forget_keys, run_tagging
+from retinue.account.tagging import run_tagging
 from retinue.account.uploads import Uploader
 from retinue.bundles.lock_file import LockFile
 from retinue.core.changes import Step
 from retinue.core.guards import moved
 from retinue.core.kind import Api, Field, Kind, Kinds, dig
-from retinue.core.model import Address, Gone, Live, Ref
+from retinue.core.model import Address, Gone, Live, Ref, Sealed
 from retinue.core.ownership import TAG_KEY, provisional, write_tag
 from retinue.errors import BlockedError, StaleError
 
@@ -62,7 +63,8 @@ class StepRunner:
         for name, value in pending.items():
             # What cannot be written is brought about: such a field has an endpoint for each of its values.
             self.check()
-            self.account.update(f"{kind.api.path}/{live_id}/{kind.field(name).actions[value]}", {}, beta=kind.api.beta)
+            path = f"{self._path(step, kind.api, live_id)}/{kind.field(name).actions[value]}"
+            self.account.update(path, {}, beta=kind.api.beta)
         failures = self._sync_files(step, kind, live_id, report)
         if (pending or step.files) and not failures:
             self._finish(step, kind, kind.api, live_id)
@@ -74,11 +76,15 @@ class StepRunner:
         spec = _in_body(step.after or {}, kind)
         carried = carry_files(spec, kind, None, self.uploader)
         body = self.body(spec, kind, carried)
-        body[api.tag_in] = {**body.get(api.tag_in, {}), **carried.records, TAG_KEY: _tag_text(step, kind, None)}
+        if kind.assemble is not None:
+            body = kind.assemble(body, self._with_ids(spec), None)
+        marks = {**carried.records, TAG_KEY: _tag_text(step, kind, None)}
+        body[api.marks.field] = api.marks.write(body.get(api.marks.field), marks)
+        path = api.collection(self._within(step, api))
 
         def attempt() -> Attempt:
             try:
-                return str(self.account.create(api.path, body, beta=api.beta)["id"])
+                return str(self.account.create(path, body, beta=api.beta)["id"])
             except Ambiguous as error:
                 return error, lambda: self._find_created(step, kind, api)
 
@@ -90,7 +96,8 @@ class StepRunner:
 
     def _find_created(self, step: Step, kind: Kind, api: Api) -> str | None:
         """The object that a creation without an answer left behind: it carries our tag and was not there before."""
-        for raw in self.account.pages(api.path, page=api.page, beta=api.beta, order="desc"):
+        path = api.collection(self._within(step, api))
+        for raw in self.account.pages(path, page=api.page, beta=api.beta, order="desc"):
             live = read_live(raw, kind)
             if live.id not in self.known and self._is_ours(live, step.address):
                 return live.id
@@ -116,18 +123,21 @@ class StepRunner:
             _complete(body, kind.field(name), live, step)
         for name in sorted(names - set(spec)):
             _keep(body, kind.field(name).body_path, dig(live.raw, kind.field(name).body_path))
-        body[api.tag_in] = self._metadata(step, kind, live, carried.records, tag=_tag_text(step, kind, live))
+        if kind.assemble is not None:
+            body = kind.assemble(body, self._with_ids(step.after), live.raw)
+        mark(body, api, live, {**carried.records, TAG_KEY: _tag_text(step, kind, live)})
         doomed = {file_id: self.uploader.doom(file_id, purpose) for file_id, purpose in carried.stale.items()}
-        answer = self.account.update(f"{api.path}/{live.id}", body, beta=api.beta)
+        answer = self.account.update(self._path(step, api, live.id), body, beta=api.beta)
         self._settle(carried)
         for file_id, key in doomed.items():
             self.uploader.finish_discard(file_id, key)
-        forget_keys(self.account, api, live.id, [key for field, key in step.forget_keys if field == api.tag_in], answer)
+        keys = [key for field, key in step.forget_keys if field == api.marks.field]
+        forget_keys(self.account, api, self._path(step, api, live.id), keys, answer)
         return live.id
 
     def _current(self, step: Step, kind: Kind, api: Api) -> Live | None:
         """The object as it is right before it is written; None when it is gone. Raises BlockedError when not ours."""
-        raw = look(self.account, self.memory, str(step.id), f"{api.path}/{step.id}", api.beta)
+        raw = look(self.account, self.memory, str(step.id), self._path(step, api, str(step.id)), api.beta)
         live = read_live(raw, kind) if raw else None
         if live is not None and not self._is_ours(live, step.address):
             raise BlockedError(f"{step.id} no longer carries the tag of {step.address}", hint="plan again to see why")
@@ -136,12 +146,14 @@ class StepRunner:
     def _is_ours(self, live: Live, address: Address) -> bool:
         return live.tag is not None and (live.tag.stack, live.tag.address) == (self.memory.stack, address)
 
-    def _metadata(self, step: Step, kind: Kind, live: Live, records: Mapping[str, str], *, tag: str) -> dict[str, Any]:
-        """The whole map, since it may replace the old one. What others wrote stays."""
-        name = kind.api.tag_in if kind.api else ""
-        dropped = {key for field, key in step.forget_keys if field == name}
-        others = {key: value for key, value in foreign_metadata(live, kind).items() if key not in dropped}
-        return {**others, **(step.after or {}).get(name, {}), **records, TAG_KEY: tag}
+    def _path(self, step: Step, api: Api, live_id: str) -> str:
+        return place(api, live_id, self._within(step, api))
+
+    def _within(self, step: Step, api: Api) -> str | None:
+        """The live id of the object that the step's object stands in, or is to stand in."""
+        if api.within is None or step.within is not None:
+            return step.within
+        return str(self._with_ids((step.after or {})[api.within.field]))
 
     def _settle(self, carried: Carried) -> None:
         """The object holds its new files now: they need no journal any more."""
@@ -160,7 +172,7 @@ class StepRunner:
             doomed = sorted(set(files) - set(step.shared_files))
             for _ in self.pool.map(lambda file_id: self.account.delete(f"/files/{file_id}"), doomed):
                 self.check()
-            self.account.delete(f"{api.path}/{live.id}", beta=api.beta)
+            self.account.delete(self._path(step, api, live.id), beta=api.beta)
         self.memory.forget(step.id or "")
 
     # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -176,8 +188,9 @@ class StepRunner:
         live = self._current(replace(step, id=live_id), kind, api)
         if live is None or step.tag is None:
             raise StaleError("it was deleted while it was being brought about", hint="run the command again")
-        metadata = {**(dig(live.raw, (api.tag_in,)) or {}), TAG_KEY: write_tag(step.tag)}
-        self.account.update(f"{api.path}/{live_id}", {api.tag_in: metadata}, beta=api.beta)
+        body: Json = {}
+        mark(body, api, live, {**our_marks(live, api), TAG_KEY: write_tag(step.tag)})
+        self.account.update(self._path(step, api, live_id), body, beta=api.beta)
 
     # ── bodies ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -192,6 +205,8 @@ class StepRunner:
             if live_id is None:
                 raise StaleError(f"{value.address} has no live object to refer to", hint="run the command again")
             return live_id
+        if isinstance(value, Sealed):
+            return self._with_ids(value.value)
         if isinstance(value, Mapping):
             return {key: self._with_ids(each) for key, each in value.items()}
         if isinstance(value, list):
@@ -201,8 +216,15 @@ class StepRunner:
 
 def _in_body(spec: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
     """The fields that travel in the object's own body."""
-    attached = kind.attachments.field if kind.attachments else None
-    return {name: value for name, value in spec.items() if name != attached and not kind.field(name).actions}
+    elsewhere = _elsewhere(kind)
+    return {name: value for name, value in spec.items() if name not in elsewhere}
+
+
+def _elsewhere(kind: Kind) -> set[str]:
+    """The fields that have endpoints of their own, and those that are Retinue's own business."""
+    attached = {kind.attachments.field} if kind.attachments else set()
+    above = {kind.api.within.field} if kind.api and kind.api.within else set()
+    return attached | above | {each.name for each in kind.fields if each.actions or each.policy}
 
 
 def _pending(step: Step, kind: Kind) -> dict[str, Any]:
@@ -231,9 +253,7 @@ def _written_fields(step: Step, kind: Kind) -> set[str]:
     changed |= {name for name, _ in step.forget_keys}
     parts = {kind.field(name).body_path[0] for name in changed if len(kind.field(name).body_path) > 1}
     shared = {each.name for each in kind.fields if each.body_path[0] in parts}
-    elsewhere = {each.name for each in kind.fields if each.actions}
-    elsewhere |= {kind.attachments.field} if kind.attachments else set()
-    return (changed | shared) - elsewhere
+    return (changed | shared) - _elsewhere(kind)
 
 
 def _complete(body: Json, field: Field, live: Live, step: Step) -> None:
@@ -241,7 +261,7 @@ def _complete(body: Json, field: Field, live: Live, step: Step) -> None:
     if field.per_key:
         forgotten = {key for name, key in step.forget_keys if name == field.name}
         reset = {key: value for key, value in field.key_defaults.items() if key in forgotten}
-        before = dig(live.raw, field.body_path) or {}
+        before = {key: each for key, each in (dig(live.raw, field.body_path) or {}).items() if key not in forgotten}
         _keep(body, field.body_path, {**before, **(dig(body, field.body_path) or {}), **reset})
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from retinue.account.client import Account, Json
+from retinue.account.marking import forget_keys, mark, our_marks, place
 from retinue.account.snapshot import look, read_files, read_live
 from retinue.core.changes import Step
 from retinue.core.guards import moved
-from retinue.core.kind import Api, Kind, dig
+from retinue.core.kind import Api, Kind
 from retinue.core.model import Live, LiveFile, Tag
 from retinue.core.ownership import TAG_KEY, is_ours, write_tag
-from retinue.errors import AccountError, BlockedError, StaleError
+from retinue.errors import BlockedError, StaleError
 
 if TYPE_CHECKING:
     from retinue.account.steps import StepRunner
@@ -24,7 +24,7 @@ def run_tagging(runner: StepRunner, step: Step, kind: Kind, api: Api) -> str:
     Raises StaleError when the object is gone or no longer has the values that the tag would claim, BlockedError when
     somebody else has tagged it meanwhile.
     """
-    raw = look(runner.account, runner.memory, str(step.id), f"{api.path}/{step.id}", api.beta)
+    raw = look(runner.account, runner.memory, str(step.id), place(api, str(step.id), step.within), api.beta)
     if raw is None:
         raise StaleError("it was deleted after the plan was made", hint="run the command again")
     live = read_live(raw, kind)
@@ -34,8 +34,9 @@ def run_tagging(runner: StepRunner, step: Step, kind: Kind, api: Api) -> str:
         _unmark(runner.account, live, api)
         runner.memory.released(live.id)
         return live.id
-    metadata = {**(dig(live.raw, (api.tag_in,)) or {}), TAG_KEY: write_tag(step.tag)}
-    runner.account.update(f"{api.path}/{live.id}", {api.tag_in: metadata}, beta=api.beta)
+    body: Json = {}
+    mark(body, api, live, {**our_marks(live, api), TAG_KEY: write_tag(step.tag)})
+    runner.account.update(place(api, live.id, live.within), body, beta=api.beta)
     runner.memory.remember(step.address, live.id)
     return live.id
 
@@ -76,26 +77,7 @@ def _unmark_files(runner: StepRunner, live: Live, kind: Kind, api: Api) -> None:
 
 
 def _unmark(account: Account, live: Live, api: Api) -> None:
-    metadata = dig(live.raw, (api.tag_in,)) or {}
-    others = {key: value for key, value in metadata.items() if not is_ours(key)}
-    answer = account.update(f"{api.path}/{live.id}", {api.tag_in: others}, beta=api.beta)
-    forget_keys(account, api, live.id, [key for key in metadata if is_ours(key)], answer)
-
-
-def forget_keys(account: Account, api: Api, live_id: str, keys: Iterable[str], answer: Json) -> None:
-    """Take out the keys that `answer` still has after a write that left them out.
-
-    Whether leaving a key out removes it is not documented; a server that merges is sent nulls.
-    """
-    metadata = answer.get(api.tag_in) or {}
-    left = [key for key in keys if key in metadata]
-    if not left:
-        return
-    path = f"{api.path}/{live_id}"
-    try:
-        account.update(path, {api.tag_in: {**metadata, **dict.fromkeys(left)}}, beta=api.beta)
-    except AccountError as error:
-        if error.status != 400:
-            raise
-        # The published type of a value is string, and this server holds to it: emptying is all it offers.
-        account.update(path, {api.tag_in: {**metadata, **dict.fromkeys(left, "")}}, beta=api.beta)
+    body: Json = {}
+    mark(body, api, live, {})
+    path = place(api, live.id, live.within)
+    forget_keys(account, api, path, our_marks(live, api), account.update(path, body, beta=api.beta))

@@ -201,9 +201,9 @@ def make_entry(kind: Kind, body: Mapping[str, Any], files: Mapping[str, FileRef]
     """The entry for an object in the account's form."""
     if kind.bundle is None or kind.api is None:
         raise TypeError(f"a {kind.title} is not rendered")
-    metadata = body.get(kind.api.tag_in) or {}
+    metadata = body.get(kind.api.marks.field) or {}
     declared = {key: value for key, value in metadata.items() if not is_ours(key)}
-    arguments = kind.bundle.render({**body, kind.api.tag_in: declared})
+    arguments = kind.bundle.render({**body, kind.api.marks.field: declared})
     return {
         "api": kind.home,
         **{key: body[key] for key in kind.bundle.kept if body.get(key) is not None},
@@ -229,7 +229,7 @@ def _read_entry(kind: Kind, entry: Entry) -> Json:
     return {
         **body,
         **{key: entry[key] for key in kind.bundle.kept if key in entry},
-        kind.api.tag_in: {**(body.get(kind.api.tag_in) or {}), **marks},
+        kind.api.marks.field: {**(body.get(kind.api.marks.field) or {}), **marks},
         **({EDITED: edited} if edited else {}),
         "entry": dict(entry),
     }

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from retinue.core.model import FileRef, Gone, Ref
+from retinue.core.model import FileRef, Gone, Ref, Sealed
 
 DIGEST_LENGTH = 6
 """Characters of a digest: 36 bits in base64url."""
@@ -26,7 +26,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, Ref):
         return {"retinue.ref": str(value.address)}
     if isinstance(value, FileRef):
-        return {"retinue.file": value.path, "sha256": value.sha256[:RECORDED_SHA]}
+        return {"retinue.file": value.sha256[:RECORDED_SHA]}
+    if isinstance(value, Sealed):
+        return {"retinue.sealed": True}
     if isinstance(value, Gone):
         return {"retinue.gone": value.id}
     if isinstance(value, float) and value.is_integer():

@@ -81,7 +81,7 @@ class Step:
     reset in fields that are owned key by key. `needs` are the keys of the steps that must have succeeded first.
     `shared_files` are files that outlive a deletion, since another object carries them too. `home` is where the object
     lives, when that is not the account. `held` is the ownership tag that an object carries until the step gives it
-    another one; a step that finds a third one stops.
+    another one; a step that finds a third one stops. `within` is the live id of the object that a live one stands in.
     """
 
     action: Action
@@ -103,6 +103,7 @@ class Step:
     shared_files: tuple[str, ...] = ()
     home: str | None = None
     held: Tag | None = None
+    within: str | None = None
 
     @property
     def causes(self) -> frozenset[Cause]:

@@ -10,14 +10,15 @@ from retinue.core.canonical import digest, same
 from retinue.core.changes import ABSENT, Cause, FieldChange, FileAction, FileChange
 from retinue.core.diff import differences
 from retinue.core.kind import Field, Kind
-from retinue.core.model import Address, Declared, FileRef, Gone, Live, LiveFile, Ref, Tag
-from retinue.core.names import file_ref, primary_files
+from retinue.core.model import Address, Declared, FileRef, Gone, Live, LiveFile, Ref, Sealed, Tag
+from retinue.core.names import file_ref, over_ids, primary_files
 from retinue.core.ownership import (
     PROTECT,
     SYNCING,
     attribute,
     attribute_key,
     owned_keys,
+    sealed_digest,
     unset_key_cause,
     without_sizes,
 )
@@ -63,7 +64,11 @@ def compare(
         each = kind.field(name)
         if kind.attachments and name == kind.attachments.field:
             continue
-        if each.per_key:
+        if each.policy:
+            continue
+        if isinstance(wanted, Sealed):
+            _compare_hidden(each, declared, wanted, live.tag, result)
+        elif each.per_key:
             _compare_keys(each, declared, wanted, spec[name], live.tag, result)
         elif not same(wanted, spec[name]):
             _compare_field(each, declared, wanted, spec[name], live.tag, result)
@@ -83,7 +88,7 @@ def compare(
 def _compare_field(
     each: Field, declared: Declared, wanted: Any, live: Any, tag: Tag | None, result: Comparison
 ) -> None:
-    lost = each.refs is not None and _lost(wanted, live, result.missing)
+    lost = each.refs is not None and _lost(each, wanted, live, result.missing)
     known = [value if each.refs is None else _formerly(value, result.former) for value in (wanted, live)]
     cause: Cause = "config" if lost else attribute(tag, each.name, *known)
     result.changes += [
@@ -103,11 +108,23 @@ def _formerly(value: Any, former: Mapping[Address, Address]) -> Any:
     return [_formerly(each, former) for each in value] if isinstance(value, list) else value
 
 
-def _lost(wanted: Any, live: Any, missing: Collection[Address]) -> bool:
+def _compare_hidden(each: Field, declared: Declared, wanted: Sealed, tag: Tag | None, result: Comparison) -> None:
+    """What the API never shows differs when it is not what we applied; somebody else's edit of it cannot be seen."""
+    applied = tag.fields.get(each.name) if tag else None
+    if tag and applied == sealed_digest(wanted, tag.stack, tag.address, each.name):
+        return
+    before = ABSENT if applied is None else Sealed()
+    result.changes.append(FieldChange((each.name,), before, wanted, "config", declared.position((each.name,))))
+
+
+def _lost(each: Field, wanted: Any, live: Any, missing: Collection[Address]) -> bool:
     """Whether a reference differs only because its object is no more, which is nobody's edit of this one.
 
     Some servers leave the dead id in place, others take it out.
     """
+    if each.ref_at:
+        others = [over_ids(each, side, lambda _: None) for side in (wanted, live)]
+        return same(*others) and any(isinstance(leaf, Gone) for leaf in _leaves(live))
     held = list(_leaves(live))
     if held:
         return all(isinstance(each, Gone) for each in held)
@@ -156,7 +173,11 @@ def _compare_unset(declared: Declared, live: Live, spec: Mapping[str, Any], kind
         if declared.lifecycle.ignores(name):
             continue
         each = kind.field(name)
-        if not same(spec[name], each.default):
+        if each.hidden:
+            default = None if each.default is None else Sealed(each.default)
+            result.changes.append(FieldChange((name,), Sealed(), default, "unset", declared.position()))
+            result.unset.append(name)
+        elif not same(spec[name], each.default):
             applied = live.tag.fields.get(name)
             cause: Cause = "drift" if applied is None else "unset" if digest(spec[name]) == applied else "conflict"
             result.changes.append(FieldChange((name,), spec[name], each.default, cause, declared.position()))

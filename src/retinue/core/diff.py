@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from retinue.core.canonical import same
+from retinue.core.canonical import canonical_json, same
 from retinue.core.changes import ABSENT
-from retinue.core.model import FileRef, Gone, Path, Ref
+from retinue.core.model import FileRef, Gone, Path, Ref, Sealed
 
 Difference = tuple[Path, Any, Any]
 """Where, the value before, the value after; ABSENT where there is none."""
@@ -53,8 +53,8 @@ def _opaque(value: Any, leaves: dict[str, Any]) -> Any:
         return {key: _opaque(each, leaves) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_opaque(each, leaves) for each in value]
-    if isinstance(value, bool | Ref | FileRef | Gone):
-        token = f"\0{value!r}"
+    if isinstance(value, bool | Ref | FileRef | Gone | Sealed):
+        token = f"\0{canonical_json(value)}"
         leaves[token] = value
         return token
     return value

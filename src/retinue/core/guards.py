@@ -9,7 +9,7 @@ from retinue.core.canonical import digest
 from retinue.core.changes import ABSENT, Block, Plan, Step
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import Address, Declared, Diagnostic, Live, Path
-from retinue.core.ownership import MOST_PAIRS, file_record_keys, owned_keys
+from retinue.core.ownership import file_record_keys, owned_keys
 
 
 def witness(raw: Mapping[str, Any], kind: Kind, paths: Iterable[Path]) -> dict[str, str]:
@@ -18,7 +18,7 @@ def witness(raw: Mapping[str, Any], kind: Kind, paths: Iterable[Path]) -> dict[s
     found: dict[str, str] = {}
     for path in paths:
         name = str(path[0])
-        if not kind.has(name) or (kind.attachments and name == kind.attachments.field):
+        if not kind.has(name) or kind.field(name).hidden or (kind.attachments and name == kind.attachments.field):
             continue
         if kind.field(name).per_key and len(path) > 1:
             value = spec[name].get(path[1], ABSENT)
@@ -84,21 +84,39 @@ def plan_blocks(
             yield from _too_many_keys(step, kinds[step.address.kind].at(step.home))
 
 
+def not_empty(steps: Sequence[Step], live: Iterable[Live], kinds: Kinds) -> Iterator[Block]:
+    """With an object go those that stand in it: none of them may be somebody else's."""
+    going = {step.id for step in steps if step.action == "delete"}
+    inside: dict[str, list[Live]] = {}
+    for each in live:
+        if each.within is not None and each.id not in going:
+            inside.setdefault(each.within, []).append(each)
+    for step in steps:
+        if step.action == "delete" and step.id in inside:
+            titles = ", ".join(sorted(f"the {kinds[each.kind].title} {each.id}" for each in inside[step.id]))
+            yield Block(
+                "not-empty",
+                f"{step.address} ({step.id}) would be deleted with what stands in it and is not of this stack: "
+                f"{titles}; move or delete that first",
+                step.address,
+            )
+
+
 def _too_many_keys(step: Step, kind: Kind) -> Iterator[Block]:
-    """SPEC Metadata: 16 pairs, which our marks and what others wrote share with the declared ones."""
-    if kind.bundle:
-        return  # our marks stand beside what is rendered
-    name = kind.api.tag_in if kind.api else ""
+    """Our marks and what others wrote share the room with the declared pairs."""
+    if kind.bundle or kind.api is None or kind.api.marks.room is None:
+        return  # our marks stand in a place of their own
+    name, room = kind.api.marks.field, kind.api.marks.room
     spec = step.after or {}
     dropped = {key for field_name, key in step.forget_keys if field_name == name}
     others = set((step.before or {}).get(name, {})) - dropped - set(spec.get(name, {}))
     records = sum(file_record_keys(spec.get(each.name, {})) for each in kind.fields if each.uploads)
     total = len(spec.get(name, {})) + len(others) + records + 1
-    if total > MOST_PAIRS:
+    if total > room:
         theirs = f", and {len(others)} written by others ({', '.join(sorted(others))})" if others else ""
         yield Block(
             "too-many-metadata",
-            f"{step.address} would have {total} metadata pairs, but the API takes {MOST_PAIRS}: "
+            f"{step.address} would have {total} metadata pairs, but the API takes {room}: "
             f"{len(spec.get(name, {}))} declared, {records + 1} of retinue{theirs}; declare fewer or remove theirs",
             step.address,
         )

@@ -30,7 +30,10 @@ class Field:
     - `canonical` / `wire`: the API's value ⇄ the value we compare. Canonical values have no server defaults in them,
       and lists whose items have an identity are maps.
     - `uploads`: the value is a list of file ids in the API; canonically a map of path → FileRef.
-    - `refs`: the kind whose ids the value holds.
+    - `refs`: the kind whose ids the value holds, everywhere in it or, with `ref_at`, at that path only.
+    - `hidden`: the API takes it and never shows it, so that only digests of what was applied tell whether it differs;
+      nothing of it is ever printed.
+    - `policy`: for Retinue itself, such as how much to keep; neither compared nor sent.
     - `model`: the value is the id of a model, which the account may not have or may shut down.
     - `actions`: the value is not written but brought about: value → the path below the object that is posted to.
     - `carry_over`: (what will be written, what is live), both in the API's form → what to write so that parts of the
@@ -48,9 +51,17 @@ class Field:
     wire: Callable[[Any], Any] = _same
     uploads: Uploads | None = None
     refs: str | None = None
+    ref_at: Pattern = ()
+    hidden: bool = False
+    policy: bool = False
     model: bool = False
     actions: Mapping[Any, str] = field(default_factory=dict)
     carry_over: Callable[[Any, Any], Any] | None = None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the whole value can be compared with the account's."""
+        return not (self.per_key or self.hidden or self.policy)
 
     @property
     def body_path(self) -> Pattern:
@@ -59,10 +70,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Uploads:
-    """Files that an object carries by id. Which file each id is stands in extra metadata keys of the object."""
+    """Files that an object carries by id. Which file each id is stands in further marks of the object.
+
+    `keyed`: the API's value says where each file is to lie; otherwise it is a plain list of ids.
+    """
 
     purpose: str
     record: str = "retinue.files"
+    keyed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +97,75 @@ class Attachments:
     wire_chunking: Callable[[Mapping[str, Any]], dict[str, Any]] = _same
 
 
+def _pairs(value: Any) -> dict[str, str]:
+    return dict(value or {})
+
+
+def _with_pairs(value: Any, pairs: Mapping[str, str]) -> dict[str, Any]:
+    return {**(value or {}), **pairs}
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Where an object carries what Retinue notes on it: its ownership tag, and the records of its files.
+
+    `field` is the part of the API's body; `read` takes the pairs of texts out of its value, those of others included
+    where they share the place; `write` gives the value with the pairs in it. Without more, that is the metadata.
+    `room` is how many pairs fit, everybody's counted; None where the place is nobody else's.
+    """
+
+    field: str = "metadata"
+    read: Callable[[Any], Mapping[str, str]] = _pairs
+    write: Callable[[Any, Mapping[str, str]], Any] = _with_pairs
+    room: int | None = 16
+
+    @property
+    def shared(self) -> bool:
+        """Whether others put pairs of theirs beside ours."""
+        return self.room is not None
+
+
+METADATA = Marks()
+"""SPEC Metadata: at most 16 pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The objects stand in a collection below each object of `kind`, whose id is their `field`."""
+
+    kind: str
+    field: str
+
+
 @dataclass(frozen=True, slots=True)
 class Api:
     """Where live objects of a kind stand, and how their collection is read.
 
-    `path` is below the account's base URL; `beta` is the value of the OpenAI-Beta header; `tag_in` the field that holds
-    the ownership tag; `page` the greatest page size. `spent` is a field and the value it has once an object has ended
-    on its own and can only be replaced. `elsewhere` says what to do on an account that does not serve the collection.
+    `path` is below the account's base URL; where objects stand `within` others, `{within}` in it is the other's id.
+    `marks` says where the ownership tag stands. `beta` is the value of the OpenAI-Beta header; `page` the greatest page
+    size. `spent` is a field and the value it has once an object has ended on its own and can only be replaced.
+    `elsewhere` says what to do on an account that does not serve the collection.
     """
 
     path: str
     beta: str | None = None
-    tag_in: str = "metadata"
+    marks: Marks = METADATA
+    within: Within | None = None
     page: int = 100
     spent: tuple[str, str] | None = None
     elsewhere: str | None = None
+
+    def collection(self, within: str | None) -> str:
+        """The path of the collection, below the object with the id `within` where there is one."""
+        return self.path.format(within=within) if self.within else self.path
+
+    def marks_of(self, raw: Mapping[str, Any]) -> Mapping[str, str]:
+        """What Retinue, and where the place is shared others, noted on an object as the API returned it."""
+        return self.marks.read(raw.get(self.marks.field))
+
+    def within_of(self, raw: Mapping[str, Any]) -> str | None:
+        """The id of the object that a live object stands within."""
+        return str(raw[self.within.field]) if self.within else None
 
 
 EDITED = "edited"
@@ -138,11 +207,13 @@ class Inclusion:
 
     - `text`: a string, `{file: path, render: bool}`, or a list of those, joined by a blank line → a string.
     - `schema`: `{file: path}` → the JSON Schema in it; inline or not, it must be one.
+    - `file`: a path → `{path, sha256, size}`.
+    - `base64`: a path → the content of the file, as text.
     - `files`: a list of globs and `{path: …, …}` entries → a list of `{path, sha256, size, …}`, one for each file.
     """
 
     pattern: Pattern
-    form: Literal["text", "schema", "files"]
+    form: Literal["text", "schema", "file", "files", "base64"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +255,9 @@ class Kind:
     - `keyed` are the lists that an overlay may write as maps.
     - `expand` turns shorthands into the API's shape; `check` finds what the API would refuse.
     - `identity` shows a person which live object this is: a field's name.
+    - `secrets` are the places in a declaration where `${{ secret.NAME }}` may stand: the API never shows them.
+    - `assemble` has the last word on a body: (body, the whole specification with ids in it, the live object or
+      None when it is created) → body.
     - `homes` are other places for what is declared, by the value of `api` in a declaration; `home` is the name of this
       one. A kind in another home differs in fields and checks; a `bundle` means that it is rendered, not stored.
     """
@@ -202,6 +276,8 @@ class Kind:
     expand: Callable[[Mapping[str, Any]], Expansion] = _as_written
     check: Callable[[Mapping[str, Any]], Iterable[Problem]] = _no_problems
     identity: str = "name"
+    secrets: tuple[Pattern, ...] = ()
+    assemble: Callable[[dict[str, Any], Mapping[str, Any], Mapping[str, Any] | None], dict[str, Any]] | None = None
     home: str | None = None
     homes: Mapping[str, Kind] = field(default_factory=dict)
     bundle: Bundle | None = None
@@ -236,12 +312,17 @@ class Kind:
             each = self._index[name]
             place = body
             for key in each.body_path[:-1]:
-                place = place.setdefault(key, {})
+                place[key] = place = dict(place.get(key) or {})
             place[each.body_path[-1]] = None if value is None else each.wire(value)
         return body
 
 
 Kinds = Mapping[str, Kind]
+
+
+def fits(path: Path, pattern: Pattern) -> bool:
+    """Whether a path is one of those that a pattern stands for."""
+    return len(path) == len(pattern) and all(want in ("*", part) for part, want in zip(path, pattern, strict=True))
 
 
 def dig(value: Any, path: Iterable[str]) -> Any:

@@ -81,6 +81,27 @@ class Gone:
     id: str
 
 
+class Secret(str):
+    """A text with a secret in it, filled in from the environment. It is text to the checks of its form, and shown to
+    nobody: only fields that the API never returns may hold one (core.resolve)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The value of a hidden field: carried to the account and shown nowhere.
+
+    `key` goes into the digest that tells whether it changed, so that who reads the digest cannot try values out.
+    """
+
+    value: Any = field(default=None, repr=False, compare=False)
+    key: bytes = field(default=b"", repr=False, compare=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One thing to tell the person who wrote the files: what, where, and what to do about it.
@@ -237,7 +258,8 @@ class Live:
 
     `tag_error` says why the tag could not be read, if there is one and it does not parse. `files` are the attached
     files, read only for objects of this stack; their chunking is canonical. `missing` are ids of files that it carries
-    and that the account no longer has. `home` is where it lives, when that is not the account.
+    and that the account no longer has. `home` is where it lives, when that is not the account. `within` is the id of
+    the object in whose collection it stands.
     """
 
     id: str
@@ -248,3 +270,4 @@ class Live:
     files: tuple[LiveFile, ...] = ()
     missing: frozenset[str] = frozenset()
     home: str | None = None
+    within: str | None = None

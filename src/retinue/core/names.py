@@ -4,12 +4,13 @@ replaced by addresses."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from retinue.core.canonical import same
-from retinue.core.kind import Field, Kind, Kinds
+from retinue.core.kind import Field, Kind, Kinds, Pattern
 from retinue.core.model import Address, Declared, FileRef, Gone, Live, LiveFile, Ref
 from retinue.core.ownership import is_ours, read_file_records
 
@@ -37,33 +38,36 @@ class Named:
         """Every object with the address, the one to keep first."""
         return [self.owned[address], *self.extra.get(address, ())]
 
-    def name(self, value: Any) -> Any:
-        """A value of a field that holds ids, with each id of ours as a reference and each dead one as such."""
-        if isinstance(value, list):
-            return [self.name(each) for each in value]
-        if isinstance(value, Mapping):
-            return {key: self.name(each) for key, each in value.items()}
-        if isinstance(value, str):
-            address = self.addresses.get(value)
-            return Ref(address) if address else value if value in self.known else Gone(value)
-        return value
+    def name(self, live_id: Any) -> Any:
+        """An id of ours as a reference, and a dead one as such."""
+        if not isinstance(live_id, str):
+            return live_id
+        address = self.addresses.get(live_id)
+        return Ref(address) if address else live_id if live_id in self.known else Gone(live_id)
 
 
 def name_declared(declared: Declared, kind: Kind, named: Named) -> Declared:
     """A declaration that gives the id of an object of this very stack means that object's address."""
-    spec = {
-        name: _addressed(value, named.addresses) if kind.field(name).refs else value
-        for name, value in declared.spec.items()
-    }
+
+    def addressed(live_id: Any) -> Any:
+        return Ref(named.addresses[live_id]) if isinstance(live_id, str) and live_id in named.addresses else live_id
+
+    spec = {name: over_ids(kind.field(name), value, addressed) for name, value in declared.spec.items()}
     return replace(declared, spec=spec)
 
 
-def _addressed(value: Any, addresses: Mapping[str, Address]) -> Any:
-    if isinstance(value, list):
-        return [_addressed(each, addresses) for each in value]
+def over_ids(field: Field, value: Any, change: Callable[[Any], Any]) -> Any:
+    """The value of a field with whatever stands where it holds ids changed: an id, a reference, a dead id."""
+    return _over_ids(value, field.ref_at, change) if field.refs else value
+
+
+def _over_ids(value: Any, at: Pattern, change: Callable[[Any], Any]) -> Any:
+    first = at[0] if at else "*"
     if isinstance(value, Mapping):
-        return {key: _addressed(each, addresses) for key, each in value.items()}
-    return Ref(addresses[value]) if isinstance(value, str) and value in addresses else value
+        return {key: _over_ids(each, at[1:], change) if first in ("*", key) else each for key, each in value.items()}
+    if isinstance(value, list):
+        return [_over_ids(each, at[1:], change) if first == "*" else each for each in value]
+    return value if at or value is None else change(value)
 
 
 def name_live(live: Iterable[Live], declared: Mapping[Address, Declared], kinds: Kinds, stack: str) -> Named:
@@ -118,7 +122,8 @@ def _differences(live: Live, wanted: Declared, kind: Kind) -> list[str]:
     """The declared fields that differ, as far as they can be compared before ids have names."""
     spec = kind.read(live.raw)
     heeded = wanted.lifecycle.heeded(wanted.spec)
-    return [name for name, value in heeded.items() if not kind.field(name).per_key and not same(value, spec[name])]
+    comparable = [name for name in heeded if kind.field(name).comparable]
+    return [name for name in comparable if not same(heeded[name], spec[name])]
 
 
 def is_spent(live: Live, kind: Kind) -> bool:
@@ -133,23 +138,21 @@ def _referenced(groups: Iterable[Sequence[Live]], kinds: Kinds) -> set[str]:
 
 def referenced_ids(live: Live, kind: Kind) -> set[str]:
     """The ids of other objects that a live object holds."""
-    found: set[str] = set()
+    return set(reference_kinds(live, kind))
+
+
+def reference_kinds(live: Live, kind: Kind) -> dict[str, str]:
+    """The ids of other objects that a live object holds, with the kinds they are of."""
+    found: dict[str, str] = {}
     spec = kind.read(live.raw) if any(each.refs for each in kind.fields) else {}
     for each in kind.fields:
         if each.refs:
-            _collect(spec[each.name], found)
+            over_ids(each, spec[each.name], partial(_note, found, each.refs))
     return found
 
 
-def _collect(value: Any, found: set[str]) -> None:
-    if isinstance(value, str):
-        found.add(value)
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            _collect(each, found)
-    elif isinstance(value, list):
-        for each in value:
-            _collect(each, found)
+def _note(found: dict[str, str], kind: str, live_id: Any) -> None:
+    found[str(live_id)] = kind
 
 
 # ── specifications under names ────────────────────────────────────────────────────────────────────────────────────────
@@ -160,7 +163,7 @@ def live_spec(live: Live, kind: Kind, named: Named) -> dict[str, Any]:
     spec = kind.read(live.raw)
     for each in kind.fields:
         if each.refs:
-            spec[each.name] = named.name(spec[each.name])
+            spec[each.name] = over_ids(each, spec[each.name], named.name)
         if each.uploads:
             spec[each.name] = _recorded_files(spec[each.name], live, each, kind)
         if each.per_key:
@@ -172,8 +175,8 @@ def live_spec(live: Live, kind: Kind, named: Named) -> dict[str, Any]:
 
 def recorded_ids(live: Live, kind: Kind) -> set[str]:
     """The ids of the files that a live object carries and that we made."""
-    metadata = live.raw.get(kind.api.tag_in) or {} if kind.api else {}
-    records = [read_file_records(metadata, each.uploads.record) for each in kind.fields if each.uploads]
+    marks = kind.api.marks_of(live.raw) if kind.api else {}
+    records = [read_file_records(marks, each.uploads.record) for each in kind.fields if each.uploads]
     return {file_id for found in records for file_id in found}
 
 
@@ -181,7 +184,13 @@ def _recorded_files(file_ids: Any, live: Live, each: Field, kind: Kind) -> dict[
     """Live file ids as a map of path → file, by the object's own records; an id nobody recorded stays an id."""
     if not file_ids or each.uploads is None or kind.api is None:
         return {}
-    records = read_file_records(live.raw.get(kind.api.tag_in) or {}, each.uploads.record)
+    records = read_file_records(kind.api.marks_of(live.raw), each.uploads.record)
+    if isinstance(file_ids, Mapping):
+        return {
+            path: records.get(file_id, file_id) if isinstance(file_id, str) else file_id
+            for path, file_id in file_ids.items()
+            if not (isinstance(file_id, str) and file_id in live.missing)
+        }
     return {
         (records[file_id].path if file_id in records else file_id): records.get(file_id, file_id)
         for file_id in file_ids

@@ -6,24 +6,26 @@ retinue.files    <file id> <sha256, 16 digits> <path>, one a line; continued in 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
-from retinue.core.canonical import DIGEST_LENGTH, RECORDED_SHA, digest
+from retinue.core.canonical import DIGEST_LENGTH, RECORDED_SHA, canonical_json, digest
 from retinue.core.changes import ABSENT, Cause
 from retinue.core.kind import Kind
-from retinue.core.model import Address, FileRef, Lifecycle, Tag
+from retinue.core.model import Address, FileRef, Lifecycle, Sealed, Tag
 
 TAG_KEY = "retinue"
 PATH_ATTRIBUTE = "retinue.path"
 SHA256_ATTRIBUTE = "retinue.sha256"
 RECORD_KEY = "retinue.files"
 VERSION = "1"
-MOST_PAIRS = 16
 MOST_CHARACTERS = 512
-"""SPEC Metadata: how many pairs, and the longest value."""
+"""SPEC Metadata: the longest value."""
 PROTECT = "protect"
 SYNCING = "syncing"
 """The flags: the object may not be deleted; its attached files were not all in place when the tag was written."""
@@ -48,11 +50,28 @@ def make_tag(stack: str, address: Address, spec: Mapping[str, Any], kind: Kind, 
     for name, value in lifecycle.heeded(spec).items():
         if kind.field(name).per_key:
             keys.update({_key_digest(name, key): digest(each) for key, each in value.items()})
+        elif kind.field(name).policy:
+            continue
+        elif isinstance(value, Sealed):
+            fields[name] = sealed_digest(value, stack, address, name)
         elif kind.attachments and name == kind.attachments.field:
             fields[name] = digest(without_sizes(value))
         else:
             fields[name] = digest(value)
     return Tag(stack, address, fields, keys, frozenset({PROTECT}) if lifecycle.protect else frozenset())
+
+
+def sealed_digest(sealed: Sealed, stack: str, address: Address, name: str) -> str:
+    """What the tag says of a value that is shown nowhere. Who can read tags can try values out against it, so it is
+    slow to compute, different for each field of each object, and with a key of the author's impossible to compute."""
+    salt = f"{stack}/{address}/{name}/".encode() + sealed.key
+    return _slow_digest(canonical_json(sealed.value).encode("utf-8", "surrogatepass"), salt)
+
+
+@lru_cache(maxsize=4096)
+def _slow_digest(value: bytes, salt: bytes) -> str:
+    hashed = hashlib.scrypt(value, salt=salt, n=2**13, r=8, p=1, dklen=5)
+    return base64.urlsafe_b64encode(hashed).decode("ascii")[:DIGEST_LENGTH]
 
 
 def provisional(tag: Tag, kind: Kind, pending: Collection[str], before: Tag | None) -> Tag:

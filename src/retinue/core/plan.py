@@ -9,7 +9,7 @@ from typing import Any
 from retinue.core.changes import AccountInfo, FieldChange, FileChange, Plan, Step
 from retinue.core.compare import Comparison, compare
 from retinue.core.draft import Draft
-from retinue.core.guards import all_ours, look_alikes, plan_blocks, witness
+from retinue.core.guards import all_ours, look_alikes, not_empty, plan_blocks, witness
 from retinue.core.handover import hand_over
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import Address, Declared, Diagnostic, Handover, Live
@@ -47,6 +47,7 @@ def make_plan(
     they depend on are planned, and nothing is deleted. With `destroy`, everything the stack owns is deleted instead,
     but for what `handovers` release.
     """
+    live = tuple(live)
     wanted = {each.address: each for each in declared}
     handed = hand_over(live, [each for each in handovers if each.verb == "release" or not destroy], stack)
     named = name_live(handed.live, wanted, kinds, stack)
@@ -76,7 +77,11 @@ def make_plan(
             *look_alikes(steps, named.unowned, kinds),
             *look_renamed(steps, kinds),
         ),
-        blocks=(*handed.blocks, *plan_blocks(steps, named.unreadable, draft.written, kinds, destroy=destroy)),
+        blocks=(
+            *handed.blocks,
+            *plan_blocks(steps, named.unreadable, draft.written, kinds, destroy=destroy),
+            *not_empty(steps, live, kinds),
+        ),
         targets=tuple(sorted(targets)),
         in_sync=draft.in_sync,
         foreign=dict(sorted(named.foreign.items())),
@@ -123,10 +128,12 @@ def _plan_declared(draft: Draft, wanted: Declared) -> None:
         draft.in_sync += 1
         tag = make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle)
         if tag != live.tag and kind.api is not None:
-            name = kind.api.tag_in
+            name = kind.api.marks.field
             # What is rendered is written as a whole, its tag included.
             after = wanted.spec if kind.bundle else {name: wanted.lifecycle.heeded(wanted.spec).get(name, {})}
-            draft.retags.append(Step("update", wanted.address, live.id, after=after, tag=tag, home=live.home))
+            draft.retags.append(
+                Step("update", wanted.address, live.id, after=after, tag=tag, home=live.home, within=live.within)
+            )
     else:
         draft.upserts[wanted.address] = _update(draft, wanted, live, kind, spec, found)
 
@@ -175,6 +182,7 @@ def _update(draft: Draft, wanted: Declared, live: Live, kind: Kind, spec: Mappin
         position=wanted.position(),
         protected=wanted.lifecycle.protect,
         home=live.home,
+        within=live.within,
     )
 
 
@@ -221,6 +229,7 @@ def _delete(
         protected=protected,
         shared_files=tuple(sorted(recorded_ids(live, kind) & recorded_ids(keeper, kind))) if keeper else (),
         home=live.home,
+        within=live.within,
     )
     draft.deletes.append(step)
 

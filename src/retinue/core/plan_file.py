@@ -1,7 +1,8 @@
 """Plan ⇄ JSON: the document that the reports render, `plan --json` prints, and other programs may rely on.
 
 The format is versioned and described by `schemas/plan.schema.json`. A reference is `{"retinue.ref": "kind.name"}`, a
-file `{"retinue.file": path, "sha256": …, "size": …}`, an id that points at nothing `{"retinue.gone": id}`; a side of a
+file `{"retinue.file": path, "sha256": …, "size": …}`, an id that points at nothing `{"retinue.gone": id}`,
+what is never shown `{"retinue.sealed": true}`; a side of a
 change that does not exist is left out, which is not the same as null.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from retinue.core.changes import ABSENT, AccountInfo, Action, Block, FieldChange, FileChange, Plan, Step
-from retinue.core.model import Address, Diagnostic, FileRef, Gone, Position, Ref
+from retinue.core.model import Address, Diagnostic, FileRef, Gone, Position, Ref, Sealed
 from retinue.core.ownership import read_tag, write_tag
 from retinue.core.plan_digest import plan_digest
 
@@ -85,6 +86,7 @@ def step_document(step: Step) -> dict[str, Any]:
         "shared_files": list(step.shared_files),
         **({"home": step.home} if step.home else {}),
         **({"held": write_tag(step.held)} if step.held else {}),
+        **({"within": step.within} if step.within else {}),
     }
 
 
@@ -152,6 +154,8 @@ def encode(value: Any) -> Any:
             return {"retinue.file": value.path, "sha256": value.sha256, "size": value.size}
         case Gone():
             return {"retinue.gone": value.id}
+        case Sealed():
+            return {"retinue.sealed": True}
         case Mapping():
             return {str(key): encode(each) for key, each in value.items()}
         case list() | tuple():
@@ -171,6 +175,8 @@ def decode(value: Any) -> Any:
         return FileRef(value["retinue.file"], value["sha256"], value["size"])
     if "retinue.gone" in value:
         return Gone(value["retinue.gone"])
+    if "retinue.sealed" in value:
+        return Sealed()
     return {key: decode(each) for key, each in value.items()}
 
 
@@ -222,6 +228,7 @@ def _read_step(each: Mapping[str, Any]) -> Step:
         protected=each["protected"],
         home=each.get("home"),
         held=read_tag(each["held"]) if each.get("held") else None,
+        within=each.get("within"),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retinue.core.kind import Kind, Kinds, Reference
+from retinue.core.kind import Kind, Kinds, Reference, fits
 from retinue.core.lifecycle import check_lifecycle
 from retinue.core.model import (
     Address,
@@ -20,6 +20,8 @@ from retinue.core.model import (
     Position,
     Problem,
     Ref,
+    Sealed,
+    Secret,
 )
 
 
@@ -36,12 +38,17 @@ class Resolved:
 
 
 def resolve(
-    declarations: Sequence[Declaration], kinds: Kinds, *, complete: bool = True, home: str | None = None
+    declarations: Sequence[Declaration],
+    kinds: Kinds,
+    *,
+    complete: bool = True,
+    home: str | None = None,
+    seal: bytes = b"",
 ) -> Resolved:
     """Resolve all declarations together. Every mistake is a diagnostic; none stops the search for others.
 
     Unless the declarations are `complete`, a name that is missing may be in a file that could not be read. `home` is
-    for declarations of kinds with several homes that do not choose one.
+    for declarations of kinds with several homes that do not choose one, `seal` the key for digests of hidden values.
     """
     known: dict[Address, Declaration] = {}
     diagnostics: list[Diagnostic] = []
@@ -59,7 +66,7 @@ def resolve(
         # What a broken one names, beside what can still be read of it, is taken to be used.
         used.update(known if each.broken else (address for address, _ in linked.links))
         if kind.api is not None and not (problems or linked.incomplete or each.broken):
-            made, problems = _declare(each.address, kind, linked, home)
+            made, problems = _declare(each.address, kind, linked, home, seal)
             declared += [made] if made else []
         diagnostics += [
             _place(problem, each.places) if isinstance(problem, Problem) else problem for problem in problems
@@ -167,15 +174,18 @@ def _unknown(reference: Reference, path: Path, name: str, known: Iterable[Addres
 
 
 def _declare(
-    address: Address, kind: Kind, linked: _Linked, home: str | None
+    address: Address, kind: Kind, linked: _Linked, home: str | None, seal: bytes
 ) -> tuple[Declared | None, list[Diagnostic | Problem]]:
     written = dict(linked.spec)
     said = written.pop("lifecycle", {})
     lifecycle = Lifecycle(**{**said, "ignore": tuple(said.get("ignore", ()))})
     chosen = written.pop("api", None) if kind.homes else None
     kind = kind.at(chosen or home)
+    misplaced = [_diagnostic(each, linked.places.at(each.path)) for each in _secrets_in_the_open(kind, written)]
+    if misplaced:
+        return None, [*misplaced]
     expanded, origins = kind.expand(written)
-    spec = {name: _canonical(kind, name, value) for name, value in expanded.items() if kind.has(name)}
+    spec = {name: _canonical(kind, name, value, seal) for name, value in expanded.items() if kind.has(name)}
     declared = Declared(address, spec, linked.places, origins, lifecycle, kind.home if kind.bundle else None)
     problems = [
         *check_lifecycle(lifecycle, kind),
@@ -187,9 +197,34 @@ def _declare(
     return declared, placed
 
 
-def _canonical(kind: Kind, name: str, value: Any) -> Any:
+def _canonical(kind: Kind, name: str, value: Any, seal: bytes) -> Any:
     field = kind.field(name)
-    return field.default if value is None else field.canonical(value)
+    canonical = field.default if value is None else field.canonical(value)
+    return Sealed(canonical, seal) if field.hidden else canonical
+
+
+def _secrets_in_the_open(kind: Kind, value: Any, path: Path = ()) -> Iterator[Problem]:
+    """Secrets where the API would show them to everybody who may read the account."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _secrets_in_the_open(kind, each, (*path, key))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _secrets_in_the_open(kind, each, (*path, index))
+    elif isinstance(value, Secret) and not any(fits(path, pattern) for pattern in kind.secrets):
+        places = ", ".join(f"'{'.'.join(pattern)}'" for pattern in kind.secrets)
+        yield Problem(
+            "secret-in-the-open",
+            path,
+            f"a secret may not stand in '{show(path)}': everybody who may read the account could read it there",
+            f"a {kind.title} takes secrets in {places}" if places else "keep it in a credential of a vault",
+        )
+
+
+def show(path: Path) -> str:
+    """A path for people: keys with dots between them, indexes in brackets."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
 
 
 def _elsewhere(kind: Kind, spec: Mapping[str, Any]) -> Iterable[Problem]:

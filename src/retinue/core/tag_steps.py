@@ -32,6 +32,7 @@ def claim(draft: Draft, wanted: Declared, live: Live, spec: Mapping[str, Any], *
         position=handed.said.position,
         protected=live.tag is not None and PROTECT in live.tag.flags,
         home=live.home,
+        within=live.within,
         held=handed.held,
     )
 
@@ -55,5 +56,6 @@ def release(draft: Draft, live: Live, address: Address) -> Step:
         reason="it stays in the account, without an owner",
         position=draft.handed.released[address].position,
         home=live.home,
+        within=live.within,
         held=live.tag,
     )

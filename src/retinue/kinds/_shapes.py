@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retinue.core.kind import Keyed, Pattern, Schema, without_defaults
+from retinue.core.model import Path, Problem
 
 TEXT_FILE: Schema = {
     "type": "object",
@@ -95,6 +96,31 @@ FUNCTION_PROPERTIES: dict[str, Schema] = {
 
 NO_PARAMETERS: tuple[Schema, ...] = ({}, {"type": "object", "properties": {}})
 """How an empty parameter list may come back (REC: `{}` is echoed with type and properties)."""
+
+
+def trimmed(value: Any) -> Any:
+    """The server stores names without the blanks around them."""
+    return value.strip() if isinstance(value, str) else value
+
+
+def check_byte_length(spec: Mapping[str, Any], field: str, *, most: int) -> Iterable[Problem]:
+    """A name that is measured in bytes of UTF-8, without the blanks around it."""
+    size = len(str(spec.get(field, "")).strip().encode())
+    if field in spec and not 1 <= size <= most:
+        yield Problem(
+            "too-large" if size else "too-short",
+            (field,),
+            f"'{field}' takes {size} bytes without the blanks around it, but the API takes 1 to {most}",
+        )
+
+
+def without(value: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """A copy without what stands at `path`."""
+    first, rest = str(path[0]), path[1:]
+    if not rest:
+        return {key: each for key, each in value.items() if key != first}
+    inner = value.get(first)
+    return {**value, first: without(inner, rest)} if isinstance(inner, Mapping) else dict(value)
 
 
 def canonical_function(function: Mapping[str, Any]) -> dict[str, Any]:

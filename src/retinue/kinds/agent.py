@@ -12,7 +12,16 @@ from typing import Any
 from retinue.core.canonical import canonical_json
 from retinue.core.kind import Api, Expansion, Field, Inclusion, Kind, Reference, without_defaults
 from retinue.core.model import Path, Problem
-from retinue.kinds._shapes import FUNCTION_NAME, FUNCTION_PROPERTIES, JSON_SCHEMA, METADATA, TEXT, by_key, keyed_tools
+from retinue.kinds._shapes import (
+    FUNCTION_NAME,
+    FUNCTION_PROPERTIES,
+    JSON_SCHEMA,
+    METADATA,
+    NAME_OR_ID,
+    TEXT,
+    by_key,
+    keyed_tools,
+)
 
 # SDK agent_create_params: the tool list must fit within 3 MiB of compact JSON.
 LARGEST_TOOLS = 3 * 1024 * 1024
@@ -40,6 +49,8 @@ def expand(spec: Mapping[str, Any]) -> Expansion:
         for index, entry in enumerate(spec["tools"]):
             kind, options = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
             tool = {"type": kind, **(options or {})}
+            if "credential" in tool:
+                tool["credential_id"] = tool.pop("credential")
             if kind == "function":
                 # Both are required here, and `strict` does not exist (SDK PersistedAgentToolConfigParamFunction).
                 tool = {"parameters": {"type": "object", "properties": {}}, **tool}
@@ -167,7 +178,10 @@ TOOL = {
                         "transport": {"anyOf": [_HTTP, _STDIO]},
                         "allowed_tools": _STRINGS,
                         "connection_origin": {"enum": ["service", "environment"]},
-                        "credential_id": {"type": "string", "minLength": 1},
+                        "credential": {
+                            "description": "The name of a declared credential, or {id: cred_…} of one kept elsewhere.",
+                            "anyOf": NAME_OR_ID,
+                        },
                         "request_metadata": {"type": "object"},
                         "required": {"type": "boolean"},
                     },
@@ -245,7 +259,14 @@ KIND = Kind(
         Field("model", model=True),
         Field("name"),
         Field("instructions", limit=1_048_576),
-        Field("tools", default={}, canonical=canonical_tools, wire=wire_tools),
+        Field(
+            "tools",
+            default={},
+            canonical=canonical_tools,
+            wire=wire_tools,
+            refs="credential",
+            ref_at=("*", "credential_id"),
+        ),
         Field("metadata", default={}, per_key=True),
         # The server resolves what is left out, so that only declared parts can be compared.
         Field("reasoning", default={}, per_key=True, key_defaults={"effort": None, "summary": None}),
@@ -260,7 +281,10 @@ KIND = Kind(
         Field("compaction", default={}, per_key=True, key_defaults={"async": False}),
         Field("experimental", default={}, per_key=True, key_defaults={"time_awareness": False}),
     ),
-    references=(Reference(("tools", "*", "function"), "function", inline=True),),
+    references=(
+        Reference(("tools", "*", "function"), "function", inline=True),
+        Reference(("tools", "*", "mcp", "credential"), "credential", allow_id=True),
+    ),
     inclusions=(
         Inclusion(("instructions",), "text"),
         Inclusion(("tools", "*", "function", "parameters"), "schema"),

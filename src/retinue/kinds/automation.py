@@ -28,7 +28,10 @@ def expand(spec: Mapping[str, Any]) -> Expansion:
         expanded["vault_ids"] = list(spec["vaults"])
         origins["vault_ids",] = ("vaults",)
     expanded["input"] = wire_input([spec["input"]])
-    expanded.setdefault("environment", {"type": "none"})
+    environment = dict(spec.get("environment") or {"type": "none"})
+    if "template" in environment:
+        environment["environment_template_id"] = environment.pop("template")
+    expanded["environment"] = environment
     if "paused" in spec:
         expanded["status"] = "paused" if spec["paused"] else "active"
         origins["status",] = ("paused",)
@@ -90,7 +93,10 @@ _HOSTED = {
     "description": "An environment that OpenAI hosts.",
     "properties": {
         "type": {"enum": ["openai_hosted"]},
-        "environment_template_id": {"type": "string", "minLength": 1},
+        "template": {
+            "description": "The name of a declared environment template, or {id: envtmpl_…} of one kept elsewhere.",
+            "anyOf": NAME_OR_ID,
+        },
         "container_size": {"enum": ["small", "medium", "large"]},
         "capability_directories": _NAMES,
         "desktop": {
@@ -147,8 +153,8 @@ KIND = Kind(
             "environment": {"description": "Where each session runs. Default: none.", "anyOf": [_HOSTED, _OTHER]},
             "vaults": {
                 "type": "array",
-                "items": {"type": "string", "minLength": 1},
-                "description": "Names of declared vaults that each session may use.",
+                "items": {"anyOf": NAME_OR_ID},
+                "description": "Names of declared vaults that each session may use, or {id: vault_…} of others.",
             },
             "session_metadata": {**METADATA, "maxProperties": 16, "description": "Metadata of each session."},
             "paused": {"type": "boolean", "description": "Whether the schedule rests."},
@@ -169,7 +175,13 @@ KIND = Kind(
         Field("agent_id", ("target", "agent_id"), refs="agent"),
         Field("target_type", ("target", "type")),
         Field("input", ("target", "input"), default=[], canonical=canonical_input, wire=wire_input),
-        Field("environment", ("target", "environment"), canonical=canonical_environment),
+        Field(
+            "environment",
+            ("target", "environment"),
+            canonical=canonical_environment,
+            refs="environment_template",
+            ref_at=("environment_template_id",),
+        ),
         Field("vault_ids", ("target", "vault_ids"), default=[], refs="vault"),
         Field("session_metadata", ("target", "metadata"), default={}),
         Field("status", default="active", canonical=canonical_status, actions={"paused": "pause", "active": "resume"}),
@@ -177,7 +189,8 @@ KIND = Kind(
     ),
     references=(
         Reference(("agent",), "agent", allow_id=True),
-        Reference(("vaults", "*"), "vault"),
+        Reference(("vaults", "*"), "vault", allow_id=True),
+        Reference(("environment", "template"), "environment_template", allow_id=True),
     ),
     inclusions=(Inclusion(("input",), "text"),),
     expand=expand,

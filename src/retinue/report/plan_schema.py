@@ -90,12 +90,13 @@ FILE = _object(
     },
 )
 VALUE: Schema = {
-    "description": "Any JSON value. Three objects stand for something else: a reference to a declared object, a file "
-    "of the project, and a live id that points at nothing.",
+    "description": "Any JSON value. Four objects stand for something else: a reference to a declared object, a file "
+    "of the project, a live id that points at nothing, and a value that is shown nowhere.",
     "anyOf": [
         _object("A reference to a declared object, in the place of its id.", {"retinue.ref": ADDRESS}),
         _def("file"),
         _object("An id of an object that the account no longer has.", {"retinue.gone": _text("The id.")}),
+        _object("A value that is shown nowhere.", {"retinue.sealed": {"const": True}}),
         {"type": "object", "additionalProperties": _def("value")},
         {"type": "array", "items": _def("value")},
         {"type": ["string", "number", "boolean", "null"]},

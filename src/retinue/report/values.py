@@ -11,6 +11,7 @@ from retinue.report.ink import BLANK, Line, indent, line
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_/-]*")
 _FIRST_LINES = 8
+_SPECIAL = frozenset(("retinue.ref", "retinue.gone", "retinue.file", "retinue.sealed"))
 LONG_LINE = 2_000
 """From so many characters on, the unchanged parts of a line are left out unless everything is asked for."""
 
@@ -20,6 +21,8 @@ def show_value(value: Any) -> str:
     match value:
         case {"retinue.ref": address}:
             return str(address)
+        case {"retinue.sealed": _}:
+            return "(not shown)"
         case {"retinue.gone": gone}:
             return f"{gone} (deleted)"
         case {"retinue.file": path, "size": size}:
@@ -75,7 +78,7 @@ def is_plain(value: Any) -> bool:
     if isinstance(value, str):
         return "\n" not in value and len(value) < LONG_LINE
     if isinstance(value, Mapping):
-        return not value or "retinue.ref" in value or "retinue.gone" in value or "retinue.file" in value
+        return not value or bool(_SPECIAL & value.keys())
     return not value if isinstance(value, list) else True
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 CODES = {
     "absolute-path": "A path starts at the root or at a home directory instead of the file that names it.",
-    "bad-expression": "What stands between `${{` and `}}` is neither `var.NAME` nor `env.NAME`.",
+    "bad-expression": "What stands between `${{` and `}}` is none of `var.NAME`, `env.NAME` and `secret.NAME`.",
     "bad-handover": "An entry of `adopt`, `moved`, `release` or `takeover` contradicts the declarations or others.",
     "bad-json": "A `.json` file is not JSON.",
     "bad-json-schema": "What should be a JSON Schema (Draft 2020-12) is none.",
@@ -53,6 +53,7 @@ CODES = {
     "reference-cycle": "Declarations refer to each other in a circle.",
     "reserved-key": "A key starts with `retinue`, which is kept for the ownership tag.",
     "same-stack": "Two environments have one stack in one account; a warning where the project shares it with one.",
+    "secret-in-the-open": "A secret stands where everybody who may read the account could read it.",
     "settled-entry": "Warning: an entry of `adopt`, `moved`, `release` or `takeover` has nothing left to do.",
     "similar-name": "Warning: a name that only one environment declares is almost the name of another declaration.",
     "stray-overlay": "Warning: a file in `environments/` belongs to no environment of the project.",

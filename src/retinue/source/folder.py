@@ -35,12 +35,12 @@ class Folder:
         self._digests: dict[str, Digest] = {}
         self._listings: dict[str, list[os.DirEntry[str]]] = {}
 
-    def read(self, path: str) -> bytes:
-        """The content of a text file."""
+    def read(self, path: str, *, most: int = MOST_TEXT) -> bytes:
+        """The content of a file, which may have so many bytes."""
         self._check_links(path, path)
         try:
-            if (self.root / path).stat().st_size > MOST_TEXT:
-                raise Refused("file-too-large", f"'{path}' has more than {MOST_TEXT:,} bytes", "name a text file")
+            if (self.root / path).stat().st_size > most:
+                raise Refused("file-too-large", f"'{path}' has more than {most:,} bytes", "name a smaller file")
             return (self.root / path).read_bytes()
         except OSError as error:
             raise _unreadable(path, error) from error

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from retinue.core.kind import Kind, Pattern
-from retinue.core.model import Path
+from retinue.core.model import Path, Secret
 from retinue.source.filling import fill_text
 from retinue.source.interpolation import Values
 from retinue.source.json_schemas import JsonSchemas
 from retinue.source.mistakes import Refused
 from retinue.source.nodes import Tree
 from retinue.source.reading import Desk
+
+# DOC guides/tools-skills: a bundle of files may have 50 MB.
+LARGEST_ARCHIVE = 50 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -28,7 +32,7 @@ class Inclusions:
         """The declaration with its files read, and whether all of them could be."""
         one = _One(self, tree)
         for inclusion in kind.inclusions:
-            read = {"text": one.text, "schema": one.schema, "files": one.files}[inclusion.form]
+            read = getattr(one, inclusion.form)
             for path, value in list(_matches(spec, inclusion.pattern)):
                 spec = _replaced(spec, path, read(value, path))
         return spec, one.complete
@@ -49,7 +53,8 @@ class _One:
         parts = [self._part(each, (*path, index)) for index, each in enumerate(value)]
         if not all(isinstance(each, str) for each in parts):
             return value
-        return "\n\n".join(_without_last_line_end(each) for each in parts)
+        joined = "\n\n".join(_without_last_line_end(each) for each in parts)
+        return Secret(joined) if any(isinstance(each, Secret) for each in parts) else joined
 
     def _part(self, value: Any, path: Path) -> Any:
         if not (isinstance(value, dict) and isinstance(value.get("file"), str) and value["file"]):
@@ -71,7 +76,8 @@ class _One:
             self.all.desk.mistakes.warning(
                 "empty-file", f"'{value['file']}' is empty", where, "write something into it"
             )
-        return _without_last_line_end(text.replace("\r\n", "\n").replace("\r", "\n"))
+        unified = _without_last_line_end(text.replace("\r\n", "\n").replace("\r", "\n"))
+        return Secret(unified) if isinstance(text, Secret) else unified
 
     def schema(self, value: Any, path: Path) -> Any:
         """A JSON Schema in place, or the one in a file."""
@@ -91,6 +97,33 @@ class _One:
             return value
         self.tree.graft(path, loaded.tree)
         return loaded.data
+
+    def file(self, value: Any, path: Path) -> Any:
+        """A path → the file's path from the project's root, its digest and its size."""
+        if not isinstance(value, str) or not value:
+            return value
+        name = self._file(value, path)
+        if name is None:
+            return value
+        try:
+            sha256, size = self.all.desk.folder.digest(name)
+        except Refused as refused:
+            self._report(refused, path)
+            return value
+        return {"path": name, "sha256": sha256, "size": size}
+
+    def base64(self, value: Any, path: Path) -> Any:
+        """A path → the file's content."""
+        if not isinstance(value, str) or not value:
+            return value
+        name = self._file(value, path)
+        if name is None:
+            return value
+        try:
+            return base64.b64encode(self.all.desk.folder.read(name, most=LARGEST_ARCHIVE)).decode("ascii")
+        except Refused as refused:
+            self._report(refused, path)
+            return value
 
     def files(self, value: Any, path: Path) -> Any:
         """Globs and paths → the files, by path. A file named twice is one; what is said of it later is added."""

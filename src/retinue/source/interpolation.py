@@ -1,4 +1,4 @@
-"""`${{ var.NAME }}` and `${{ env.NAME }}` in strings. Pure: where values come from is the caller's business."""
+"""`${{ var.NAME }}`, `${{ env.NAME }}`, `${{ secret.NAME }}` in strings. Where values come from is not its work."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from retinue.core.model import Secret
 from retinue.source.mistakes import did_you_mean
 
 OPEN = "${{"
-NAMESPACES = ("var", "env")
+NAMESPACES = ("var", "env", "secret")
 
 _OPENING = re.compile(r"\$?\$\{\{")
 _EXPRESSION = re.compile(r"(?P<namespace>[A-Za-z]+)\.(?P<name>[A-Za-z_][A-Za-z0-9_-]*)")
@@ -88,7 +89,8 @@ def fill(text: str, lookup: Lookup) -> Filled:
         return Filled(text, tuple(used), tuple(faults), complete=False)
     if len(values) == 1:
         return Filled(values[0], tuple(used))
-    return Filled("".join(each if isinstance(each, str) else json.dumps(each) for each in values), tuple(used))
+    joined = "".join(each if isinstance(each, str) else json.dumps(each) for each in values)
+    return Filled(Secret(joined) if any(isinstance(each, Secret) for each in values) else joined, tuple(used))
 
 
 def escaped(text: str) -> str:
@@ -124,10 +126,10 @@ def _expression(inner: str, start: int) -> Expression | Fault:
         return Fault(offset, "bad-expression", "there is nothing in this expression", "write ${{ var.NAME }}")
     found = _EXPRESSION.fullmatch(body)
     if found is None:
-        hint = "write ${{ var.NAME }} or ${{ env.NAME }}, or $${{ for the characters themselves"
+        hint = "write ${{ var.NAME }}, ${{ env.NAME }} or ${{ secret.NAME }}, or $${{ for the characters themselves"
         return Fault(offset, "bad-expression", f"'{body}' is no expression", hint)
     namespace = found["namespace"]
     if namespace not in NAMESPACES:
-        hint = did_you_mean(namespace, NAMESPACES, otherwise="use var.NAME or env.NAME") or ""
+        hint = did_you_mean(namespace, NAMESPACES, otherwise="use var.NAME, env.NAME or secret.NAME") or ""
         return Fault(offset, "bad-expression", f"there are no values under '{namespace}'", hint)
     return Expression(namespace, found["name"], offset)

@@ -32,12 +32,17 @@ from retinue.source.variables import Variables
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
+SEAL = "RETINUE_DIGEST_KEY"
+"""Names a key for the digests of what is hidden: without it they are slow to try values against, with it impossible."""
+
+
 @dataclass(frozen=True)
 class Loaded:
     """Everything the files say, and everything that is wrong with them.
 
     `project` is None when retinue.yaml is missing or holds a mistake. `complete` is False when a file could not be read
     to its end: names it declares may be missing, so a reference to one is not known to be wrong.
+    `seal` is the key for the digests of what is hidden.
     """
 
     project: Project | None
@@ -47,6 +52,7 @@ class Loaded:
     complete: bool = True
     handovers: tuple[Handover, ...] = ()
     variables: Variables = field(default_factory=lambda: Variables({}, {}, None, Mistakes()))
+    seal: bytes = b""
 
 
 def load(
@@ -84,7 +90,9 @@ def load(
     found = tuple(declarations)
     handovers = tuple(read_handovers(sections.handovers, settled.lookup, mistakes))
     told = excerpts.fill(mistakes.diagnostics)
-    return Loaded(settled.project, found, told, excerpts, desk.complete, handovers, settled.lookup)
+    return Loaded(
+        settled.project, found, told, excerpts, desk.complete, handovers, settled.lookup, environ.get(SEAL, "").encode()
+    )
 
 
 def _included(desk: Desk, settled: Settled, project_file: str) -> list[str]:

@@ -21,7 +21,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 EXPRESSION = {
     "type": "string",
     "pattern": r"^\$\{\{.*\}\}$",
-    "description": "An expression: ${{ var.NAME }} or ${{ env.NAME }}.",
+    "description": "An expression: ${{ var.NAME }}, ${{ env.NAME }} or ${{ secret.NAME }}.",
 }
 
 

@@ -1,4 +1,4 @@
-"""The values behind `${{ var.NAME }}` and `${{ env.NAME }}`: command line, environment, default."""
+"""The values behind `${{ var.NAME }}`, `${{ env.NAME }}`, `${{ secret.NAME }}`: command line, environment, default."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from retinue.core.model import Path
+from retinue.core.model import Path, Secret
 from retinue.source.filling import Filling
 from retinue.source.interpolation import Expression, Fault, Unfilled
 from retinue.source.mistakes import Mistakes, did_you_mean, listed
@@ -66,6 +66,8 @@ class Variables:
             self._settle(name)
 
     def __call__(self, expression: Expression) -> Any:
+        if expression.namespace == "secret":
+            return Secret(self._environment_variable(expression))
         if expression.namespace == "env":
             return self._environment_variable(expression)
         name = expression.name
@@ -95,7 +97,7 @@ class Variables:
 
     def secret(self, expression: Expression) -> bool:
         """Whether a value came from the environment, where keys and passwords come from, directly or through others."""
-        return expression.namespace == "env" or expression.name in self._secret
+        return expression.namespace != "var" or expression.name in self._secret
 
     def _environment_variable(self, expression: Expression) -> str:
         name = expression.name
