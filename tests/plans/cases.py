@@ -416,7 +416,7 @@ def looks_renamed() -> Plan:
     return plan([declared(coach, new)], [live("asst_1", TUTOR, MATH)])
 
 
-View = Literal["text", "summary", "full", "wide", "color", "markdown", "github"]
+View = Literal["text", "summary", "full", "wide", "color", "markdown", "github", "page"]
 BRIEF: tuple[View, ...] = ("text", "summary")
 ALL: tuple[View, ...] = ("text", "summary", "full", "wide", "color")
 PAGES: tuple[View, ...] = ("markdown", "github")
@@ -428,19 +428,19 @@ CASES: dict[str, tuple[Callable[[], Plan], tuple[View, ...]]] = {
         (nothing_declared, BRIEF),
         (create, (*ALL, *PAGES)),
         (prompt_word, ("text", "summary", "color")),
-        (prompt_sections, (*ALL, *PAGES)),
+        (prompt_sections, (*ALL, *PAGES, "page")),
         (prompt_one_line, ("text", "summary", "full", "color")),
         (prompt_given_and_taken, BRIEF),
-        (drift, (*ALL, *PAGES)),
+        (drift, (*ALL, *PAGES, "page")),
         (drift_only, (*ALL, *PAGES)),
         (unset, BRIEF),
-        (replacement, (*ALL, *PAGES)),
+        (replacement, (*ALL, *PAGES, "page")),
         (protected, ("text", "summary", "full", *PAGES)),
         (duplicates, BRIEF),
         (files_many, ("text", "summary", "full", *PAGES)),
         (files_few, ALL),
         (function_schema, ALL),
-        (hostile, (*ALL, *PAGES)),
+        (hostile, (*ALL, *PAGES, "page")),
         (scripts, ALL),
         (targets, BRIEF),
         (metadata_keys, ALL),

@@ -14,11 +14,12 @@ import pytest
 
 from retinue.core.plan_file import from_document, to_document
 from retinue.report import rendering
+from retinue.report.page import render_page
 from retinue.report.plan_text import render_plan
 from tests.plans.cases import CASES, View
 
 HERE = Path(__file__).parent
-ENDINGS = {"markdown": "md", "github": "md"}
+ENDINGS = {"markdown": "md", "github": "md", "page": "html"}
 UPDATING = bool(os.environ.get("RETINUE_UPDATE_GOLDENS"))
 
 
@@ -32,6 +33,8 @@ def render(document: dict[str, Any], view: View) -> str:
             return render_plan(document, width=160)
         case "markdown" | "github":
             return rendering.render(document, view)
+        case "page":
+            return render_page(document)
         case "color":
             # Escape sequences as text, so that a golden can be read and compared anywhere.
             return render_plan(document, color=True).replace("\x1b", "\\e")

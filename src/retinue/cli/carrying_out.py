@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -95,6 +96,18 @@ def show_document(document: Mapping[str, Any], terminal: Terminal, *, form: Form
     from retinue.report.rendering import render
 
     terminal.print(render(document, form, detail=detail, width=terminal.width, color=terminal.color))
+
+
+def write_page(document: Mapping[str, Any], path: Path, terminal: Terminal) -> None:
+    """A plan document as a page of HTML. Raises RetinueError when it cannot be written."""
+    from retinue.report.page import render_page
+
+    try:
+        path.write_text(render_page(document), encoding="utf-8", newline="\n")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise RetinueError(f"cannot write '{path}': {reason}", hint="choose another file for --html") from error
+    terminal.say(f"wrote {path}")
 
 
 def note_unlisted(session: Session, terminal: Terminal, fail_on: tuple[FailOn, ...]) -> None:

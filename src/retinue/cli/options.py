@@ -140,7 +140,14 @@ def detail_option(command: Command) -> Command:
 
 
 def format_options(command: Command) -> Command:
-    """In which form a plan document is printed: the command gets it as `form`."""
+    """In which forms a plan document is shown: the command gets them as `form` and `page`."""
+    command = click.option(
+        "--html",
+        "page",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Write a page for a browser, too: long texts side by side, without a script.",
+    )(command)
     command = click.option("--json", "form", flag_value="json", help="Short for --format json.")(command)
     return click.option(
         "--format",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinue.cli.carrying_out import carry_out, note_unlisted, show_document, watch_pauses
+from retinue.cli.carrying_out import carry_out, note_unlisted, show_document, watch_pauses, write_page
 from retinue.cli.options import (
     detail_option,
     fail_on_option,
@@ -20,6 +20,8 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import BlockedError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from retinue.core.changes import Plan
     from retinue.core.fail_on import FailOn
     from retinue.core.model import Address
@@ -46,6 +48,7 @@ def plan(
     parallelism: int,
     fail_on: tuple[FailOn, ...],
     form: Format,
+    page: Path | None,
     detailed_exitcode: bool,
 ) -> int:
     """Show what apply would do. Changes nothing.
@@ -56,6 +59,7 @@ def plan(
       retinue plan --target assistant.math-tutor --detail full
       retinue plan --json --detailed-exitcode > plan.json
       retinue plan --format github > comment.md
+      retinue plan --html plan.html
     """
     from retinue import workflow
     from retinue.core.plan_file import to_document
@@ -65,7 +69,10 @@ def plan(
         watch_pauses(session, terminal)
         made = workflow.plan(session, targets=targets, parallelism=parallelism, fail_on=fail_on)
         note_unlisted(session, terminal, fail_on)
-    show_document(to_document(made), terminal, form=form, detail=detail)
+    document = to_document(made)
+    show_document(document, terminal, form=form, detail=detail)
+    if page is not None:
+        write_page(document, page, terminal)
     if made.blocks:
         return BlockedError.exit_code  # the plan says what and why
     return CHANGES if detailed_exitcode and not made.empty else 0

@@ -18,7 +18,7 @@ def text_lines(before: str, after: str, *, everything: bool, marks: bool) -> tup
 
     Changed text is always complete; without `everything`, unchanged text is left out where it is long.
     """
-    (old, old_ends), (new, new_ends) = split_lines(before), split_lines(after)
+    (old, _), (new, _) = split_lines(before), split_lines(after)
     hunks = diff_lines(old, new, context=None if everything else 3)
     one_line = max(len(old), len(new)) <= 1
     lines: list[Line] = []
@@ -26,13 +26,21 @@ def text_lines(before: str, after: str, *, everything: bool, marks: bool) -> tup
         if not everything and not one_line:
             lines.append(line((_hunk_head(hunk), "place")))
         lines += _hunk_lines(hunk, everything=everything, marks=marks)
-    if old and new and old_ends != new_ends:
-        ends = "a line break is added at the end" if new_ends else "the line break at the end is removed"
+    if ends := end_note(before, after):
         lines.append(line((f"\\ {ends}", "faint")))
-    return "" if one_line else f" {_extent(hunks, len(new))}", lines
+    return "" if one_line else f" {extent(hunks, len(new))}", lines
 
 
-def _extent(hunks: Iterable[Hunk], size: int) -> str:
+def end_note(before: str, after: str) -> str:
+    """What happens to the line break at the end, which no line shows."""
+    (old, old_ends), (new, new_ends) = split_lines(before), split_lines(after)
+    if not (old and new) or old_ends == new_ends:
+        return ""
+    return "a line break is added at the end" if new_ends else "the line break at the end is removed"
+
+
+def extent(hunks: Iterable[Hunk], size: int) -> str:
+    """How long a text is now, in lines, and how many lines were added and removed."""
     signs = [each.sign for hunk in hunks for each in hunk.lines]
     return f"{count(size, 'line')}, +{signs.count('+'):,} -{signs.count('-'):,}"
 
@@ -74,7 +82,7 @@ def _part(fragment: Fragment, sign: str, *, marks: bool) -> Part:
 
 
 @dataclass(frozen=True, slots=True)
-class _Edit:
+class Edit:
     """What was removed and added in one place of a line, the text before it that stayed, and where it stands."""
 
     kept: str
@@ -83,17 +91,22 @@ class _Edit:
     start: int
 
 
+def are_versions(each: HunkLine, below: HunkLine) -> bool:
+    """Whether these are two versions of one line, which have marks of what changed."""
+    marked = any(fragment.changed for one in (each, below) for fragment in one.fragments)
+    return (each.sign, below.sign) == ("-", "+") and marked
+
+
 def _are_long_versions(each: HunkLine, below: HunkLine) -> bool:
     """Whether these are two versions of one line, too long to be looked through."""
-    marked = any(fragment.changed for one in (each, below) for fragment in one.fragments)
-    return (each.sign, below.sign) == ("-", "+") and marked and max(len(each.text), len(below.text)) >= LONG_LINE
+    return are_versions(each, below) and max(len(each.text), len(below.text)) >= LONG_LINE
 
 
 def _place_lines(old: HunkLine, new: HunkLine, *, marks: bool) -> Iterator[Line]:
     """Both versions around every place that was edited. The edits themselves are complete."""
-    edits, rest = _edits(old, new)
-    places: list[list[_Edit]] = []
-    for edit in edits:
+    found, rest = edits(old, new)
+    places: list[list[Edit]] = []
+    for edit in found:
         if places and len(edit.kept) <= 3 * _AROUND:
             places[-1].append(edit)
         else:
@@ -105,7 +118,7 @@ def _place_lines(old: HunkLine, new: HunkLine, *, marks: bool) -> Iterator[Line]
             yield line((f"{sign} ", _ROLES[sign]), *_around(place, after, sign, marks=marks))
 
 
-def _around(place: Sequence[_Edit], after: str, sign: str, *, marks: bool) -> Iterator[Part]:
+def _around(place: Sequence[Edit], after: str, sign: str, *, marks: bool) -> Iterator[Part]:
     role = _ROLES[sign]
     lead = place[0].kept[-_AROUND:]
     lead = lead[lead.find(" ") + 1 :] if len(lead) < len(place[0].kept) else lead
@@ -121,9 +134,9 @@ def _around(place: Sequence[_Edit], after: str, sign: str, *, marks: bool) -> It
     yield (" …" if len(tail) < len(after) else "", "faint")
 
 
-def _edits(old: HunkLine, new: HunkLine) -> tuple[list[_Edit], str]:
+def edits(old: HunkLine, new: HunkLine) -> tuple[list[Edit], str]:
     """The places where two versions differ, and the text behind the last one. What stayed is the same in both."""
-    edits: list[_Edit] = []
+    found: list[Edit] = []
     before, after = list(old.fragments), list(new.fragments)
     start = 0
     while before or after:
@@ -134,7 +147,7 @@ def _edits(old: HunkLine, new: HunkLine) -> tuple[list[_Edit], str]:
         removed = before.pop(0).text if before and before[0].changed else ""
         added = after.pop(0).text if after and after[0].changed else ""
         if not (removed or added):
-            return edits, kept
-        edits.append(_Edit(kept, removed, added, start))
+            return found, kept
+        found.append(Edit(kept, removed, added, start))
         start += len(added)
-    return edits, ""
+    return found, ""

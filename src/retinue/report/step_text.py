@@ -58,28 +58,38 @@ def step_head(step: Step, replaced: Mapping[str, str], *, outside: bool = False)
 def outside_block(step: Step, *, detail: Detail, width: int, marks: bool) -> list[Line]:
     """What somebody else changed in one object: the live value, and the declared one that takes its place."""
     lines = [step_head(step, {}, outside=True)]
-    for change in step["changes"]:
-        if is_outside(change):
-            lines += indent(change_lines(change, detail=detail, width=width - 6, marks=marks), 4)
-    files = [each for each in step["files"] if is_outside(each)]
-    return [*lines, *indent(file_lines(files, step, detail=detail, outside=True), 4)]
+    for change in shown_changes(step, outside=True):
+        lines += indent(change_lines(change, detail=detail, width=width - 6, marks=marks), 4)
+    return [*lines, *indent(other_lines(step, outside=True, detail=detail, width=width - 6), 4)]
+
+
+def shown_changes(step: Step, *, outside: bool) -> list[Mapping[str, Any]]:
+    """The changes of fields that one of the two blocks of a step shows."""
+    theirs = step["action"] != "create"
+    return [each for each in step["changes"] if (theirs and is_outside(each)) == outside]
 
 
 def step_block(step: Step, replaced: Mapping[str, str], *, detail: Detail, width: int, marks: bool) -> list[Line]:
     """Everything the step does, except what `outside_block` shows."""
-    head = step_head(step, replaced)
-    if step["action"] == "delete":
-        return [head, *indent(_deleted(step, detail=detail, width=width - 6), 4)]
     lines: list[Line] = []
-    for change in step["changes"]:
-        if not is_outside(change) or step["action"] == "create":
-            lines += change_lines(change, detail=detail, width=width - 6, marks=marks)
+    for change in shown_changes(step, outside=False):
+        lines += change_lines(change, detail=detail, width=width - 6, marks=marks)
+    lines += other_lines(step, outside=False, detail=detail, width=width - 6)
+    return [step_head(step, replaced), *indent(lines, 4)]
+
+
+def other_lines(step: Step, *, outside: bool, detail: Detail, width: int) -> list[Line]:
+    """What a block shows besides the changes of fields: the parts of what is new or goes, and files. Not indented."""
+    if step["action"] == "delete" and not outside:
+        return _deleted(step, detail=detail, width=width)
+    lines: list[Line] = []
     if step["action"] == "create" and (not step["replaces"] or detail == "full"):
         shown = {each["path"][0] for each in step["changes"]}
         fields = {key: each for key, each in (step["after"] or {}).items() if key not in shown}
-        lines += _fields(fields, step, "+", "added", detail=detail, width=width - 6)
-    files = [each for each in step["files"] if not is_outside(each) or step["action"] == "create"]
-    return [head, *indent([*lines, *file_lines(files, step, detail=detail)], 4)]
+        lines += _fields(fields, step, "+", "added", detail=detail, width=width)
+    theirs = step["action"] != "create"
+    files = [each for each in step["files"] if (theirs and is_outside(each)) == outside]
+    return [*lines, *file_lines(files, step, detail=detail, outside=outside)]
 
 
 def _deleted(step: Step, *, detail: Detail, width: int) -> list[Line]:
