@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# How long a machine that does other things takes for one example says nothing about the code.
+settings.register_profile("retinue", deadline=None)
+settings.load_profile("retinue")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

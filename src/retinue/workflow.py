@@ -155,12 +155,12 @@ def _remember(session: Session, made: Plan) -> None:
 
 def guard(made: Plan, approval: Approval, limits: Limits = USUAL) -> None:
     """Raises BlockedError unless the plan may be carried out: nothing forbids it, somebody else's edit is overwritten
-    only when a `person` is asked or `revert_drift` was said, and objects go only as far as somebody agreed to."""
+    only when a person is asked, approved this very plan or said so, and objects go only as far as somebody agreed."""
     blocks = list(made.blocks)
     drift, renamed = drift_block(made), rename_block(made)
-    if drift and not approval.person and not approval.revert_drift:
+    if drift and not (approval.person or approval.revert_drift or approval.digest):
         blocks.append(drift)
-    if renamed and not approval.person:
+    if renamed and not (approval.person or approval.digest):
         blocks.append(renamed)
     blocks += deletion_blocks(made, approval, limits)
     if blocks:

@@ -85,19 +85,6 @@ def test_an_apply_that_was_killed_while_indexing_is_finished_by_the_next(team: T
 # ── others are faster ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_edit_between_plan_and_apply_is_not_overwritten(team: Team) -> None:
-    team.write("a.yaml", ASSISTANT)
-    team.apply()
-    team.write("a.yaml", ASSISTANT.replace("Bot", "Robot"))
-    with team.session() as session:
-        made = workflow.plan(session)
-        live_id = team.listed("/assistants")[0]["id"]
-        team.send("post", f"/assistants/{live_id}", {"name": "Theirs"})
-        (event,) = [event for event in workflow.apply(session, made).events if event.status == "failed"]
-    assert "'name' changed in the account after the plan was made" in str(event.error)
-    assert team.listed("/assistants")[0]["name"] == "Theirs"
-
-
 def test_an_edit_of_something_else_does_not_stand_in_the_way(team: Team) -> None:
     team.write("a.yaml", ASSISTANT)
     team.apply()

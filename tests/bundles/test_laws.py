@@ -15,7 +15,7 @@ from retinue.bundles.lock_file import digest_of
 from retinue.core.approval import Approval
 from retinue.core.model import Address
 from retinue.core.plan_file import from_document, to_document
-from retinue.errors import BlockedError, RetinueError
+from retinue.errors import BlockedError, RetinueError, StaleError
 from tests.bundles.conftest import DECLARATIONS
 from tests.laws.test_laws import orphans
 from tests.support.faults import MODES, Faulty, Mode
@@ -226,8 +226,8 @@ def test_an_edit_between_plan_and_apply_is_not_overwritten(team: Team) -> None:
     with team.session() as session:
         made = workflow.plan(session)
         edit(team, "desk", model="theirs")
-        applied = workflow.apply(session, made)
-    assert set(ended(applied.events).values()) == {"failed"}
+        with pytest.raises(StaleError, match=r"assistant\.desk: 'model' changed"):
+            workflow.apply(session, made)
     assert lock(team)["assistants"]["desk"]["arguments"]["model"] == "theirs"
 
 

@@ -163,9 +163,14 @@ def _find(account: Account, memory: Memory, live_id: str, kind: Kind, around: It
     return None
 
 
-def look(account: Account, memory: Memory, live_id: str, path: str, beta: str | None) -> dict[str, Any] | None:
-    """Read one object. What was created moments ago may answer 404 for a while [V], so it is asked for again."""
-    for pause in (0.5, 1.0, 2.0) if live_id in memory.fresh else ():
+def look(
+    account: Account, memory: Memory, live_id: str, path: str, beta: str | None, *, patient: bool = False
+) -> dict[str, Any] | None:
+    """Read one object. What was created moments ago may answer 404 for a while [V], so it is asked for again.
+
+    `patient`: it may have been created moments ago by somebody else.
+    """
+    for pause in (0.5, 1.0, 2.0) if patient or live_id in memory.fresh else ():
         raw = account.find(path, beta=beta)
         if raw is not None:
             return raw

@@ -12,6 +12,7 @@ from retinue.account.carried import Carried, carried_ids, carry_files
 from retinue.account.client import Account, Ambiguous, Json
 from retinue.account.marking import forget_keys, mark, our_marks, place
 from retinue.account.memory import Memory
+from retinue.account.preconditions import check_files, check_values
 from retinue.account.rendered import run_rendered
 from retinue.account.settle import Attempt, settle
 from retinue.account.snapshot import look, read_files, read_live
@@ -19,7 +20,6 @@ from retinue.account.tagging import run_tagging
 from retinue.account.uploads import Uploader
 from retinue.bundles.lock_file import LockFile
 from retinue.core.changes import Step
-from retinue.core.guards import moved
 from retinue.core.kind import Api, Field, Kind, Kinds, dig
 from retinue.core.model import Address, Gone, Live, Ref, Sealed
 from retinue.core.ownership import TAG_KEY, provisional, write_tag
@@ -109,10 +109,7 @@ class StepRunner:
         live = self._current(step, kind, api)
         if live is None:
             raise StaleError("it was deleted after the plan was made", hint="run the command again")
-        changed = moved(step.expects, live.raw, kind)
-        if changed:
-            listed = ", ".join(f"'{each}'" for each in changed)
-            raise StaleError(f"{listed} changed in the account after the plan was made", hint="run the command again")
+        check_values(step, live, kind)
         names = _written_fields(step, kind)
         spec = {name: each for name, each in _in_body(step.after or {}, kind).items() if name in names}
         spec.update({name: {} for name in names - set(spec) if kind.field(name).per_key})
@@ -166,8 +163,10 @@ class StepRunner:
         """Files first: while the object is there it says which files are ours, so an interruption loses none."""
         live = self._current(step, kind, api)
         if live is not None:
+            check_values(step, live, kind)
             files = carried_ids(live, kind)
             attached = read_files(self.account, live.id, kind, self.memory)
+            check_files(step, attached)
             files.update({each.id: kind.attachments.purpose for each in attached if each.path and kind.attachments})
             doomed = sorted(set(files) - set(step.shared_files))
             for _ in self.pool.map(lambda file_id: self.account.delete(f"/files/{file_id}"), doomed):
@@ -180,6 +179,8 @@ class StepRunner:
     def _sync_files(self, step: Step, kind: Kind, live_id: str, report: Report) -> dict[str, str]:
         if not step.files:
             return {}
+        if any(each.file_ids or each.live_id for each in step.files):
+            check_files(step, read_files(self.account, live_id, kind, self.memory))
         sync = FileSync(self.account, kind, live_id, self.uploader, self.memory, self.pool, report, self.check)
         return sync.run(step.files)
 

@@ -19,6 +19,7 @@ from retinue.errors import RetinueError, UsageError
 if TYPE_CHECKING:
     from types import FrameType
 
+    from retinue.approved import Approved
     from retinue.cli.telling import Telling
     from retinue.core.approval import Approval
     from retinue.core.changes import Event, Plan
@@ -36,17 +37,21 @@ def carry_out(
     *,
     question: str,
     approval: Approval,
+    approved: Approved | None = None,
     fail_on: tuple[FailOn, ...] = (),
 ) -> int:
-    """Plan by `make`, and go on as far as the approval reaches, telling of it; gives the exit code."""
+    """Plan by `make`, and go on as far as the approval reaches, telling of it; gives the exit code. A plan that is not
+    the `approved` one raises StaleError."""
     from retinue import workflow
-    from retinue.core.plan_file import to_document
+    from retinue.approved import check_stack
     from retinue.report.progress import Progress
 
     terminal = Terminal.detect()
     watch_pauses(session, terminal)
+    if approved is not None:
+        check_stack(approved, session)
     made = make(session)
-    telling.plan(to_document(made))
+    hold_against(approved, made, telling)
     note_unlisted(session, terminal, fail_on)
     workflow.guard(made, approval, session.project.guards)
     if not made.empty and approval.person:
@@ -78,6 +83,23 @@ def carry_out(
     if applied.succeeded and not stopped:
         raise failure
     return failure.exit_code  # the result has said it already, step by step
+
+
+def hold_against(approved: Approved | None, made: Plan, telling: Telling) -> None:
+    """Tell the plan. When another one was approved, tell how that differs where it was saved, and raise StaleError."""
+    from retinue.approved import is_approved, stale
+    from retinue.core.plan_comparison import compare_plans
+    from retinue.core.plan_file import to_document
+
+    document = to_document(made)
+    if approved is None or is_approved(approved, made):
+        telling.plan(document)
+        return
+    if approved.plan is None:
+        telling.plan(document)
+    else:
+        telling.other_plan(compare_plans(approved.plan, made), document)
+    raise stale(approved, made)
 
 
 def _ask(terminal: Terminal, question: str) -> None:

@@ -169,6 +169,30 @@ def target_option(command: Command) -> Command:
     )(command)
 
 
+class DigestType(click.ParamType[str]):
+    """pd1:7c41-d2f0-93be-aa18."""
+
+    name = "digest"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from retinue.core.plan_digest import DIGEST
+
+        digest = str(value).strip().lower()
+        if not DIGEST.fullmatch(digest):
+            self.fail(f"'{value}' is not the digest of a plan, such as pd1:7c41-d2f0-93be-aa18", param, ctx)
+        return digest
+
+
+def expect_option(command: Command) -> Command:
+    return click.option(
+        "--expect",
+        "expected",
+        type=DigestType(),
+        metavar="DIGEST",
+        help="Do it without asking if the plan has this digest, and only then.",
+    )(command)
+
+
 class FailOnType(click.ParamType["FailOn"]):
     """CODE or CODE=90d."""
 

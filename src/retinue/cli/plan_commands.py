@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from retinue.cli.carrying_out import carry_out, note_unlisted, show_document, watch_pauses, write_page
 from retinue.cli.options import (
     detail_option,
+    expect_option,
     fail_on_option,
     format_options,
     parallelism_option,
@@ -17,11 +20,10 @@ from retinue.cli.options import (
 )
 from retinue.cli.telling import AsEvents, InWords
 from retinue.cli.terminal import Terminal
-from retinue.errors import BlockedError
+from retinue.errors import BlockedError, UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from retinue.approved import Approved
     from retinue.core.changes import Plan
     from retinue.core.fail_on import FailOn
     from retinue.core.model import Address
@@ -29,8 +31,10 @@ if TYPE_CHECKING:
     from retinue.report.rendering import Format
     from retinue.workflow import Session, Where
 
+SAVED = click.Path(dir_okay=False, path_type=Path)
 Variables = tuple[tuple[str, str], ...]
 CHANGES = 2
+DESTROYED = "Nothing of this stack is left."
 
 
 @click.command()
@@ -41,6 +45,8 @@ CHANGES = 2
 @fail_on_option(BlockedError.exit_code)
 @format_options
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
+@click.option("--out", type=SAVED, metavar="FILE", help="Save the plan: 'retinue apply FILE' does exactly this.")
+@click.option("--destroy", is_flag=True, help="Plan what 'retinue destroy' would do instead.")
 def plan(
     place: Where,
     targets: tuple[Address, ...],
@@ -50,6 +56,8 @@ def plan(
     form: Format,
     page: Path | None,
     detailed_exitcode: bool,
+    out: Path | None,
+    destroy: bool,
 ) -> int:
     """Show what apply would do. Changes nothing.
 
@@ -60,16 +68,24 @@ def plan(
       retinue plan --json --detailed-exitcode > plan.json
       retinue plan --format github > comment.md
       retinue plan --html plan.html
+      retinue plan --out plan.json
     """
     from retinue import workflow
     from retinue.core.plan_file import to_document
 
+    if destroy and targets:
+        raise UsageError("--destroy is about everything the stack owns", hint="leave --target out")
     terminal = Terminal.detect()
     with workflow.open_session(place) as session:
         watch_pauses(session, terminal)
-        made = workflow.plan(session, targets=targets, parallelism=parallelism, fail_on=fail_on)
+        if destroy:
+            made = workflow.plan_destroy(session, parallelism=parallelism)
+        else:
+            made = workflow.plan(session, targets=targets, parallelism=parallelism, fail_on=fail_on)
         note_unlisted(session, terminal, fail_on)
     document = to_document(made)
+    if out is not None:
+        _save(document, out, terminal)
     show_document(document, terminal, form=form, detail=detail)
     if page is not None:
         write_page(document, page, terminal)
@@ -78,12 +94,46 @@ def plan(
     return CHANGES if detailed_exitcode and not made.empty else 0
 
 
+def _save(document: Mapping[str, Any], path: Path, terminal: Terminal) -> None:
+    from retinue.approved import save_plan
+
+    save_plan(document, path)
+    terminal.say(f"saved the plan to {path}")
+
+
+@click.command("show-plan")
+@click.argument("file", type=SAVED, metavar="FILE")
+@detail_option
+@format_options
+def show_saved_plan(file: Path, detail: Detail, form: Format, page: Path | None) -> int:
+    """Show a plan that was saved by 'retinue plan --out FILE'.
+
+    Needs neither the project nor the account.
+
+    \b
+    Example:
+      retinue show-plan plan.json
+      retinue show-plan plan.json --detail full
+      retinue show-plan plan.json --format github > comment.md
+    """
+    from retinue.approved import read_document
+
+    terminal = Terminal.detect()
+    document, _ = read_document(file)
+    show_document(document, terminal, form=form, detail=detail)
+    if page is not None:
+        write_page(document, page, terminal)
+    return 0
+
+
 @click.command()
+@click.argument("file", type=SAVED, metavar="[FILE]", required=False)
 @project_options
 @target_option
 @detail_option
 @parallelism_option
 @fail_on_option(BlockedError.exit_code)
+@expect_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. For pipelines.")
 @click.option("--revert-drift", is_flag=True, help="With --yes: overwrite changes made outside of retinue, too.")
 @click.option(
@@ -94,10 +144,12 @@ def plan(
 )
 def apply(
     place: Where,
+    file: Path | None,
     targets: tuple[Address, ...],
     detail: Detail,
     parallelism: int,
     fail_on: tuple[FailOn, ...],
+    expected: str | None,
     yes: bool,
     revert_drift: bool,
     allow_deletes: int | None,
@@ -105,11 +157,15 @@ def apply(
 ) -> int:
     """Make the account match the declarations.
 
-    Plans, shows the plan, asks, carries it out, and plans again to see that nothing is left.
+    Plans, shows the plan, asks, carries it out, and plans again to see that nothing is left. With the FILE of a plan
+    that was saved, or the digest of one that was seen, it plans as well, and goes on without asking if that comes to
+    the same plan; it ends with 3 if not.
 
     \b
     Example:
       retinue apply
+      retinue apply plan.json
+      retinue apply --expect pd1:7c41-d2f0-93be-aa18
       retinue apply --yes --revert-drift -e production
       retinue apply --yes --allow-deletes 2
       retinue apply --yes --json | jq -r 'select(.type == "step").address'
@@ -117,11 +173,25 @@ def apply(
     from retinue import workflow
     from retinue.core.approval import Approval
 
-    terminal = Terminal.detect()
-    telling = AsEvents(terminal) if as_json else InWords(terminal, detail, "The account matches the declarations.")
+    if file is not None and targets:
+        raise UsageError("a saved plan has its own targets", hint="leave --target out")
+    approved = _approved(file, expected)
+    saved = approved.plan if approved else None
+    destroys = saved is not None and saved.destroy
+    settled = DESTROYED if destroys else "The account matches the declarations."
+    telling = AsEvents(Terminal.detect()) if as_json else InWords(Terminal.detect(), detail, settled)
+    approval = Approval(
+        person=not (yes or approved),
+        revert_drift=revert_drift,
+        allow_deletes=allow_deletes,
+        digest=approved is not None,
+    )
 
     def make(session: Session) -> Plan:
-        return workflow.plan(session, targets=targets, parallelism=parallelism, fail_on=fail_on)
+        if destroys:
+            return workflow.plan_destroy(session, parallelism=parallelism)
+        narrowed = saved.targets if saved else targets
+        return workflow.plan(session, targets=narrowed, parallelism=parallelism, fail_on=fail_on)
 
     def work() -> int:
         with workflow.open_session(place) as session:
@@ -131,19 +201,30 @@ def apply(
                 parallelism,
                 telling,
                 question="Apply these changes?",
-                approval=Approval(person=not yes, revert_drift=revert_drift, allow_deletes=allow_deletes),
+                approval=approval,
+                approved=approved,
                 fail_on=fail_on,
             )
 
     return telling.run(work) if isinstance(telling, AsEvents) else work()
 
 
+def _approved(file: Path | None, expected: str | None) -> Approved | None:
+    """What the command line says was approved: a saved plan, a digest, or both."""
+    from retinue.approved import Approved, read_approved
+
+    if file is not None:
+        return read_approved(file, expected)
+    return Approved(expected) if expected is not None else None
+
+
 @click.command()
 @project_options
 @detail_option
 @parallelism_option
+@expect_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. For pipelines.")
-def destroy(place: Where, detail: Detail, parallelism: int, yes: bool) -> int:
+def destroy(place: Where, detail: Detail, parallelism: int, expected: str | None, yes: bool) -> int:
     """Delete everything this stack owns in the account.
 
     What others made, and what was never declared, stays.
@@ -152,9 +233,12 @@ def destroy(place: Where, detail: Detail, parallelism: int, yes: bool) -> int:
     Example:
       retinue destroy
       retinue destroy --yes -e review-42
+      retinue plan --destroy --out plan.json && retinue apply plan.json
     """
     from retinue import workflow
     from retinue.core.approval import Approval
+
+    approved = _approved(None, expected)
 
     def make(session: Session) -> Plan:
         return workflow.plan_destroy(session, parallelism=parallelism)
@@ -164,10 +248,13 @@ def destroy(place: Where, detail: Detail, parallelism: int, yes: bool) -> int:
             session,
             make,
             parallelism,
-            InWords(Terminal.detect(), detail, "Nothing of this stack is left."),
+            InWords(Terminal.detect(), detail, DESTROYED),
             question="Delete all of this?",
-            approval=Approval(person=not yes, revert_drift=True, destroy=True),
+            approval=Approval(
+                person=not (yes or approved), revert_drift=True, destroy=True, digest=approved is not None
+            ),
+            approved=approved,
         )
 
 
-COMMANDS = (plan, apply, destroy)
+COMMANDS = (plan, show_saved_plan, apply, destroy)

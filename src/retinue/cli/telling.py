@@ -22,6 +22,9 @@ class Telling(Protocol):
     def plan(self, document: Mapping[str, Any]) -> None:
         """The plan, before anybody is asked."""
 
+    def other_plan(self, comparison: Mapping[str, Any], document: Mapping[str, Any]) -> None:
+        """How the plan differs from the approved one; it is not carried out."""
+
     def event(self, event: Event) -> None:
         """Something that happened to a step."""
 
@@ -39,6 +42,12 @@ class InWords:
 
     def plan(self, document: Mapping[str, Any]) -> None:
         show_document(document, self.terminal, detail=self.detail)
+
+    def other_plan(self, comparison: Mapping[str, Any], document: Mapping[str, Any]) -> None:  # noqa: ARG002 - what differs says more
+        from retinue.report.comparison_text import render_comparison
+
+        width, color = self.terminal.width, self.terminal.color
+        self.terminal.print(render_comparison(comparison, detail=self.detail, width=width, color=color))
 
     def event(self, event: Event) -> None:
         """The progress on stderr shows it."""
@@ -68,6 +77,9 @@ class AsEvents:
         from retinue.report.events_json import plan_line
 
         self.terminal.print(plan_line(document))
+
+    def other_plan(self, comparison: Mapping[str, Any], document: Mapping[str, Any]) -> None:  # noqa: ARG002 - a program can compare
+        self.plan(document)
 
     def event(self, event: Event) -> None:
         from retinue.report.events_json import event_line

@@ -144,6 +144,7 @@ class Plan:
     `in_sync` counts the objects that need nothing. `foreign` and `unowned` count, per kind, what lives in the account
     under another stack's tag or without one. `ids` are the live ids that steps refer to. `retags` bring tags up to date
     whose objects are in sync; they change nothing that anybody sees. `owned` counts the stack's live objects.
+    `destroy`: it deletes everything that is owned.
     """
 
     stack: str
@@ -159,6 +160,7 @@ class Plan:
     ids: Mapping[Address, str] = field(default_factory=dict)
     retags: tuple[Step, ...] = ()
     owned: int = 0
+    destroy: bool = False
 
     @property
     def empty(self) -> bool:

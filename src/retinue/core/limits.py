@@ -31,7 +31,7 @@ def deletions(plan: Plan) -> int:
 
 def deletion_blocks(plan: Plan, approval: Approval, limits: Limits) -> Iterator[Block]:
     """The guards of an apply that nobody looks at: objects go only as far as somebody said, and never many at once."""
-    if approval.person or approval.destroy:
+    if approval.person or approval.destroy or approval.digest:
         return
     going = [step for step in plan.steps if step.action == "delete"]
     if len(going) > (approval.allow_deletes or 0):

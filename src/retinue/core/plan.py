@@ -90,6 +90,7 @@ def make_plan(
         ids=_referred_ids(steps, named),
         retags=() if targets else tuple(draft.retags),
         owned=len(named.owned) + sum(len(several) for several in named.extra.values()),
+        destroy=destroy,
     )
 
 

@@ -46,6 +46,11 @@ def plan_digest(plan: Plan) -> str:
     return f"{VERSION}:{'-'.join(hexadecimal[start : start + 4] for start in range(0, 16, 4))}"
 
 
+def step_parts(step: Step) -> dict[str, Any]:
+    """What counts of a step, by the names of its parts, as JSON data."""
+    return _part(step)
+
+
 def _part(part: Step | FieldChange | FileChange) -> dict[str, Any]:
     """What a part of a plan does, as JSON data."""
     done: dict[str, Any] = {}

@@ -33,6 +33,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "account": _account(plan.account),
         "complete": not plan.targets,
         "targets": [str(each) for each in plan.targets],
+        "destroy": plan.destroy,
         "summary": summarise(plan),
         "steps": [step_document(each) for each in plan.steps],
         "warnings": [diagnostic_document(each) for each in plan.warnings],
@@ -202,6 +203,7 @@ def from_document(document: Mapping[str, Any]) -> Plan:
             environment=document["environment"],
             ids={Address.parse(address): live_id for address, live_id in document["ids"].items()},
             retags=tuple(_read_step(each) for each in document["retags"]),
+            destroy=document["destroy"],
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PlanFormatError(f"it is not a complete plan ({error})") from error

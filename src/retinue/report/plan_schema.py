@@ -252,6 +252,7 @@ PLAN: Schema = {
             ),
             "complete": _flag("False when the plan was narrowed to targets; it then deletes nothing."),
             "targets": _list("The addresses the plan was narrowed to.", ADDRESS),
+            "destroy": _flag("Whether it deletes everything the stack owns, whatever is declared."),
             "summary": SUMMARY,
             "steps": _list("In the order in which they may be carried out.", _def("step")),
             "warnings": _list("What does not stop an apply.", _def("diagnostic")),

@@ -1,0 +1,125 @@
+"""What a plan relies on is looked at again: all of it before the first write, each object before its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from retinue import workflow
+from retinue.errors import StaleError
+from tests.support.team import Team
+
+TWO = """\
+assistants:
+  bot: {name: Bot, model: gpt-4o, tools: [file_search: {vector_store: kb}]}
+vector_stores:
+  kb: {name: Handbook, files: [a.md]}
+"""
+
+
+def writes(team: Team) -> list[str]:
+    return [each for each in team.calls if not each.startswith("GET")]
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Team:
+    """Two objects that were applied, and that the files now want changed both."""
+    team = Team(tmp_path)
+    team.write("a.md", "Money comes back within thirty days.\n")
+    team.write("a.yaml", TWO)
+    team.apply()
+    team.write("a.yaml", TWO.replace("Bot", "Robot").replace("Handbook", "Manual"))
+    return team
+
+
+def edit_name(team: Team) -> None:
+    team.send("post", f"/assistants/{team.listed('/assistants')[0]['id']}", {"name": "Theirs"})
+
+
+def take_tag(team: Team) -> None:
+    team.send("post", f"/assistants/{team.listed('/assistants')[0]['id']}", {"metadata": {"retinue": ""}})
+
+
+def delete_assistant(team: Team) -> None:
+    team.send("delete", f"/assistants/{team.listed('/assistants')[0]['id']}")
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (edit_name, "assistant.bot: 'name' changed in the account after the plan was made"),
+        (take_tag, "no longer carries the tag that it had"),
+        (delete_assistant, "assistant.bot: it was deleted after the plan was made"),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_nothing_is_sent_when_something_changed_between_plan_and_apply(
+    two: Team, edit: Callable[[Team], None], said: str
+) -> None:
+    """The whole plan is looked at before its first write, not only the step that it concerns."""
+    with two.session() as session:
+        made = workflow.plan(session)
+        assert len(made.steps) == 2
+        edit(two)
+        before = two.state()
+        with pytest.raises(StaleError, match=re.escape(said)):
+            workflow.apply(session, made)
+    assert writes(two) == []
+    assert two.state() == before
+
+
+def test_an_edit_while_an_apply_is_under_way_is_not_overwritten(two: Team) -> None:
+    """Each object is looked at again right before its own write."""
+
+    class Meddling(httpx2.BaseTransport):
+        def __init__(self, inner: httpx2.BaseTransport) -> None:
+            self.inner = inner
+
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            if request.method == "POST" and "/vector_stores/" in request.url.path:
+                edit_name(two)
+            return self.inner.handle_request(request)
+
+    applied = two.apply(Meddling)
+    (failed,) = [event for event in applied.events if event.status == "failed"]
+    assert "'name' changed in the account after the plan was made" in str(failed.error)
+    assert two.listed("/assistants")[0]["name"] == "Theirs"
+    assert two.listed("/vector_stores")[0]["name"] == "Manual"
+
+
+@pytest.mark.parametrize("files", ["[b.md]", "[]"])
+def test_a_file_that_somebody_else_attached_stops_what_would_remove_it(two: Team, files: str) -> None:
+    """A removal removes the files that the plan saw, and no others."""
+    two.write("b.md", "Parcels leave on weekdays.\n")
+    two.write("a.yaml", TWO.replace("[a.md]", files))
+    with two.session() as session:
+        made = workflow.plan(session)
+        (store,) = two.listed("/vector_stores")
+        (attached,) = two.state()["attached"][store["id"]]
+        with two.client() as client:
+            other = client.files.create(file=("a.md", b"Theirs."), purpose="assistants")
+            client.vector_stores.files.create(store["id"], file_id=other.id, attributes=attached["attributes"])
+        with pytest.raises(StaleError, match=r"its files changed .*: 'a\.md'"):
+            workflow.apply(session, made)
+    assert writes(two) == []
+
+
+def test_an_edit_of_what_is_about_to_be_deleted_stops_the_deletion(two: Team) -> None:
+    with two.session() as session:
+        made = workflow.plan_destroy(session)
+        edit_name(two)
+        with pytest.raises(StaleError, match="'name' changed in the account after the plan was made"):
+            workflow.apply(session, made)
+    assert writes(two) == []
+
+
+def test_what_is_to_be_deleted_may_be_gone_already(two: Team) -> None:
+    with two.session() as session:
+        made = workflow.plan_destroy(session)
+        delete_assistant(two)
+        applied = workflow.apply(session, made, replan=lambda: workflow.plan_destroy(session))
+    assert applied.converged

@@ -1,0 +1,242 @@
+"""A plan that somebody approved is what is carried out, or nothing is."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from retinue.cli import main
+from tests.cli.conftest import Result, Shell
+
+DIGEST = re.compile(r"^Digest: (pd1:\S+)$", re.M)
+STAGES = """\
+stack: shop
+include: ['team.yaml']
+environments:
+  staging: {}
+  production: {}
+"""
+
+
+def digest(shown: Result) -> str:
+    found = DIGEST.search(shown.out)
+    assert found, shown
+    return found[1]
+
+
+def edited(project: Shell, **fields: Any) -> None:
+    """Somebody changes the assistant in the dashboard."""
+    (assistant,) = project.team.listed("/assistants")
+    project.team.send("post", f"/assistants/{assistant['id']}", fields)
+
+
+def names(project: Shell) -> list[str]:
+    return [each["name"] for each in project.team.listed("/assistants")]
+
+
+@pytest.fixture
+def saved(project: Shell) -> str:
+    """A plan that changes the name of an assistant, saved."""
+    project("apply", "--yes")
+    text = (project.team.root / "team.yaml").read_text(encoding="utf-8")
+    project.write("team.yaml", text.replace("name: Tutor", "name: Teacher"))
+    path = str(project.team.root / "plan.json")
+    done = project("plan", "--out", path)
+    assert (done.code, done.err) == (0, f"saved the plan to {path}\n")
+    return path
+
+
+# ── saved plans ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_saved_plan_is_applied_without_asking(project: Shell, saved: str) -> None:
+    done = project("apply", saved)
+    assert done.code == 0
+    assert done.out.rstrip().endswith("The account matches the declarations.")
+    assert names(project) == ["Teacher"]
+
+
+def test_a_saved_plan_is_the_document_and_reads_like_the_plan(project: Shell, saved: str) -> None:
+    shown = project("plan")
+    assert json.loads(Path(saved).read_text(encoding="utf-8")) == json.loads(project("plan", "--json").out)
+    assert main(["show-plan", saved]) == 0
+    assert project.capture.readouterr().out == shown.out
+    assert main(["show-plan", saved, "--json"]) == 0
+    assert json.loads(project.capture.readouterr().out)["digest"] == digest(shown)
+
+
+def test_applying_again_what_is_applied_already_is_success(project: Shell, saved: str) -> None:
+    assert project("apply", saved).code == 0
+    again = project("apply", saved)
+    assert again.code == 0
+    assert "No changes." in again.out
+    assert project("apply", "--expect", digest(project("plan"))).code == 0
+
+
+def test_another_edit_in_the_dashboard_makes_a_saved_plan_stale(project: Shell, saved: str) -> None:
+    edited(project, name="Theirs")
+    done = project("apply", saved)
+    assert done.code == 3
+    assert "~ update assistant.tutor" in done.out
+    assert 'in the account, when approved -> now:\n        ~ name: "Tutor" -> "Theirs"' in done.out
+    assert "nothing was changed" in done.err
+    assert names(project) == ["Theirs"]
+
+
+def test_another_edit_in_the_files_makes_a_saved_plan_stale(project: Shell, saved: str) -> None:
+    text = (project.team.root / "team.yaml").read_text(encoding="utf-8")
+    text = text.replace("name: Teacher", "name: Professor").replace("name: Handbook", "name: Manual")
+    project.write("team.yaml", text)
+    done = project("apply", saved)
+    assert done.code == 3
+    assert '      ~ name: "Teacher" -> "Professor"' in done.out
+    assert "+ update vector_store.handbook" in done.out
+    assert "it was not approved" in done.out
+    assert names(project) == ["Tutor"]
+
+
+def test_a_change_that_is_undone_makes_a_saved_plan_stale(project: Shell, saved: str) -> None:
+    """The approved step is gone, and another one came."""
+    text = (project.team.root / "team.yaml").read_text(encoding="utf-8")
+    project.write("team.yaml", text.replace("name: Teacher", "name: Tutor").replace("name: Handbook", "name: Manual"))
+    done = project("apply", saved)
+    assert done.code == 3
+    assert "- update assistant.tutor" in done.out
+    assert "not needed any more" in done.out
+
+
+def test_an_edited_file_is_refused(project: Shell, saved: str) -> None:
+    text = Path(saved).read_text(encoding="utf-8")
+    Path(saved).write_text(text.replace('"Teacher"', '"Harmless"'), encoding="utf-8")
+    done = project("apply", saved)
+    assert done.code == 1
+    assert "was edited: what it holds is not what its digest names" in done.err
+    assert main(["show-plan", saved]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nothing", "is not a saved plan"),
+        ("{}", "holds no plan that can be used: its format is None"),
+        ('{"format_version": "2.0"}', "its format is '2.0', and this version of retinue reads format 1.0"),
+        ('{"format_version": "1.0"}', "it is not a complete plan"),
+        ("[]", "is not a saved plan"),
+    ],
+)
+def test_what_is_no_plan_is_refused(project: Shell, text: str, said: str) -> None:
+    path = project.team.root / "plan.json"
+    path.write_text(text, encoding="utf-8")
+    done = project("apply", str(path))
+    assert done.code == 1
+    assert said in done.err
+    assert project("apply", str(path) + ".none").code == 1
+
+
+def test_a_plan_of_another_environment_is_refused(project: Shell) -> None:
+    project.write("retinue.yaml", STAGES)
+    path = str(project.team.root / "plan.json")
+    project("plan", "-e", "staging", "--out", path)
+    done = project("apply", path, "-e", "production")
+    assert done.code == 64
+    assert "is a plan for the stack 'shop-staging' in the environment 'staging'" in done.err
+    assert "run the command with -e staging" in done.err
+    assert project.team.listed("/assistants") == []
+
+
+def test_a_plan_for_another_account_is_refused(project: Shell, saved: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from retinue.approved import save_plan
+    from retinue.core.plan_digest import plan_digest
+    from retinue.core.plan_file import from_document
+
+    document = json.loads(Path(saved).read_text(encoding="utf-8"))
+    document["account"] = {**document["account"], "project": "proj_other"}
+    save_plan({**document, "digest": plan_digest(from_document(document))}, Path(saved))
+    done = project("apply", saved)
+    assert done.code == 4
+    assert "is a plan for the account local (proj_other), and this is local" in done.err
+    assert names(project) == ["Tutor"]
+
+
+def test_a_narrowed_plan_is_applied_narrowed(project: Shell) -> None:
+    path = str(project.team.root / "plan.json")
+    project("plan", "--target", "vector_store.handbook", "--out", path)
+    done = project("apply", path)
+    assert done.code == 0
+    assert project.team.listed("/assistants") == []
+    assert len(project.team.listed("/vector_stores")) == 1
+    assert project("apply", path, "--target", "assistant.tutor").code == 64
+
+
+def test_a_saved_destruction_is_applied_and_only_that_one(project: Shell) -> None:
+    project("apply", "--yes")
+    path = str(project.team.root / "plan.json")
+    shown = project("plan", "--destroy", "--out", path)
+    assert "0 to add, 0 to change, 2 to destroy." in shown.out
+    edited(project, description="Theirs")
+    assert project("apply", path).code == 3
+    assert project("destroy", "--expect", digest(shown)).code == 3
+    shown = project("plan", "--destroy", "--out", path)
+    done = project("apply", path)
+    assert done.code == 0
+    assert "Nothing of this stack is left." in done.out
+    assert project("destroy", "--expect", digest(shown)).code == 0
+
+
+def test_a_plan_is_saved_whole_or_not_at_all(project: Shell) -> None:
+    done = project("plan", "--out", str(project.team.root / "none" / "plan.json"))
+    assert done.code == 1
+    assert "cannot be saved" in done.err
+    path = project.team.root / "plan.json"
+    path.mkdir()
+    assert project("plan", "--out", str(path)).code == 64
+    assert [each.name for each in project.team.root.iterdir() if each.name.startswith(".plan")] == []
+
+
+# ── digests ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_digest_of_a_plan_is_an_approval(project: Shell) -> None:
+    shown = project("plan")
+    done = project("apply", "--expect", digest(shown))
+    assert done.code == 0
+    assert names(project) == ["Tutor"]
+
+
+def test_another_digest_shows_the_plan_and_changes_nothing(project: Shell) -> None:
+    done = project("apply", "--expect", "pd1:0000-0000-0000-0000")
+    assert done.code == 3
+    assert "Plan: 2 to add" in done.out
+    assert f"the plan to carry out is {digest(done)}, and pd1:0000-0000-0000-0000 was approved" in done.err
+    assert project.team.listed("/assistants") == []
+
+
+def test_a_digest_approves_reverts_and_deletions(project: Shell) -> None:
+    """Somebody saw them: they are in the plan."""
+    project("apply", "--yes")
+    edited(project, name="Theirs")
+    text = (project.team.root / "team.yaml").read_text(encoding="utf-8")
+    text = text[: text.index("vector_stores:")].replace(
+        "      - file_search: {vector_store: handbook, max_num_results: 8}\n", ""
+    )
+    project.write("team.yaml", text)
+    shown = project("plan")
+    assert "1 to destroy. 1 change made outside of retinue would be reverted." in shown.out
+    assert project("apply", "--yes").code == 4
+    assert project("apply", "--expect", digest(shown)).code == 0
+    assert names(project) == ["Tutor"]
+
+
+def test_what_is_no_digest_is_a_usage_error(project: Shell) -> None:
+    done = project("apply", "--expect", "7c41")
+    assert done.code == 64
+    assert "such as pd1:7c41-d2f0-93be-aa18" in done.err
+
+
+def test_a_file_with_another_digest_than_the_expected_one_is_stale(project: Shell, saved: str) -> None:
+    assert project("apply", saved, "--expect", "pd1:0000-0000-0000-0000").code == 3
+    assert names(project) == ["Tutor"]
