@@ -269,7 +269,7 @@ class _Job:
         name = step["uses"].split("@")[0]
         assert name in ("actions/checkout", "actions/setup-python", "actions/upload-artifact"), name
         if name == "actions/upload-artifact":
-            path = Path(filled(step["with"]["path"], context))
             kept = self.host.state / "artifacts" / self.run / filled(step["with"]["name"], context)
             kept.mkdir(parents=True)
-            shutil.copy(path, kept)
+            for path in filled(step["with"]["path"], context).split():
+                shutil.copy(path, kept)

@@ -85,7 +85,7 @@ class Lab:
             text=True,
             check=False,
         )
-        for name in ("plan.json", "plan.md", "drift.md"):
+        for name in ("plan.json", "plan.md", "plan.html", "drift.md", "validate.xml"):
             (self.hub.work / name).unlink(missing_ok=True)
         return Ended(done.returncode, done.stdout, "")
 
