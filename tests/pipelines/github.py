@@ -271,5 +271,5 @@ class _Job:
         if name == "actions/upload-artifact":
             kept = self.host.state / "artifacts" / self.run / filled(step["with"]["name"], context)
             kept.mkdir(parents=True)
-            for path in filled(step["with"]["path"], context).split():
+            for path in filled(step["with"]["path"], context).splitlines():
                 shutil.copy(path, kept)
