@@ -45,12 +45,13 @@ class FileSync:
         """Carry the changes out; give path → reason of what failed. Removals wait until new files are searchable."""
         kept: dict[str, FileChange] = {}
         fresh = [each for each in changes if each.action in ("add", "replace")]
-        for each in changes:
+        theirs = [each for each in changes if each.action == "attach"]
+        for each in [each for each in changes if each not in theirs]:
             if each.live_id and self._write_attributes(each.live_id, each):
                 kept[each.live_id] = each
             elif each.live_id:
                 fresh.append(replace(each, file_ids=(*each.file_ids, each.live_id)))
-        placed = self._place(fresh)
+        placed = [*self._place(fresh), *self._place(theirs)]
         awaited = {**{file_id: change for change, file_id in placed}, **kept}
         good = self._wait(awaited)
         replaced = [change for file_id, change in awaited.items() if file_id in good]
@@ -90,6 +91,8 @@ class FileSync:
         def upload(change: FileChange) -> str | RetinueError:
             try:
                 self.check()
+                if change.action == "attach" and change.live_id:
+                    return change.live_id  # it is in the account
                 if change.after is None:
                     raise TypeError(f"'{change.path}' has no content to upload")
                 return self.uploader.upload(change.after, self._attachments.purpose)
@@ -125,6 +128,8 @@ class FileSync:
             self.uploader.settled(file_id)
 
     def _entry(self, change: FileChange, file_id: str) -> dict[str, Any]:
+        if change.action == "attach":
+            return {"file_id": file_id}
         return {
             "file_id": file_id,
             "attributes": self._attributes(change),
@@ -189,7 +194,8 @@ class FileSync:
     def _give_up(self, change: FileChange, file_id: str, why: str) -> None:
         """Take a file that cannot be searched out again: the old one serves on and the next apply starts anew."""
         self.failures[change.path] = why
-        self._remove([file_id])
+        if change.action != "attach":
+            self._remove([file_id])
 
     # ── old files ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -66,7 +66,8 @@ def _render(runner: StepRunner, lock: LockFile, step: Step, kind: Kind, live: Li
         body[marks.field] = marks.write(body.get(marks.field), {TAG_KEY: write_tag(step.tag)})
     files: dict[str, FileRef] = {}
     for name, ids in carried.ids.items():
-        files.update(zip(ids, spec[name].values(), strict=True))
+        pairs = zip(ids, spec[name].values(), strict=True)
+        files.update({file_id: file for file_id, file in pairs if isinstance(file, FileRef)})
     doomed = {file_id: runner.uploader.doom(file_id, purpose) for file_id, purpose in carried.stale.items()}
     if not carried.ids and live is not None:
         doomed |= {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from retinue.account.client import Account, Json
@@ -29,11 +30,16 @@ def run_tagging(runner: StepRunner, step: Step, kind: Kind, api: Api) -> str:
         raise StaleError("it was deleted after the plan was made", hint="run the command again")
     live = read_live(raw, kind)
     _check(step, live, kind)
+    # What is declared by its id is not ours, whoever marked it once.
+    theirs = _declared_ids(step, kind)
     if step.action == "release" or step.tag is None:
+        # The files first: while the object carries our tag, an interrupted release is taken up again.
         _unmark_files(runner, live, kind, api)
         _unmark(runner.account, live, api)
         runner.memory.released(live.id)
         return live.id
+    if theirs:
+        _unmark_files(runner, live, kind, api, only=theirs)
     body: Json = {}
     mark(body, api, live, {**our_marks(live, api), TAG_KEY: write_tag(step.tag)})
     runner.account.update(place(api, live.id, live.within), body, beta=api.beta)
@@ -51,12 +57,17 @@ def _check(step: Step, live: Live, kind: Kind) -> None:
         raise StaleError(f"{listed} changed in the account after the plan was made", hint="run the command again")
 
 
+def _declared_ids(step: Step, kind: Kind) -> set[str]:
+    files = (step.after or {}).get(kind.attachments.field, {}) if kind.attachments else {}
+    return {path for path, entry in files.items() if "id" in entry}
+
+
 def _owner(tag: Tag | None) -> tuple[Any, ...]:
     return (tag.stack, tag.address) if tag else ()
 
 
-def _unmark_files(runner: StepRunner, live: Live, kind: Kind, api: Api) -> None:
-    """The files first: while the object carries our tag, an interrupted release is taken up again."""
+def _unmark_files(runner: StepRunner, live: Live, kind: Kind, api: Api, only: Collection[str] | None = None) -> None:
+    """Take the marks off the attached files, or only off some."""
     if kind.attachments is None:
         return
     below = kind.attachments.path.format(id=live.id)
@@ -71,7 +82,8 @@ def _unmark_files(runner: StepRunner, live: Live, kind: Kind, api: Api) -> None:
             body = {"attributes": {**file.attributes, **dict.fromkeys(left, "")}}
             runner.account.update(f"{below}/{file.id}", body, beta=api.beta)
 
-    marked = [each for each in read_files(runner.account, live.id, kind, runner.memory) if each.path]
+    attached = read_files(runner.account, live.id, kind, runner.memory)
+    marked = [each for each in attached if each.path and (only is None or each.id in only)]
     for _ in runner.pool.map(unmark, marked):
         pass
 

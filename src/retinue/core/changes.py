@@ -14,7 +14,7 @@ Cause = Literal["config", "drift", "conflict", "unset"]
 Action = Literal["create", "update", "delete", "adopt", "move", "release"]
 
 
-FileAction = Literal["add", "replace", "attributes", "remove", "wait"]
+FileAction = Literal["add", "attach", "replace", "attributes", "remove", "wait"]
 
 
 Status = Literal["started", "progress", "done", "incomplete", "failed", "skipped"]

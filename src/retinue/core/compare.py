@@ -204,10 +204,13 @@ def _compare_unset(declared: Declared, live: Live, spec: Mapping[str, Any], kind
 def _compare_files(declared: Declared, live: Live, spec: Mapping[str, Any], kind: Kind, result: Comparison) -> None:
     name = kind.attachments.field if kind.attachments else ""
     owned = name in declared.spec or (live.tag is not None and name in live.tag.fields)
-    ours = [each for each in live.files if each.path is not None]
+    declared_ids = {path for path, entry in declared.spec.get(name, {}).items() if "id" in entry}
+    for file_id in sorted(declared_ids - {each.id for each in live.files}):
+        result.files.append(attach(file_id, declared))
+    ours = [each for each in live.files if each.path is not None and each.id not in declared_ids]
     if not owned and not ours:
         return
-    wanted = declared.spec.get(name, {})
+    wanted = {path: entry for path, entry in declared.spec.get(name, {}).items() if path not in declared_ids}
     moved = attribute(live.tag, name, without_sizes(wanted), without_sizes(spec[name]))
     primary = primary_files(ours)
     for path in sorted({*wanted, *(each.path for each in ours if each.path)}):
@@ -217,6 +220,11 @@ def _compare_files(declared: Declared, live: Live, spec: Mapping[str, Any], kind
             result.files.append(change)
     if name not in declared.spec and result.files:
         result.unset.append(name)
+
+
+def attach(file_id: str, declared: Declared) -> FileChange:
+    """What brings in a file that somebody else keeps."""
+    return FileChange("attach", file_id, live_id=file_id, position=declared.position(("files", file_id)))
 
 
 def _compare_file(

@@ -86,8 +86,13 @@ def provisional(tag: Tag, kind: Kind, pending: Collection[str], before: Tag | No
 
 
 def without_sizes(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Attached files as they are compared and digested: the size follows from the content."""
-    return {path: {key: value for key, value in entry.items() if key != "size"} for path, entry in files.items()}
+    """Attached files as they are compared and digested: the size follows from the content. Those that are declared by
+    their ids are not ours."""
+    return {
+        path: {key: value for key, value in entry.items() if key != "size"}
+        for path, entry in files.items()
+        if "id" not in entry
+    }
 
 
 def _key_digest(field: str, key: str) -> str:
@@ -195,4 +200,5 @@ def _unescaped(line: str) -> str:
 
 def file_record_keys(files: Mapping[str, Any]) -> int:
     """How many metadata pairs the records of these paths take, whatever ids the account gives."""
-    return len(write_file_records(dict.fromkeys(files, ("x" * _LONGEST_FILE_ID, "0" * 64))))
+    ours = [path for path, file in files.items() if isinstance(file, FileRef)]
+    return len(write_file_records(dict.fromkeys(ours, ("x" * _LONGEST_FILE_ID, "0" * 64))))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from retinue.core.changes import AccountInfo, FieldChange, FileChange, Plan, Step
-from retinue.core.compare import Comparison, compare
+from retinue.core.compare import Comparison, attach, compare
 from retinue.core.draft import Draft
 from retinue.core.guards import all_ours, look_alikes, not_empty, plan_blocks, witness
 from retinue.core.handover import hand_over
@@ -156,6 +156,9 @@ def _create(draft: Draft, wanted: Declared, kind: Kind) -> Step:
 def _added_files(wanted: Declared, kind: Kind) -> Iterator[FileChange]:
     if kind.attachments:
         for path, entry in sorted(wanted.spec.get(kind.attachments.field, {}).items()):
+            if "id" in entry:
+                yield attach(path, wanted)
+                continue
             yield FileChange(
                 "add",
                 path,

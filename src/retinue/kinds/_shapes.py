@@ -44,6 +44,14 @@ NAME_OR_ID: list[Schema] = [
 ]
 """The name of a declaration, or the live id of something that nobody here keeps."""
 
+FILE_ID: Schema = {
+    "type": "object",
+    "description": "A file of the account that nobody here keeps: it is never uploaded and never deleted.",
+    "properties": {"id": {"type": "string", "minLength": 1, "description": "Its live id: file-…."}},
+    "required": ["id"],
+    "additionalProperties": False,
+}
+
 # SPEC Metadata: at most 16 pairs, keys of 64 and values of 512 characters; one pair is the ownership tag.
 METADATA: Schema = {
     "type": "object",
@@ -176,7 +184,7 @@ def keyed_files(*path: str) -> Keyed:
     """A list of paths and globs, by how they are written."""
 
     def key(entry: Any) -> str | None:
-        written = entry.get("path") if isinstance(entry, Mapping) else entry
+        written = entry.get("path", entry.get("id")) if isinstance(entry, Mapping) else entry
         return written if isinstance(written, str) else None
 
     def entry(key: str, options: Mapping[str, Any]) -> Any:

@@ -12,6 +12,7 @@ from retinue.core.ownership import file_record_keys
 from retinue.core.strict_schema import strict_problems
 from retinue.kinds._responses import EXTRA, RANKERS, responses_home
 from retinue.kinds._shapes import (
+    FILE_ID,
     FUNCTION_NAME,
     FUNCTION_PROPERTIES,
     JSON_SCHEMA,
@@ -54,16 +55,20 @@ def expand(spec: Mapping[str, Any]) -> Expansion:
             tool = {"type": kind, kind: options} if options else {"type": kind}
         else:
             if "files" in options:
-                expanded["file_ids"] = {
-                    each["path"]: FileRef(each["path"], each["sha256"], each["size"]) for each in options["files"]
-                }
-                for each in options["files"]:
-                    origins["file_ids", each["path"]] = (*where, "files", each["entry"])
+                files = {each.get("id") or each["path"]: each for each in options["files"]}
+                expanded["file_ids"] = {path: _file(each) for path, each in files.items()}
+                for path, each in files.items():
+                    origins["file_ids", path] = (*where, "files", each["entry"])
             tool = {"type": kind}
         tools.append(tool)
         origins.setdefault(("tools", tool_key(tool)), where)
     expanded["tools"] = tools
     return expanded, origins
+
+
+def _file(entry: Mapping[str, Any]) -> FileRef | str:
+    """A file of the project, or the id of one that is kept elsewhere."""
+    return str(entry["id"]) if "id" in entry else FileRef(entry["path"], entry["sha256"], entry["size"])
 
 
 def _tool(entry: Any) -> tuple[str, dict[str, Any]]:
@@ -160,6 +165,8 @@ def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
             f"{len(files)} files are given to code_interpreter, but the API takes {MOST_CODE_FILES}",
         )
     for path, file in files.items():
+        if isinstance(file, str):
+            continue
         if file.size == 0:
             yield Problem("empty-file", ("file_ids", path), f"'{path}' is empty, which the API refuses")
         if len(path) > 256:
@@ -234,8 +241,8 @@ TOOL = {
                     "properties": {
                         "files": {
                             "type": "array",
-                            "description": "Globs and paths of files the code may read, at most 20.",
-                            "items": {"type": "string", "minLength": 1},
+                            "description": "Globs and paths of files the code may read, or {id: file-…}; at most 20.",
+                            "items": {"anyOf": [{"type": "string", "minLength": 1}, FILE_ID]},
                         }
                     },
                     "additionalProperties": False,

@@ -8,7 +8,7 @@ from typing import Any
 
 from retinue.core.kind import Api, Attachments, Expansion, Field, Inclusion, Kind, without_defaults
 from retinue.core.model import Path, Problem
-from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, METADATA, keyed_files
+from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, FILE_ID, METADATA, keyed_files
 
 # REC CanApplyChunkingStrategy(Auto): `auto` comes back as static 800/400.
 AUTO_CHUNKING = {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}
@@ -52,6 +52,10 @@ def expand(spec: Mapping[str, Any]) -> Expansion:
         default = chunking(spec.get("chunking", "auto"))
         files: dict[str, Any] = {}
         for entry in spec["files"]:
+            if "id" in entry:
+                files[entry["id"]] = {"id": entry["id"]}
+                origins["files", entry["id"]] = ("files", entry["entry"])
+                continue
             files[entry["path"]] = {
                 "sha256": entry["sha256"],
                 "size": entry["size"],
@@ -78,6 +82,8 @@ def wire_chunking(value: Mapping[str, Any]) -> dict[str, Any]:
 def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
     for path, entry in spec.get("files", {}).items():
         where: Path = ("files", path)
+        if "id" in entry:
+            continue
         extension = PurePosixPath(path).suffix.lower()
         if extension not in SEARCHABLE:
             yield Problem(
@@ -138,7 +144,7 @@ KIND = Kind(
             "chunking": CHUNKING,
             "files": {
                 "type": "array",
-                "description": "Globs and paths, relative to this file.",
+                "description": "Globs and paths, relative to this file, and ids of files kept elsewhere.",
                 "items": {
                     "anyOf": [
                         {"type": "string", "minLength": 1},
@@ -152,6 +158,7 @@ KIND = Kind(
                             "required": ["path"],
                             "additionalProperties": False,
                         },
+                        FILE_ID,
                     ]
                 },
             },

@@ -13,6 +13,7 @@ from retinue.report.values import count, show_place, show_size, show_value
 
 _WORDS: dict[str, tuple[str, Role, str]] = {
     "add": ("+", "added", "added"),
+    "attach": ("+", "added", "attached by id"),
     "replace": ("~", "changed", "replaced"),
     "attributes": ("~", "changed", "with new attributes"),
     "remove": ("-", "removed", "removed"),

@@ -122,9 +122,11 @@ FILE_CHANGE = _object(
     "One difference in the files attached to an object.",
     {
         "action": _one_of(
-            "`add`: upload and attach. `replace`: upload, attach, and detach the old one once the new one is indexed. "
+            "`add`: upload and attach. `attach`: attach a file of the account, named by its id. "
+            "`replace`: upload, attach, and detach the old one once the new one is indexed. "
             "`attributes`: write other attributes. `remove`: detach and delete. `wait`: it is still being indexed.",
             "add",
+            "attach",
             "replace",
             "attributes",
             "remove",

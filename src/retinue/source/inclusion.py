@@ -126,12 +126,17 @@ class _One:
             return value
 
     def files(self, value: Any, path: Path) -> Any:
-        """Globs and paths → the files, by path. A file named twice is one; what is said of it later is added."""
+        """Globs and paths → the files, by path. A file named twice is one; what is said of it later is added.
+
+        One that is named by its id is the account's, and nothing is read of it here.
+        """
         if not isinstance(value, list):
             return value
         found: dict[str, dict[str, Any]] = {}
         for index, entry in enumerate(value):
             written = entry.get("path") if isinstance(entry, dict) else entry
+            if isinstance(entry, dict) and isinstance(entry.get("id"), str):
+                found[entry["id"]] = {"id": entry["id"], "entry": index}
             if not isinstance(written, str) or not written:
                 continue
             where: Path = (*path, index, "path") if isinstance(entry, dict) else (*path, index)
