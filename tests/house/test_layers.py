@@ -29,10 +29,12 @@ ALLOWED = {
     "looking": {"core", "sessions", "workflow"},
     "checkup": {"core", "kinds", "source", "account", "sessions"},
     "originals": {"core", "kinds", "source", "migrate", "workflow", "looking"},
+    "drafting": {"core", "sessions", "source"},
+    "importing": {"core", "source", "account", "migrate", "sessions", "drafting"},
     "migration": {"core", "kinds", "source", "migrate", "workflow", "originals"},
     "cli": {
         *("core", "kinds", "source", "account", "bundles", "report", "migrate"),
-        *("workflow", "looking", "standing", "migration", "comparing", "checkup", "approved"),
+        *("workflow", "looking", "standing", "migration", "comparing", "checkup", "approved", "importing"),
     },
     "__main__": {"cli"},
     "local": set(),

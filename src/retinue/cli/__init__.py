@@ -13,6 +13,7 @@ from retinue.cli import (
     account_commands,
     compare_commands,
     doctor_command,
+    import_command,
     migrate_command,
     plan_commands,
     project_commands,
@@ -62,6 +63,7 @@ for commands in (
     compare_commands,
     plan_commands,
     account_commands,
+    import_command,
     migrate_command,
     doctor_command,
 ):

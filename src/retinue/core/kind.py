@@ -253,7 +253,8 @@ class Kind:
     - `pattern` is what names must match; None for the project's own rule.
     - `api` is None for a kind that has no live object of its own and only appears inside others.
     - `keyed` are the lists that an overlay may write as maps.
-    - `expand` turns shorthands into the API's shape; `check` finds what the API would refuse.
+    - `expand` turns shorthands into the API's shape; `compose` is its inverse: canonical fields, as an author writes
+      them. `check` finds what the API would refuse.
     - `identity` shows a person which live object this is: a field's name.
     - `secrets` are the places in a declaration where `${{ secret.NAME }}` may stand: the API never shows them.
     - `assemble` has the last word on a body: (body, the whole specification with ids in it, the live object or
@@ -274,6 +275,7 @@ class Kind:
     attachments: Attachments | None = None
     pattern: str | None = None
     expand: Callable[[Mapping[str, Any]], Expansion] = _as_written
+    compose: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
     check: Callable[[Mapping[str, Any]], Iterable[Problem]] = _no_problems
     identity: str = "name"
     secrets: tuple[Pattern, ...] = ()

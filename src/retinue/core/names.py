@@ -4,7 +4,7 @@ replaced by addresses."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -33,6 +33,10 @@ class Named:
     unowned: list[Live] = field(default_factory=list)
     addresses: dict[str, Address] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
+
+    def forget(self, keep: Collection[Address]) -> None:
+        """Refer only to objects with these addresses by name; to all others by their ids."""
+        self.addresses = {live_id: address for live_id, address in self.addresses.items() if address in keep}
 
     def of(self, address: Address) -> list[Live]:
         """Every object with the address, the one to keep first."""

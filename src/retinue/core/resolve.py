@@ -115,10 +115,10 @@ def _link(
     linked = _Linked(spec, _Grafted(declaration.places, grafts), [])
     problems: list[Diagnostic | Problem] = []
     for reference in kind.references:
-        for path, value in list(_matches(spec, reference.pattern)):
+        for path, value in list(matches(spec, reference.pattern)):
             if not isinstance(value, str):
                 if reference.allow_id and isinstance(value, Mapping) and "id" in value:
-                    linked.spec = spec = _replaced(spec, path, value["id"])
+                    linked.spec = spec = replaced(spec, path, value["id"])
                 continue
             address = Address(reference.kind, value)
             target = known.get(address)
@@ -127,33 +127,33 @@ def _link(
                 continue
             linked.links.append((address, declaration.places.at(path)))
             if not reference.inline:
-                linked.spec = spec = _replaced(spec, path, Ref(address))
+                linked.spec = spec = replaced(spec, path, Ref(address))
                 continue
             linked.incomplete |= target.broken
             grafts[path] = target.places
-            linked.spec = spec = _replaced(spec, path, {"name": target.name, **target.spec})
+            linked.spec = spec = replaced(spec, path, {"name": target.name, **target.spec})
     return linked, problems
 
 
-def _matches(value: Any, pattern: Sequence[str], path: Path = ()) -> Iterator[tuple[Path, Any]]:
+def matches(value: Any, pattern: Sequence[str], path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Every part of `value` whose path fits the pattern."""
     if not pattern:
         yield path, value
     elif isinstance(value, Mapping):
         for key in value if pattern[0] == "*" else (pattern[0],):
             if key in value:
-                yield from _matches(value[key], pattern[1:], (*path, key))
+                yield from matches(value[key], pattern[1:], (*path, key))
     elif isinstance(value, list) and pattern[0] == "*":
         for index, each in enumerate(value):
-            yield from _matches(each, pattern[1:], (*path, index))
+            yield from matches(each, pattern[1:], (*path, index))
 
 
-def _replaced(value: Any, path: Path, new: Any) -> Any:
+def replaced(value: Any, path: Path, new: Any) -> Any:
     """A copy of `value` with `new` at `path`; everything beside the path is shared."""
     if not path:
         return new
     copy = value.copy()
-    copy[path[0]] = _replaced(value[path[0]], path[1:], new)
+    copy[path[0]] = replaced(value[path[0]], path[1:], new)
     return copy
 
 

@@ -102,6 +102,12 @@ FUNCTION_PROPERTIES: dict[str, Schema] = {
     "strict": {"type": "boolean", "description": "Hold the model to the exact schema. Default: false."},
 }
 
+
+def compose_files(files: Mapping[str, Any]) -> list[Any]:
+    """Files by path or id, as an author lists them."""
+    return [{"id": file} if isinstance(file, str) else path for path, file in files.items()]
+
+
 NO_PARAMETERS: tuple[Schema, ...] = ({}, {"type": "object", "properties": {}})
 """How an empty parameter list may come back (REC: `{}` is echoed with type and properties)."""
 

@@ -61,6 +61,15 @@ def expand(spec: Mapping[str, Any]) -> Expansion:
     return expanded, origins
 
 
+def compose(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the options of each tool below its type, and write those without options as words."""
+    written = {name: value for name, value in spec.items() if name != "tools"}
+    if spec.get("tools"):
+        listed = [(tool.pop("type"), tool) for tool in wire_tools(spec["tools"])]
+        written["tools"] = [{kind: options} if options else kind for kind, options in listed]
+    return written
+
+
 def tool_key(tool: Mapping[str, Any]) -> str:
     """What identifies a tool within its agent: its type, and where there may be several, its name or label."""
     kind = str(tool.get("type"))
@@ -292,5 +301,6 @@ KIND = Kind(
     ),
     keyed=(keyed_tools(IDENTIFIED_BY),),
     expand=expand,
+    compose=compose,
     check=check,
 )

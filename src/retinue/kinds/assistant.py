@@ -21,6 +21,7 @@ from retinue.kinds._shapes import (
     TEXT,
     by_key,
     canonical_function,
+    compose_files,
     keyed_files,
     keyed_tools,
 )
@@ -64,6 +65,23 @@ def expand(spec: Mapping[str, Any]) -> Expansion:
         origins.setdefault(("tools", tool_key(tool)), where)
     expanded["tools"] = tools
     return expanded, origins
+
+
+def compose(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the tools back what they carry, and write those without options as words."""
+    written = {name: value for name, value in spec.items() if name not in ("tools", "vector_store_ids", "file_ids")}
+    stores, files = spec.get("vector_store_ids"), spec.get("file_ids")
+    carried = {
+        "file_search": {"vector_store": stores[0]} if stores else {},
+        "code_interpreter": {"files": compose_files(files)} if files else {},
+    }
+    tools = [
+        (tool["type"], {**carried.get(tool["type"], {}), **tool.get(tool["type"], {})})
+        for tool in wire_tools(spec.get("tools", {}))
+    ]
+    if tools:
+        written["tools"] = [{kind: options} if options else kind for kind, options in tools]
+    return written
 
 
 def _file(entry: Mapping[str, Any]) -> FileRef | str:
@@ -422,6 +440,7 @@ _STORED = Kind(
     ),
     keyed=(keyed_tools({"function": "name"}), keyed_files("tools", "*", "code_interpreter", "files")),
     expand=expand,
+    compose=compose,
     check=check,
 )
 KIND = replace(_STORED, homes={"responses": responses_home(_STORED)})

@@ -38,6 +38,22 @@ def expand(spec: Mapping[str, Any]) -> Expansion:
     return expanded, origins
 
 
+def compose(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what the schedule says by itself, and name the rest as an author does."""
+    moved = ("type", "target_type", "agent_id", "vault_ids", "input", "status")
+    written = {name: value for name, value in spec.items() if name not in moved}
+    written["agent"] = spec.get("agent_id")
+    if spec.get("vault_ids"):
+        written["vaults"] = spec["vault_ids"]
+    messages = spec.get("input", [])
+    written["input"] = messages[0] if len(messages) == 1 else messages
+    if written.get("environment") == {"type": "none"}:
+        del written["environment"]
+    if spec.get("status") == "paused":
+        written["paused"] = True
+    return written
+
+
 def canonical_input(messages: Iterable[Mapping[str, Any]]) -> list[Any]:
     """Messages as their texts; one that holds more than text stays as it is."""
     return [_text_of(message) for message in messages]
@@ -194,5 +210,6 @@ KIND = Kind(
     ),
     inclusions=(Inclusion(("input",), "text"),),
     expand=expand,
+    compose=compose,
     check=check,
 )

@@ -67,6 +67,24 @@ def expand(spec: Mapping[str, Any]) -> Expansion:
     return expanded, origins
 
 
+def compose(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """List the files, each with what is special about it."""
+    written = {name: value for name, value in spec.items() if name != "files"}
+    if "files" in spec:
+        written["files"] = [_entry(path, entry) for path, entry in spec["files"].items()]
+    return written
+
+
+def _entry(path: str, entry: Mapping[str, Any]) -> Any:
+    if "id" in entry:
+        return {"id": entry["id"]}
+    options = {
+        **({"attributes": entry["attributes"]} if entry["attributes"] else {}),
+        **({"chunking": entry["chunking"]} if entry["chunking"] != AUTO_CHUNKING else {}),
+    }
+    return {"path": path, **options} if options else path
+
+
 def chunking(value: Any) -> dict[str, Any]:
     """The canonical chunking: both numbers, whether they were written, left to `auto`, or returned by the API."""
     if value == "auto" or value.get("type") == "auto":
@@ -190,5 +208,6 @@ KIND = Kind(
         wire_chunking=wire_chunking,
     ),
     expand=expand,
+    compose=compose,
     check=check,
 )

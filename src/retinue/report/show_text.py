@@ -31,7 +31,7 @@ def render_objects(
     Addresses, ids and states are never cut; names fold into the width that is left.
     """
     cells = [[visible(row.get(each) or "") for each in _COLUMNS] for row in rows]
-    lines = _table([each.upper() for each in _COLUMNS], cells, fold=3, width=width)
+    lines = table([each.upper() for each in _COLUMNS], cells, fold=3, width=width)
     if not rows:
         lines = [line("Nothing of this stack is in the account.")]
     below = unmanaged_lines({"foreign": foreign or {}, "unowned": unowned or {}})
@@ -41,7 +41,7 @@ def render_objects(
 def render_outputs(ids: Mapping[str, str], *, width: int = 80, color: bool = False) -> str:
     """A table of addresses and ids."""
     cells = [[visible(address), visible(live_id)] for address, live_id in ids.items()]
-    return paint(_table(["ADDRESS", "ID"], cells, fold=None, width=width), color=color) if cells else ""
+    return paint(table(["ADDRESS", "ID"], cells, fold=None, width=width), color=color) if cells else ""
 
 
 def render_object(document: Mapping[str, Any], *, color: bool = False) -> str:
@@ -63,7 +63,7 @@ def render_env(ids: Mapping[str, str], *, prefix: str = "RETINUE") -> str:
     return "".join(f"{variable}={shlex.quote(ids[address])}\n" for variable, address in variables.items())
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, fold: int | None, width: int) -> list[Line]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, fold: int | None, width: int) -> list[Line]:
     """Columns two blanks apart, as wide as their widest cell; the column `fold` takes the room that is left."""
     widths = [max(cell_len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     if fold is not None:

@@ -1,0 +1,279 @@
+"""The story of `retinue import`: what lives in the account without an owner, and the declarations that adopt it.
+
+account ─ scan ─→ [Live] ─ choose ─→ {Address: Live} ─ prepare ─→ texts, read back and compared before any is written
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from retinue.core.handover import hand_over
+from retinue.core.kind import Kind
+from retinue.core.model import NAME, Address, Handover, Live, Position
+from retinue.core.names import Named, name_live
+from retinue.core.resolve import matches, replaced
+from retinue.core.write_back import write_back
+from retinue.drafting import Draft, Kept, judge
+from retinue.errors import BlockedError, RetinueError, UsageError
+from retinue.migrate.names import name_from, unique
+from retinue.sessions import Session
+from retinue.source.folder import Folder
+from retinue.source.mistakes import Refused
+from retinue.source.writing import Commented, write_yaml
+
+PROMPTS = "prompts"
+LONG = 100
+"""A text with more characters, or with several lines, gets a file of its own."""
+_MAGIC = frozenset("*?[")
+_NOWHERE = Position("", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Declarations that could be written: `files` maps paths below the project's root to texts, the first of which
+    holds the declarations. `kept` says what of each object is not declared, `skipped` why another cannot be at all."""
+
+    root: Path
+    files: Mapping[str, str]
+    adopted: Mapping[Address, Live]
+    kept: Mapping[Address, Sequence[Kept]] = field(default_factory=dict)
+    skipped: Mapping[Address, tuple[Live, str]] = field(default_factory=dict)
+
+
+# ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def scan(session: Session, *, parallelism: int = 8) -> tuple[Live, ...]:
+    """Every live object that is not this stack's, by kind and age."""
+    from retinue.account.snapshot import take_snapshot
+
+    session.account.limit(parallelism)
+    needed = {each.address.kind for each in session.reading.declared if each.home is None}
+    session.live = take_snapshot(
+        session.account, session.kinds, session.memory, needed=needed, parallelism=parallelism, lock=session.lock
+    )
+    others = [live for live in session.live if not (live.tag and live.tag.stack == session.project.stack)]
+    return tuple(sorted(others, key=lambda live: (live.kind, live.raw.get("created_at") or 0, live.id)))
+
+
+def to_document(found: Iterable[Live], session: Session) -> list[dict[str, Any]]:
+    """What was found, as JSON data."""
+    return [
+        {
+            "kind": live.kind,
+            "id": live.id,
+            "name": _title(live, session.kinds[live.kind]),
+            "created_at": live.raw.get("created_at"),
+            "owner": {"stack": live.tag.stack, "address": str(live.tag.address)} if live.tag else None,
+            "problem": live.tag_error,
+        }
+        for live in found
+    ]
+
+
+def _title(live: Live, kind: Kind) -> str | None:
+    title = kind.read(live.raw).get(kind.identity) if kind.has(kind.identity) else None
+    return title if isinstance(title, str) and title else None
+
+
+# ── choosing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def choose_all(session: Session, found: Iterable[Live]) -> dict[Address, Live]:
+    """A name for every object that nobody owns, made of what people call it."""
+    taken = {each.address for each in session.reading.declared}
+    chosen: dict[Address, Live] = {}
+    for live in found:
+        if live.tag is None and live.tag_error is None:
+            kind = session.kinds[live.kind]
+            wanted = name_from(_title(live, kind) or "", otherwise=kind.name.replace("_", "-"))
+            used = {each.name for each in (*taken, *chosen) if each.kind == live.kind}
+            chosen[Address(live.kind, unique(wanted, used))] = live
+    return chosen
+
+
+def choose(session: Session, found: Iterable[Live], address: Address, live_id: str) -> dict[Address, Live]:
+    """One object under the address that a person gave it.
+
+    Raises UsageError for an address that cannot be declared, RetinueError when there is no such object.
+    """
+    kind = session.kinds.get(address.kind)
+    if kind is None or kind.api is None:
+        known = ", ".join(name for name, each in session.kinds.items() if each.api)
+        raise UsageError(f"'{address.kind}' is not a kind of live object", hint=f"kinds: {known}")
+    if not NAME.fullmatch(address.name):
+        raise UsageError(f"'{address.name}' is not a valid name", hint="use a-z, 0-9, _ and -, at most 63 of them")
+    if any(each.address == address for each in session.reading.declared):
+        raise UsageError(f"{address} is declared already", hint="choose another name, or write an entry of 'adopt:'")
+    live = next((each for each in (*found, *session.live) if each.id == live_id), None)
+    if live is None or live.kind != address.kind:
+        other = (
+            f"{live_id} is a {live.kind.replace('_', ' ')}" if live else f"the account has no {kind.title} {live_id}"
+        )
+        raise RetinueError(other, hint="'retinue import --scan' lists what there is")
+    return {address: live}
+
+
+# ── preparing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def prepare(
+    session: Session, chosen: Mapping[Address, Live], *, out: str | None = None, from_stack: str | None = None
+) -> Prepared:
+    """Everything that would be written, read back and compared. Nothing is written yet.
+
+    Raises BlockedError when an object is somebody's, UsageError when `out` is not in the project.
+    """
+    root = session.project.root
+    below = _below(session, out)
+    file = _free(root, below, f"{next(iter(chosen)).name if len(chosen) == 1 else 'imported'}.yaml", set())
+    drafts = {address: Draft(address, live) for address, live in chosen.items()}
+    while True:
+        kept = {address: draft for address, draft in drafts.items() if draft.skipped is None}
+        live, named = _handed(session, {address: each.live for address, each in kept.items()}, from_stack)
+        for draft in kept.values():
+            draft.live = next(each for each in live if each.id == draft.live.id)
+            _write_back(session, draft, named)
+        files = _texts(session, file, list(kept.values()), from_stack)
+        if not judge(session, files, kept, named):
+            break
+    return Prepared(
+        root,
+        files if kept else {},
+        {address: draft.live for address, draft in kept.items()},
+        {address: tuple(draft.kept.values()) for address, draft in kept.items() if draft.kept},
+        {address: (draft.live, draft.skipped) for address, draft in drafts.items() if draft.skipped is not None},
+    )
+
+
+def _handed(session: Session, chosen: Mapping[Address, Live], from_stack: str | None) -> tuple[Sequence[Live], Named]:
+    """The account as it will be once the chosen objects are adopted."""
+    from retinue.account.snapshot import read_files
+
+    said = [Handover("adopt", address, _NOWHERE, id=live.id) for address, live in chosen.items()]
+    if from_stack is not None:
+        said += [Handover("takeover", address, _NOWHERE, stack=from_stack) for address in chosen]
+    handed = hand_over(session.live, said, session.project.stack)
+    if handed.blocks:
+        messages = [each.message.removesuffix(f" ({_NOWHERE})") for each in handed.blocks]
+        hint = "with --from-stack, an object of another stack is taken over" if from_stack is None else None
+        raise BlockedError("\n".join(messages), hint=hint)
+    live = [
+        replace(each, files=read_files(session.account, each.id, session.kinds[each.kind], session.memory))
+        if each.id in handed.claims and not each.files
+        else each
+        for each in handed.live
+    ]
+    named = name_live(live, {}, session.kinds, session.project.stack)
+    named.forget({*chosen, *(each.address for each in session.reading.declared)})
+    return live, named
+
+
+def _write_back(session: Session, draft: Draft, named: Named) -> None:
+    kind = session.kinds[draft.address.kind]
+    written = write_back(draft.live, kind, named)
+    if kind.homes and session.project.api not in (None, kind.home):
+        written = {"api": kind.home, **written}
+    draft.written = {key: value for key, value in written.items() if key not in draft.kept}
+
+
+def _texts(session: Session, file: str, drafts: Sequence[Draft], from_stack: str | None) -> dict[str, str]:
+    """The files by their paths below the project's root, the declarations first."""
+    files: dict[str, str] = {file: ""}
+    sections: dict[str, Any] = {}
+    for draft in drafts:
+        kind = session.kinds[draft.address.kind]
+        spec = _with_prompts(session, kind, draft, file, files)
+        about = "; ".join(f"{each.key} ({each.why})" for each in draft.kept.values())
+        entry = Commented(spec, f"Not declared, and left as it is: {about}.") if about else spec
+        sections.setdefault(kind.section, {})[draft.address.name] = entry
+    adopted = [{"address": str(each.address), "id": each.live.id} for each in drafts]
+    sections["adopt"] = Commented(adopted, "Each entry can go once it has been applied.")
+    if from_stack is not None:
+        sections["takeover"] = [{"address": str(each.address), "from_stack": from_stack} for each in drafts]
+    files[file] = write_yaml(sections, comment="Written by 'retinue import'.")
+    return files
+
+
+def _with_prompts(session: Session, kind: Kind, draft: Draft, file: str, files: dict[str, str]) -> dict[str, Any]:
+    """The declaration with its long texts in files of their own, which are added to `files`."""
+    spec = dict(draft.written)
+    below = PurePosixPath(file).parent.as_posix()
+    for inclusion in kind.inclusions:
+        for path, value in list(matches(spec, inclusion.pattern)) if inclusion.form == "text" else ():
+            if not isinstance(value, str) or not _deserves_file(value):
+                continue
+            wanted = f"{PROMPTS}/{draft.address.name}.md"
+            name = _free(session.project.root, below, wanted, files)
+            files[name] = value + "\n"
+            relative = PurePosixPath(name).relative_to(below).as_posix()
+            spec = replaced(spec, path, {"file": relative})
+    return spec
+
+
+def _deserves_file(text: str) -> bool:
+    """Whether a text is long, and comes back from a file as it is: line ends are made alike, and a mark is dropped."""
+    return (
+        (len(text) > LONG or "\n" in text) and "\r" not in text and not text.startswith("\ufeff") and bool(text.strip())
+    )
+
+
+# ── places ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _below(session: Session, out: str | None) -> str:
+    """The directory to write into, relative to the project: the one given, or where declarations are looked for."""
+    if out is not None:
+        target = Path(out).resolve()
+        if not target.is_relative_to(session.project.root):
+            raise UsageError(f"'{out}' is not in the project", hint="choose a directory of the project: --out DIR")
+        return target.relative_to(session.project.root).as_posix()
+    parts = PurePosixPath(next(iter(session.project.include), "")).parts[:-1]
+    fixed = [part for index, part in enumerate(parts) if not any(_MAGIC & set(each) for each in parts[: index + 1])]
+    return PurePosixPath(*fixed).as_posix()
+
+
+def _free(root: Path, below: str, wanted: str, taken: Iterable[str]) -> str:
+    """A path where nothing is yet."""
+    path = PurePosixPath(below, wanted)
+    number, made = 1, path
+    while made.as_posix() in set(taken) or (root / made).exists():
+        number += 1
+        made = path.with_stem(f"{path.stem}-{number}")
+    return made.as_posix()
+
+
+# ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write(prepared: Prepared) -> tuple[Path, ...]:
+    """Write the files. One that came into being meanwhile is left alone and ends the writing with a RetinueError."""
+    written: list[Path] = []
+    for name, text in prepared.files.items():
+        path = prepared.root / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8", newline="") as stream:
+                stream.write(text)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise RetinueError(
+                f"cannot write '{path}': {reason}", hint="choose another directory: --out DIR"
+            ) from error
+        written.append(path)
+    return tuple(written)
+
+
+def included(session: Session, prepared: Prepared) -> bool:
+    """Whether the declarations stand where the project looks for some."""
+    folder, file = Folder(prepared.root), next(iter(prepared.files))
+    for glob in session.project.include:
+        try:
+            if file in folder.files("", glob):
+                return True
+        except Refused:
+            continue
+    return False
