@@ -60,7 +60,8 @@ def scan(session: Session, *, parallelism: int = 8) -> tuple[Live, ...]:
 
 
 def to_document(found: Iterable[Live], session: Session) -> list[dict[str, Any]]:
-    """What was found, as JSON data."""
+    """What was found, as JSON data. `adopted_as` is where an entry of 'adopt:' waits for an apply."""
+    waiting = _waiting(session)
     return [
         {
             "kind": live.kind,
@@ -68,10 +69,16 @@ def to_document(found: Iterable[Live], session: Session) -> list[dict[str, Any]]
             "name": _title(live, session.kinds[live.kind]),
             "created_at": live.raw.get("created_at"),
             "owner": {"stack": live.tag.stack, "address": str(live.tag.address)} if live.tag else None,
+            "adopted_as": str(waiting[live.id]) if live.id in waiting else None,
             "problem": live.tag_error,
         }
         for live in found
     ]
+
+
+def _waiting(session: Session) -> dict[str | None, Address]:
+    """The objects that the declarations adopt already, by id."""
+    return {each.id: each.address for each in session.reading.handovers if each.verb == "adopt"}
 
 
 def _title(live: Live, kind: Kind) -> str | None:
@@ -83,11 +90,12 @@ def _title(live: Live, kind: Kind) -> str | None:
 
 
 def choose_all(session: Session, found: Iterable[Live]) -> dict[Address, Live]:
-    """A name for every object that nobody owns, made of what people call it."""
+    """A name for every object that nobody owns or is about to, made of what people call it."""
+    waiting = _waiting(session)
     taken = {each.address for each in session.reading.declared}
     chosen: dict[Address, Live] = {}
     for live in found:
-        if live.tag is None and live.tag_error is None:
+        if live.tag is None and live.tag_error is None and live.id not in waiting:
             kind = session.kinds[live.kind]
             wanted = name_from(_title(live, kind) or "", otherwise=kind.name.replace("_", "-"))
             used = {each.name for each in (*taken, *chosen) if each.kind == live.kind}
@@ -108,6 +116,8 @@ def choose(session: Session, found: Iterable[Live], address: Address, live_id: s
         raise UsageError(f"'{address.name}' is not a valid name", hint="use a-z, 0-9, _ and -, at most 63 of them")
     if any(each.address == address for each in session.reading.declared):
         raise UsageError(f"{address} is declared already", hint="choose another name, or write an entry of 'adopt:'")
+    if live_id in _waiting(session):
+        raise UsageError(f"{live_id} is adopted as {_waiting(session)[live_id]} already", hint="run 'retinue plan'")
     live = next((each for each in (*found, *session.live) if each.id == live_id), None)
     if live is None or live.kind != address.kind:
         other = (

@@ -28,6 +28,8 @@ def _day(created_at: Any) -> str:
 def _owner(row: Mapping[str, Any]) -> str:
     if row["problem"]:
         return "unreadable tag"
+    if row["adopted_as"]:
+        return f"soon {row['adopted_as']}"
     return f"stack {row['owner']['stack']}" if row["owner"] else "nobody"
 
 

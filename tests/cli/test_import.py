@@ -1,0 +1,159 @@
+"""`retinue import`, as people use it: look, take one or all, review the plan."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from retinue.cli import main
+from tests.support.team import Team
+
+PROMPT = "You are a critic.\n\n- Be fair: ${{ is no expression here }}.\n- Be brief."
+
+
+@pytest.fixture
+def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Team:
+    """A project without declarations; the account has a store, and an assistant that uses it, made by hand."""
+    team = Team(tmp_path)
+    team.write("retinue.yaml", "stack: test\n")
+    monkeypatch.chdir(tmp_path)
+    return team
+
+
+def run(*args: str) -> int:
+    return main(args)
+
+
+def store(team: Team) -> str:
+    return str(team.send("post", "/vector_stores", {"name": "Ünïque Store!"})["id"])
+
+
+def critic(team: Team, store_id: str | None = None, **more: object) -> str:
+    body: dict[str, object] = {"model": "gpt-6-luna", "name": "The Critic", "instructions": PROMPT, **more}
+    if store_id is not None:
+        body |= {
+            "tools": [{"type": "file_search"}],
+            "tool_resources": {"file_search": {"vector_store_ids": [store_id]}},
+        }
+    return str(team.send("post", "/assistants", body)["id"])
+
+
+def test_what_there_is_is_listed_and_nothing_is_written(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    live_id = critic(team)
+    theirs = team.send(
+        "post", "/vector_stores", {"name": "Theirs", "metadata": {"retinue": "1;s=other;a=vector_store.x;f="}}
+    )
+    assert run("import", "--scan", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["kind"], row["id"], row["name"], row["owner"]) for row in rows] == [
+        ("assistant", live_id, "The Critic", None),
+        ("vector_store", theirs["id"], "Theirs", {"stack": "other", "address": "vector_store.x"}),
+    ]
+    assert run("import", "--scan") == 0
+    printed = capsys.readouterr().out
+    assert "nobody" in printed
+    assert "stack other" in printed
+    assert not (team.root / "assistants").exists()
+
+
+def test_all_is_imported_with_names_between_what_belongs_together(
+    team: Team, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [critic(team, store(team)), critic(team)]
+    assert run("import", "--all") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [each.rpartition(" ")[0] for each in lines] == [
+        "= assistant.the-critic",
+        "= assistant.the-critic-2",
+        "= vector_store.unique-store",
+    ]
+    assert {each.rpartition("(")[2].rstrip(")") for each in lines[:2]} == set(ids)
+    text = (team.root / "assistants" / "imported.yaml").read_text()
+    assert "vector_store: unique-store" in text
+    assert "instructions: {file: prompts/the-critic.md}" in text
+    assert (team.root / "assistants" / "prompts" / "the-critic.md").read_text() == PROMPT + "\n"
+    assert run("plan", "--json") == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert {step["action"] for step in plan["steps"]} == {"adopt"}
+    # Once more, before the plan is applied: there is nothing left to write.
+    assert run("import", "--all") == 0
+    assert capsys.readouterr().out == "Everything in the account has an owner.\n"
+    assert run("apply", "--yes") == 0
+    capsys.readouterr()
+    assert run("import", "--scan") == 0
+    assert capsys.readouterr().out == "Everything in the account is this stack's.\n"
+
+
+def test_one_is_imported_under_its_name_and_refers_to_the_others_by_id(
+    team: Team, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store_id = store(team)
+    live_id = critic(team, store_id)
+    assert run("import", "assistant.critic", live_id, "--out", "assistants/mine") == 0
+    text = (team.root / "assistants" / "mine" / "critic.yaml").read_text()
+    assert store_id in text
+    assert (team.root / "assistants" / "mine" / "prompts" / "critic.md").exists()
+    assert run("apply", "--yes") == 0
+    assert run("plan", "--detailed-exitcode") == 0
+    # The store is imported later, and then has a name.
+    capsys.readouterr()
+    assert run("import", "vector_store.knowledge", store_id) == 0
+    assert run("apply", "--yes") == 0
+    assert run("plan", "--detailed-exitcode") == 0
+
+
+def test_an_object_of_another_stack_is_imported_only_when_that_is_said(
+    team: Team, capsys: pytest.CaptureFixture[str]
+) -> None:
+    live_id = critic(team, metadata={"retinue": "1;s=other;a=assistant.x;f="})
+    assert run("import", "assistant.critic", live_id) == 4
+    assert "belongs to the stack 'other'" in capsys.readouterr().err
+    assert run("import", "assistant.critic", live_id, "--from-stack", "other") == 0
+    assert run("apply", "--yes") == 0
+    assert "from stack other (assistant.x) to stack test" in capsys.readouterr().out
+    assert "s=test;a=assistant.critic" in team.listed("/assistants")[0]["metadata"]["retinue"]
+
+
+def test_what_cannot_be_declared_is_left_out_and_said(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    """Sixteen pairs of metadata are more than a declaration may have, so they stay undeclared and untouched."""
+    pairs = {f"key{number}": "x" for number in range(15)}
+    critic(team, metadata=pairs | {"sixteenth": "x"})
+    assert run("import", "--all") == 0
+    printed = capsys.readouterr().out
+    assert "metadata is not declared: 'metadata' has 16 keys" in printed
+    assert "# Not declared" in (team.root / "assistants" / "imported.yaml").read_text()
+
+
+def test_nothing_is_overwritten(team: Team) -> None:
+    team.write("assistants/critic.yaml", "x-mine: precious\n")
+    team.write("assistants/prompts/critic.md", "precious")
+    assert run("import", "assistant.critic", critic(team)) == 0
+    assert (team.root / "assistants/critic.yaml").read_text() == "x-mine: precious\n"
+    assert (team.root / "assistants/prompts/critic.md").read_text() == "precious"
+    assert "prompts/critic-2.md" in (team.root / "assistants/critic-2.yaml").read_text()
+    assert run("validate") == 0
+
+
+WRONG = {
+    ("import",): "there is nothing to import",
+    ("import", "assistant.x"): "which object is to become assistant.x is not said",
+    ("import", "--scan", "--all"): "do not go together",
+    ("import", "function.x", "id"): "'function' is not a kind of live object",
+    ("import", "assistant.X", "id"): "'X' is not a valid name",
+    ("import", "--all", "--out", ".."): "is not in the project",
+    ("import", "--all", "--from-stack", "other"): "--from-stack is for one object",
+}
+
+
+@pytest.mark.parametrize("args", WRONG, ids=" ".join)
+def test_what_makes_no_sense_is_refused(team: Team, capsys: pytest.CaptureFixture[str], args: tuple[str, ...]) -> None:
+    critic(team)
+    assert run(*args) == 64
+    assert WRONG[args] in capsys.readouterr().err
+
+
+def test_an_object_that_is_not_there_is_said_so(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("import", "assistant.x", "asst_none") == 1
+    assert "the account has no assistant asst_none" in capsys.readouterr().err
