@@ -123,7 +123,7 @@ def test_what_cannot_be_declared_is_left_out_and_said(team: Team, capsys: pytest
     assert run("import", "--all") == 0
     printed = capsys.readouterr().out
     assert "metadata is not declared: 'metadata' has 16 keys" in printed
-    assert "# Not declared" in (team.root / "assistants" / "imported.yaml").read_text()
+    assert "# Not declared" in (team.root / "assistants" / "the-critic.yaml").read_text()
 
 
 def test_nothing_is_overwritten(team: Team) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from retinue import importing
+from retinue.core.kind import Kind
 from retinue.kinds import all_kinds
 from tests.handover.test_handover import without_marks
 from tests.laws.conftest import Sample
@@ -16,13 +18,30 @@ from tests.support.team import Team
 
 def disown(team: Team) -> None:
     """Take our marks off every object, as somebody with another client may."""
-    for kind in all_kinds().values():
-        if kind.api is None:
-            continue
-        for each in team.listed(kind.api.path):
-            others = {key: value for key, value in each["metadata"].items() if not key.startswith("retinue")}
-            team.send("post", f"{kind.api.path}/{each['id']}", {"metadata": others})
+    for kind, each in everything(team):
+        if kind.api is not None:
+            field = kind.api.marks.field
+            team.send("post", team.path(kind, each), {field: unmarked(kind, each)[field]})
     team.forget_memory()
+
+
+def everything(team: Team) -> list[tuple[Kind, dict[str, Any]]]:
+    return [(kind, each) for kind in all_kinds().values() if kind.api for each in team.objects(kind)]
+
+
+def unmarked(kind: Kind, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """An object without our marks and without the time of its last change."""
+    assert kind.api is not None
+    value = raw[kind.api.marks.field]
+    if kind.api.marks.shared:
+        value = {key: each for key, each in value.items() if key.partition(".")[0] != "retinue"}
+    bare = {key: each for key, each in raw.items() if key != "updated_at"}
+    return {**bare, kind.api.marks.field: kind.api.marks.write(value, {})}
+
+
+def unmarked_state(team: Team) -> list[dict[str, Any]]:
+    attached = [without_marks(each) for files in team.state()["attached"].values() for each in files]
+    return [*(unmarked(kind, each) for kind, each in everything(team)), *attached]
 
 
 def import_all(team: Team) -> importing.Prepared:
@@ -40,26 +59,24 @@ def test_importing_adopts_everything_and_changes_nothing_but_tags(sample: Sample
     assert team.apply().converged
     (tmp_path / "sample.yaml").unlink()
     disown(team)
-    before = team.state()
+    before, files = unmarked_state(team), [each["id"] for each in team.state()["files"]]
     prepared = import_all(team)
-    assert not prepared.kept
-    assert not prepared.skipped
+    hidden = {each.name for each in all_kinds()[sample.kind].fields if each.hidden}
+    assert hidden or not (prepared.kept or prepared.skipped)
+    adopted = len(prepared.adopted)
+    assert adopted + len(prepared.skipped) == len(everything(team))
     made = team.plan()
     assert {step.action for step in made.steps} == {"adopt"}
-    assert len(made.steps) == len(prepared.adopted) == objects(before)
+    assert len(made.steps) == adopted
     applied = team.apply()
     assert applied.converged
-    assert without_marks(team.state()) == without_marks(before)
+    assert unmarked_state(team) == before
     again = team.plan()
     assert again.empty
-    assert again.in_sync == objects(before)
-    assert not again.unowned
+    assert again.in_sync == adopted
+    assert sum(again.unowned.values()) == len(prepared.skipped)
     # Nothing of it is ours to delete but the objects themselves.
+    if prepared.skipped:
+        return  # a vault does not go while a credential that is not ours stands in it
     team.destroy()
-    left = team.state()
-    assert [each["id"] for each in left["files"]] == [each["id"] for each in before["files"]]
-    assert objects(left) == 0
-
-
-def objects(state: dict[str, Any]) -> int:
-    return sum(len(found) for name, found in state.items() if name not in ("files", "attached"))
+    assert [each["id"] for each in team.state()["files"]] == files

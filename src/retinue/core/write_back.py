@@ -33,6 +33,8 @@ def _chosen(live: Live, kind: Kind, named: Named) -> dict[str, Any]:
     spec, held = live_spec(live, kind, named), kind.read(live.raw)
     chosen: dict[str, Any] = {}
     for each in kind.fields:
+        if each.hidden or each.policy:
+            continue
         value = spec[each.name]
         if kind.attachments and each.name == kind.attachments.field:
             value = {file.id: {"id": file.id} for file in live.files if file.status in SETTLED}

@@ -47,8 +47,11 @@ def compose(spec: Mapping[str, Any]) -> dict[str, Any]:
         written["vaults"] = spec["vault_ids"]
     messages = spec.get("input", [])
     written["input"] = messages[0] if len(messages) == 1 else messages
-    if written.get("environment") == {"type": "none"}:
-        del written["environment"]
+    environment = dict(written.pop("environment", None) or {"type": "none"})
+    if "environment_template_id" in environment:
+        environment["template"] = environment.pop("environment_template_id")
+    if environment != {"type": "none"}:
+        written["environment"] = environment
     if spec.get("status") == "paused":
         written["paused"] = True
     return written

@@ -43,6 +43,17 @@ def expand(spec: Mapping[str, Any]) -> Expansion:
     return expanded, origins
 
 
+def compose(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Put what can change back where it belongs. Secrets are never shown, so nobody can write them back."""
+    written = {name: value for name, value in spec.items() if name not in ("vault_id", "expires_at", "scope")}
+    auth = dict(spec.get("auth") or {})
+    if "expires_at" in spec:
+        auth["expires_at"] = spec["expires_at"]
+    if "scope" in spec:
+        _put(auth, ("refresh", "scope"), spec["scope"])
+    return {**written, "vault": spec.get("vault_id"), "auth": auth}
+
+
 def canonical_auth(auth: Mapping[str, Any]) -> dict[str, Any]:
     """What is fixed, without nulls; hosts in any order."""
     fixed: dict[str, Any] = dict(auth)
@@ -224,6 +235,7 @@ KIND = Kind(
     references=(Reference(("vault",), "vault", allow_id=True),),
     secrets=tuple(("auth", *path) for path in SECRETS),
     expand=expand,
+    compose=compose,
     check=check,
     assemble=assemble,
 )

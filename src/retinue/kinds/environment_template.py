@@ -47,6 +47,26 @@ def expand(spec: Mapping[str, Any]) -> Expansion:
     return expanded, origins
 
 
+def compose(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """List files, skills and plugins. A plugin's archive is never shown, so nobody can write it back."""
+    written = dict(spec)
+    if "files" in spec:
+        written["files"] = [{"path": path, "id": file} for path, file in sorted(spec["files"].items())]
+    if "skills" in spec:
+        written["skills"] = [_skill_entry(each) for each in spec["skills"]]
+    if "plugins" in spec:
+        written["plugins"] = [{"name": name, **described} for name, described in spec["plugins"].items()]
+    return written
+
+
+def _skill_entry(skill: Mapping[str, Any]) -> Any:
+    """A skill by itself, or with its version, which is a number or a word."""
+    version = skill.get("version")
+    if version is None:
+        return skill.get("skill_id")
+    return {"skill": skill.get("skill_id"), "version": int(version) if str(version).isdecimal() else version}
+
+
 def _file(entry: Mapping[str, Any]) -> FileRef | str:
     if "id" in entry:
         return str(entry["id"])
@@ -300,6 +320,7 @@ KIND = Kind(
     ),
     secrets=(("env", "*"), ("setup_commands", "*"), ("setup_commands", "*", "command")),
     expand=expand,
+    compose=compose,
     check=check,
     assemble=assemble,
 )
