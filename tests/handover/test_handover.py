@@ -162,6 +162,7 @@ def test_what_looks_renamed_waits_for_an_answer(team: Team) -> None:
     with pytest.raises(BlockedError, match=r"assistant\.tutor → assistant\.coach"):
         workflow.guard(made, Approval(allow_deletes=1))
     workflow.guard(made, Approval(person=True))
+    workflow.guard(made, Approval(digest=True))
 
 
 def test_what_is_different_is_no_rename(team: Team) -> None:
