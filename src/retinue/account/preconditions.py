@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from retinue.account.client import Account
+from retinue.account.marking import place
 from retinue.account.memory import Memory
 from retinue.account.pools import threads
 from retinue.account.snapshot import look, read_files, read_live
@@ -59,7 +60,9 @@ def _find(
         raw = lock.find(kind, name) if lock else None
     elif kind.api is not None:
         # The plan saw it moments ago, so a 404 may be the lag of a creation that somebody else made.
-        raw = look(account, memory, str(step.id), f"{kind.api.path}/{step.id}", kind.api.beta, patient=True)
+        raw = look(
+            account, memory, str(step.id), place(kind.api, str(step.id), step.within), kind.api.beta, patient=True
+        )
     else:
         raise TypeError(f"a {kind.name} has no live object")
     if raw is None and step.action != "delete":
@@ -88,16 +91,18 @@ def check_values(step: Step, live: Live, kind: Kind) -> None:
 def check_files(step: Step, attached: Iterable[LiveFile]) -> None:
     """Raises StaleError when the object holds other files than the plan found under the paths that the step is about,
     or, for a deletion, under any path. Files that are to go and are gone already do no harm."""
+    # What is attached by its id is somebody else's, and is not there yet.
+    changes = [change for change in step.files if change.action != "attach"]
     planned: dict[str, set[str]] = {}
-    for change in step.files:
+    for change in changes:
         planned.setdefault(change.path, set()).update((*change.file_ids, *([change.live_id] if change.live_id else [])))
     ours = {each.id: each.path for each in attached if each.path is not None}
     # Where leftovers go, the file that stays is not part of the change.
-    left = {change.path for change in step.files if change.action == "remove" and change.before is None}
+    left = {change.path for change in changes if change.action == "remove" and change.before is None}
     wanted = ours.values() if step.action == "delete" else planned.keys() - left
     looked_at = {file_id: path for file_id, path in ours.items() if path in wanted}
     strange = {path for file_id, path in looked_at.items() if file_id not in planned.get(path, set())}
-    kept = {change.path for change in step.files if change.live_id and change.live_id not in ours}
+    kept = {change.path for change in changes if change.live_id and change.live_id not in ours}
     if strange | kept:
         listed = ", ".join(f"'{each}'" for each in sorted(strange | kept))
         raise StaleError(f"its files changed in the account after the plan was made: {listed}", hint=AGAIN)
