@@ -164,6 +164,42 @@ def test_a_commit_that_nobody_approved(applied: Shop) -> None:
     assert digest_in(ended.summary)
 
 
+def test_environments_come_one_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each with its own key and its own comment; what fails in one keeps the next from being touched."""
+    keys = {"STAGING_KEY": "sk-canary-of-staging", "SHOP_KEY": KEY}
+    with (
+        running_server(tmp_path / "one", api_key=keys["STAGING_KEY"]) as staging,
+        running_server(tmp_path / "two", api_key=KEY) as production,
+        openai.OpenAI(base_url=staging, api_key=keys["STAGING_KEY"], max_retries=0) as first,
+        openai.OpenAI(base_url=production, api_key=KEY, max_retries=0) as second,
+    ):
+        hub = GitHub(tmp_path / "hub", secrets=dict(keys))
+        project = PROJECT.replace("URL", production).partition("  production:")
+        account = f'    account: {{base_url: "{staging}", api_key_env: STAGING_KEY}}\n'
+        hub.write("retinue.yaml", f"{project[0]}  staging:\n{account}{project[1]}{project[2]}")
+        assert main(["init", str(hub.work), "--ci", "github", "--from", "./retinue"]) == 0
+        hub.push()
+        planned = hub.run("retinue-plan.yml", pull_request(1, hub.propose("desk", {"assistants/desk.yaml": DESK})))
+        assert [each.code for each in planned.values()] == [0, 0, 0, 0], planned
+        starts = sorted(each["body"].partition("\n")[0] for each in hub.read("comments").values())
+        assert starts == [f"<!-- retinue plan: shop-{each}/{each} -->" for each in ("production", "staging")]
+        hub.merge("desk", 1)
+        hub.secrets["STAGING_KEY"] = "sk-expired"
+        failed = hub.run("retinue-apply.yml", PUSH)
+        assert [(name, each.code) for name, each in failed.items()] == [
+            ("apply staging", 1),
+            ("apply production", None),
+        ]
+        assert (instructions(first), instructions(second)) == ([], [])
+        hub.secrets.update(keys)
+        ended = hub.run("retinue-apply.yml", PUSH)
+        assert [each.code for each in ended.values()] == [0, 0], ended
+        assert (instructions(first), instructions(second)) == (["Be kind."], ["Be kind."])
+        inputs = {"environment": "production", "digest": "pd1:0000-0000-0000-0000"}
+        by_hand = hub.run("retinue-apply.yml", {"event_name": "workflow_dispatch", "inputs": inputs})
+        assert list(by_hand) == ["apply production"]
+
+
 def test_somebody_elses_comment_is_not_edited(applied: Shop) -> None:
     """Anybody may write a comment that begins with the marker."""
     shop, hub = applied, applied.hub
