@@ -17,7 +17,6 @@ from retinue.cli import main
 from retinue.local.server import running_server
 from tests.pipelines.github import REPOSITORY, Ended, GitHub, edit, instructions, needs, pull_request
 
-pytestmark = [needs("apply", "file"), needs("validate", "form")]
 KEY = "sk-canary-of-production"
 PUSH = {"event_name": "push"}
 SCHEDULE = {"event_name": "schedule"}
@@ -222,7 +221,6 @@ def test_a_plan_that_cannot_be_made_is_not_approved(applied: Shop) -> None:
     assert shop.apply().code == 1
 
 
-@needs("diff")
 def test_a_fork_gets_a_comparison_and_no_credentials(applied: Shop) -> None:
     shop, hub = applied, applied.hub
     calls = len(hub.calls())

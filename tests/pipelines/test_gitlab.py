@@ -22,7 +22,6 @@ from retinue.local.server import running_server
 from tests.pipelines.github import TODAY, Ended, GitHub, edit, instructions, needs
 from tests.pipelines.test_github import DESK, KEY, PROJECT, changed, digest_in
 
-pytestmark = needs("apply", "file")
 MAIN = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
 PUSH = {"CI_PIPELINE_SOURCE": "push", **MAIN}
 SCHEDULE = {"CI_PIPELINE_SOURCE": "schedule", **MAIN}
@@ -197,7 +196,6 @@ def test_a_commit_that_nobody_approved(lab: Lab) -> None:
     assert lab.instructions() == ["Be kind."]
 
 
-@needs("diff")
 def test_a_fork_gets_a_comparison_and_no_credentials(lab: Lab) -> None:
     calls = len(lab.hub.calls())
     lab.hub.propose("theirs", changed("Be mine."))

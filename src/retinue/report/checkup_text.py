@@ -7,7 +7,8 @@ from typing import Any
 
 from retinue.report.ink import BLANK, Line, Part, Role, line, paint
 
-_WIDTH = 14
+_WIDTH = 21  # "environment templates"
+_ABREAST = 3
 _CLOCKS_AGREE = 2
 _STATES: dict[str, tuple[str, Role]] = {
     "answers": ("answers", "added"),
@@ -48,10 +49,10 @@ def _versions(versions: Mapping[str, str]) -> Iterator[Line]:
     for name in first:
         yield _row(name, versions[name])
     libraries = [f"{name} {version}" for name, version in versions.items() if name not in first]
-    for start in range(0, len(libraries), 4):
+    for start in range(0, len(libraries), _ABREAST):
         yield _row(
             "" if start else "libraries",
-            ", ".join(libraries[start : start + 4]) + ("," if libraries[start + 4 :] else ""),
+            ", ".join(libraries[start : start + _ABREAST]) + ("," if libraries[start + _ABREAST :] else ""),
         )
 
 
