@@ -147,7 +147,10 @@ def _remember(session: Session, made: Plan) -> None:
         for live in session.live
         if live.tag and live.tag.stack == made.stack and live.home is None
     }
-    if session.memory.ids != seen:
+    declared = {each.address for each in session.reading.declared}
+    gone = {address: live_id for address, live_id in session.memory.gone.items() if address in declared}
+    if session.memory.ids != seen or session.memory.gone != gone:
+        session.memory.gone = gone
         for address, live_id in seen.items():
             session.memory.remember(address, live_id)
         session.memory.save()

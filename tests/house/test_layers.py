@@ -27,6 +27,7 @@ ALLOWED = {
     "comparing": {"core", "kinds", "source", "sessions"},
     "approved": {"core", "sessions"},
     "looking": {"core", "sessions", "workflow"},
+    "drifting": {"core", "sessions", "standing", "workflow"},
     "checkup": {"core", "kinds", "source", "account", "sessions"},
     "originals": {"core", "kinds", "source", "migrate", "workflow", "looking"},
     "drafting": {"core", "sessions", "source"},
@@ -34,7 +35,7 @@ ALLOWED = {
     "migration": {"core", "kinds", "source", "migrate", "workflow", "originals"},
     "cli": {
         *("core", "kinds", "source", "account", "bundles", "report", "migrate"),
-        *("workflow", "looking", "standing", "migration", "comparing", "checkup", "approved", "importing"),
+        *("workflow", "looking", "standing", "migration", "comparing", "checkup", "approved", "importing", "drifting"),
     },
     "__main__": {"cli"},
     "local": set(),

@@ -7,18 +7,14 @@ import re
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from retinue.core.model import Diagnostic, Position
-from retinue.core.plan_file import to_document
 from retinue.report.annotations import render_annotations
 from retinue.report.findings import Findings, render_findings
-from retinue.report.junit import render_drift_junit
 from retinue.source.codes import CODES
-from tests.plans.cases import CASES
 
 hostile = st.text(max_size=20) | st.sampled_from(
     ["\r\n::error::x", "%0A,:", "\x1b[2J\0\ufffe\ud800", "]]><a/>", "[a](1)"]
@@ -136,23 +132,3 @@ def test_junit_counts_what_failed(found: tuple[Diagnostic, ...]) -> None:
     errors = sum(1 for each in found if each.severity == "error")
     assert root.get("failures") == str(errors) == str(len(root.findall(".//failure")))
     assert root.get("tests") == str(len(root.findall(".//testcase"))) == str(len(found) + (not errors))
-
-
-def test_drift_has_a_test_for_every_object_and_a_failure_for_every_drifted_one() -> None:
-    document = to_document(CASES["drift-only"][0]())
-    owned = ["assistant.math-tutor", "vector_store.handbook", "assistant.other"]
-    root = ET.fromstring(render_drift_junit(document, owned=owned))
-    names = {case.get("name"): case.find("failure") for case in root.iter("testcase")}
-    assert sorted(names) == sorted(owned)  # type: ignore[type-var]
-    assert names["assistant.other"] is None
-    failure = names["assistant.math-tutor"]
-    assert failure is not None
-    assert failure.get("type") == "drift"
-    assert "Promise good grades." in (failure.text or "")
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_every_plan_can_be_told_as_tests(name: str) -> None:
-    document = to_document(CASES[name][0]())
-    root = ET.fromstring(render_drift_junit(document))
-    assert {each["address"] for each in document["steps"]} <= {case.get("name") for case in root.iter("testcase")}

@@ -43,7 +43,8 @@ class Memory:
     """The memory of one account and stack below `directory`. Safe in many threads of one process.
 
     `ids` are our live objects, `files` the files attached to each by us: id → sha256. `lost` are those that were found
-    detached: the account may still have them, and attaching one again beats uploading it. What this process created
+    detached: the account may still have them, and attaching one again beats uploading it. `gone` are objects that
+    somebody else deleted, until they are there again. What this process created
     (`fresh`) and `deleted` is not written down: the account may take seconds to answer as if it had happened.
     """
 
@@ -51,6 +52,7 @@ class Memory:
     account: str
     stack: str
     ids: dict[Address, str] = field(default_factory=dict)
+    gone: dict[Address, str] = field(default_factory=dict)
     files: dict[str, dict[str, str]] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
     journal: dict[str, Journalled] = field(default_factory=dict)
@@ -66,6 +68,7 @@ class Memory:
             memory.ids = {Address.parse(address): str(live_id) for address, live_id in noted["objects"].items()}
             memory.files = {str(live_id): dict(files) for live_id, files in noted["files"].items()}
             memory.lost = dict(noted["lost"])
+            memory.gone = {Address.parse(address): str(live_id) for address, live_id in noted.get("gone", {}).items()}
         except (LookupError, TypeError, ValueError, AttributeError):
             memory.ids, memory.files, memory.lost = {}, {}, {}
         for line in _read_lines(memory._journal):
@@ -77,6 +80,7 @@ class Memory:
     def remember(self, address: Address, live_id: str) -> None:
         with self._lock:
             self.ids[address] = live_id
+            self.gone.pop(address, None)
 
     def created(self, address: Address, live_id: str) -> None:
         self.remember(address, live_id)
@@ -98,6 +102,7 @@ class Memory:
         """Somebody else deleted the object; the files that it held may still be there."""
         with self._lock:
             self.lost.update(self.files.get(live_id, {}))
+            self.gone.update({address: each for address, each in self.ids.items() if each == live_id})
         self.forget(live_id)
 
     def attached(self, live_id: str, file_id: str, sha256: str) -> None:
@@ -127,6 +132,7 @@ class Memory:
             stacks[self.stack] = {
                 "objects": {str(address): live_id for address, live_id in sorted(self.ids.items())},
                 "lost": self.lost,
+                "gone": {str(address): live_id for address, live_id in sorted(self.gone.items())},
                 "files": {live_id: files for live_id, files in sorted(self.files.items()) if files},
             }
             temporary = self.directory / f"{IDS}.{os.getpid()}"

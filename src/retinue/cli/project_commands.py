@@ -201,11 +201,12 @@ def _schemas() -> dict[str, Any]:
     from retinue.bundles.lock_schema import LOCK
     from retinue.kinds import all_kinds
     from retinue.report.contrast_schema import DIFF
+    from retinue.report.drift_schema import DRIFT
     from retinue.report.events_schema import EVENTS
     from retinue.report.plan_schema import PLAN
     from retinue.source.schemas import documents
 
-    others = {"plan": PLAN, "diff": DIFF, "events": EVENTS, "bundle": LOCK}
+    others = {"plan": PLAN, "diff": DIFF, "drift": DRIFT, "events": EVENTS, "bundle": LOCK}
     return {**documents(all_kinds()), **{f"{name}.schema.json": each for name, each in others.items()}}
 
 

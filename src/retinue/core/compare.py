@@ -249,7 +249,8 @@ def _compare_file(
         cause = "config" if attached else moved
         reason = f"indexing failed before: {failed.error}" if failed else None
     elif live.sha256 != wanted["sha256"]:
-        action = "replace"
+        # Where the declarations changed too, nobody knows of a single file who changed it.
+        action, cause = "replace", "drift" if moved == "drift" else "config"
     elif not same(live.chunking, wanted["chunking"]):
         action, cause, reason = "replace", moved, "its chunking changes"
     elif not same(live.attributes, wanted["attributes"]):

@@ -30,14 +30,14 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "digest": plan_digest(plan),
         "stack": plan.stack,
         "environment": plan.environment,
-        "account": _account(plan.account),
+        "account": account_document(plan.account),
         "complete": not plan.targets,
         "targets": [str(each) for each in plan.targets],
         "destroy": plan.destroy,
         "summary": summarise(plan),
         "steps": [step_document(each) for each in plan.steps],
         "warnings": [diagnostic_document(each) for each in plan.warnings],
-        "blocks": [_block(each) for each in plan.blocks],
+        "blocks": [block_document(each) for each in plan.blocks],
         "ids": {str(address): live_id for address, live_id in plan.ids.items()},
         "retags": [step_document(each) for each in plan.retags],
     }
@@ -55,7 +55,7 @@ def summarise(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _account(account: AccountInfo) -> dict[str, Any]:
+def account_document(account: AccountInfo) -> dict[str, Any]:
     return {
         "name": account.name,
         "url": account.url,
@@ -74,7 +74,7 @@ def step_document(step: Step) -> dict[str, Any]:
         "reason": step.reason,
         "replaces": step.replaces,
         "protected": step.protected,
-        "position": _position(step.position),
+        "position": position_document(step.position),
         "changes": [change_document(each) for each in step.changes],
         "files": [_file_change(each) for each in step.files],
         "before": encode(step.before),
@@ -96,7 +96,7 @@ def change_document(change: FieldChange) -> dict[str, Any]:
     document: dict[str, Any] = {
         "path": list(change.path),
         "cause": change.cause,
-        "position": _position(change.position),
+        "position": position_document(change.position),
     }
     for side, value in (("before", change.before), ("after", change.after)):
         if value is not ABSENT:
@@ -116,7 +116,7 @@ def _file_change(change: FileChange) -> dict[str, Any]:
         "chunking": dict(change.chunking) if change.chunking is not None else None,
         "reason": change.reason,
         "cause": change.cause,
-        "position": _position(change.position),
+        "position": position_document(change.position),
     }
 
 
@@ -126,14 +126,14 @@ def diagnostic_document(each: Diagnostic) -> dict[str, Any]:
         "severity": each.severity,
         "code": each.code,
         "message": each.message,
-        "position": _position(each.position),
+        "position": position_document(each.position),
         "hint": each.hint,
-        "related": [{"message": text, "position": _position(position)} for text, position in each.related],
+        "related": [{"message": text, "position": position_document(position)} for text, position in each.related],
         "details": dict(each.details),
     }
 
 
-def _block(block: Block) -> dict[str, Any]:
+def block_document(block: Block) -> dict[str, Any]:
     return {
         "code": block.code,
         "message": block.message,
@@ -142,7 +142,7 @@ def _block(block: Block) -> dict[str, Any]:
     }
 
 
-def _position(position: Position | None) -> dict[str, Any] | None:
+def position_document(position: Position | None) -> dict[str, Any] | None:
     return {"file": position.file, "line": position.line, "column": position.column} if position else None
 
 

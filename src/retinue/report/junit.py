@@ -1,18 +1,17 @@
-"""Findings, and the drift in a plan document, → JUnit XML, which pipelines show as tests."""
+"""Findings, and drift, → JUnit XML, which pipelines show as tests."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from retinue.core.model import Diagnostic
+from retinue.report.drift_text import Item, Section, sections
 from retinue.report.findings import described
 from retinue.report.ink import paint, visible
 from retinue.report.plan_text import block_lines
-from retinue.report.step_text import is_touched_outside, outside_block, step_summary
-from retinue.report.values import count
 
 WIDTH = 100
 # What XML has no way to write, beyond what `visible` writes as an escape.
@@ -36,32 +35,31 @@ def render_findings_junit(diagnostics: Sequence[Diagnostic]) -> str:
     return _document("retinue validate", cases)
 
 
-def render_drift_junit(document: Mapping[str, Any], *, owned: Iterable[str] = ()) -> str:
-    """A test for each address: it fails where somebody changed the object outside, and where something blocks it.
-
-    `owned` are the addresses of the stack's objects; those that the document does not mention are as they should be.
-    """
-    steps: dict[str, list[Mapping[str, Any]]] = {each: [] for each in owned}
-    for step in document["steps"]:
-        steps.setdefault(step["address"], []).append(step)
-    stack = document["stack"]
+def render_drift_junit(document: Mapping[str, Any]) -> str:
+    """A test for each object of the stack: it fails where the object is not as it was applied, or gone."""
+    found: dict[str, list[tuple[Section, Item]]] = {each: [] for each in document["owned"]}
     cases = []
-    for address in sorted(steps):
-        case = _case(f"retinue.drift.{stack}", address)
-        touched = [each for each in steps[address] if is_touched_outside(each)]
-        if touched:
-            lines = [line for each in touched for line in outside_block(each, detail="hunks", width=WIDTH, marks=True)]
-            number = sum(len(each["changes"]) + len(each["files"]) for each in touched)
-            _fail(case, f"{count(number, 'difference')} from what was applied", paint(lines, color=False), kind="drift")
-        elif steps[address]:
-            lines = [step_summary(each, {}) for each in steps[address]]
-            SubElement(case, "system-out").text = _xml(paint(lines, color=False))
+    group = f"retinue.drift.{document['stack']}"
+    for section in sections(document, detail="hunks", width=WIDTH, marks=True):
+        for item in section.items:
+            if item.address is not None:
+                found.setdefault(item.address, []).append((section, item))
+            else:
+                case = _case(group, section.title)
+                _fail(case, section.title, paint([item.head], color=False), kind="drift")
+                cases.append(case)
+    for address in sorted(found):
+        case = _case(group, address)
+        if found[address]:
+            lines = [line for _, item in found[address] for line in (item.head, *item.body)]
+            titles = dict.fromkeys(section.title for section, _ in found[address])
+            _fail(case, "; ".join(titles), paint(lines, color=False), kind="drift")
         cases.append(case)
     for block in document["blocks"]:
-        case = _case(f"retinue.drift.{stack}", f"blocked {block['code']}")
+        case = _case(group, f"blocked {block['code']}")
         _fail(case, block["message"], paint(block_lines(block), color=False), kind=block["code"])
         cases.append(case)
-    return _document(f"retinue drift {stack}", cases)
+    return _document(f"retinue drift {document['stack']}", cases)
 
 
 def _case(group: str, name: str) -> Element:

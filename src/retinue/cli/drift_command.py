@@ -1,0 +1,71 @@
+"""The command for schedules: what somebody changed in the account since the last apply."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from retinue.cli.carrying_out import note_unlisted, watch_pauses
+from retinue.cli.options import detail_option, fail_on_option, parallelism_option, project_options
+from retinue.cli.terminal import Terminal
+from retinue.errors import BlockedError
+
+if TYPE_CHECKING:
+    from retinue.core.fail_on import FailOn
+    from retinue.report.change_text import Detail
+    from retinue.report.drift_rendering import DriftFormat
+    from retinue.workflow import Where
+
+DRIFT = 2
+
+
+@click.command()
+@project_options
+@detail_option
+@parallelism_option
+@fail_on_option(BlockedError.exit_code)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown", "github", "junit"]),
+    default="text",
+    help="For a terminal, a program (schemas/drift.schema.json), a page, an issue on GitHub, or a list of tests.",
+)
+@click.option("--unowned", is_flag=True, help="Name the objects without an owner, too.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is drift.")
+def drift(
+    place: Where,
+    detail: Detail,
+    parallelism: int,
+    fail_on: tuple[FailOn, ...],
+    form: DriftFormat,
+    unowned: bool,
+    detailed_exitcode: bool,
+) -> int:
+    """Show what somebody changed in the account since the last apply.
+
+    Fields that no longer hold what was applied, objects that are gone, files that were swapped. Changes of the
+    declarations that are not applied yet are no drift. Changes nothing.
+
+    \b
+    Example:
+      retinue drift
+      retinue drift -e production --detailed-exitcode --format github > drift.md
+    """
+    from retinue import drifting, workflow
+    from retinue.report.drift_rendering import render
+
+    terminal = Terminal.detect()
+    with workflow.open_session(place) as session:
+        watch_pauses(session, terminal)
+        found = drifting.look_for_drift(session, parallelism=parallelism)
+        document = drifting.describe(session, found, fail_on=fail_on, unowned=unowned)
+        note_unlisted(session, terminal, fail_on)
+    terminal.print(render(document, form, detail=detail, width=terminal.width, color=terminal.color))
+    if document["blocks"]:
+        return BlockedError.exit_code
+    return DRIFT if detailed_exitcode and found.found else 0
+
+
+COMMANDS = (drift,)
