@@ -113,6 +113,23 @@ def test_a_rename_and_a_change_are_two_steps(team: Team) -> None:
     assert team.apply().converged
 
 
+def test_a_rename_of_what_is_never_shown_is_one_write_too(team: Team) -> None:
+    """What the tag says of a hidden value depends on the address, and must not make it seem a new value."""
+    text = """
+vaults: {{keys: {{name: Keys}}}}
+credentials:
+  {name}:
+    vault: keys
+    name: CRM
+    auth: {{type: static_bearer, mcp_server_url: "https://mcp.example.com/crm", token: the-token}}
+"""
+    team.write("keys.yaml", text.format(name="crm"))
+    team.apply()
+    team.write("keys.yaml", text.format(name="sales") + "moved: [{from: credential.crm, to: credential.sales}]\n")
+    assert actions(team.plan()) == ["move credential.sales"]
+    assert team.apply().converged
+
+
 def test_renames_form_chains(team: Team) -> None:
     """Whoever skipped a version lands where the others are."""
     chain = "moved: [{from: assistant.tutor, to: assistant.coach}, {from: assistant.coach, to: assistant.guide}]\n"

@@ -62,7 +62,12 @@ class Memory:
 
     @classmethod
     def load(cls, directory: Path, account: AccountInfo, stack: str) -> Memory:
-        memory = cls(directory, f"{account.url or account.name}", stack)
+        return cls.of(directory, f"{account.url or account.name}", stack)
+
+    @classmethod
+    def of(cls, directory: Path, account: str, stack: str) -> Memory:
+        """The memory of an account, by what the memory calls it."""
+        memory = cls(directory, account, stack)
         try:
             noted = _read_json(directory / IDS)[memory.account][stack]
             memory.ids = {Address.parse(address): str(live_id) for address, live_id in noted["objects"].items()}
@@ -74,6 +79,26 @@ class Memory:
         for line in _read_lines(memory._journal):
             memory._replay(line)
         return memory
+
+    # ── stacks ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def inherited(self, old: str, new: str) -> Memory:
+        """The memory of the same account for the stack `new`, which is to have everything of `old`."""
+        heir, known = (Memory.of(self.directory, self.account, stack) for stack in (new, old))
+        heir.ids = {**known.ids, **heir.ids}
+        heir.files = {**known.files, **heir.files}
+        heir.lost = {**known.lost, **heir.lost}
+        heir.journal = {**known.journal, **heir.journal}
+        return heir
+
+    def forget_stack(self, stack: str) -> None:
+        """Write this memory down, and drop that of another stack."""
+        self.save()
+        with self._lock:
+            everything = _read_json(self.directory / IDS)
+            everything.get(self.account, {}).pop(stack, None)
+            self._replace(everything)
+            (self.directory / _journal_name(self.account, stack)).unlink(missing_ok=True)
 
     # ── ids ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -135,13 +160,16 @@ class Memory:
                 "gone": {str(address): live_id for address, live_id in sorted(self.gone.items())},
                 "files": {live_id: files for live_id, files in sorted(self.files.items()) if files},
             }
-            temporary = self.directory / f"{IDS}.{os.getpid()}"
-            try:
-                self.directory.mkdir(parents=True, exist_ok=True)
-                temporary.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
-                temporary.replace(self.directory / IDS)
-            except OSError:
-                temporary.unlink(missing_ok=True)
+            self._replace(everything)
+
+    def _replace(self, everything: Mapping[str, Any]) -> None:
+        temporary = self.directory / f"{IDS}.{os.getpid()}"
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
+            temporary.replace(self.directory / IDS)
+        except OSError:
+            temporary.unlink(missing_ok=True)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -187,7 +215,7 @@ class Memory:
 
     @property
     def _journal(self) -> Path:
-        return self.directory / f"files.{digest([self.account, self.stack])}.jsonl"
+        return self.directory / _journal_name(self.account, self.stack)
 
     def _append(self, line: Mapping[str, Any]) -> None:
         try:
@@ -208,6 +236,10 @@ class Memory:
                 self.journal[key] = Journalled(**line)
             except TypeError:
                 return
+
+
+def _journal_name(account: str, stack: str) -> str:
+    return f"files.{digest([account, stack])}.jsonl"
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -91,18 +91,25 @@ class LockFile:
             self._write(document)
         return self._id(kind, new)
 
-    def restack(self, stack: str) -> bool:
-        """Give the file, with all of its entries, to another stack; whether there is a file."""
+    def belongs_to(self, stack: str) -> bool:
+        """Whether the file is that stack's. Without a file, it is everybody's."""
+        try:
+            document = json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return True
+        except (OSError, ValueError) as error:
+            raise self._wrong(str(error)) from error
+        return isinstance(document, dict) and document.get("stack") == stack
+
+    def restack(self, stack: str) -> None:
+        """Give the file, with all of its entries, to another stack."""
         with self._lock:
             document = self._read()
-            if not document:
-                return False
             self.stack = stack
             for entries in document.values():
                 for name, entry in entries.items():
                     entries[name] = {**entry, "tag": write_tag(replace(read_tag(entry["tag"]), stack=stack))}
             self._write(document)
-        return True
 
     # ── the document ──────────────────────────────────────────────────────────────────────────────────────────────────
 

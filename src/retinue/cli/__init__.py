@@ -18,6 +18,7 @@ from retinue.cli import (
     migrate_command,
     plan_commands,
     project_commands,
+    stack_command,
 )
 from retinue.cli.terminal import Terminal
 from retinue.errors import OUR_BUG, Interrupted, RetinueError, UsageError
@@ -67,6 +68,7 @@ for commands in (
     account_commands,
     import_command,
     migrate_command,
+    stack_command,
     doctor_command,
 ):
     for command in commands.COMMANDS:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import get_args
 
 from retinue.core.changes import Action, Block
-from retinue.core.model import Address, Diagnostic, Handover, Live, Tag, Verb
+from retinue.core.model import Address, Declared, Diagnostic, Handover, Live, Tag, Verb
+from retinue.core.ownership import reseal
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,12 @@ def concerns(live: Live, handovers: Iterable[Handover]) -> bool:
     return False
 
 
-def hand_over(live: Iterable[Live], handovers: Sequence[Handover], stack: str) -> Handed:
+def hand_over(
+    live: Iterable[Live],
+    handovers: Sequence[Handover],
+    stack: str,
+    declared: Mapping[Address, Declared] = MappingProxyType({}),
+) -> Handed:
     """Decide for each handover which live object it is about, and what forbids it."""
     handed = Handed(list(live))
     if handovers:
@@ -72,17 +79,18 @@ def hand_over(live: Iterable[Live], handovers: Sequence[Handover], stack: str) -
         for each in said["release"]:
             found.release(each)
     handed.live = [
-        replace(each, tag=_new_tag(handed.claims[each.id], stack)) if each.id in handed.claims else each
+        replace(each, tag=_new_tag(handed.claims[each.id], stack, declared)) if each.id in handed.claims else each
         for each in handed.live
     ]
     return handed
 
 
-def _new_tag(claim: Claim, stack: str) -> Tag:
+def _new_tag(claim: Claim, stack: str, declared: Mapping[Address, Declared]) -> Tag:
+    address = claim.said.address
     if claim.held is None:
-        return Tag(stack, claim.said.address)
+        return Tag(stack, address)
     # What was applied last stays known, whoever applied it: an edit made since is still told from a new declaration.
-    return replace(claim.held, stack=stack, address=claim.said.address)
+    return reseal(claim.held, stack, address, declared[address].spec if address in declared else {})
 
 
 class _Found:

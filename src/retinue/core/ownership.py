@@ -68,6 +68,17 @@ def sealed_digest(sealed: Sealed, stack: str, address: Address, name: str) -> st
     return _slow_digest(canonical_json(sealed.value).encode("utf-8", "surrogatepass"), salt)
 
 
+def reseal(tag: Tag, stack: str, address: Address, spec: Mapping[str, Any]) -> Tag:
+    """The tag under another stack or address. What it says of values that are shown nowhere is said anew, as far as
+    `spec`, what is declared, has those very values; otherwise a new name would look like new values."""
+    fields = dict(tag.fields)
+    for name, value in spec.items():
+        known = fields.get(name) if isinstance(value, Sealed) else None
+        if known is not None and known == sealed_digest(value, tag.stack, tag.address, name):
+            fields[name] = sealed_digest(value, stack, address, name)
+    return replace(tag, stack=stack, address=address, fields=fields)
+
+
 @lru_cache(maxsize=4096)
 def _slow_digest(value: bytes, salt: bytes) -> str:
     hashed = hashlib.scrypt(value, salt=salt, n=2**13, r=8, p=1, dklen=5)

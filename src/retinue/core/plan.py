@@ -49,7 +49,7 @@ def make_plan(
     """
     live = tuple(live)
     wanted = {each.address: each for each in declared}
-    handed = hand_over(live, [each for each in handovers if each.verb == "release" or not destroy], stack)
+    handed = hand_over(live, [each for each in handovers if each.verb == "release" or not destroy], stack, wanted)
     named = name_live(handed.live, wanted, kinds, stack)
     wanted = {
         address: name_declared(each, kinds[address.kind].at(each.home), named) for address, each in wanted.items()
