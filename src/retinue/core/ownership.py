@@ -211,5 +211,5 @@ def _unescaped(line: str) -> str:
 
 def file_record_keys(files: Mapping[str, Any]) -> int:
     """How many metadata pairs the records of these paths take, whatever ids the account gives."""
-    ours = [path for path, file in files.items() if isinstance(file, FileRef)]
+    ours = [path for path, file in files.items() if not isinstance(file, str)]
     return len(write_file_records(dict.fromkeys(ours, ("x" * _LONGEST_FILE_ID, "0" * 64))))
