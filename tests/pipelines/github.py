@@ -17,10 +17,8 @@ from typing import Any
 
 import httpx2
 import openai
-import pytest
 import yaml
 
-from retinue.cli import retinue
 from tests.pipelines.expressions import evaluate, filled
 from tests.support.team import beta, listed
 
@@ -165,13 +163,6 @@ class GitHub:
         record = {"workflow": file, "event": event["event_name"], "sha": sha, "status": status}
         self.remember("runs", {**self.read("runs"), number: record})
         return ended
-
-
-def needs(command: str, parameter: str | None = None) -> pytest.MarkDecorator:
-    """Skip where a command that the pipelines use is not there."""
-    found = retinue.commands.get(command)
-    there = found is not None and (parameter is None or parameter in [each.name for each in found.params])
-    return pytest.mark.skipif(not there, reason=f"'retinue {command}' cannot do that")
 
 
 def instructions(client: openai.OpenAI) -> list[str]:

@@ -15,7 +15,7 @@ pytest.importorskip("jq", reason="the stand-in for gh needs jq, which is not ins
 
 from retinue.cli import main
 from retinue.local.server import running_server
-from tests.pipelines.github import REPOSITORY, Ended, GitHub, edit, instructions, needs, pull_request
+from tests.pipelines.github import REPOSITORY, Ended, GitHub, edit, instructions, pull_request
 
 KEY = "sk-canary-of-production"
 PUSH = {"event_name": "push"}
@@ -237,7 +237,6 @@ def test_a_fork_gets_a_comparison_and_no_credentials(applied: Shop) -> None:
     assert shop.instructions() == ["Be kind."]
 
 
-@needs("drift")
 def test_drift_opens_one_issue_and_closes_it(applied: Shop) -> None:
     shop, hub = applied, applied.hub
     hub.git("checkout", "--quiet", "main")
@@ -260,7 +259,6 @@ def test_drift_opens_one_issue_and_closes_it(applied: Shop) -> None:
     assert len(hub.read("issues")) == 1
 
 
-@needs("drift")
 def test_drift_that_cannot_be_looked_for_is_a_failure(applied: Shop) -> None:
     """And nothing about it is said in an issue: nobody knows."""
     applied.hub.git("checkout", "--quiet", "main")

@@ -19,7 +19,7 @@ pytest.importorskip("jq", reason="the pipelines need jq, which is not installed"
 
 from retinue.cli import main
 from retinue.local.server import running_server
-from tests.pipelines.github import TODAY, Ended, GitHub, edit, instructions, needs
+from tests.pipelines.github import TODAY, Ended, GitHub, edit, instructions
 from tests.pipelines.test_github import DESK, KEY, PROJECT, changed, digest_in
 
 MAIN = {"CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}
@@ -205,7 +205,6 @@ def test_a_fork_gets_a_comparison_and_no_credentials(lab: Lab) -> None:
     assert len(lab.hub.calls()) == calls
 
 
-@needs("drift")
 def test_drift_opens_one_issue_and_closes_it(lab: Lab) -> None:
     lab.hub.git("checkout", "--quiet", "main")
     lab.edit("Be rude.")
