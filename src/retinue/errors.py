@@ -5,8 +5,10 @@
     ├── AccountError             1  the account refused or could not be reached
     │   └── CredentialError      1  no key, or a key the account does not take
     ├── StaleError               3  the account moved on since the plan was made
+    │   └── OvertakenError       3  somebody else applied the stack since then
     ├── BlockedError             4  a guard, a protection or ownership forbids it
     ├── PartialError             5  some steps were carried out, others were not
+    ├── LeaseError               6  somebody else is applying the stack
     ├── UsageError              64  the command line is wrong
     └── Interrupted            130  the person pressed Ctrl-C
 
@@ -74,6 +76,10 @@ class StaleError(RetinueError):
     exit_code = 3
 
 
+class OvertakenError(StaleError):
+    """Somebody else applied the stack after the plan was made: a new plan settles it."""
+
+
 class BlockedError(RetinueError):
     """A guard, a protection or somebody else's ownership forbids the plan."""
 
@@ -84,6 +90,17 @@ class PartialError(RetinueError):
     """Some steps were carried out and others failed; the next apply continues."""
 
     exit_code = 5
+
+
+class LeaseError(RetinueError):
+    """Somebody else is applying the stack. `ends` is when their lease does unless they renew it, in Unix seconds by the
+    account's clock; None when that is not known."""
+
+    exit_code = 6
+
+    def __init__(self, message: str, *, hint: str | None = None, ends: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.ends = ends
 
 
 class UsageError(RetinueError):

@@ -22,6 +22,7 @@ from retinue.source import Loaded, Project, load
 if TYPE_CHECKING:
     from retinue.account.client import Account
     from retinue.account.memory import Memory
+    from retinue.account.stack_marker import Marking
 
 MEMORY = Path(".retinue")
 
@@ -66,6 +67,17 @@ class Session:
     live: tuple[Live, ...] = ()
     today: date | None = None
     models_listed: bool | None = None
+    owner: str = "somebody"
+    _marking: Marking | None = None
+
+    @property
+    def marking(self) -> Marking:
+        """The marker of the stack in its account."""
+        from retinue.account.stack_marker import Marking
+
+        if self._marking is None:
+            self._marking = Marking(self.account, self.kinds, self.memory, self.owner)
+        return self._marking
 
     @property
     def day(self) -> date:
@@ -144,9 +156,30 @@ def open_session(where: Where) -> Iterator[Session]:
     account = open_account(project.account, root=project.root, environ=where.environ)
     try:
         memory = Memory.load(project.root / MEMORY, account.info, project.stack)
-        yield Session(reading, account, memory, all_kinds(), today=today)
+        yield Session(reading, account, memory, all_kinds(), today=today, owner=owner_of(where.environ))
     finally:
         account.close()
+
+
+def owner_of(environ: Mapping[str, str]) -> str:
+    """Who is working here, for others who wait: the run of a pipeline as an address to look at, else user and host."""
+    if environ.get("GITHUB_RUN_ID"):
+        server, repository = (
+            environ.get("GITHUB_SERVER_URL", "https://github.com"),
+            environ.get("GITHUB_REPOSITORY", ""),
+        )
+        return f"{server}/{repository}/actions/runs/{environ['GITHUB_RUN_ID']}"
+    for name in ("CI_JOB_URL", "BUILD_URL"):
+        if environ.get(name):
+            return environ[name]
+    import getpass
+    import socket
+
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container may run under a number that nobody has
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"
 
 
 def _today(environ: Mapping[str, str]) -> date | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -25,6 +25,7 @@ from retinue.core.model import Address, Declared
 from retinue.core.plan import make_plan
 from retinue.core.renames import rename_block
 from retinue.errors import AccountError, BlockedError, Interrupted, PartialError, RetinueError, UsageError
+from retinue.guarding import account_blocks, check_account, hold
 from retinue.sessions import Reading, Session, Where, check, load_from, open_session, read
 from retinue.standing import check_models
 
@@ -55,12 +56,14 @@ class Applied:
     """How an apply went: its plan, everything that happened, and what is left to do.
 
     `remaining` is None when some step did not succeed, and when the account could not be read again: `unread` says why.
+    `lost` says who took the stack's lease over meanwhile.
     """
 
     plan: Plan
     events: tuple[Event, ...] = ()
     remaining: Plan | None = None
     unread: RetinueError | None = None
+    lost: RetinueError | None = None
 
     @property
     def converged(self) -> bool:
@@ -78,11 +81,17 @@ class Applied:
 
 
 def plan(
-    session: Session, *, targets: Sequence[Address] = (), parallelism: int = 8, fail_on: Sequence[FailOn] = ()
+    session: Session,
+    *,
+    targets: Sequence[Address] = (),
+    parallelism: int = 8,
+    fail_on: Sequence[FailOn] = (),
+    allow_missing: bool = False,
 ) -> Plan:
     """What an apply would do now. With `targets`, only for those and what they depend on; nothing is deleted then.
-    Warnings that `fail_on` names block it."""
-    made = decide(session, targets, parallelism)
+    Warnings that `fail_on` names block it. So does an account where most of the stack is gone, unless `allow_missing`.
+    """
+    made = decide(session, targets, parallelism, allow_missing=allow_missing)
     with suppress(AccountError):  # what there is to say of models is worth a warning, and not worth a plan
         made = replace(made, warnings=(*made.warnings, *check_models(session)))
     made = replace(made, warnings=(*made.warnings, *limit_warnings(made, session.project.guards)))
@@ -94,13 +103,22 @@ def plan_destroy(session: Session, *, parallelism: int = 8) -> Plan:
     return decide(session, (), parallelism, destroy=True)
 
 
-def decide(session: Session, targets: Sequence[Address], parallelism: int, *, destroy: bool = False) -> Plan:
-    from retinue.account.snapshot import take_snapshot
+def decide(
+    session: Session,
+    targets: Sequence[Address],
+    parallelism: int,
+    *,
+    destroy: bool = False,
+    allow_missing: bool = False,
+) -> Plan:
+    """Read the account and compare. Raises BlockedError when it is not the one that the project names."""
+    from retinue.account.snapshot import Sighting, take_snapshot
 
     declared = session.reading.declared
     _check_targets(declared, targets, session.kinds)
     session.account.limit(parallelism)
     needed = set() if destroy else {each.address.kind for each in declared if each.home is None}
+    remembered, sighting = len(session.memory.ids), Sighting()
     session.live = take_snapshot(
         session.account,
         session.kinds,
@@ -109,7 +127,10 @@ def decide(session: Session, targets: Sequence[Address], parallelism: int, *, de
         parallelism=parallelism,
         lock=session.lock,
         handovers=() if destroy else session.reading.handovers,
+        sighting=sighting,
     )
+    check_account(session)
+    session.marking.sight(sighting)
     made = make_plan(
         declared,
         session.live,
@@ -122,8 +143,10 @@ def decide(session: Session, targets: Sequence[Address], parallelism: int, *, de
         handovers=session.reading.handovers,
         destroy=destroy,
     )
-    _remember(session, made)
-    return made
+    blocks = () if destroy or allow_missing else tuple(account_blocks(session, remembered))
+    if not blocks:
+        _remember(session, made)
+    return replace(made, blocks=(*blocks, *made.blocks))
 
 
 def _check_targets(declared: Sequence[Declared], targets: Sequence[Address], kinds: Kinds) -> None:
@@ -147,13 +170,16 @@ def _remember(session: Session, made: Plan) -> None:
         for live in session.live
         if live.tag and live.tag.stack == made.stack and live.home is None
     }
+    memory, info = session.memory, session.account.info
     declared = {each.address for each in session.reading.declared}
-    gone = {address: live_id for address, live_id in session.memory.gone.items() if address in declared}
-    if session.memory.ids != seen or session.memory.gone != gone:
-        session.memory.gone = gone
+    gone = {address: live_id for address, live_id in memory.gone.items() if address in declared}
+    known = (memory.ids, memory.gone, memory.organization, memory.project)
+    if known != (seen, gone, info.organization, info.project):
+        memory.gone = gone
         for address, live_id in seen.items():
-            session.memory.remember(address, live_id)
-        session.memory.save()
+            memory.remember(address, live_id)
+        memory.organization, memory.project = info.organization, info.project
+        memory.save()
 
 
 def guard(made: Plan, approval: Approval, limits: Limits = USUAL) -> None:
@@ -185,45 +211,59 @@ def apply(
 ) -> Applied:
     """Carry out a plan that was just made and approved, then plan again: nothing must be left.
 
-    Raises BlockedError before anything is written when the plan may not be carried out. What failed on the way is in
-    the events; `outcome` turns them into an error.
+    Before anything is written, raises BlockedError when the plan may not be carried out, LeaseError while somebody else
+    applies the stack, OvertakenError when somebody did since the plan was made. What failed on the way is in the
+    events; `outcome` turns them into an error.
     """
+    guard(made, Approval(person=True))
+    if not (made.steps or made.retags or session.memory.journal):
+        return Applied(made, remaining=made)
+    asked_to_stop = stop or threading.Event()
+    with hold(session, made, asked_to_stop) as holding:
+        events: list[Event] = []
+        for event in _carried_out(session, made, parallelism, asked_to_stop):
+            events.append(event)
+            holding.note(event)
+            on_event(event)
+        applied = Applied(made, tuple(events), made if made.empty else None, lost=session.marking.lost)
+        if made.empty or not applied.succeeded:
+            return applied
+        again = replan or (lambda: plan(session, targets=made.targets, parallelism=parallelism))
+        try:
+            return replace(applied, remaining=again())
+        except RetinueError as error:
+            return replace(applied, unread=error)
+
+
+def _carried_out(session: Session, made: Plan, parallelism: int, stop: threading.Event) -> Iterator[Event]:
     from retinue.account.applier import apply_plan
     from retinue.account.carried import carried_ids
 
-    guard(made, Approval(person=True))
     attached = {file.id for live in session.live for file in live.files}
     for live in session.live:
         attached.update(carried_ids(live, session.kinds[live.kind]))
-    events: list[Event] = []
-    if made.steps or made.retags or session.memory.journal:
-        for event in apply_plan(
-            made,
-            session.account,
-            session.kinds,
-            session.memory,
-            root=session.project.root,
-            attached=tuple(attached),
-            parallelism=parallelism,
-            stop=stop,
-            lock=session.lock,
-        ):
-            events.append(event)
-            on_event(event)
-    applied = Applied(made, tuple(events), made if made.empty else None)
-    if made.empty or not applied.succeeded:
-        return applied
-    again = replan or (lambda: plan(session, targets=made.targets, parallelism=parallelism))
-    try:
-        return replace(applied, remaining=again())
-    except RetinueError as error:
-        return replace(applied, unread=error)
+    return apply_plan(
+        made,
+        session.account,
+        session.kinds,
+        session.memory,
+        root=session.project.root,
+        attached=tuple(attached),
+        parallelism=parallelism,
+        stop=stop,
+        lock=session.lock,
+    )
 
 
 def outcome(applied: Applied, *, stopped: bool = False) -> RetinueError | None:
     """What an apply that did not fully succeed comes to; None when it did."""
     good = [event for event in applied.events if event.status == "done"]
     again = "run the same command again; it continues where this one stopped"
+    if applied.lost is not None:
+        message = (
+            f"{applied.lost.message}, which took over; {len(good)} of {len(applied.plan.steps)} steps were carried out"
+        )
+        return PartialError(message, hint=again)
     if stopped:
         return Interrupted(f"stopped: {len(good)} of {len(applied.plan.steps)} steps were carried out", hint=again)
     if not applied.succeeded:

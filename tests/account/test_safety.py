@@ -10,7 +10,7 @@ import pytest
 from retinue import looking, workflow
 from retinue.core.approval import Approval
 from retinue.core.model import Address
-from retinue.errors import BlockedError
+from retinue.errors import BlockedError, LeaseError
 from retinue.local.quirks import Quirks
 from tests.support.faults import CutAfter
 from tests.support.team import Team, ended
@@ -145,7 +145,7 @@ def test_two_applies_at_once_do_not_mix(team: Team) -> None:
     team.write("a.yaml", ASSISTANT)
     with team.session() as session:
         made = workflow.plan(session)
-        with session.memory.exclusive(), pytest.raises(BlockedError, match="another apply"):
+        with session.memory.exclusive(), pytest.raises(LeaseError, match="another apply"):
             workflow.apply(session, made)
     assert team.listed("/assistants") == []
 

@@ -134,13 +134,18 @@ class Team:
             yield client
 
     def listed(self, path: str) -> list[dict[str, Any]]:
-        """Every object of a collection, raw, sorted by id."""
+        """Every object of a collection but the markers of stacks, raw, sorted by id."""
         with self.client() as client:
-            return listed(client, path)
+            return [each for each in listed(client, path) if not is_marker(each)]
+
+    def markers(self) -> list[dict[str, Any]]:
+        """The markers of stacks, raw, sorted by id."""
+        with self.client() as client:
+            return [each for path in ("/vector_stores", "/vaults") for each in listed(client, path) if is_marker(each)]
 
     def objects(self, kind: Kind) -> list[dict[str, Any]]:
         with self.client() as client:
-            return objects(client, kind)
+            return [each for each in objects(client, kind) if not is_marker(each)]
 
     def path(self, kind: Kind, raw: Mapping[str, Any]) -> str:
         """Where one live object stands."""
@@ -159,7 +164,7 @@ class Team:
             return result
 
     def state(self) -> dict[str, Any]:
-        """All that is in the account: objects, files, and what is attached where."""
+        """All that is in the account: objects, markers, files, and what is attached where."""
         with self.client() as client:
             everything = {kind.api.path.strip("/"): objects(client, kind) for kind in all_kinds().values() if kind.api}
             everything["files"] = listed(client, "/files")
@@ -189,6 +194,10 @@ def listed(client: openai.OpenAI, path: str) -> list[dict[str, Any]]:
         if not page["has_more"]:
             return sorted(found, key=lambda each: str(each["id"]))
         after = page["data"][-1]["id"]
+
+
+def is_marker(raw: dict[str, Any]) -> bool:
+    return "retinue.marker" in (raw.get("metadata") or {})
 
 
 def beta(path: str) -> dict[str, str]:

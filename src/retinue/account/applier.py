@@ -51,7 +51,7 @@ def apply_plan(
             raise Interrupted("stopped before it was finished", hint="run the command again to continue")
 
     uploader = Uploader(account, memory, root, frozenset(attached))
-    with memory.exclusive(), threads(parallelism, "step") as steps, threads(parallelism, "file") as files:
+    with threads(parallelism, "step") as steps, threads(parallelism, "file") as files:
         check_plan(plan, account, kinds, memory, lock=lock, parallelism=parallelism)
         uploader.recover()
         known = frozenset({*plan.ids.values(), *(step.id for step in plan.steps if step.id)})

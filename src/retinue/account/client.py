@@ -34,8 +34,8 @@ class Account:
     """A connection. Methods take paths below the base URL and give raw dictionaries; all are safe in many threads.
 
     `retries` counts the attempts after the first. `sleep` and `clock` (Unix seconds) are parameters so that tests need
-    no time; `on_wait` hears of every pause: seconds and reason. `renew` is told of a token that the account refused,
-    and says whether there can be another.
+    no time; `on_wait` hears of every pause: seconds and reason; `on_answer` is called after every answer. `renew` is
+    told of a token that the account refused, and says whether there can be another.
     """
 
     client: openai.OpenAI
@@ -44,6 +44,7 @@ class Account:
     sleep: Callable[[float], object] = time.sleep
     clock: Callable[[], float] = time.time
     on_wait: Callable[[float, str], None] | None = None
+    on_answer: Callable[[], None] | None = None
     clock_offset: float = 0.0
     renew: Callable[[str], bool] = lambda _: False
     gate: AbstractContextManager[object] = field(default_factory=nullcontext)
@@ -187,6 +188,8 @@ class Account:
             else:
                 response = self.client.post(path, cast_to=httpx2.Response, body=body, files=files, options=options)
         self._note(response.headers)
+        if self.on_answer is not None:
+            self.on_answer()
         return _parsed(response, self)
 
     def _note(self, headers: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from retinue.core.canonical import digest
 from retinue.core.changes import AccountInfo
 from retinue.core.model import Address
-from retinue.errors import BlockedError
+from retinue.errors import LeaseError
 
 IDS = "ids.json"
 LOCK = "lock"
@@ -44,7 +44,9 @@ class Memory:
 
     `ids` are our live objects, `files` the files attached to each by us: id → sha256. `lost` are those that were found
     detached: the account may still have them, and attaching one again beats uploading it. `gone` are objects that
-    somebody else deleted, until they are there again. What this process created
+    somebody else deleted, until they are there again. `marker` is the kind and id of the stack's marker, `lease` the
+    lease in it that a run of this directory took, `organization` and `project` what the account answered for. What this
+    process created
     (`fresh`) and `deleted` is not written down: the account may take seconds to answer as if it had happened.
     """
 
@@ -55,6 +57,10 @@ class Memory:
     gone: dict[Address, str] = field(default_factory=dict)
     files: dict[str, dict[str, str]] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
+    marker: tuple[str, str] | None = None
+    lease: str = ""
+    organization: str | None = None
+    project: str | None = None
     journal: dict[str, Journalled] = field(default_factory=dict)
     fresh: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
@@ -74,6 +80,10 @@ class Memory:
             memory.files = {str(live_id): dict(files) for live_id, files in noted["files"].items()}
             memory.lost = dict(noted["lost"])
             memory.gone = {Address.parse(address): str(live_id) for address, live_id in noted.get("gone", {}).items()}
+            kind, marker_id = noted.get("marker") or ("", "")
+            memory.marker = (str(kind), str(marker_id)) if marker_id else None
+            memory.lease = str(noted.get("lease") or "")
+            memory.organization, memory.project = noted.get("organization"), noted.get("project")
         except (LookupError, TypeError, ValueError, AttributeError):
             memory.ids, memory.files, memory.lost = {}, {}, {}
         for line in _read_lines(memory._journal):
@@ -158,6 +168,10 @@ class Memory:
                 "objects": {str(address): live_id for address, live_id in sorted(self.ids.items())},
                 "lost": self.lost,
                 "gone": {str(address): live_id for address, live_id in sorted(self.gone.items())},
+                **({"marker": list(self.marker)} if self.marker else {}),
+                **({"lease": self.lease} if self.lease else {}),
+                **({"organization": self.organization} if self.organization else {}),
+                **({"project": self.project} if self.project else {}),
                 "files": {live_id: files for live_id, files in sorted(self.files.items()) if files},
             }
             self._replace(everything)
@@ -172,12 +186,14 @@ class Memory:
             temporary.unlink(missing_ok=True)
 
     @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Keep other applies of this project on this machine out. Raises BlockedError when one is under way."""
+    def exclusive(self) -> Iterator[bool]:
+        """Keep other applies of this project on this machine out; gives whether that can be done here.
+
+        Raises LeaseError when one is under way."""
         try:
             import fcntl
         except ImportError:  # not on Windows
-            yield
+            yield False
             return
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / LOCK).open("w", encoding="utf-8") as stream:
@@ -185,8 +201,8 @@ class Memory:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 message = "another apply of this project is under way on this machine"
-                raise BlockedError(message, hint="wait for it to end, then run the command again") from error
-            yield
+                raise LeaseError(message, hint="wait for it to end, then run the command again") from error
+            yield True
 
     # ── files under way ───────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from retinue.account.carried import carried_ids
@@ -14,6 +14,7 @@ from retinue.account.uploads import FILES_PAGE
 from retinue.bundles.lock_file import LockFile
 from retinue.core.handover import concerns
 from retinue.core.kind import Kind, Kinds
+from retinue.core.marker import is_marker
 from retinue.core.model import Handover, Live, LiveFile, Tag
 from retinue.core.names import reference_kinds
 from retinue.core.ownership import (
@@ -28,6 +29,14 @@ from retinue.core.ownership import (
 from retinue.errors import AccountError
 
 
+@dataclass(slots=True)
+class Sighting:
+    """What a snapshot saw besides objects: which kinds the account serves, and the markers of all stacks."""
+
+    served: set[str] = field(default_factory=set)
+    markers: list[tuple[Kind, Mapping[str, Any]]] = field(default_factory=list)
+
+
 def take_snapshot(
     account: Account,
     kinds: Kinds,
@@ -37,18 +46,20 @@ def take_snapshot(
     parallelism: int = 8,
     lock: LockFile | None = None,
     handovers: Sequence[Handover] = (),
+    sighting: Sighting | None = None,
 ) -> tuple[Live, ...]:
     """Read every object of every kind, and the attached files of those of our stack.
 
     Lists lag behind creations, so an id that is remembered or referred to but not listed is asked for by itself.
     `needed` are the kinds in use: an account without their endpoints is an error, without others it is not. What was
     rendered into the lock file counts as ours, and what it refers to as referred to. What `handovers` may make ours is
-    read like what is.
+    read like what is. Markers are nobody's objects: they go into `sighting`.
     """
+    seen = sighting if sighting is not None else Sighting()
     rendered = [replace(read_live(raw, kind), home=kind.home) for kind, raw in lock.live(kinds)] if lock else []
     top = [kind for kind in kinds.values() if kind.api is not None and kind.api.within is None]
     with threads(parallelism, "read") as pool:
-        listed = list(pool.map(lambda kind: _list(account, kind, kind.name in needed), top))
+        listed = list(pool.map(lambda kind: _list(account, kind, kind.name in needed, seen), top))
         unserved = frozenset(kind.name for kind, found in zip(top, listed, strict=True) if found is None)
         found = {live.id: live for several in listed for live in several or () if live.id not in memory.deleted}
         for inner in pool.map(lambda pair: _list_within(account, *pair), _places(kinds, found.values())):
@@ -66,13 +77,16 @@ def take_snapshot(
     return tuple(found.values())
 
 
-def _list(account: Account, kind: Kind, needed: bool) -> list[Live] | None:
+def _list(account: Account, kind: Kind, needed: bool, seen: Sighting) -> list[Live] | None:
     """All objects of a kind; None when the account does not serve the kind, or not to this key, and nobody needs it."""
     api = kind.api
     if api is None:
         return None
     try:
-        return [read_live(raw, kind) for raw in account.pages(api.path, page=api.page, beta=api.beta)]
+        listed = list(account.pages(api.path, page=api.page, beta=api.beta))
+        seen.served.add(kind.name)
+        seen.markers += [(kind, raw) for raw in listed if is_marker(raw.get("metadata") or {})]
+        return [read_live(raw, kind) for raw in listed if not is_marker(raw.get("metadata") or {})]
     except AccountError as error:
         if not needed and (error.status in NOT_SERVED or error.code == MISSING_SCOPE):
             return None

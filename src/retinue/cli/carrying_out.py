@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retinue.cli.terminal import Terminal
-from retinue.errors import RetinueError, UsageError
+from retinue.errors import LeaseError, OvertakenError, RetinueError, UsageError
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -39,10 +39,50 @@ def carry_out(
     approval: Approval,
     approved: Approved | None = None,
     fail_on: tuple[FailOn, ...] = (),
+    wait_lease: float | None = None,
 ) -> int:
     """Plan by `make`, and go on as far as the approval reaches, telling of it; gives the exit code. A plan that is not
-    the `approved` one raises StaleError."""
-    from retinue import workflow
+    the `approved` one raises StaleError. While somebody else applies the stack, it waits for `wait_lease` seconds, then
+    plans anew."""
+    from retinue import guarding
+
+    terminal = Terminal.detect()
+    deadline = session.account.clock() + (wait_lease or 0)
+    while True:
+        try:
+            return _carry_out(
+                session,
+                make,
+                parallelism,
+                telling,
+                question=question,
+                approval=approval,
+                approved=approved,
+                fail_on=fail_on,
+            )
+        except (LeaseError, OvertakenError) as error:
+            left = deadline - session.account.clock()
+            if left <= 0:
+                raise
+            if isinstance(error, LeaseError):
+                terminal.say(f"waiting up to {left:.0f}s: {error.message}")
+                if not guarding.wait_for_lease(session, left):
+                    raise
+            terminal.say("planning again, since somebody else applied the stack")
+
+
+def _carry_out(
+    session: Session,
+    make: Callable[[Session], Plan],
+    parallelism: int,
+    telling: Telling,
+    *,
+    question: str,
+    approval: Approval,
+    approved: Approved | None,
+    fail_on: tuple[FailOn, ...],
+) -> int:
+    from retinue import guarding, workflow
     from retinue.approved import check_stack
     from retinue.report.progress import Progress
 
@@ -54,6 +94,7 @@ def carry_out(
     hold_against(approved, made, telling)
     note_unlisted(session, terminal, fail_on)
     workflow.guard(made, approval, session.project.guards)
+    guarding.check_free(session, made)
     if not made.empty and approval.person:
         _ask(terminal, question)
     with (
@@ -67,6 +108,7 @@ def carry_out(
 
         # A pause ends as soon as somebody asks to stop.
         session.account.sleep = stop.wait
+        session.marking.on_note = terminal.say
         applied = workflow.apply(
             session,
             made,
@@ -80,7 +122,7 @@ def carry_out(
     telling.result(applied, failure, stopped=stopped)
     if failure is None:
         return 0
-    if applied.succeeded and not stopped:
+    if applied.lost or (applied.succeeded and not stopped):
         raise failure
     return failure.exit_code  # the result has said it already, step by step
 
@@ -136,6 +178,13 @@ def note_unlisted(session: Session, terminal: Terminal, fail_on: tuple[FailOn, .
     """A check that somebody asked for and that could not be made is not passed in silence."""
     if session.models_listed is False and any(each.about_models for each in fail_on):
         terminal.say("the account does not say which models it has: --fail-on could not look at them")
+
+
+def note_holder(session: Session, terminal: Terminal) -> None:
+    """A plan made while somebody applies the stack may be outdated before it is read."""
+    holder = session.marking.holder()
+    if holder is not None:
+        terminal.say(f"an apply of this stack is under way: {holder.owner}")
 
 
 def watch_pauses(session: Session, terminal: Terminal) -> None:

@@ -193,6 +193,37 @@ def expect_option(command: Command) -> Command:
     )(command)
 
 
+class DurationType(click.ParamType[float]):
+    """A time in seconds, written 90s, 5m or 1h."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        text = str(value)
+        number, unit = text[:-1], {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
+        if unit is None or not (number.isascii() and number.isdigit()):
+            self.fail(f"'{text}' is not a time such as 90s, 5m or 1h", param, ctx)
+        return float(number) * unit
+
+
+def wait_lease_option(command: Command) -> Command:
+    return click.option(
+        "--wait-lease",
+        type=DurationType(),
+        default=None,
+        metavar="5m",
+        help="Wait so long for somebody else's apply of the stack to end, instead of ending with 6.",
+    )(command)
+
+
+def allow_missing_option(command: Command) -> Command:
+    return click.option(
+        "--allow-missing", is_flag=True, help="Go on although most of the stack's objects are gone from the account."
+    )(command)
+
+
 class FailOnType(click.ParamType["FailOn"]):
     """CODE or CODE=90d."""
 

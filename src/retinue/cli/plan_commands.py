@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinue.cli.carrying_out import carry_out, note_unlisted, show_document, watch_pauses, write_page
+from retinue.cli.carrying_out import carry_out, note_holder, note_unlisted, show_document, watch_pauses, write_page
 from retinue.cli.options import (
+    allow_missing_option,
     detail_option,
     expect_option,
     fail_on_option,
@@ -17,6 +18,7 @@ from retinue.cli.options import (
     parallelism_option,
     project_options,
     target_option,
+    wait_lease_option,
 )
 from retinue.cli.telling import AsEvents, InWords
 from retinue.cli.terminal import Terminal
@@ -44,6 +46,7 @@ DESTROYED = "Nothing of this stack is left."
 @parallelism_option
 @fail_on_option(BlockedError.exit_code)
 @format_options
+@allow_missing_option
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
 @click.option("--out", type=SAVED, metavar="FILE", help="Save the plan: 'retinue apply FILE' does exactly this.")
 @click.option("--destroy", is_flag=True, help="Plan what 'retinue destroy' would do instead.")
@@ -55,6 +58,7 @@ def plan(
     fail_on: tuple[FailOn, ...],
     form: Format,
     page: Path | None,
+    allow_missing: bool,
     detailed_exitcode: bool,
     out: Path | None,
     destroy: bool,
@@ -81,8 +85,11 @@ def plan(
         if destroy:
             made = workflow.plan_destroy(session, parallelism=parallelism)
         else:
-            made = workflow.plan(session, targets=targets, parallelism=parallelism, fail_on=fail_on)
+            made = workflow.plan(
+                session, targets=targets, parallelism=parallelism, fail_on=fail_on, allow_missing=allow_missing
+            )
         note_unlisted(session, terminal, fail_on)
+        note_holder(session, terminal)
     document = to_document(made)
     if out is not None:
         _save(document, out, terminal)
@@ -142,6 +149,8 @@ def show_saved_plan(file: Path, detail: Detail, form: Format, page: Path | None)
 @click.option(
     "--json", "as_json", is_flag=True, help="Print events, one JSON object a line (schemas/events.schema.json)."
 )
+@allow_missing_option
+@wait_lease_option
 def apply(
     place: Where,
     file: Path | None,
@@ -154,6 +163,8 @@ def apply(
     revert_drift: bool,
     allow_deletes: int | None,
     as_json: bool,
+    allow_missing: bool,
+    wait_lease: float | None,
 ) -> int:
     """Make the account match the declarations.
 
@@ -191,7 +202,9 @@ def apply(
         if destroys:
             return workflow.plan_destroy(session, parallelism=parallelism)
         narrowed = saved.targets if saved else targets
-        return workflow.plan(session, targets=narrowed, parallelism=parallelism, fail_on=fail_on)
+        return workflow.plan(
+            session, targets=narrowed, parallelism=parallelism, fail_on=fail_on, allow_missing=allow_missing
+        )
 
     def work() -> int:
         with workflow.open_session(place) as session:
@@ -204,6 +217,7 @@ def apply(
                 approval=approval,
                 approved=approved,
                 fail_on=fail_on,
+                wait_lease=wait_lease,
             )
 
     return telling.run(work) if isinstance(telling, AsEvents) else work()
@@ -224,7 +238,10 @@ def _approved(file: Path | None, expected: str | None) -> Approved | None:
 @parallelism_option
 @expect_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. For pipelines.")
-def destroy(place: Where, detail: Detail, parallelism: int, expected: str | None, yes: bool) -> int:
+@wait_lease_option
+def destroy(
+    place: Where, detail: Detail, parallelism: int, expected: str | None, yes: bool, wait_lease: float | None
+) -> int:
     """Delete everything this stack owns in the account.
 
     What others made, and what was never declared, stays.
@@ -254,6 +271,7 @@ def destroy(place: Where, detail: Detail, parallelism: int, expected: str | None
                 person=not (yes or approved), revert_drift=True, destroy=True, digest=approved is not None
             ),
             approved=approved,
+            wait_lease=wait_lease,
         )
 
 

@@ -138,13 +138,23 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkerForm:
+    """The body of a marker, without its metadata; `{stack}` stands for the stack's name. The lowest `rank` that the
+    account serves is used."""
+
+    rank: int
+    body: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Api:
     """Where live objects of a kind stand, and how their collection is read.
 
     `path` is below the account's base URL; where objects stand `within` others, `{within}` in it is the other's id.
-    `marks` says where the ownership tag stands. `beta` is the value of the OpenAI-Beta header; `page` the greatest page
-    size. `spent` is a field and the value it has once an object has ended on its own and can only be replaced.
-    `elsewhere` says what to do on an account that does not serve the collection.
+    `marks` says where the ownership tag stands. `beta` is the value of the OpenAI-Beta header; `page` the greatest
+    page size. `spent` is a field and the value it has once an object has ended on its own and can only be replaced.
+    `marker` is how an empty object of the kind, which costs nothing, can be the marker of a stack. `elsewhere` says
+    what to do on an account that does not serve the collection.
     """
 
     path: str
@@ -154,6 +164,7 @@ class Api:
     page: int = 100
     spent: tuple[str, str] | None = None
     elsewhere: str | None = None
+    marker: MarkerForm | None = None
 
     def collection(self, within: str | None) -> str:
         """The path of the collection, below the object with the id `within` where there is one."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.core.kind import Api, Field, Kind
+from retinue.core.kind import Api, Field, Kind, MarkerForm
 from retinue.core.model import Problem
 from retinue.kinds._shapes import METADATA, check_byte_length, trimmed
 
@@ -22,7 +22,8 @@ KIND = Kind(
     name="vault",
     section="vaults",
     title="vault",
-    api=Api(path="/vaults", beta="agents=v1"),
+    # For accounts without vector stores; an empty vault holds nothing that anybody could use.
+    api=Api(path="/vaults", beta="agents=v1", marker=MarkerForm(1, {"name": "retinue marker: {stack}"})),
     schema={
         "type": "object",
         "description": "A vault of credentials that automations and sessions name.",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from retinue.core.kind import Api, Attachments, Expansion, Field, Inclusion, Kind, without_defaults
+from retinue.core.kind import Api, Attachments, Expansion, Field, Inclusion, Kind, MarkerForm, without_defaults
 from retinue.core.model import Path, Problem
 from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, FILE_ID, METADATA, keyed_files
 
@@ -137,7 +137,19 @@ KIND = Kind(
     section="vector_stores",
     title="vector store",
     # SPEC VectorStoreObject.status: an expired store keeps its object and loses its files (DOC guides/retrieval).
-    api=Api(path="/vector_stores", beta="assistants=v2", spent=("status", "expired")),
+    api=Api(
+        path="/vector_stores",
+        beta="assistants=v2",
+        spent=("status", "expired"),
+        # Storage is charged by what is in it (DOC guides/retrieval), so an empty store is free; it never expires.
+        marker=MarkerForm(
+            0,
+            {
+                "name": "retinue marker: {stack}",
+                "description": "Remembers what the stack owns and who is applying it. Made anew when it is deleted.",
+            },
+        ),
+    ),
     schema={
         "type": "object",
         "description": "A vector store and the files in it.",

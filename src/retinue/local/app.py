@@ -15,6 +15,8 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,6 +144,8 @@ class LocalAccount:
             response = _response(server_error().body(), status=500)
         response.headers.update(
             {
+                # The account has a time of its own, which callers go by; served or not.
+                "date": format_datetime(datetime.fromtimestamp(self._clock(), UTC), usegmt=True),
                 "x-request-id": self._new_id("req_"),
                 "openai-organization": "local",
                 "openai-project": self.open().project,

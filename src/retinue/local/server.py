@@ -62,7 +62,9 @@ def _server(directory: Path, *, api_key: str | None, quirks: Quirks, **account: 
     app = create_app(directory, api_key=api_key, quirks=quirks, **account)
     check_layout(directory)
     # "critical": uvicorn would log the traceback of a connection that a quirk broke on purpose.
-    config = uvicorn.Config(app, log_level="critical", lifespan="on", ws="none", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app, log_level="critical", lifespan="on", ws="none", timeout_graceful_shutdown=5, date_header=False
+    )
     return uvicorn.Server(config)
 
 

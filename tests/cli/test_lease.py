@@ -1,0 +1,476 @@
+"""One apply at a time, in the right account: the marker of a stack and the lease in it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from retinue import guarding, workflow
+from retinue.errors import BlockedError, LeaseError, OvertakenError
+from retinue.local.quirks import Quirks
+from retinue.sessions import owner_of
+from tests.cli.conftest import Shell
+from tests.support.faults import CutAfter
+from tests.support.team import Team, is_marker
+
+BOTS = "assistants:\n  a: {{model: gpt-4o, name: {0}}}\n  b: {{model: gpt-4o, name: {0}}}\n"
+
+
+class At(httpx2.BaseTransport):
+    """Does something right before the first request that `wanted` accepts."""
+
+    def __init__(
+        self, inner: httpx2.BaseTransport, wanted: Callable[[httpx2.Request], bool], act: Callable[[], object]
+    ):
+        self.inner, self.wanted = inner, wanted
+        self.act: Callable[[], object] | None = act
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.act and self.wanted(request):
+            act, self.act = self.act, None
+            act()
+        return self.inner.handle_request(request)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def writes_an_assistant(request: httpx2.Request) -> bool:
+    return request.method == "POST" and request.url.path.startswith("/v1/assistants")
+
+
+def writes_a_marker(request: httpx2.Request) -> bool:
+    return request.method == "POST" and b"retinue.marker" in request.content
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Team:
+    team = Team(tmp_path / "one")
+    team.write("bots.yaml", BOTS.format("Bot"))
+    return team
+
+
+def colleague(team: Team, name: str = "two") -> Team:
+    """Somebody else with the same files, on another machine, in the same account."""
+    root = team.root.parent / name
+    shutil.copytree(team.root, root, ignore=lambda path, names: {".retinue"} & set(names))
+    other = replace(team, root=root, calls=[])
+    (root / ".retinue").mkdir()
+    (root / ".retinue" / "local").symlink_to(team.account_directory)
+    return other
+
+
+def marker(team: Team) -> dict[str, str]:
+    (found,) = team.markers()
+    metadata: dict[str, str] = found["metadata"]
+    return metadata
+
+
+def edit_marker(team: Team, **values: str) -> None:
+    (found,) = team.markers()
+    metadata = {**found["metadata"], **{f"retinue.{key}": value for key, value in values.items()}}
+    team.send("post", f"/vector_stores/{found['id']}", {"metadata": metadata})
+
+
+# ── the marker ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_first_apply_makes_the_marker_and_destroy_removes_it(team: Team) -> None:
+    assert team.plan().unowned == {}
+    assert team.markers() == []
+    team.apply()
+    (found,) = team.markers()
+    assert found["name"] == "retinue marker: test"
+    assert found["metadata"]["retinue.marker"] == "1;s=test"
+    assert found["metadata"]["retinue.inventory"].startswith("2 ")
+    assert found["metadata"]["retinue.lease"] == ""
+    team.destroy()
+    assert team.markers() == []
+
+
+def test_a_marker_is_nobodys_object(team: Team) -> None:
+    """Neither a step nor a stranger, in the plans of its own stack and of others."""
+    team.apply()
+    other = colleague(team)
+    other.write("retinue.yaml", "stack: other\ninclude: ['*.yaml']\n")
+    made = other.plan()
+    assert (made.unowned, made.foreign) == ({}, {"assistant": 2})
+    other.apply()
+    assert len(team.markers()) == 2
+    made = team.plan()
+    assert made.empty
+    assert (made.unowned, made.foreign) == ({}, {"assistant": 2})
+    team.destroy()
+    assert [each["metadata"]["retinue.marker"] for each in other.markers()] == ["1;s=other"]
+
+
+def test_a_marker_costs_few_requests(team: Team) -> None:
+    team.apply()
+    team.plan()
+    assert len(team.calls) == len({call for call in team.calls if call.startswith("GET")})  # lists, each once
+    team.apply()
+    assert [call for call in team.calls if not call.startswith("GET")] == []  # nothing to do, nothing written
+    team.write("bots.yaml", BOTS.format("Robot"))
+    team.apply()
+    assert len([call for call in team.calls if call.startswith("POST /vector_stores")]) == 2
+
+
+def test_an_account_without_vector_stores_keeps_the_marker_in_a_vault(team: Team) -> None:
+    def without_stores(inner: httpx2.BaseTransport) -> httpx2.BaseTransport:
+        class Without(httpx2.BaseTransport):
+            def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+                if request.url.path.startswith("/v1/vector_stores"):
+                    body = {"error": {"message": "no", "type": "x", "param": None, "code": "missing_scope"}}
+                    return httpx2.Response(403, json=body, request=request)
+                return inner.handle_request(request)
+
+        return Without()
+
+    assert team.apply(without_stores).converged
+    (found,) = team.markers()
+    assert (found["object"], found["name"]) == ("vault", "retinue marker: test")
+
+
+def test_a_key_that_may_not_write_a_marker_applies_all_the_same(team: Team) -> None:
+    class Refusing(httpx2.BaseTransport):
+        def __init__(self, inner: httpx2.BaseTransport) -> None:
+            self.inner = inner
+
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            if writes_a_marker(request):
+                body = {"error": {"message": "no", "type": "x", "param": None, "code": "missing_scope"}}
+                return httpx2.Response(403, json=body, request=request)
+            return self.inner.handle_request(request)
+
+    notes: list[str] = []
+    with team.session(Refusing) as session:
+        session.marking.on_note = notes.append
+        assert workflow.apply(session, workflow.plan(session)).converged
+    assert team.markers() == []
+    (note,) = notes
+    assert "the stack has no marker" in note
+
+
+def test_markers_that_a_lost_answer_doubled_become_one(team: Team) -> None:
+    team.apply()
+    metadata = marker(team)
+    team.send("post", "/vector_stores", {"name": "retinue marker: test", "metadata": metadata})
+    assert len(team.markers()) == 2
+    team.write("bots.yaml", BOTS.format("Robot"))
+    team.apply()
+    assert len(team.markers()) == 1
+
+
+def test_a_marker_of_a_newer_version_stops_everything(team: Team) -> None:
+    team.apply()
+    edit_marker(team, marker="2;s=test;x=y")
+    with pytest.raises(BlockedError, match="the marker of the stack"):
+        team.plan()
+
+
+# ── everything seems to be gone ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_account_where_everything_is_gone_is_not_believed(project: Shell) -> None:
+    project("apply", "--yes")
+    for path in ("/assistants", "/vector_stores"):
+        for each in project.team.listed(path):
+            project.team.send("delete", f"{path}/{each['id']}")
+    project.team.forget_memory()
+    for command in (("plan",), ("apply", "--yes"), ("plan",)):
+        stopped = project(*command)
+        assert stopped.code == 4
+        assert "the marker of the stack tells of 2 objects of the stack, and none of them can be found" in stopped.out
+        assert "--allow-missing" in stopped.out
+    assert project.team.listed("/assistants") == []
+    assert project("plan", "--allow-missing").code == 0
+    assert project("apply", "--yes", "--allow-missing").code == 0
+    assert project("plan", "--detailed-exitcode").code == 0
+
+
+def test_what_a_machine_remembers_is_a_guard_without_a_marker(project: Shell) -> None:
+    """The key of another project: the account has nothing of ours, not even the marker."""
+    project("apply", "--yes")
+    shutil.rmtree(project.team.account_directory)
+    for _ in range(2):
+        stopped = project("apply", "--yes")
+        assert stopped.code == 4
+        assert "this machine remembers 2 objects of the stack, and none of them can be found" in stopped.out
+    assert project("apply", "--yes", "--allow-missing").code == 0
+    assert project("plan", "--detailed-exitcode").code == 0
+
+
+def test_an_apply_that_was_cut_off_while_deleting_is_continued(team: Team) -> None:
+    """The marker must not tell of objects that this very apply deleted."""
+    names = "abcdefgh"
+    team.write("bots.yaml", "assistants:\n" + "".join(f"  {name}: {{model: gpt-4o}}\n" for name in names))
+    team.apply()
+    team.write("bots.yaml", "assistants:\n  a: {model: gpt-4o}\n")
+    done: list[int] = []
+
+    class Dying(httpx2.BaseTransport):
+        """Loses everything after seven deletions."""
+
+        def __init__(self, inner: httpx2.BaseTransport) -> None:
+            self.inner = inner
+
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            if len(done) >= 7:
+                raise httpx2.ConnectError("the network is gone", request=request)
+            if request.method == "DELETE":
+                done.append(1)
+            return self.inner.handle_request(request)
+
+    team.apply(Dying)
+    team.forget_memory()
+    assert team.plan().blocks == ()
+
+
+# ── one apply at a time ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_two_runners_do_not_apply_one_stack_at_once(team: Team) -> None:
+    team.apply()
+    other = colleague(team)
+    for each in (team, other):
+        each.write("bots.yaml", BOTS.format(each.root.name))
+    refused: list[LeaseError] = []
+
+    def meanwhile() -> None:
+        with other.session() as session:
+            made = workflow.plan(session)
+            with pytest.raises(LeaseError) as caught:
+                workflow.apply(session, made)
+            refused.append(caught.value)
+
+    applied = team.apply(lambda inner: At(inner, writes_an_assistant, meanwhile))
+    assert applied.converged
+    (error,) = refused
+    assert error.exit_code == 6
+    assert "another apply of the stack 'test' is under way: somebody" in error.message
+    assert {each["name"] for each in team.listed("/assistants")} == {"one"}
+    assert other.apply().converged
+
+
+def test_who_wrote_last_into_the_marker_holds_it(team: Team) -> None:
+    """Both read that nobody holds the lease; both write; only one of them goes on."""
+    team.apply()
+    other = colleague(team)
+    for each in (team, other):
+        each.write("bots.yaml", BOTS.format(each.root.name))
+    nonce: list[str] = []
+
+    def meanwhile() -> None:
+        # The other runner has read the marker before our write, and writes right after it.
+        edit_marker(team, lease=f"theirs {team.time.now + 600:.0f} them")
+        nonce.append("theirs")
+
+    class After(At):
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            answer = self.inner.handle_request(request)
+            if self.act and self.wanted(request):
+                act, self.act = self.act, None
+                act()
+            return answer
+
+    with pytest.raises(LeaseError, match="them"):
+        team.apply(lambda inner: After(inner, writes_a_marker, meanwhile))
+    assert nonce
+    assert {each["name"] for each in team.listed("/assistants")} == {"Bot"}
+
+
+def test_the_first_of_two_first_applies_wins(team: Team) -> None:
+    other = colleague(team)
+
+    def meanwhile() -> None:
+        with other.session() as session:
+            session.marking.sight(_sighting(session))
+            session.marking.acquire(0, alone=True)
+
+    with pytest.raises(LeaseError):
+        team.apply(lambda inner: At(inner, writes_a_marker, meanwhile))
+    assert team.listed("/assistants") == []
+    assert len(team.markers()) == 1
+
+
+def _sighting(session: workflow.Session) -> Any:
+    from retinue.account.snapshot import Sighting, take_snapshot
+
+    sighting = Sighting()
+    take_snapshot(session.account, session.kinds, session.memory, needed=(), sighting=sighting)
+    return sighting
+
+
+def test_a_plan_from_before_somebody_elses_apply_is_not_carried_out(team: Team) -> None:
+    """Both planned to create the same objects: the second would double them."""
+    other = colleague(team)
+    with team.session() as session:
+        made = workflow.plan(session)
+        other.apply()
+        with pytest.raises((OvertakenError, LeaseError)):
+            workflow.apply(session, made)
+    assert len(team.listed("/assistants")) == 2
+    team.write("bots.yaml", BOTS.format("Robot"))
+    other.write("bots.yaml", BOTS.format("Android"))
+    with team.session() as session:
+        made = workflow.plan(session)
+        other.apply()
+        with pytest.raises(OvertakenError, match="somebody else applied the stack"):
+            workflow.apply(session, made)
+
+
+def test_a_lease_that_nobody_renews_ends_by_itself(team: Team) -> None:
+    team.apply()
+    edit_marker(team, lease=f"dead {team.time.now + 600:.0f} gone@nowhere")
+    team.write("bots.yaml", BOTS.format("Robot"))
+    with pytest.raises(LeaseError, match="gone@nowhere"):
+        team.apply()
+    team.time.now += 601
+    assert team.apply().converged
+
+
+def test_a_wrong_clock_here_does_not_matter(team: Team) -> None:
+    """The account's clock decides: a runner whose clock is an hour ahead must not think that the lease has ended."""
+    team.apply()
+    edit_marker(team, lease=f"alive {team.time.now + 600:.0f} them")
+    team.write("bots.yaml", BOTS.format("Robot"))
+    with team.session() as session:
+        account = session.account
+        truth = account.clock
+        account.clock = lambda: truth() + 3600
+        made = workflow.plan(session)
+        with pytest.raises(LeaseError):
+            workflow.apply(session, made)
+
+
+def test_the_lease_is_renewed_while_there_is_work(team: Team) -> None:
+    team.apply()
+    team.write("bots.yaml", BOTS.format("Robot"))
+    seen: list[float] = []
+
+    class Slow(httpx2.BaseTransport):
+        """Every request takes a minute and a half by the clock."""
+
+        def __init__(self, inner: httpx2.BaseTransport) -> None:
+            self.inner = inner
+
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            team.time.now += 90
+            if writes_an_assistant(request):
+                ends = float(marker(team)["retinue.lease"].split()[1])
+                seen.append(ends - team.time.now)
+            return self.inner.handle_request(request)
+
+    assert team.apply(Slow, parallelism=1).converged
+    assert len(seen) == 2
+    assert min(seen) > 0
+    assert marker(team)["retinue.lease"] == ""
+
+
+def test_an_apply_whose_lease_was_taken_over_stops(team: Team) -> None:
+    team.apply()
+    team.write("bots.yaml", BOTS.format("Robot"))
+
+    def taken_over() -> None:
+        team.time.now += 700
+        edit_marker(team, lease=f"theirs {team.time.now + 600:.0f} them")
+
+    with team.session(lambda inner: At(inner, writes_an_assistant, taken_over)) as session:
+        applied = workflow.apply(session, workflow.plan(session), parallelism=1)
+    assert not applied.succeeded
+    failure = workflow.outcome(applied, stopped=True)
+    assert failure is not None
+    assert failure.exit_code == 5
+    assert "them" in failure.message
+    assert marker(team)["retinue.lease"].startswith("theirs ")
+
+
+def test_an_apply_that_was_killed_is_continued_at_once_where_it_ran(team: Team) -> None:
+    """Nobody waits for a lease that a dead process of this very directory left behind."""
+    team.apply()
+    team.write("bots.yaml", BOTS.format("Robot"))
+    team.apply(lambda inner: CutAfter(inner, "POST /assistants/.*"), parallelism=1)
+    assert marker(team)["retinue.lease"] != ""
+    with pytest.raises(LeaseError):
+        colleague(team).apply()
+    assert team.apply().converged
+    assert marker(team)["retinue.lease"] == ""
+
+
+def test_a_lease_is_given_back_when_steps_fail(team: Team) -> None:
+    team.apply()
+    team.write("bots.yaml", BOTS.format("Robot"))
+
+    def edited() -> None:
+        for each in team.listed("/assistants"):
+            team.send("post", f"/assistants/{each['id']}", {"name": "Theirs"})
+
+    reads = lambda request: request.method == "GET" and "/assistants/" in request.url.path  # noqa: E731
+    applied = team.apply(lambda inner: At(inner, reads, edited), parallelism=1)
+    assert not applied.succeeded
+    assert marker(team)["retinue.lease"] == ""
+
+
+def test_reading_takes_no_lease(project: Shell) -> None:
+    project("apply", "--yes")
+    edit_marker(project.team, lease="alive 9999999999 https://ci.example.com/run/7")
+    assert project("show").code == 0
+    planned = project("plan")
+    assert planned.code == 0
+    assert "an apply of this stack is under way: https://ci.example.com/run/7" in planned.err
+    assert project("apply", "--yes").code == 0  # nothing to do, nothing to keep out
+
+
+def test_whoever_waits_is_told_for_whom_and_plans_anew(project: Shell) -> None:
+    project("apply", "--yes")
+    edit_marker(project.team, lease="alive 9999999999 https://ci.example.com/run/7")
+    project.write("tutor.md", "Be kind.\n")
+    refused = project("apply", "--yes")
+    assert refused.code == 6
+    assert "another apply of the stack 'test' is under way: https://ci.example.com/run/7" in refused.err
+    assert "--wait-lease" in refused.err
+    assert project("apply", "--yes", "--wait-lease", "0s").code == 6
+    assert project("apply", "--yes", "--wait-lease", "soon").code == 64
+
+
+def test_waiting_ends_when_the_lease_does(team: Team) -> None:
+    team.apply()
+    edit_marker(team, lease=f"alive {team.time.now + 95:.0f} them")
+    with team.session() as session:
+        workflow.plan(session)
+        assert not guarding.wait_for_lease(session, 30)
+        assert guarding.wait_for_lease(session, 300)
+    assert team.time.now < 1_795_000_000 + 200
+
+
+@pytest.mark.parametrize(
+    ("environ", "owner"),
+    [
+        (
+            {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "us/bots", "GITHUB_RUN_ID": "7"},
+            "https://github.com/us/bots/actions/runs/7",
+        ),
+        ({"CI_JOB_URL": "https://gitlab.com/us/bots/-/jobs/8"}, "https://gitlab.com/us/bots/-/jobs/8"),
+    ],
+)
+def test_a_pipeline_is_named_by_the_address_of_its_run(environ: dict[str, str], owner: str) -> None:
+    assert owner_of(environ) == owner
+    assert "@" in owner_of({})
+
+
+# ── the right account ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_lagging_lists_do_not_double_the_marker(team: Team) -> None:
+    team.quirks = Quirks(list_lag=3)
+    for name in ("Bot", "Robot", "Android"):
+        team.write("bots.yaml", BOTS.format(name))
+        assert team.apply().converged
+    assert len(team.markers()) == 1
+    assert is_marker(team.markers()[0])
