@@ -37,8 +37,8 @@ def account_blocks(session: Session, remembered: int) -> Iterator[Block]:
     marker, memory, info = session.marking.seen, session.memory, session.account.info
     if marker is not None:
         lived = AccountInfo("", organization=marker.organization, project=marker.project)
-        blocks = [account_block(lived, info, where="the marker of the stack places")]
-        where, why = "the marker of the stack tells of", "somebody deleted them, or the account does not list them all"
+        blocks = [account_block(lived, info, where="the marker places")]
+        where, why = "the marker tells of", "somebody deleted them, or the account does not list them all"
         blocks.append(missing_block(marker.owned, len(owned_ids(session)), where=where, why=why))
     else:
         lived = AccountInfo("", organization=memory.organization, project=memory.project)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retinue import workflow
+from retinue.core.marker import Lease, Marker
 from retinue.core.model import Address, Live
 from retinue.core.names import name_live
 from retinue.sessions import Session
@@ -16,13 +17,16 @@ from retinue.sessions import Session
 class Inventory:
     """The live objects of a stack by address, and how many others there are of each kind.
 
-    Where several objects share an address, the one that a plan would keep comes first.
+    Where several objects share an address, the one that a plan would keep comes first. `marker` is the object that
+    remembers the stack, `holder` the lease of who is applying it now.
     """
 
     owned: Mapping[Address, tuple[Live, ...]]
     foreign: Mapping[str, int]
     unowned: Mapping[str, int]
     unreadable: tuple[Live, ...] = ()
+    marker: Marker | None = None
+    holder: Lease | None = None
 
 
 def inventory(session: Session, *, parallelism: int = 8) -> Inventory:
@@ -31,7 +35,8 @@ def inventory(session: Session, *, parallelism: int = 8) -> Inventory:
     declared = {each.address: each for each in session.reading.declared}
     named = name_live(session.live, declared, session.kinds, session.project.stack)
     owned = {address: (live, *named.extra.get(address, ())) for address, live in sorted(named.owned.items())}
-    return Inventory(owned, made.foreign, made.unowned, tuple(named.unreadable))
+    marking = session.marking
+    return Inventory(owned, made.foreign, made.unowned, tuple(named.unreadable), marking.seen, marking.holder())
 
 
 def outputs(session: Session, *, parallelism: int = 8) -> dict[Address, str]:

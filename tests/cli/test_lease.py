@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 from retinue import guarding, workflow
 from retinue.errors import BlockedError, LeaseError, OvertakenError
 from retinue.local.quirks import Quirks
+from retinue.local.server import running_server
 from retinue.sessions import owner_of
 from tests.cli.conftest import Shell
 from tests.support.faults import CutAfter
@@ -186,7 +187,7 @@ def test_an_account_where_everything_is_gone_is_not_believed(project: Shell) -> 
     for command in (("plan",), ("apply", "--yes"), ("plan",)):
         stopped = project(*command)
         assert stopped.code == 4
-        assert "the marker of the stack tells of 2 objects of the stack, and none of them can be found" in stopped.out
+        assert "the marker tells of 2 objects of the stack, and none of them can be found" in stopped.out
         assert "--allow-missing" in stopped.out
     assert project.team.listed("/assistants") == []
     assert project("plan", "--allow-missing").code == 0
@@ -420,7 +421,10 @@ def test_a_lease_is_given_back_when_steps_fail(team: Team) -> None:
 def test_reading_takes_no_lease(project: Shell) -> None:
     project("apply", "--yes")
     edit_marker(project.team, lease="alive 9999999999 https://ci.example.com/run/7")
-    assert project("show").code == 0
+    shown = project("show")
+    assert shown.code == 0
+    assert f"Marker of the stack: {project.team.markers()[0]['id']}." in shown.out
+    assert "It is being applied: https://ci.example.com/run/7." in shown.out
     planned = project("plan")
     assert planned.code == 0
     assert "an apply of this stack is under way: https://ci.example.com/run/7" in planned.err
@@ -464,9 +468,6 @@ def test_a_pipeline_is_named_by_the_address_of_its_run(environ: dict[str, str], 
     assert "@" in owner_of({})
 
 
-# ── the right account ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_lagging_lists_do_not_double_the_marker(team: Team) -> None:
     team.quirks = Quirks(list_lag=3)
     for name in ("Bot", "Robot", "Android"):
@@ -474,3 +475,74 @@ def test_lagging_lists_do_not_double_the_marker(team: Team) -> None:
         assert team.apply().converged
     assert len(team.markers()) == 1
     assert is_marker(team.markers()[0])
+
+
+# ── the right account ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def remote(url: str, **details: str) -> str:
+    """A project whose account is somewhere on the network."""
+    more = "".join(f", {key}: {value}" for key, value in details.items())
+    return f"stack: test\ninclude: ['*.yaml']\naccount: {{base_url: '{url}', api_key_env: THE_KEY{more}}}\n"
+
+
+@pytest.fixture
+def there(project: Shell, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Shell, str, str]]:
+    """A project, the address of an account, and the project that this account answers for."""
+    monkeypatch.setenv("THE_KEY", "local")
+    with running_server(project.team.root / "there") as url:
+        answer = httpx2.get(f"{url}/models", headers={"Authorization": "Bearer local"})
+        yield project, url, answer.headers["openai-project"]
+
+
+def test_the_account_of_another_project_stops_everything(there: tuple[Shell, str, str]) -> None:
+    project, url, answered = there
+    project.write("retinue.yaml", remote(url, project="proj_ours"))
+    for command in (("plan",), ("apply", "--yes", "--allow-missing"), ("destroy", "--yes"), ("show",)):
+        stopped = project(*command)
+        assert stopped.code == 4
+        expected = f"the account answers for the project '{answered}', and the account of this stack is the project"
+        assert f"{expected} 'proj_ours'" in stopped.err
+    project.write("retinue.yaml", remote(url, project=answered, organization="org-ours"))
+    assert project("apply", "--yes").code == 0  # this account names its organization by a short name
+
+
+def test_another_account_than_last_time_is_noticed(there: tuple[Shell, str, str]) -> None:
+    """The same address, and the key of another project: neither configuration nor marker tells, this machine does."""
+    project, url, answered = there
+    project.write("retinue.yaml", remote(url))
+    assert project("apply", "--yes").code == 0
+    memory = project.team.root / ".retinue" / "ids.json"
+    memory.write_text(memory.read_text(encoding="utf-8").replace(answered, "proj_before"), encoding="utf-8")
+    found = _stores(url)
+    httpx2.delete(f"{url}/vector_stores/{found['id']}", headers=HEADERS)
+    stopped = project("plan")
+    assert stopped.code == 4
+    assert f"this machine last saw the stack in project 'proj_before', and the account answers for '{answered}'" in (
+        stopped.out
+    )
+    assert project("plan", "--allow-missing").code == 0
+
+
+def test_a_marker_from_another_account_is_noticed(there: tuple[Shell, str, str]) -> None:
+    """An account that was restored from another one, or a proxy that leads elsewhere now."""
+    project, url, answered = there
+    project.write("retinue.yaml", remote(url))
+    assert project("apply", "--yes").code == 0
+    found = _stores(url)
+    assert found["metadata"]["retinue.account"] == f"local/{answered}"
+    metadata = {**found["metadata"], "retinue.account": "local/proj_copied"}
+    httpx2.post(f"{url}/vector_stores/{found['id']}", headers=HEADERS, json={"metadata": metadata})
+    stopped = project("apply", "--yes")
+    assert stopped.code == 4
+    expected = f"the marker places the stack in project 'proj_copied', and the account answers for '{answered}'"
+    assert expected in stopped.out
+
+
+HEADERS = {"Authorization": "Bearer local", "OpenAI-Beta": "assistants=v2"}
+
+
+def _stores(url: str) -> dict[str, Any]:
+    listed = httpx2.get(f"{url}/vector_stores", headers=HEADERS).json()["data"]
+    (found,) = [each for each in listed if is_marker(each)]
+    return dict(found)

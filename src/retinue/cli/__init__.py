@@ -26,7 +26,7 @@ from retinue.errors import OUR_BUG, Interrupted, RetinueError, UsageError
 EPILOG = """\b
 Exit codes: 0 done or no changes · 1 error · 2 changes, only with
 --detailed-exitcode · 3 stale · 4 blocked · 5 applied in part ·
-64 usage · 70 a bug in retinue · 130 interrupted.
+6 somebody else is applying · 64 usage · 70 a bug in retinue · 130 interrupted.
 
 \b
 Shell completion, for bash (zsh and fish alike):

@@ -53,12 +53,24 @@ def show(
             for live in found.unreadable
         ]
         if as_json:
-            document = {"objects": rows, "foreign": dict(found.foreign), "unowned": dict(found.unowned)}
+            document = {
+                "objects": rows,
+                "foreign": dict(found.foreign),
+                "unowned": dict(found.unowned),
+                "marker": {"id": found.marker.id, "objects": found.marker.owned} if found.marker else None,
+                "applying": found.holder.owner if found.holder else None,
+            }
             terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
         else:
             terminal.print(
                 render_objects(
-                    rows, foreign=found.foreign, unowned=found.unowned, width=terminal.width, color=terminal.color
+                    rows,
+                    foreign=found.foreign,
+                    unowned=found.unowned,
+                    marker=found.marker.id if found.marker else None,
+                    applying=found.holder.owner if found.holder else None,
+                    width=terminal.width,
+                    color=terminal.color,
                 )
             )
         return 0

@@ -23,10 +23,13 @@ def render_objects(
     *,
     foreign: Mapping[str, int] | None = None,
     unowned: Mapping[str, int] | None = None,
+    marker: str | None = None,
+    applying: str | None = None,
     width: int = 80,
     color: bool = False,
 ) -> str:
-    """A table of address, id, name and state, and the counts of what is not managed here.
+    """A table of address, id, name and state, the marker of the stack with who is `applying` it, and the counts of what
+    is not managed here.
 
     Addresses, ids and states are never cut; names fold into the width that is left.
     """
@@ -34,7 +37,9 @@ def render_objects(
     lines = table([each.upper() for each in _COLUMNS], cells, fold=3, width=width)
     if not rows:
         lines = [line("Nothing of this stack is in the account.")]
-    below = unmanaged_lines({"foreign": foreign or {}, "unowned": unowned or {}})
+    below = [line((f"Marker of the stack: {visible(marker)}.", "faint"))] if marker else []
+    below += [line((f"It is being applied: {visible(applying)}.", "warning"))] if applying else []
+    below += unmanaged_lines({"foreign": foreign or {}, "unowned": unowned or {}})
     return paint([*lines, *([BLANK] if below else []), *below], color=color)
 
 
