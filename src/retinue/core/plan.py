@@ -12,7 +12,7 @@ from retinue.core.draft import Draft
 from retinue.core.guards import all_ours, look_alikes, not_empty, plan_blocks, witness
 from retinue.core.handover import hand_over
 from retinue.core.kind import Kind, Kinds
-from retinue.core.model import Address, Declared, Diagnostic, Handover, Live
+from retinue.core.model import Address, Declared, Diagnostic, Handover, Live, Sealed
 from retinue.core.names import (
     Named,
     file_ref,
@@ -175,7 +175,11 @@ def _update(draft: Draft, wanted: Declared, live: Live, kind: Kind, spec: Mappin
         wanted.address,
         live.id,
         before=spec,
-        after={**wanted.lifecycle.heeded(wanted.spec), **{name: kind.field(name).default for name in found.unset}},
+        after={
+            **wanted.lifecycle.heeded(wanted.spec),
+            **_kept(wanted, kind, spec),
+            **{name: kind.field(name).default for name in found.unset},
+        },
         changes=tuple(found.changes),
         files=tuple(found.files),
         expects=witness(live.raw, kind, [change.path for change in found.changes]),
@@ -188,6 +192,16 @@ def _update(draft: Draft, wanted: Declared, live: Live, kind: Kind, spec: Mappin
         home=live.home,
         within=live.within,
     )
+
+
+def _kept(wanted: Declared, kind: Kind, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The live values of ignored fields, for a kind that puts bodies together from the whole; of one that the account
+    does not tell, the declared one."""
+    if kind.assemble is None:
+        return {}
+    live = {name: value for name, value in spec.items() if wanted.lifecycle.ignores(name)}
+    hidden = {name: value for name, value in wanted.spec.items() if name in live and isinstance(value, Sealed)}
+    return {**live, **hidden}
 
 
 def _unfinished(kind: Kind) -> str:
