@@ -74,21 +74,28 @@ class Holding:
 
 
 @contextmanager
-def hold(session: Session, made: Plan, stop: threading.Event) -> Iterator[Holding]:
+def hold(session: Session, made: Plan, stop: threading.Event, *, parallelism: int) -> Iterator[Holding]:
     """Hold the stack's lease while its plan is carried out. Nothing to write to the account takes none.
 
-    Raises LeaseError while somebody else holds it, OvertakenError when somebody applied since the plan was made. `stop`
-    is set when somebody takes the lease over.
+    Before anything is written, raises LeaseError while somebody else holds it, OvertakenError when somebody applied
+    since the plan was made, StaleError when the account is not as the plan found it. `stop` is set when somebody takes
+    the lease over.
     """
     holding = Holding(owned_ids(session))
+    from retinue.account.preconditions import check_plan
+
+    def check() -> None:
+        check_plan(made, session.account, session.kinds, session.memory, lock=session.lock, parallelism=parallelism)
+
     with session.memory.exclusive() as alone:
         if all(step.home is not None for step in made.steps):
+            check()
             yield holding
             return
         going = sum(1 for step in made.steps if step.action in ("delete", "release") and step.home is None)
         marking = session.marking
         marking.stop = stop
-        marking.acquire(max(len(holding.ids) - going, 0), alone=alone)
+        marking.acquire(max(len(holding.ids) - going, 0), alone=alone, check=check)
         try:
             yield holding
         finally:

@@ -211,15 +211,15 @@ def apply(
 ) -> Applied:
     """Carry out a plan that was just made and approved, then plan again: nothing must be left.
 
-    Before anything is written, raises BlockedError when the plan may not be carried out, LeaseError while somebody else
-    applies the stack, OvertakenError when somebody did since the plan was made. What failed on the way is in the
-    events; `outcome` turns them into an error.
+    Before anything is written, raises BlockedError when the plan may not be carried out, LeaseError while somebody
+    else applies the stack, StaleError when the account is not as the plan found it, OvertakenError when somebody
+    applied since. What failed on the way is in the events; `outcome` turns them into an error.
     """
     guard(made, Approval(person=True))
     if not (made.steps or made.retags or session.memory.journal):
         return Applied(made, remaining=made)
     asked_to_stop = stop or threading.Event()
-    with hold(session, made, asked_to_stop) as holding:
+    with hold(session, made, asked_to_stop, parallelism=parallelism) as holding:
         events: list[Event] = []
         for event in _carried_out(session, made, parallelism, asked_to_stop):
             events.append(event)

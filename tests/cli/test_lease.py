@@ -412,7 +412,10 @@ def test_a_lease_is_given_back_when_steps_fail(team: Team) -> None:
         for each in team.listed("/assistants"):
             team.send("post", f"/assistants/{each['id']}", {"name": "Theirs"})
 
-    reads = lambda request: request.method == "GET" and "/assistants/" in request.url.path  # noqa: E731
+    def reads(request: httpx2.Request) -> bool:
+        """Of an assistant, once the lease is taken: right before it is written."""
+        return request.method == "GET" and "/assistants/" in request.url.path and marker(team)["retinue.lease"] != ""
+
     applied = team.apply(lambda inner: At(inner, reads, edited), parallelism=1)
     assert not applied.succeeded
     assert marker(team)["retinue.lease"] == ""

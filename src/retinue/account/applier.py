@@ -14,7 +14,6 @@ from pathlib import Path
 from retinue.account.client import Account
 from retinue.account.memory import Memory
 from retinue.account.pools import threads
-from retinue.account.preconditions import check_plan
 from retinue.account.steps import StepRunner
 from retinue.account.uploads import Uploader
 from retinue.bundles.lock_file import LockFile
@@ -40,9 +39,9 @@ def apply_plan(
 ) -> Iterator[Event]:
     """Carry the plan out, and tell what happens as it happens.
 
-    Raises StaleError before anything is written when the account is not as the plan found it. A failed step stops only
-    what needs it. When `stop` is set, what is under way is finished and nothing new is begun. `attached` are the ids of
-    files that live objects are known to hold; `root` is the project's directory, `lock` its lock file.
+    Whoever calls has made sure that the account is as the plan found it. A failed step stops only what needs it.
+    When `stop` is set, what is under way is finished and nothing new is begun. `attached` are the ids of files that
+    live objects are known to hold; `root` is the project's directory, `lock` its lock file.
     """
     asked_to_stop = stop or threading.Event()
 
@@ -52,7 +51,6 @@ def apply_plan(
 
     uploader = Uploader(account, memory, root, frozenset(attached))
     with threads(parallelism, "step") as steps, threads(parallelism, "file") as files:
-        check_plan(plan, account, kinds, memory, lock=lock, parallelism=parallelism)
         uploader.recover()
         known = frozenset({*plan.ids.values(), *(step.id for step in plan.steps if step.id)})
         runner = StepRunner(account, kinds, memory, uploader, files, dict(plan.ids), known, check, lock)

@@ -106,20 +106,19 @@ class Marking:
 
     # ── the lease ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def acquire(self, floor: int, *, alone: bool) -> None:
+    def acquire(self, floor: int, *, alone: bool, check: Callable[[], None] = lambda: None) -> None:
         """Take the lease before the first write. `floor` is how many objects the stack will own at least; `alone` says
-        that no other run of this directory is alive, so that a lease which one left behind is over.
+        that no other run of this directory is alive, so that a lease which one left behind is over. `check` is called
+        when nobody holds the lease, before anything is written.
 
         Raises LeaseError while somebody else holds it, OvertakenError when somebody applied since the plan was made.
         """
         self.lost = None
         lease = Lease(secrets.token_hex(8), self.account.server_time() + TERM, self.owner)
-        # Noted first: should this process be killed, the next one here knows the lease for its own.
-        earlier, self.memory.lease = self.memory.lease, lease.nonce
-        self.memory.save()
+        earlier = self.memory.lease if alone else ""
         begun = self.account.clock()
         try:
-            marker = self._take(lease, floor, earlier if alone else "") if self.seen else self._make(lease, floor)
+            marker = self._take(lease, floor, earlier, check) if self.seen else self._make(lease, floor, check)
         except AccountError as error:
             if error.status not in REFUSED and error.code != MISSING_SCOPE:
                 raise
@@ -130,12 +129,12 @@ class Marking:
         # Whoever read before our write is done writing when their request has taken as long as ours, several times.
         took = self.account.clock() - begun
         self.account.sleep(min(max(3 * took, SHORTEST_PAUSE), LONGEST_PAUSE))
-        self._verify(marker, lease, earlier if alone else "")
+        self._verify(marker, lease, earlier)
         self._held = marker
         self._renew_at = (marker.lease or lease).ends - TERM + RENEW_AFTER
         self.account.on_answer = self.keep
 
-    def _take(self, lease: Lease, floor: int, earlier: str) -> Marker | None:
+    def _take(self, lease: Lease, floor: int, earlier: str, check: Callable[[], None]) -> Marker | None:
         """Write the lease into the marker that is there."""
         planned = self.seen
         current = self._find(planned.kind, planned.id) if planned else None
@@ -148,13 +147,22 @@ class Marking:
             raise self.taken(holder)
         if current.revision != planned.revision:
             raise _overtaken()
+        check()
+        self._note(lease)
         lease = replace(lease, ends=self.account.server_time() + TERM)
         # Should this apply be cut off, its deletions must not look like objects that somebody else lost.
         current = replace(current, owned=floor, inventory=UNKNOWN)
         return self._write(self._of_this_account(current, lease))
 
-    def _make(self, lease: Lease, floor: int) -> Marker | None:
+    def _note(self, lease: Lease) -> None:
+        """Before it is written: should this process be killed, the next one here knows the lease for its own."""
+        self.memory.lease = lease.nonce
+        self.memory.save()
+
+    def _make(self, lease: Lease, floor: int, check: Callable[[], None]) -> Marker | None:
         """The first apply makes the marker, with the lease in it."""
+        check()
+        self._note(lease)
         refused: AccountError | None = None
         for kind in self.hosts:
             marker = self._of_this_account(Marker(self.memory.stack, kind=kind.name, owned=floor), lease)
