@@ -174,7 +174,7 @@ def _remember(session: Session, made: Plan) -> None:
     declared = {each.address for each in session.reading.declared}
     gone = {address: live_id for address, live_id in memory.gone.items() if address in declared}
     known = (memory.ids, memory.gone, memory.organization, memory.project)
-    if known != (seen, gone, info.organization, info.project):
+    if memory.news or known != (seen, gone, info.organization, info.project):
         memory.gone = gone
         for address, live_id in seen.items():
             memory.remember(address, live_id)

@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import openai
 
-from retinue import workflow
+from retinue import looking, workflow
 from retinue.account.client import Account
 from retinue.account.memory import Memory
 from retinue.core.changes import AccountInfo, Event, Plan
@@ -151,6 +151,24 @@ class Team:
         """Where one live object stands."""
         assert kind.api is not None
         return f"{kind.api.collection(kind.api.within_of(raw))}/{raw['id']}"
+
+    def outputs(self) -> dict[str, str]:
+        """Address → live id, as an application asks for them."""
+        with self.session() as session:
+            return {str(address): live_id for address, live_id in looking.outputs(session).items()}
+
+    def copy_version(self, path: str) -> None:
+        """Make another object with the files of an object that is kept in versions."""
+        with self.client() as client:
+            content = client.get(f"{path}/content", cast_to=httpx2.Response).content
+            client.skills.create(files=("skill.zip", content, "application/zip"))
+
+    def add_version(self, path: str, files: Mapping[str, str], *, default: bool = False) -> str:
+        """A version uploaded by hand; gives its number."""
+        with self.client() as client:
+            sent = [(f"by-hand/{name}", text.encode(), "text/plain") for name, text in files.items()]
+            made = client.skills.versions.create(path.rpartition("/")[2], files=sent, default=default)
+            return made.version
 
     def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """An edit such as a dashboard makes."""

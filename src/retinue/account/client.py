@@ -118,6 +118,16 @@ class Account:
         made = self._repeat("post", "/files", body=form, files=[("file", (filename, content))], once=True)
         return self._with_id(made, "/files")
 
+    def create_from(self, path: str, files: Mapping[str, bytes], form: Mapping[str, str]) -> Json:
+        """Create an object from files, name → content. Raises Ambiguous like `create`."""
+        parts = [("files[]", (name, content)) for name, content in files.items()]
+        return self._with_id(self._repeat("post", path, body=dict(form), files=parts, once=True), path)
+
+    def download(self, path: str) -> bytes:
+        """The content of something, as bytes. Raises AccountError."""
+        answer: bytes = self._repeat("get", path, raw=True)["content"]
+        return answer
+
     def close(self) -> None:
         self.client.close()
 
@@ -175,6 +185,7 @@ class Account:
         query: Mapping[str, Any] | None = None,
         body: Json | None = None,
         files: list[tuple[str, tuple[str, bytes]]] | None = None,
+        raw: bool = False,
     ) -> Json:
         headers = {"OpenAI-Beta": beta} if beta else {}
         if files:
@@ -190,7 +201,7 @@ class Account:
         self._note(response.headers)
         if self.on_answer is not None:
             self.on_answer()
-        return _parsed(response, self)
+        return {"content": response.content} if raw else _parsed(response, self)
 
     def _note(self, headers: Mapping[str, str]) -> None:
         """The service names the organization and project of a key in its answers [V]; Date is every server's clock."""

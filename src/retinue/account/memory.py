@@ -45,8 +45,9 @@ class Memory:
     `ids` are our live objects, `files` the files attached to each by us: id → sha256. `lost` are those that were found
     detached: the account may still have them, and attaching one again beats uploading it. `gone` are objects that
     somebody else deleted, until they are there again. `marker` is the kind and id of the stack's marker, `lease` the
-    lease in it that a run of this directory took, `organization` and `project` what the account answered for. What this
-    process created
+    lease in it that a run of this directory took, `organization` and `project` what the account answered for.
+    `unsettled` are objects whose new version may not be the default yet; `looked_at` says of objects that are not ours
+    which version was looked at and which tag it had: versions do not change. What this process created
     (`fresh`) and `deleted` is not written down: the account may take seconds to answer as if it had happened.
     """
 
@@ -61,9 +62,12 @@ class Memory:
     lease: str = ""
     organization: str | None = None
     project: str | None = None
+    unsettled: set[str] = field(default_factory=set)
+    looked_at: dict[str, list[str]] = field(default_factory=dict)
     journal: dict[str, Journalled] = field(default_factory=dict)
     fresh: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
+    news: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -84,6 +88,8 @@ class Memory:
             memory.marker = (str(kind), str(marker_id)) if marker_id else None
             memory.lease = str(noted.get("lease") or "")
             memory.organization, memory.project = noted.get("organization"), noted.get("project")
+            memory.unsettled = set(noted.get("unsettled", ()))
+            memory.looked_at = {str(key): list(each) for key, each in noted.get("looked_at", {}).items()}
         except (LookupError, TypeError, ValueError, AttributeError):
             memory.ids, memory.files, memory.lost = {}, {}, {}
         for line in _read_lines(memory._journal):
@@ -162,6 +168,7 @@ class Memory:
     def save(self) -> None:
         """Write the ids, replacing the file in one step. A memory that cannot be written is done without."""
         with self._lock:
+            self.news = False
             everything = _read_json(self.directory / IDS)
             stacks = everything.setdefault(self.account, {})
             stacks[self.stack] = {
@@ -172,6 +179,8 @@ class Memory:
                 **({"lease": self.lease} if self.lease else {}),
                 **({"organization": self.organization} if self.organization else {}),
                 **({"project": self.project} if self.project else {}),
+                "looked_at": dict(sorted(self.looked_at.items())),
+                "unsettled": sorted(self.unsettled),
                 "files": {live_id: files for live_id, files in sorted(self.files.items()) if files},
             }
             self._replace(everything)
@@ -184,6 +193,22 @@ class Memory:
             temporary.replace(self.directory / IDS)
         except OSError:
             temporary.unlink(missing_ok=True)
+
+    def note_look(self, live_id: str, version: str, tag: str) -> None:
+        """The object, up to that version, has this tag (empty: none), and is not ours."""
+        with self._lock:
+            self.looked_at[live_id] = [version, tag]
+            self.news = True
+
+    def unsettle(self, live_id: str) -> None:
+        """A version of the object is about to be made. Written down at once: the process may be killed."""
+        with self._lock:
+            self.unsettled.add(live_id)
+        self.save()
+
+    def settle(self, live_id: str) -> None:
+        with self._lock:
+            self.unsettled.discard(live_id)
 
     @contextmanager
     def exclusive(self) -> Iterator[bool]:

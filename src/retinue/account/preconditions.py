@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from retinue.account.client import Account
-from retinue.account.marking import place
 from retinue.account.memory import Memory
 from retinue.account.pools import threads
-from retinue.account.snapshot import look, read_files, read_live
+from retinue.account.snapshot import find_live, read_files, read_live
 from retinue.bundles.lock_file import LockFile
 from retinue.core.changes import Plan, Step
 from retinue.core.guards import moved
@@ -58,16 +57,15 @@ def _find(
     if kind.bundle is not None:
         name = owner.address.name if owner else step.address.name
         raw = lock.find(kind, name) if lock else None
+        live = read_live(raw, kind) if raw else None
     elif kind.api is not None:
         # The plan saw it moments ago, so a 404 may be the lag of a creation that somebody else made.
-        raw = look(
-            account, memory, str(step.id), place(kind.api, str(step.id), step.within), kind.api.beta, patient=True
-        )
+        live = find_live(account, memory, kind, str(step.id), step.within, patient=True)
     else:
         raise TypeError(f"a {kind.name} has no live object")
-    if raw is None and step.action != "delete":
+    if live is None and step.action != "delete":
         raise StaleError("it was deleted after the plan was made", hint=AGAIN)
-    return read_live(raw, kind) if raw else None
+    return live
 
 
 def _check(step: Step, live: Live, owner: Tag | None, kind: Kind) -> None:

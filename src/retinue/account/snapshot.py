@@ -8,9 +8,11 @@ from typing import Any
 
 from retinue.account.carried import carried_ids
 from retinue.account.client import Account
+from retinue.account.marking import place
 from retinue.account.memory import Memory
 from retinue.account.pools import threads
 from retinue.account.uploads import FILES_PAGE
+from retinue.account.versions import NEWEST, with_content
 from retinue.bundles.lock_file import LockFile
 from retinue.core.handover import concerns
 from retinue.core.kind import Kind, Kinds
@@ -20,6 +22,7 @@ from retinue.core.names import reference_kinds
 from retinue.core.ownership import (
     PATH_ATTRIBUTE,
     SHA256_ATTRIBUTE,
+    SYNCING,
     TAG_KEY,
     TagError,
     is_ours,
@@ -59,7 +62,7 @@ def take_snapshot(
     rendered = [replace(read_live(raw, kind), home=kind.home) for kind, raw in lock.live(kinds)] if lock else []
     top = [kind for kind in kinds.values() if kind.api is not None and kind.api.within is None]
     with threads(parallelism, "read") as pool:
-        listed = list(pool.map(lambda kind: _list(account, kind, kind.name in needed, seen), top))
+        listed = list(pool.map(lambda kind: _list(account, memory, kind, kind.name in needed, seen), top))
         unserved = frozenset(kind.name for kind, found in zip(top, listed, strict=True) if found is None)
         found = {live.id: live for several in listed for live in several or () if live.id not in memory.deleted}
         for inner in pool.map(lambda pair: _list_within(account, *pair), _places(kinds, found.values())):
@@ -77,16 +80,18 @@ def take_snapshot(
     return tuple(found.values())
 
 
-def _list(account: Account, kind: Kind, needed: bool, seen: Sighting) -> list[Live] | None:
+def _list(account: Account, memory: Memory, kind: Kind, needed: bool, seen: Sighting) -> list[Live] | None:
     """All objects of a kind; None when the account does not serve the kind, or not to this key, and nobody needs it."""
     api = kind.api
     if api is None:
         return None
     try:
-        listed = list(account.pages(api.path, page=api.page, beta=api.beta))
+        listed = [
+            raw for raw in account.pages(api.path, page=api.page, beta=api.beta) if raw["id"] not in memory.deleted
+        ]
         seen.served.add(kind.name)
         seen.markers += [(kind, raw) for raw in listed if is_marker(raw.get("metadata") or {})]
-        return [read_live(raw, kind) for raw in listed if not is_marker(raw.get("metadata") or {})]
+        return [_read(account, memory, raw, kind) for raw in listed if not is_marker(raw.get("metadata") or {})]
     except AccountError as error:
         if not needed and (error.status in NOT_SERVED or error.code == MISSING_SCOPE):
             return None
@@ -170,11 +175,35 @@ def _find(account: Account, memory: Memory, live_id: str, kind: Kind, around: It
     inside: list[str | None] = [None]
     if api.within is not None:
         inside = [live.id for live in around if live.kind == api.within.kind]
-    for within in inside:
-        raw = look(account, memory, live_id, f"{api.collection(within)}/{live_id}", api.beta)
-        if raw:
-            return read_live(raw, kind)
-    return None
+    found = (find_live(account, memory, kind, live_id, within) for within in inside)
+    return next((live for live in found if live is not None), None)
+
+
+def _read(account: Account, memory: Memory, raw: dict[str, Any], kind: Kind, *, asked: bool = False) -> Live:
+    """A live object, with its content where that is kept apart."""
+    live = read_live(with_content(account, memory, raw, kind, asked=asked), kind)
+    if kind.versions and live.tag and live.id in memory.unsettled:
+        # Which version is the default was about to change: a difference in that is nobody's edit.
+        fields = {name: value for name, value in live.tag.fields.items() if name != kind.versions.default}
+        return replace(live, tag=replace(live.tag, fields=fields, flags=live.tag.flags | {SYNCING}))
+    return live
+
+
+def find_live(
+    account: Account,
+    memory: Memory,
+    kind: Kind,
+    live_id: str,
+    within: str | None,
+    *,
+    patient: bool = False,
+    asked: bool = False,
+) -> Live | None:
+    """One live object as it is now, with its content; None when it is gone. Raises AccountError."""
+    if kind.api is None:
+        return None
+    raw = look(account, memory, live_id, place(kind.api, live_id, within), kind.api.beta, patient=patient)
+    return _read(account, memory, raw, kind, asked=asked) if raw else None
 
 
 def look(
@@ -241,6 +270,8 @@ def _read_marks(text: str, marks: Mapping[str, Any], kind: Kind) -> Tag:
 
 
 def _with_files(account: Account, live: Live, kind: Kind, memory: Memory) -> Live:
+    if kind.versions is not None and NEWEST not in live.raw:
+        return _read(account, memory, dict(live.raw), kind, asked=True)
     return replace(live, files=read_files(account, live.id, kind, memory)) if kind.attachments else live
 
 

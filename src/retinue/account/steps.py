@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from retinue.account import versions
 from retinue.account.attach import FileSync, Report
 from retinue.account.carried import Carried, carried_ids, carry_files
 from retinue.account.client import Account, Ambiguous, Json
@@ -15,7 +16,7 @@ from retinue.account.memory import Memory
 from retinue.account.preconditions import check_files, check_values
 from retinue.account.rendered import run_rendered
 from retinue.account.settle import Attempt, settle
-from retinue.account.snapshot import look, read_files, read_live
+from retinue.account.snapshot import find_live, read_files, read_live
 from retinue.account.tagging import run_tagging
 from retinue.account.uploads import Uploader
 from retinue.bundles.lock_file import LockFile
@@ -73,6 +74,8 @@ class StepRunner:
     # ── create ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _create(self, step: Step, kind: Kind, api: Api) -> str:
+        if kind.versions is not None:
+            return versions.create(self, step, kind, api)
         spec = _in_body(step.after or {}, kind)
         carried = carry_files(spec, kind, None, self.uploader)
         body = self.body(spec, kind, carried)
@@ -86,7 +89,7 @@ class StepRunner:
             try:
                 return str(self.account.create(path, body, beta=api.beta)["id"])
             except Ambiguous as error:
-                return error, lambda: self._find_created(step, kind, api)
+                return error, lambda: self.find_created(step, kind, api)
 
         live_id = settle(self.account, attempt)
         self.ids[step.address] = live_id
@@ -94,12 +97,14 @@ class StepRunner:
         self._settle(carried)
         return live_id
 
-    def _find_created(self, step: Step, kind: Kind, api: Api) -> str | None:
+    def find_created(self, step: Step, kind: Kind, api: Api) -> str | None:
         """The object that a creation without an answer left behind: it carries our tag and was not there before."""
         path = api.collection(self._within(step, api))
         for raw in self.account.pages(path, page=api.page, beta=api.beta, order="desc"):
-            live = read_live(raw, kind)
-            if live.id not in self.known and self._is_ours(live, step.address):
+            if raw["id"] in self.known:
+                continue
+            live = read_live(versions.with_content(self.account, self.memory, raw, kind), kind)
+            if self._is_ours(live, step.address):
                 return live.id
         return None
 
@@ -110,6 +115,8 @@ class StepRunner:
         if live is None:
             raise StaleError("it was deleted after the plan was made", hint="run the command again")
         check_values(step, live, kind)
+        if kind.versions is not None:
+            return versions.update(self, step, kind, api, live)
         names = _written_fields(step, kind)
         spec = {name: each for name, each in _in_body(step.after or {}, kind).items() if name in names}
         spec.update({name: {} for name in names - set(spec) if kind.field(name).per_key})
@@ -134,8 +141,7 @@ class StepRunner:
 
     def _current(self, step: Step, kind: Kind, api: Api) -> Live | None:
         """The object as it is right before it is written; None when it is gone. Raises BlockedError when not ours."""
-        raw = look(self.account, self.memory, str(step.id), self._path(step, api, str(step.id)), api.beta)
-        live = read_live(raw, kind) if raw else None
+        live = find_live(self.account, self.memory, kind, str(step.id), self._within(step, api))
         if live is not None and not self._is_ours(live, step.address):
             raise BlockedError(f"{step.id} no longer carries the tag of {step.address}", hint="plan again to see why")
         return live

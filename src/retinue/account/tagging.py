@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from retinue.account.client import Account, Json
+from retinue.account.client import Json
 from retinue.account.marking import forget_keys, mark, our_marks, place
-from retinue.account.snapshot import look, read_files, read_live
+from retinue.account.snapshot import find_live, read_files
+from retinue.account.versions import put_marks
 from retinue.core.changes import Step
 from retinue.core.guards import moved
 from retinue.core.kind import Api, Kind
@@ -25,23 +26,27 @@ def run_tagging(runner: StepRunner, step: Step, kind: Kind, api: Api) -> str:
     Raises StaleError when the object is gone or no longer has the values that the tag would claim, BlockedError when
     somebody else has tagged it meanwhile.
     """
-    raw = look(runner.account, runner.memory, str(step.id), place(api, str(step.id), step.within), api.beta)
-    if raw is None:
+    live = find_live(runner.account, runner.memory, kind, str(step.id), step.within, asked=True)
+    if live is None:
         raise StaleError("it was deleted after the plan was made", hint="run the command again")
-    live = read_live(raw, kind)
     _check(step, live, kind)
     # What is declared by its id is not ours, whoever marked it once.
     theirs = _declared_ids(step, kind)
     if step.action == "release" or step.tag is None:
         # The files first: while the object carries our tag, an interrupted release is taken up again.
         _unmark_files(runner, live, kind, api)
-        _unmark(runner.account, live, api)
+        _unmark(runner, step, live, kind, api)
         runner.memory.released(live.id)
         return live.id
     if theirs:
         _unmark_files(runner, live, kind, api, only=theirs)
+    marks = {**our_marks(live, api), TAG_KEY: write_tag(step.tag)}
+    if kind.versions is not None:
+        put_marks(runner, step, api, live, marks)
+        runner.memory.remember(step.address, live.id)
+        return live.id
     body: Json = {}
-    mark(body, api, live, {**our_marks(live, api), TAG_KEY: write_tag(step.tag)})
+    mark(body, api, live, marks)
     runner.account.update(place(api, live.id, live.within), body, beta=api.beta)
     runner.memory.remember(step.address, live.id)
     return live.id
@@ -88,8 +93,11 @@ def _unmark_files(runner: StepRunner, live: Live, kind: Kind, api: Api, only: Co
         pass
 
 
-def _unmark(account: Account, live: Live, api: Api) -> None:
+def _unmark(runner: StepRunner, step: Step, live: Live, kind: Kind, api: Api) -> None:
+    if kind.versions is not None:
+        put_marks(runner, step, api, live, {})
+        return
     body: Json = {}
     mark(body, api, live, {})
     path = place(api, live.id, live.within)
-    forget_keys(account, api, path, our_marks(live, api), account.update(path, body, beta=api.beta))
+    forget_keys(runner.account, api, path, our_marks(live, api), runner.account.update(path, body, beta=api.beta))

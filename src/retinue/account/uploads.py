@@ -47,7 +47,7 @@ class Uploader:
             if spares:
                 return spares.pop()
             alike = self._alike.setdefault((name, file.size), threading.Lock())
-        content = self._read(file)
+        content = self.read(file)
         with alike:
             return settle(self.account, lambda: self._attempt(name, content, file, purpose))
 
@@ -63,7 +63,8 @@ class Uploader:
             raise
         return entry.id or ""
 
-    def _read(self, file: FileRef) -> bytes:
+    def read(self, file: FileRef) -> bytes:
+        """The content of a file of the project. Raises StaleError when it changed after the plan was made."""
         try:
             content = (self.root / file.path).read_bytes()
         except OSError as error:

@@ -179,6 +179,20 @@ class Api:
         return str(raw[self.within.field]) if self.within else None
 
 
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The object's content is a set of files, kept in immutable versions below it, one of which is the default.
+
+    `files` is the field with the files of the newest version that is ours, path → content (core.contents); `default`
+    the field that names another version as the default one, None for the newest; `keep` the one that says how many
+    versions stay.
+    """
+
+    files: str
+    default: str
+    keep: str
+
+
 EDITED = "edited"
 """The field of what is rendered that names the arguments somebody edited beyond what fields can say."""
 
@@ -220,11 +234,12 @@ class Inclusion:
     - `schema`: `{file: path}` → the JSON Schema in it; inline or not, it must be one.
     - `file`: a path → `{path, sha256, size}`.
     - `base64`: a path → the content of the file, as text.
+    - `folder`: a path → the content of each file below it (core.contents), by its path from there.
     - `files`: a list of globs and `{path: …, …}` entries → a list of `{path, sha256, size, …}`, one for each file.
     """
 
     pattern: Pattern
-    form: Literal["text", "schema", "file", "files", "base64"]
+    form: Literal["text", "schema", "file", "files", "folder", "base64"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +299,7 @@ class Kind:
     inclusions: tuple[Inclusion, ...] = ()
     keyed: tuple[Keyed, ...] = ()
     attachments: Attachments | None = None
+    versions: Versions | None = None
     pattern: str | None = None
     expand: Callable[[Mapping[str, Any]], Expansion] = _as_written
     compose: Callable[[Mapping[str, Any]], dict[str, Any]] = dict

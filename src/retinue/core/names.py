@@ -57,6 +57,11 @@ def name_declared(declared: Declared, kind: Kind, named: Named) -> Declared:
         return Ref(named.addresses[live_id]) if isinstance(live_id, str) and live_id in named.addresses else live_id
 
     spec = {name: over_ids(kind.field(name), value, addressed) for name, value in declared.spec.items()}
+    live = named.owned.get(declared.address)
+    # The newest version by its number is the newest one, as long as no newer one is to come.
+    newest = kind.versions and live and spec.get(kind.versions.default) == live.raw.get("newest")
+    if newest and kind.versions and live and same(spec[kind.versions.files], kind.read(live.raw)[kind.versions.files]):
+        spec[kind.versions.default] = None
     return replace(declared, spec=spec)
 
 

@@ -52,6 +52,9 @@ def make_tag(stack: str, address: Address, spec: Mapping[str, Any], kind: Kind, 
             keys.update({_key_digest(name, key): digest(each) for key, each in value.items()})
         elif kind.field(name).policy:
             continue
+        elif kind.versions and name == kind.versions.default:
+            # A version cannot be changed, so its tag cannot say later which one is the default: it says "the newest".
+            fields[name] = digest(kind.field(name).default)
         elif isinstance(value, Sealed):
             fields[name] = sealed_digest(value, stack, address, name)
         elif kind.attachments and name == kind.attachments.field:

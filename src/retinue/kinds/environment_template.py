@@ -76,7 +76,8 @@ def _file(entry: Mapping[str, Any]) -> FileRef | str:
 
 def _skill(entry: Any) -> dict[str, Any]:
     options = entry if isinstance(entry, Mapping) and "skill" in entry else {"skill": entry}
-    return {"skill_id": options["skill"], "version": str(options["version"]) if "version" in options else None}
+    version = {"version": str(options["version"])} if "version" in options else {}
+    return {"skill_id": options["skill"], **version}
 
 
 def canonical_files(files: Any) -> dict[str, Any]:
@@ -96,16 +97,13 @@ def wire_files(files: Mapping[str, Any]) -> list[dict[str, Any]]:
 def canonical_skills(skills: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """References as declared; a skill that somebody put in place keeps all that is shown of it."""
     return [
-        {"skill_id": each["skill_id"], "version": each.get("version")} if "skill_id" in each else dict(each)
+        {key: each[key] for key in ("skill_id", "version") if each.get(key)} if "skill_id" in each else dict(each)
         for each in skills
     ]
 
 
 def wire_skills(skills: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {"type": "skill_reference", **{key: value for key, value in each.items() if value is not None}}
-        for each in skills
-    ]
+    return [{"type": "skill_reference", **each} for each in skills]
 
 
 def canonical_packages(packages: Mapping[str, Any]) -> dict[str, list[str]]:

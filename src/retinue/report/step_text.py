@@ -85,7 +85,8 @@ def other_lines(step: Step, *, outside: bool, detail: Detail, width: int) -> lis
     lines: list[Line] = []
     if step["action"] == "create" and (not step["replaces"] or detail == "full"):
         shown = {each["path"][0] for each in step["changes"]}
-        fields = {key: each for key, each in (step["after"] or {}).items() if key not in shown}
+        known = {key: each for key, each in (step["after"] or {}).items() if key not in shown}
+        fields = {key: each for key, each in known.items() if each not in (None, {}, [])}
         lines += _fields(fields, step, "+", "added", detail=detail, width=width)
     theirs = step["action"] != "create"
     files = [each for each in step["files"] if (theirs and is_outside(each)) == outside]

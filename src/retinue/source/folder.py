@@ -59,7 +59,7 @@ class Folder:
 
     def file(self, base: str, written: str) -> str:
         """The path of one existing file, as `written` in a file of the directory `base`."""
-        path = self._inside(base, written)
+        path = self.inside(base, written)
         self._check_links(path, written)
         try:
             mode = (self.root / path).stat().st_mode
@@ -80,7 +80,7 @@ class Folder:
         """
         if not _MAGIC.search(written) or self._exists(base, written):
             return [self.file(base, written)]
-        found = sorted(set(self._glob(self._inside(base, written))))
+        found = sorted(set(self._glob(self.inside(base, written))))
         if not found:
             raise Refused("no-match", f"no file matches '{written}'", self._nearest_directory(base, written))
         return found
@@ -97,11 +97,11 @@ class Folder:
             return 0
 
     def _exists(self, base: str, written: str) -> bool:
-        return self._mode(self._inside(base, written)) != 0
+        return self._mode(self.inside(base, written)) != 0
 
     # ── staying inside ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _inside(self, base: str, written: str) -> str:
+    def inside(self, base: str, written: str) -> str:
         """The path from the project's root, `..` resolved. Raises Refused when it leaves the project."""
         if written.startswith(("/", "~/")) or re.match(r"[A-Za-z]:[\\/]", written):
             raise Refused("absolute-path", f"'{written}' is an absolute path", "write it relative to this file")
@@ -156,7 +156,7 @@ class Folder:
     def _nearest_directory(self, base: str, written: str) -> str:
         """Names the first directory of a glob's way that does not exist, or the one where nothing matched."""
         path = ""
-        for part in self._inside(base, written).split("/")[:-1]:
+        for part in self.inside(base, written).split("/")[:-1]:
             if _MAGIC.search(part):
                 break
             below = f"{path}/{part}" if path else part

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from retinue.core.contents import content_value
 from retinue.core.kind import Kind, Pattern
 from retinue.core.model import Path, Secret
 from retinue.source.filling import fill_text
@@ -124,6 +125,23 @@ class _One:
         except Refused as refused:
             self._report(refused, path)
             return value
+
+    def folder(self, value: Any, path: Path) -> Any:
+        """A directory → what is in it, without hidden files."""
+        if not isinstance(value, str) or not value:
+            return value
+        folder = self.all.desk.folder
+        found: dict[str, Any] = {}
+        try:
+            names = folder.files(self._directory(path), f"{value.rstrip('/')}/**/*")
+            top = folder.inside(self._directory(path), value)
+            for name in names:
+                content = folder.read(name, most=LARGEST_ARCHIVE)
+                found[name.removeprefix(f"{top}/")] = content_value(name, content)
+        except Refused as refused:
+            self._report(refused, path)
+            return value
+        return found
 
     def files(self, value: Any, path: Path) -> Any:
         """Globs and paths → the files, by path. A file named twice is one; what is said of it later is added.

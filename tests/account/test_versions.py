@@ -1,0 +1,140 @@
+"""Skills: content in versions, of which one is the default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from retinue.kinds import all_kinds
+from tests.support.team import Team
+
+KIND = all_kinds()["skill"]
+HEAD = "---\nname: charting\ndescription: Draws charts.\n---\n\n"
+
+
+def team_with(root: Path, *texts: str, options: str = "") -> Team:
+    """A team whose skill has had these texts, one version each."""
+    team = Team(root)
+    for text in texts:
+        declare(team, text, options)
+        assert team.apply().converged
+    return team
+
+
+def declare(team: Team, text: str, options: str = "") -> None:
+    team.write("charting/SKILL.md", HEAD + text)
+    team.write("skills.yaml", f"skills:\n  charting: {{folder: charting{options}}}\n")
+
+
+def skill(team: Team) -> dict[str, Any]:
+    (found,) = team.objects(KIND)
+    return found
+
+
+def numbers(team: Team) -> list[str]:
+    return sorted(each["version"] for each in team.listed(f"/skills/{skill(team)['id']}/versions"))
+
+
+def test_a_change_is_a_new_version_and_becomes_the_default(tmp_path: Path) -> None:
+    team = team_with(tmp_path, "One.", "Two.")
+    assert (skill(team)["default_version"], numbers(team)) == ("2", ["1", "2"])
+
+
+def test_the_plan_shows_what_changes_in_the_text(tmp_path: Path) -> None:
+    team = team_with(tmp_path, "One.")
+    declare(team, "Two.")
+    (step,) = team.plan().steps
+    (change,) = step.changes
+    assert (change.path, change.before, change.after) == (("files", "SKILL.md"), HEAD + "One.", HEAD + "Two.")
+
+
+def test_a_version_rolls_back_and_latest_goes_forth(tmp_path: Path) -> None:
+    team = team_with(tmp_path, "One.", "Two.")
+    declare(team, "Two.", ", version: 1")
+    assert team.apply().converged
+    assert (skill(team)["default_version"], numbers(team)) == ("1", ["1", "2"])
+    declare(team, "Three.", ", version: 1")
+    assert team.apply().converged
+    assert (skill(team)["default_version"], numbers(team)) == ("1", ["1", "2", "3"])
+    declare(team, "Three.")
+    assert team.apply().converged
+    assert (skill(team)["default_version"], numbers(team)) == ("3", ["1", "2", "3"])
+
+
+def test_the_newest_version_may_be_named(tmp_path: Path) -> None:
+    team = team_with(tmp_path, "One.", "Two.")
+    declare(team, "Two.", ", version: 2")
+    assert team.plan().empty
+
+
+def test_a_version_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    team = team_with(tmp_path, "One.", "Two.")
+    declare(team, "Two.", ", version: 9")
+    (event,) = [each for each in team.apply().events if each.status == "failed"]
+    assert event.error is not None
+    assert "there is no version 9" in event.error
+
+
+def test_a_rollback_on_a_dashboard_is_drift(tmp_path: Path) -> None:
+    team = team_with(tmp_path, "One.", "Two.")
+    team.send("post", f"/skills/{skill(team)['id']}", {"default_version": "1"})
+    (step,) = team.plan().steps
+    assert step.causes == {"drift"}
+    assert team.apply().converged
+    assert (skill(team)["default_version"], numbers(team)) == ("2", ["1", "2"])
+
+
+def test_a_version_uploaded_by_hand_is_drift_and_stays(tmp_path: Path) -> None:
+    team = team_with(tmp_path, "One.", options=", keep_versions: 1")
+    path = f"/skills/{skill(team)['id']}"
+    theirs = team.add_version(path, {"SKILL.md": HEAD + "Theirs."}, default=True)
+    (step,) = team.plan().steps
+    assert step.causes == {"drift"}
+    assert team.apply().converged
+    assert skill(team)["default_version"] == "1"
+    declare(team, "Two.", ", keep_versions: 1")
+    assert team.apply().converged
+    assert numbers(team) == [theirs, "3"]
+
+
+def test_old_versions_are_deleted_as_declared(tmp_path: Path) -> None:
+    team = team_with(tmp_path, "One.", "Two.", "Three.", "Four.", options=", keep_versions: 2")
+    assert numbers(team) == ["3", "4"]
+
+
+def test_a_skill_of_others_is_looked_at_once(tmp_path: Path) -> None:
+    team = team_with(tmp_path, "One.")
+    with team.client() as client:
+        client.skills.create(files=[("other/SKILL.md", HEAD.encode(), "text/markdown")])
+    assert team.plan().empty
+    assert sum("/content" in call for call in team.calls) == 2
+    assert team.plan().empty
+    assert sum("/content" in call for call in team.calls) == 1
+    team.forget_memory()
+    assert team.plan().unowned == {"skill": 1}
+
+
+def test_files_that_are_no_text_are_compared_by_content(tmp_path: Path) -> None:
+    team = Team(tmp_path)
+    declare(team, "One.")
+    (tmp_path / "charting" / "logo.png").write_bytes(b"\x89PNG\0one")
+    assert team.apply().converged
+    assert team.plan().empty
+    (tmp_path / "charting" / "logo.png").write_bytes(b"\x89PNG\0two")
+    (step,) = team.plan().steps
+    assert [change.path for change in step.changes] == [("files", "logo.png")]
+    assert team.apply().converged
+
+
+def test_a_skill_can_be_released_and_adopted(tmp_path: Path) -> None:
+    team = team_with(tmp_path, "One.")
+    live_id = skill(team)["id"]
+    team.write("skills.yaml", "release: [skill.charting]\n")
+    assert team.apply().converged
+    assert team.plan().unowned == {"skill": 1}
+    declare(team, "One.")
+    team.write("adopt.yaml", f"adopt: [{{address: skill.charting, id: {live_id}}}]\n")
+    applied = team.apply()
+    assert [step.action for step in applied.plan.steps] == ["adopt"]
+    assert applied.converged
+    assert skill(team)["id"] == live_id
