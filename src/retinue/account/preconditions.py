@@ -60,7 +60,8 @@ def _find(
         live = read_live(raw, kind) if raw else None
     elif kind.api is not None:
         # The plan saw it moments ago, so a 404 may be the lag of a creation that somebody else made.
-        live = find_live(account, memory, kind, str(step.id), step.within, patient=True)
+        asked = step.action in HANDOVERS  # what is nobody's yet is read as a whole
+        live = find_live(account, memory, kind, str(step.id), step.within, patient=True, asked=asked)
     else:
         raise TypeError(f"a {kind.name} has no live object")
     if live is None and step.action != "delete":
