@@ -209,9 +209,12 @@ def test_a_ranker_goes_by_either_name(team: Team) -> None:
     assert "is called 'default_2024_08_21' with 'api: assistants-v2'" in " ".join(each.message for each in found)
 
 
-def test_extra_belongs_to_responses(team: Team) -> None:
-    team.write("team.yaml", "assistants:\n  a: {model: m, api: assistants-v2, extra: {store: false}}\n")
-    reading, (mistake,) = workflow.check(workflow.Where(team.root, environ={}))
-    assert reading is None
-    assert "'extra' has no meaning with 'api: assistants-v2'" in mistake.message
-    assert mistake.hint == "it belongs to 'api: responses'"
+def test_arguments_may_also_be_further_fields(team: Team) -> None:
+    """Which home takes what is not for Retinue to know: it is passed on."""
+    team.write("team.yaml", "assistants:
+  a: {model: m, api: assistants-v2, extra: {store: false}}
+")
+    reading, found = workflow.check(workflow.Where(team.root, environ={}))
+    assert found == ()
+    assert reading is not None
+    assert reading.declared[0].spec["extra"] == {"store": False}

@@ -34,7 +34,8 @@ def test_the_full_sample_declares_every_field(sample: Sample, tmp_path: Path) ->
         sample.declare(team, variant)
         reading = workflow.read(workflow.Where(team.root, environ={}))
         declared |= {name for each in reading.declared if each.address.kind == sample.kind for name in each.spec}
-    assert declared == {each.name for each in all_kinds()[sample.kind].fields}
+    # What nobody knows yet no account of today takes: tests/account/test_unknown.py plays one of next year.
+    assert declared == {each.name for each in all_kinds()[sample.kind].fields if not each.rest}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

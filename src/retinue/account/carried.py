@@ -46,14 +46,14 @@ def carry_files(spec: Mapping[str, Any], kind: Kind, live: Live | None, uploader
             wanted[path] = (file_id, file.sha256)
         kept = {file_id for file_id, _ in wanted.values()} | set(theirs.values())
         placed = {path: theirs.get(path) or wanted[path][0] for path in spec[each.name]}
-        carried.ids[each.name] = placed if each.uploads.keyed else list(placed.values())
+        carried.ids[each.name] = placed if each.uploads.placed else list(placed.values())
         carried.records.update(_records_of(wanted, each.uploads))
         carried.stale.update({old: each.uploads.purpose for old, _ in present.values() if old and old not in kept})
     return carried
 
 
 def _records_of(files: Mapping[str, tuple[str, str]], uploads: Uploads) -> dict[str, str]:
-    if uploads.keyed:  # the object itself says where each file lies, and room is short
+    if uploads.placed:  # the object itself says where each file lies, and room is short
         files = {str(number): files[path] for number, path in enumerate(sorted(files))}
     return write_file_records(files, uploads.record) if files else {}
 
@@ -63,7 +63,7 @@ def recorded_files(live: Live | None, kind: Kind, field: Field) -> dict[str, tup
     if live is None or kind.api is None or field.uploads is None:
         return {}
     files: dict[str, FileRef] = read_file_records(kind.api.marks_of(live.raw), field.uploads.record)
-    if field.uploads.keyed:
+    if field.uploads.placed:
         placed = kind.read(live.raw)[field.name]
         return {
             path: (file_id, files[file_id].sha256)

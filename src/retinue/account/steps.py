@@ -265,7 +265,10 @@ def _written_fields(step: Step, kind: Kind) -> set[str]:
 
 def _complete(body: Json, field: Field, live: Live, step: Step) -> None:
     """A map that is owned key by key may be replaced as a whole: it is written with the keys that are not ours."""
-    if field.per_key:
+    if field.rest:
+        # What this version does not know cannot be reset to anything but nothing.
+        body.update({key: None for name, key in step.forget_keys if name == field.name})
+    elif field.per_key:
         forgotten = {key for name, key in step.forget_keys if name == field.name}
         reset = {key: value for key, value in field.key_defaults.items() if key in forgotten}
         before = {key: each for key, each in (dig(live.raw, field.body_path) or {}).items() if key not in forgotten}

@@ -69,7 +69,8 @@ def compare(
         if isinstance(wanted, Sealed):
             _compare_hidden(each, declared, wanted, live.tag, result)
         elif each.per_key:
-            _compare_keys(each, declared, wanted, spec[name], live.tag, result)
+            held = kind.read(live.raw)[name] if each.rest else spec[name]
+            _compare_keys(each, declared, wanted, held, live.tag, result)
         elif not same(wanted, spec[name]):
             _compare_field(each, declared, wanted, spec[name], live.tag, result)
     _compare_unset(declared, live, spec, kind, result)

@@ -33,6 +33,10 @@ class Field:
     - `refs`: the kind whose ids the value holds, everywhere in it or, with `ref_at`, at that path only.
     - `hidden`: the API takes it and never shows it, so that only digests of what was applied tell whether it differs;
       nothing of it is ever printed.
+    - `rest`: what the body holds beyond the other fields, by name: what a later version of the API may have added. Only
+      declared keys are compared and written.
+    - `extendable`: a list in the API, canonically a map; `extra` may add items of types that this version does not
+      know.
     - `policy`: for Retinue itself, such as how much to keep; neither compared nor sent.
     - `model`: the value is the id of a model, which the account may not have or may shut down.
     - `actions`: the value is not written but brought about: value → the path below the object that is posted to.
@@ -54,6 +58,8 @@ class Field:
     ref_at: Pattern = ()
     hidden: bool = False
     policy: bool = False
+    rest: bool = False
+    extendable: bool = False
     model: bool = False
     actions: Mapping[Any, str] = field(default_factory=dict)
     carry_over: Callable[[Any, Any], Any] | None = None
@@ -72,12 +78,12 @@ class Field:
 class Uploads:
     """Files that an object carries by id. Which file each id is stands in further marks of the object.
 
-    `keyed`: the API's value says where each file is to lie; otherwise it is a plain list of ids.
+    `placed`: the API's value says where each file is to lie; otherwise it is a plain list of ids.
     """
 
     purpose: str
     record: str = "retinue.files"
-    keyed: bool = False
+    placed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +335,11 @@ class Kind:
     def read(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """The canonical specification of an object as the API returned it; ids stay ids."""
         spec: dict[str, Any] = {}
+        known = {each.body_path[0] for each in self.fields if not each.rest}
         for each in self.fields:
+            if each.rest:
+                spec[each.name] = {key: value for key, value in raw.items() if key not in known}
+                continue
             value = dig(raw, each.body_path)
             spec[each.name] = each.default if value is None else each.canonical(value)
         return spec
@@ -339,6 +349,9 @@ class Kind:
         body: dict[str, Any] = {}
         for name, value in spec.items():
             each = self._index[name]
+            if each.rest:
+                body.update(value)
+                continue
             place = body
             for key in each.body_path[:-1]:
                 place[key] = place = dict(place.get(key) or {})

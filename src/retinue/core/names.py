@@ -12,7 +12,7 @@ from typing import Any
 from retinue.core.canonical import same
 from retinue.core.kind import Field, Kind, Kinds, Pattern
 from retinue.core.model import Address, Declared, FileRef, Gone, Live, LiveFile, Ref
-from retinue.core.ownership import is_ours, read_file_records
+from retinue.core.ownership import is_ours, owned_keys, read_file_records
 
 SETTLED = ("completed", "in_progress")
 """File statuses that lead to a searchable file; the others (failed, cancelled) do not (SPEC VectorStoreFileObject)."""
@@ -175,6 +175,9 @@ def live_spec(live: Live, kind: Kind, named: Named) -> dict[str, Any]:
             spec[each.name] = over_ids(each, spec[each.name], named.name)
         if each.uploads:
             spec[each.name] = _recorded_files(spec[each.name], live, each, kind)
+        if each.rest:
+            owned = owned_keys(live.tag, each.name, spec[each.name])
+            spec[each.name] = {key: spec[each.name][key] for key in owned}
         if each.per_key:
             spec[each.name] = {key: value for key, value in spec[each.name].items() if not is_ours(key)}
     if kind.attachments:

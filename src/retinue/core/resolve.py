@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from retinue.core.extras import check_extras, with_extras
 from retinue.core.kind import Kind, Kinds, Reference, fits
 from retinue.core.lifecycle import check_lifecycle
 from retinue.core.model import (
@@ -184,7 +185,11 @@ def _declare(
     misplaced = [_diagnostic(each, linked.places.at(each.path)) for each in _secrets_in_the_open(kind, written)]
     if misplaced:
         return None, [*misplaced]
+    further = [_diagnostic(each, linked.places.at(each.path, key=True)) for each in check_extras(kind, written)]
+    if further:
+        return None, [*further]
     expanded, origins = kind.expand(written)
+    expanded = with_extras(kind, expanded)
     spec = {name: _canonical(kind, name, value, seal) for name, value in expanded.items() if kind.has(name)}
     declared = Declared(address, spec, linked.places, origins, lifecycle, kind.home if kind.bundle else None)
     problems = [

@@ -152,7 +152,7 @@ def _part(tool: Mapping[str, Any]) -> str:
 
 EXTRA = {
     "type": "object",
-    "description": "Further arguments of responses.create by name, such as store; only with 'api: responses'.",
+    "description": "What Retinue has no field for: further fields, or with 'api: responses' arguments, by name.",
     "propertyNames": {"minLength": 1},
 }
 
@@ -162,6 +162,7 @@ def responses_home(kind: Kind) -> Kind:
     fields = tuple(
         replace(each, canonical=_canonical_tools(each), carry_over=None) if each.name == "tools" else each
         for each in kind.fields
+        if not each.rest
     )
 
     def check(spec: Mapping[str, Any]) -> Iterable[Problem]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.core.kind import Keyed, Pattern, Schema, without_defaults
+from retinue.core.kind import Field, Keyed, Pattern, Schema, without_defaults
 from retinue.core.model import Path, Problem
+
+FURTHER = Field("extra", default={}, per_key=True, rest=True)
+"""Fields of the API that this version does not know."""
 
 TEXT_FILE: Schema = {
     "type": "object",

@@ -15,6 +15,7 @@ from retinue.core.model import Path, Problem
 from retinue.kinds._shapes import (
     FUNCTION_NAME,
     FUNCTION_PROPERTIES,
+    FURTHER,
     JSON_SCHEMA,
     METADATA,
     NAME_OR_ID,
@@ -274,9 +275,11 @@ KIND = Kind(
             canonical=canonical_tools,
             wire=wire_tools,
             refs="credential",
+            extendable=True,
             ref_at=("*", "credential_id"),
         ),
         Field("metadata", default={}, per_key=True),
+        FURTHER,
         # The server resolves what is left out, so that only declared parts can be compared.
         Field("reasoning", default={}, per_key=True, key_defaults={"effort": None, "summary": None}),
         Field("text", default={}, per_key=True, key_defaults={"format": {"type": "text"}, "verbosity": "medium"}),

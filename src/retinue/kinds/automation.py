@@ -11,7 +11,7 @@ from typing import Any
 
 from retinue.core.kind import Api, Expansion, Field, Inclusion, Kind, Reference
 from retinue.core.model import Path, Problem
-from retinue.kinds._shapes import METADATA, NAME_OR_ID, TEXT
+from retinue.kinds._shapes import FURTHER, METADATA, NAME_OR_ID, TEXT
 
 FIVE_FIELDS = re.compile(r"\S+( \S+){4}")
 
@@ -205,6 +205,7 @@ KIND = Kind(
         Field("session_metadata", ("target", "metadata"), default={}),
         Field("status", default="active", canonical=canonical_status, actions={"paused": "pause", "active": "resume"}),
         Field("metadata", default={}, per_key=True),
+        FURTHER,
     ),
     references=(
         Reference(("agent",), "agent", allow_id=True),

@@ -11,7 +11,7 @@ from typing import Any
 
 from retinue.core.kind import Api, Expansion, Field, Kind, Reference, Within
 from retinue.core.model import Path, Problem
-from retinue.kinds._shapes import METADATA, NAME_OR_ID, check_byte_length, trimmed, without
+from retinue.kinds._shapes import FURTHER, METADATA, NAME_OR_ID, check_byte_length, trimmed, without
 
 SECRETS: tuple[tuple[str, ...], ...] = (
     ("token",),
@@ -231,6 +231,7 @@ KIND = Kind(
         Field("scope", ("auth", "refresh", "scope")),
         Field("secrets", hidden=True),
         Field("metadata", default={}, per_key=True),
+        FURTHER,
     ),
     references=(Reference(("vault",), "vault", allow_id=True),),
     secrets=tuple(("auth", *path) for path in SECRETS),

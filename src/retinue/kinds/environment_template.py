@@ -14,7 +14,7 @@ from typing import Any
 from retinue.core.kind import Api, Expansion, Field, Inclusion, Kind, Marks, Reference, Uploads
 from retinue.core.model import FileRef, Path, Problem
 from retinue.kinds import _marker
-from retinue.kinds._shapes import NAME_OR_ID
+from retinue.kinds._shapes import FURTHER, NAME_OR_ID
 
 # REC and the files guide (platform.md §4.4): what one request takes. One of the files is the marker.
 MOST_FILES = 49
@@ -287,7 +287,7 @@ KIND = Kind(
             default={},
             canonical=canonical_files,
             wire=wire_files,
-            uploads=Uploads("user_data", keyed=True),
+            uploads=Uploads("user_data", placed=True),
         ),
         Field(
             "skills",
@@ -305,6 +305,7 @@ KIND = Kind(
         Field("blocked_domains", default=[], hidden=True),
         Field("desktop", canonical=canonical_desktop),
         Field("capability_directories", default=[]),
+        FURTHER,
     ),
     references=(
         Reference(("skills", "*"), "skill", allow_id=True),

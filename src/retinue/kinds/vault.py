@@ -10,7 +10,7 @@ from typing import Any
 
 from retinue.core.kind import Api, Field, Kind, MarkerForm
 from retinue.core.model import Problem
-from retinue.kinds._shapes import METADATA, check_byte_length, trimmed
+from retinue.kinds._shapes import FURTHER, METADATA, check_byte_length, trimmed
 
 
 def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
@@ -33,6 +33,6 @@ KIND = Kind(
         },
         "additionalProperties": False,
     },
-    fields=(Field("name", canonical=trimmed), Field("metadata", default={}, per_key=True)),
+    fields=(Field("name", canonical=trimmed), Field("metadata", default={}, per_key=True), FURTHER),
     check=check,
 )

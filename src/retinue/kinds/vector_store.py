@@ -8,7 +8,7 @@ from typing import Any
 
 from retinue.core.kind import Api, Attachments, Expansion, Field, Inclusion, Kind, MarkerForm, without_defaults
 from retinue.core.model import Path, Problem
-from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, FILE_ID, METADATA, keyed_files
+from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, FILE_ID, FURTHER, METADATA, keyed_files
 
 # REC CanApplyChunkingStrategy(Auto): `auto` comes back as static 800/400.
 AUTO_CHUNKING = {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}
@@ -205,6 +205,7 @@ KIND = Kind(
             wire=lambda value: {"anchor": "last_active_at", **value},
         ),
         Field("metadata", default={}, per_key=True),
+        FURTHER,
         Field("files", default={}),
     ),
     inclusions=(Inclusion(("files",), "files"),),

@@ -24,14 +24,24 @@ LIFECYCLE = {
 }
 
 
+EXTRA = {
+    "type": "object",
+    "description": "Fields of the API that Retinue does not know, by name: passed on and compared. At most 4.",
+    "maxProperties": 4,
+    "propertyNames": {"minLength": 1},
+}
+
+
 def declaration(kind: Kind) -> dict[str, Any]:
     """What one declaration of the kind must look like once its expressions are filled."""
     if kind.api is None:
         return dict(kind.schema)
     common = {"lifecycle": LIFECYCLE}
+    if any(each.rest for each in kind.fields):
+        common["extra"] = EXTRA
     if kind.homes:
         common["api"] = {
             "enum": [kind.home, *kind.homes],
             "description": f"Which API it is for. Default: that of retinue.yaml, else {kind.home}.",
         }
-    return {**kind.schema, "properties": {**kind.schema["properties"], **common}}
+    return {**kind.schema, "properties": {**common, **kind.schema["properties"]}}
