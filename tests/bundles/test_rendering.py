@@ -211,9 +211,7 @@ def test_a_ranker_goes_by_either_name(team: Team) -> None:
 
 def test_arguments_may_also_be_further_fields(team: Team) -> None:
     """Which home takes what is not for Retinue to know: it is passed on."""
-    team.write("team.yaml", "assistants:
-  a: {model: m, api: assistants-v2, extra: {store: false}}
-")
+    team.write("team.yaml", "assistants:\n  a: {model: m, api: assistants-v2, extra: {store: false}}\n")
     reading, found = workflow.check(workflow.Where(team.root, environ={}))
     assert found == ()
     assert reading is not None
