@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from retinue.bundles.lock_file import LockFile, lock_name
@@ -93,9 +94,9 @@ class Session:
         return LockFile(self.project.root / lock_name(self.project.environment), self.project.stack)
 
 
-def load_from(where: Where, *, strict: bool = True) -> Loaded:
+def load_from(where: Where, *, strict: bool = True, instead: Mapping[str, bytes] = MappingProxyType({})) -> Loaded:
     """Read the files, whether or not all in them is right. Unless `strict`, variables may be given that are not
-    declared."""
+    declared. `instead` is what files of the project would hold."""
     return load(
         where.start,
         environment=where.environment,
@@ -104,6 +105,7 @@ def load_from(where: Where, *, strict: bool = True) -> Loaded:
         environ=where.environ,
         kinds=all_kinds(),
         strict=strict,
+        instead=instead,
     )
 
 

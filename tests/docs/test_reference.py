@@ -236,7 +236,7 @@ def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     reasons = (DOCS / "decisions" / "0002-dependencies.md").read_text(encoding="utf-8").lower()
     for requirement in project["dependencies"]:
-        name = re.match(r"[\w-]+", requirement)
+        name = re.match(r"[\w.-]+", requirement)
         assert name
         assert f"| {name[0].lower()} |" in reasons, requirement
     for requirement in project["optional-dependencies"]["dev"]:

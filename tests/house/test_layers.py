@@ -29,6 +29,7 @@ ALLOWED = {
     "approved": {"core", "sessions"},
     "looking": {"core", "sessions", "workflow"},
     "drifting": {"core", "sessions", "standing", "workflow"},
+    "accepting": {"core", "sessions", "source"},
     "checkup": {"core", "kinds", "source", "account", "sessions"},
     "originals": {"core", "kinds", "source", "migrate", "workflow", "looking"},
     "restacking": {"core", "account", "bundles", "sessions"},
@@ -38,7 +39,7 @@ ALLOWED = {
     "cli": {
         *("core", "kinds", "source", "account", "bundles", "report", "migrate"),
         *("workflow", "looking", "standing", "migration", "comparing", "checkup", "approved", "drifting"),
-        *("importing", "restacking", "guarding"),
+        *("importing", "restacking", "guarding", "accepting"),
     },
     "__main__": {"cli"},
     "local": set(),
@@ -47,6 +48,7 @@ ALLOWED = {
 MAY_OPEN_LOCAL = {"account/opening.py", "cli/account_commands.py"}
 HOMES = {
     "yaml": {"source"},
+    "ruamel": {"source"},
     "jsonschema": {"source"},
     "openai": {"account"},
     "rich": {"report"},

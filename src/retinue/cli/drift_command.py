@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,12 +12,30 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import BlockedError
 
 if TYPE_CHECKING:
+    from retinue.accepting import Wanted
+    from retinue.core.drift import Drift
     from retinue.core.fail_on import FailOn
     from retinue.report.change_text import Detail
     from retinue.report.drift_rendering import DriftFormat
-    from retinue.workflow import Where
+    from retinue.workflow import Session, Where
 
 DRIFT = 2
+
+
+class WantedType(click.ParamType["Wanted"]):
+    """`all`, kind.name or kind.name.field."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Wanted:
+        from retinue.accepting import Wanted
+
+        if isinstance(value, Wanted):
+            return value
+        try:
+            return Wanted.parse(str(value))
+        except ValueError:
+            self.fail(f"'{value}' is none of: all, assistant.math-tutor, assistant.math-tutor.instructions", param, ctx)
 
 
 @click.command()
@@ -32,6 +50,14 @@ DRIFT = 2
     default="text",
     help="For a terminal, a program (schemas/drift.schema.json), a page, an issue on GitHub, or a list of tests.",
 )
+@click.option(
+    "--accept",
+    "wanted",
+    type=WantedType(),
+    multiple=True,
+    metavar="ADDRESS[.FIELD]",
+    help="Write what is there now into the declarations, or 'all' of it; may be repeated.",
+)
 @click.option("--unowned", is_flag=True, help="Name the objects without an owner, too.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is drift.")
 def drift(
@@ -40,18 +66,21 @@ def drift(
     parallelism: int,
     fail_on: tuple[FailOn, ...],
     form: DriftFormat,
+    wanted: tuple[Wanted, ...],
     unowned: bool,
     detailed_exitcode: bool,
 ) -> int:
     """Show what somebody changed in the account since the last apply.
 
     Fields that no longer hold what was applied, objects that are gone, files that were swapped. Changes of the
-    declarations that are not applied yet are no drift. Changes nothing.
+    declarations that are not applied yet are no drift. Changes nothing in the account; with --accept, it changes the
+    declarations, and leaves comments and layout as they are.
 
     \b
     Example:
       retinue drift
       retinue drift -e production --detailed-exitcode --format github > drift.md
+      retinue drift --accept assistant.math-tutor.instructions
     """
     from retinue import drifting, workflow
     from retinue.report.drift_rendering import render
@@ -60,12 +89,24 @@ def drift(
     with workflow.open_session(place) as session:
         watch_pauses(session, terminal)
         found = drifting.look_for_drift(session, parallelism=parallelism)
+        if wanted:
+            return _accept(place, session, found, wanted, terminal)
         document = drifting.describe(session, found, fail_on=fail_on, unowned=unowned)
         note_unlisted(session, terminal, fail_on)
     terminal.print(render(document, form, detail=detail, width=terminal.width, color=terminal.color))
     if document["blocks"]:
         return BlockedError.exit_code
     return DRIFT if detailed_exitcode and found.found else 0
+
+
+def _accept(place: Where, session: Session, found: Drift, wanted: tuple[Wanted, ...], terminal: Terminal) -> int:
+    from retinue import accepting
+    from retinue.report.drift_text import render_accepted
+
+    accepted = accepting.accept(place, session, found, wanted)
+    accepting.write(accepted, session.project.root)
+    terminal.print(render_accepted(accepted.changes, sorted(accepted.files), accepted.affected, accepted.left))
+    return 0
 
 
 COMMANDS = (drift,)

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from retinue.core.changes import FieldChange
+from retinue.core.model import Address
 from retinue.report.change_text import Detail, change_lines
 from retinue.report.ink import BLANK, Line, Part, align_places, indent, line, paint
 from retinue.report.plan_text import block_lines, header_lines, unmanaged_lines, warning_lines
@@ -165,3 +167,20 @@ def closing_lines(document: Document) -> list[Line]:
         line((summary_sentence(document), "strong")),
         *([line(("  hint: ", "faint"), ADVICE)] if document["drifted"] else []),
     ]
+
+
+# ── accepted ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def render_accepted(
+    changes: Sequence[tuple[Address, FieldChange]],
+    files: Sequence[str],
+    affected: Sequence[Address],
+    left: Sequence[str],
+) -> str:
+    """What was written into the declarations, where, and what that means for others."""
+    lines = [line(f"accepted {address}.{show_path(change.path)}") for address, change in changes]
+    lines += [line(f"wrote    {name}") for name in files]
+    lines += [line(f"affects  {address}, which uses the same: see 'retinue plan'") for address in affected]
+    lines += [line(f"left     {text}") for text in left]
+    return paint(lines or [line("nothing to accept: there is no drift")], color=False)

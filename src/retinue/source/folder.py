@@ -7,8 +7,9 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from retinue.source.mistakes import Refused, did_you_mean, near
@@ -27,17 +28,21 @@ class Digest(NamedTuple):
 class Folder:
     """A project's directory. Paths are relative to it, with forward slashes.
 
-    Raises Refused for whatever an author may not have or that is not there.
+    `instead` is what files that are there would hold. Raises Refused for whatever an author may not have or that is not
+    there.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, instead: Mapping[str, bytes] = MappingProxyType({})) -> None:
         self.root = root.resolve()
+        self._instead = instead
         self._digests: dict[str, Digest] = {}
         self._listings: dict[str, list[os.DirEntry[str]]] = {}
 
     def read(self, path: str, *, most: int = MOST_TEXT) -> bytes:
         """The content of a file, which may have so many bytes."""
         self._check_links(path, path)
+        if path in self._instead:
+            return self._instead[path]
         try:
             if (self.root / path).stat().st_size > most:
                 raise Refused("file-too-large", f"'{path}' has more than {most:,} bytes", "name a smaller file")
@@ -47,6 +52,9 @@ class Folder:
 
     def digest(self, path: str) -> Digest:
         """The sha256 and the size of a file, read in pieces and once."""
+        if path in self._instead:
+            content = self._instead[path]
+            return Digest(hashlib.sha256(content).hexdigest(), len(content))
         if path not in self._digests:
             self._check_links(path, path)
             try:

@@ -64,10 +64,12 @@ def load(
     environ: Mapping[str, str],
     kinds: Kinds,
     strict: bool = True,
+    instead: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Loaded:
     """Read the project that `start` belongs to. Mistakes are never raised: all of them are in the result.
 
-    Unless `strict`, `variables` and `var_files` may have variables that the project does not declare.
+    Unless `strict`, `variables` and `var_files` may have variables that the project does not declare. `instead` is what
+    files of the project would hold.
     """
     mistakes, excerpts = Mistakes(), Excerpts()
     file = find(start)
@@ -77,7 +79,7 @@ def load(
             hint = "rename retinue.yml to retinue.yaml"
         mistakes.error("no-project", f"there is no {PROJECT_FILE} in '{start.absolute()}' or above", None, hint)
         return Loaded(None, (), tuple(mistakes.diagnostics), excerpts)
-    desk = Desk(Folder(file.parent), mistakes, excerpts)
+    desk = Desk(Folder(file.parent, instead), mistakes, excerpts)
     given = Given(variables, read_var_files(desk, var_files), strict)
     settled = settle(desk, file.name, environment, given, environ, kinds)
     sections, overlay = Sections(desk, kinds), Overlay(mistakes)

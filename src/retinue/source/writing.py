@@ -20,6 +20,7 @@ WIDTH = 100
 # Texts that mean themselves without quotes, whatever follows them on the line.
 _BARE = re.compile(r"[^\W\d_](?:[\w./@%+=()'’ -]*[\w./%+=)'’-])?")
 _IN_BLOCK = re.compile(r"[^\W\d_](?:[\w./@%+=()'’ ,;?!-]*[\w./%+=)'’,;?!-])?")
+_NOTHING = re.compile(r"(?!)")
 # YAML 1.1, which editors may follow, reads these as booleans.
 _WORDS = re.compile(r"(?i:y|n|yes|no|on|off|true|false|null)")
 # Control characters, other line ends, and what nobody sees: as escapes, or the text is not what it seems.
@@ -79,7 +80,7 @@ def _block(value: Any) -> list[str]:
 def _entry(key: str, value: Any) -> list[str]:
     if isinstance(value, Noted):
         return _noted(_entry(key, value.value), value.note)
-    if isinstance(value, str) and _is_literal(value):
+    if isinstance(value, str) and is_literal(value):
         return [f"{key} {_sign(value)}", *_indented(_escaped(value).removesuffix("\n").split("\n"))]
     short = _flow(value)
     if not isinstance(value, Mapping | list) or not value or _is_short(value, f"{key} {short}"):
@@ -91,7 +92,7 @@ def _item(value: Any) -> list[str]:
     if isinstance(value, Noted):
         return _noted(_item(value.value), value.note)
     short = _flow(value)
-    if isinstance(value, str) and _is_literal(value):
+    if isinstance(value, str) and is_literal(value):
         return [f"- {_sign(value)}", *_indented(_escaped(value).removesuffix("\n").split("\n"))]
     if not isinstance(value, Mapping | list) or not value or isinstance(value, list):
         return [f"- {_scalar(value) if not isinstance(value, Mapping | list) else short}"]
@@ -142,6 +143,12 @@ def _text(text: str, bare: re.Pattern[str]) -> str:
     return _HIDDEN.sub(_escape, quoted)
 
 
+def on_one_line(text: str, *, quoted: bool = False, in_braces: bool = False) -> str:
+    """A text as a value on one line, in quotes where it would not mean itself without; `${{` in it stays what it is."""
+    bare = _NOTHING if quoted else _BARE if in_braces else _IN_BLOCK
+    return _text(escaped(text), bare)
+
+
 def _escape(match: re.Match[str]) -> str:
     code = ord(match.group())
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
@@ -151,7 +158,7 @@ def _sign(text: str) -> str:
     return "|" if text.endswith("\n") else "|-"
 
 
-def _is_literal(text: str) -> bool:
+def is_literal(text: str) -> bool:
     """Whether a text of several lines survives being written as it is."""
     lines = text.removesuffix("\n").split("\n")
     return (
