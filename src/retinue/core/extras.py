@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from retinue.core.kind import Field, Kind
+from retinue.core.kind import READ_ONLY, Field, Kind
 from retinue.core.model import Problem
 
 
@@ -51,7 +51,3 @@ def check_extras(kind: Kind, written: Mapping[str, Any]) -> Iterator[Problem]:
             hint = "the API sets it" if name in READ_ONLY else "declare it by the fields of its own"
             message = f"'{name}' cannot be given as extra"
             yield Problem("misplaced-field", (rest.name, name), message, hint, key=True)
-
-
-READ_ONLY = frozenset(("id", "object", "created_at", "updated_at"))
-"""What every object has and nobody sets."""

@@ -103,6 +103,10 @@ class Attachments:
     wire_chunking: Callable[[Mapping[str, Any]], dict[str, Any]] = _same
 
 
+READ_ONLY = frozenset(("id", "object", "created_at", "updated_at"))
+"""What every object has and nobody sets."""
+
+
 def _pairs(value: Any) -> dict[str, str]:
     return dict(value or {})
 
@@ -335,7 +339,7 @@ class Kind:
     def read(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """The canonical specification of an object as the API returned it; ids stay ids."""
         spec: dict[str, Any] = {}
-        known = {each.body_path[0] for each in self.fields if not each.rest}
+        known = READ_ONLY | {each.body_path[0] for each in self.fields if not each.rest}
         for each in self.fields:
             if each.rest:
                 spec[each.name] = {key: value for key, value in raw.items() if key not in known}

@@ -10,7 +10,7 @@ from retinue.core.canonical import same
 from retinue.core.ownership import is_ours
 from retinue.kinds.assistant import KIND, MOST_METADATA, canonical_response_format
 from retinue.migrate.model import Home, Known, Note, Original
-from retinue.migrate.tables import ARGUMENTS, rule
+from retinue.migrate.tables import AGENT_ARGUMENTS, ARGUMENTS, rule
 from retinue.migrate.tools import Tools
 
 ORDER = (
@@ -26,6 +26,7 @@ ORDER = (
     "tools",
     "response_format",
     "text",
+    "service_tier",
     "extra",
     "metadata",
 )
@@ -117,6 +118,25 @@ def _response_format(made: Draft, value: Any) -> None:
         made.note(f"response_format.{part}", by=by, value=inner)
 
 
+def _agent_argument(made: Draft, name: str, value: Any) -> None:
+    """An argument of a prompt that an agent has a field for, or for some of its parts."""
+    parts = AGENT_ARGUMENTS[name]
+    if not parts:
+        made.note(name)
+        made.spec[name] = value
+        return
+    for part, inner in value.items() if isinstance(value, Mapping) else ():
+        if inner is None:
+            continue
+        if part in parts:
+            made.note(f"{name}.{part}")
+            made.spec[name] = {**made.spec.get(name, {}), part: inner}
+        else:
+            made.note(f"{name}.{part}", by="unknown", value=inner)
+    if not isinstance(value, Mapping):
+        made.note(name, by="unknown", value=value)
+
+
 def _has_schema(json_schema: Any) -> bool:
     return isinstance(json_schema, Mapping) and isinstance(json_schema.get("schema"), Mapping)
 
@@ -151,7 +171,9 @@ def _unknown(made: Draft, raw: Mapping[str, Any]) -> None:
     for name, value in raw.items():
         if name in known or value in (None, "", [], {}):
             continue
-        if made.home == "responses" and name in ARGUMENTS:
+        if made.home == "agents" and name in AGENT_ARGUMENTS:
+            _agent_argument(made, name, value)
+        elif made.home == "responses" and name in ARGUMENTS:
             made.note(name, by="extra.argument")
             made.spec["extra"] = {**made.spec.get("extra", {}), name: value}
         else:

@@ -82,6 +82,11 @@ _AGENTS: dict[str, Rule] = {
     "reasoning_effort": Rule("carried", "becomes reasoning.effort"),
     "response_format": Rule("carried", "becomes text.format"),
     "tools.function": KEPT,
+    "tools.web_search": Rule("carried", "becomes the agent's own web search"),
+    "tools.mcp": Rule("carried", "becomes a server of the agent, which is asked by OpenAI's service"),
+    "tools.mcp.authorization": Rule(
+        "lost", "an agent holds no secrets", "keep it in a credential of a vault and name that: mcp: {credential: …}"
+    ),
     "name.too_long": Rule("lost", "an agent's name has at most 128 characters", "write a shorter name"),
     "description": Rule(
         "lost", "agents have no description", "keep it as a comment, or in metadata, whose values have 512 characters"
@@ -147,7 +152,21 @@ ARGUMENTS = frozenset(
         "truncation",
     }
 )
+# SDK types/beta/agent_create_params.py: which of them an agent has, and of those with parts, which parts.
+AGENT_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    "reasoning": ("effort", "summary"),
+    "service_tier": (),
+    "text": ("verbosity",),
+}
 ARGUMENT_TOOLS = frozenset({"custom", "image_generation", "mcp", "web_search", "web_search_preview"})
+
+_SEARCH = {"search_context_size": "context_size"}
+AGENT_TOOLS: Mapping[str, Mapping[str, str]] = {
+    "web_search": _SEARCH,
+    "web_search_preview": _SEARCH,
+    "mcp": {each: each for each in ("server_label", "server_url", "allowed_tools")},
+}
+"""Tools of prompts that agents have too, with the names of their options there and here."""
 
 # The same wherever an assistant goes.
 ANYWHERE: Mapping[str, Rule] = {

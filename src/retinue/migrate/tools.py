@@ -10,7 +10,7 @@ from retinue.core.kind import dig
 from retinue.kinds._shapes import FUNCTION_PROPERTIES
 from retinue.kinds.assistant import FILE_SEARCH_OPTIONS, RANKER_DEFAULTS, RANKING_OPTIONS, canonical_tools, tool_key
 from retinue.migrate.model import Known
-from retinue.migrate.tables import ARGUMENT_TOOLS
+from retinue.migrate.tables import AGENT_TOOLS, ARGUMENT_TOOLS
 
 if TYPE_CHECKING:
     from retinue.migrate.mapping import Draft
@@ -39,6 +39,9 @@ class Tools:
             if kind in ARGUMENT_TOOLS and self._made.home == "responses":
                 self._made.note(f"tools.{kind}", by="extra.argument")
                 self.further.append(tool)
+                continue
+            if kind in AGENT_TOOLS and self._made.home == "agents":
+                self._for_agents(tool, str(kind))
                 continue
             if kind not in ("function", "file_search", "code_interpreter") or not _has_options(tool, kind):
                 self._made.note(f"tools.{kind or '?'}", by="unknown_tool", value=tool)
@@ -109,6 +112,36 @@ class Tools:
             body["strict"] = False
         ordered = {part: body[part] for part in ("description", "strict", "parameters") if part in body}
         self._written.append({"function": {"name": (tool.get("function") or {}).get("name"), **ordered}})
+
+    def _for_agents(self, tool: Mapping[str, Any], kind: str) -> None:
+        """A tool of a prompt that agents have under other names of its options (SDK persisted_agent_tool_param)."""
+        if kind == "mcp" and not tool.get("server_url"):
+            self._made.note(f"tools.{kind}", by="unknown_tool", value=tool.get("server_label"))
+            return
+        self._made.note(f"tools.{kind}", by="tools.mcp" if kind == "mcp" else "tools.web_search")
+        options: dict[str, Any] = {}
+        for name, value in tool.items():
+            if name == "type" or value is None:
+                continue
+            if name == "filters" and isinstance(value, Mapping) and set(value) == {"allowed_domains"}:
+                options["allowed_domains"] = value["allowed_domains"]
+            elif name == "user_location" and isinstance(value, Mapping):
+                options["location"] = {part: each for part, each in value.items() if part != "type" and each}
+            elif name in AGENT_TOOLS[kind] and not (name == "allowed_tools" and not isinstance(value, list)):
+                options[AGENT_TOOLS[kind][name]] = value
+            elif name == "require_approval" and value == "never":
+                continue  # agents do not ask
+            else:
+                secret = kind == "mcp" and name in ("authorization", "headers")
+                by = "tools.mcp.authorization" if secret else "unknown"
+                self._made.note(f"tools.{kind}.{name}", by=by, value="(not shown)" if secret else value)
+        if kind == "mcp":
+            url = options.pop("server_url")
+            label = options.pop("server_label", "mcp")
+            options = {"server_label": label, "transport": {"type": "http", "server_url": url}, **options}
+            self._written.append({"mcp": options})
+        else:
+            self._written.append({"web_search": options} if options else "web_search")
 
     def _file_search(self, tool: Mapping[str, Any], ids: list[str]) -> None:
         field = "tools.file_search"
