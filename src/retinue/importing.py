@@ -141,13 +141,14 @@ def prepare(
     below = _below(session, out)
     file = _free(root, below, f"{next(iter(chosen)).name if len(chosen) == 1 else 'imported'}.yaml", set())
     drafts = {address: Draft(address, live) for address, live in chosen.items()}
+    names = _file_names(session) if any(session.kinds[each.kind].holds_files for each in chosen) else {}
     while True:
         kept = {address: draft for address, draft in drafts.items() if draft.skipped is None}
         live, named = _handed(session, {address: each.live for address, each in kept.items()}, from_stack)
         for draft in kept.values():
             draft.live = next(each for each in live if each.id == draft.live.id)
             _write_back(session, draft, named)
-        files = _texts(session, file, list(kept.values()), from_stack)
+        files = _texts(session, file, list(kept.values()), names, from_stack)
         if not judge(session, files, kept, named):
             break
     return Prepared(
@@ -190,13 +191,36 @@ def _write_back(session: Session, draft: Draft, named: Named) -> None:
     draft.written = {key: value for key, value in written.items() if key not in draft.kept}
 
 
-def _texts(session: Session, file: str, drafts: Sequence[Draft], from_stack: str | None) -> dict[str, str]:
+def _file_names(session: Session) -> dict[str, str]:
+    """What people called the files of the account, by id: nobody knows them by their ids."""
+    from retinue.account.uploads import FILES_PAGE
+
+    return {str(raw["id"]): str(raw["filename"]) for raw in session.account.pages("/files", page=FILES_PAGE)}
+
+
+def _with_names(value: Any, names: Mapping[str, str]) -> Any:
+    """The value with the name of each file beside its id."""
+    if isinstance(value, Mapping):
+        return {key: _with_names(each, names) for key, each in value.items()}
+    if not isinstance(value, list):
+        return value
+    return [
+        Commented(each, names[each["id"]])
+        if isinstance(each, Mapping) and each.keys() == {"id"} and each["id"] in names
+        else _with_names(each, names)
+        for each in value
+    ]
+
+
+def _texts(
+    session: Session, file: str, drafts: Sequence[Draft], names: Mapping[str, str], from_stack: str | None
+) -> dict[str, str]:
     """The files by their paths below the project's root, the declarations first."""
     files: dict[str, str] = {file: ""}
     sections: dict[str, Any] = {}
     for draft in drafts:
         kind = session.kinds[draft.address.kind]
-        spec = _with_prompts(session, kind, draft, file, files)
+        spec = _with_names(_with_prompts(session, kind, draft, file, files), names)
         about = "; ".join(f"{each.key} ({each.why})" for each in draft.kept.values())
         entry = Commented(spec, f"Not declared, and left as it is: {about}.") if about else spec
         sections.setdefault(kind.section, {})[draft.address.name] = entry

@@ -104,6 +104,24 @@ def test_one_is_imported_under_its_name_and_refers_to_the_others_by_id(
     assert run("plan", "--detailed-exitcode") == 0
 
 
+def test_files_stand_by_their_ids_with_their_names_beside_them(team: Team) -> None:
+    store_id = store(team)
+    with team.client() as client:
+        ids = [
+            client.files.create(file=(name, b"# Prices"), purpose="assistants").id
+            for name in ("prices: new.md", "# odd\u2028name.md")
+        ]
+        for each in ids:
+            client.vector_stores.files.create(vector_store_id=store_id, file_id=each)
+    assert run("import", "vector_store.prices", store_id) == 0
+    text = (team.root / "assistants" / "prices.yaml").read_text()
+    assert f"- id: {ids[0]}  # prices: new.md\n" in text
+    assert f"- id: {ids[1]}  # # odd name.md\n" in text
+    assert run("apply", "--yes") == 0
+    assert run("plan", "--detailed-exitcode") == 0
+    assert len(team.state()["attached"][store_id]) == 2
+
+
 def test_an_object_of_another_stack_is_imported_only_when_that_is_said(
     team: Team, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from retinue import workflow
 from retinue.core.approval import Approval
 from retinue.core.changes import Plan
+from retinue.core.model import Address
 from retinue.errors import BlockedError, DeclarationError, StaleError
 from retinue.local.quirks import Quirks
 from tests.support.team import Team
@@ -151,6 +152,20 @@ def test_a_rename_onto_what_exists_is_refused(team: Team) -> None:
     assert blocks[0].message.endswith("(more.yaml:1)")
     with pytest.raises(BlockedError):
         team.apply()
+
+
+def test_a_plan_for_one_address_is_not_blocked_by_another(team: Team) -> None:
+    team.write(
+        "more.yaml",
+        "assistants: {a: {model: gpt-4o}, b: {model: gpt-4o}}\nadopt: [{address: assistant.a, id: asst_none}]\n",
+    )
+    assert team.plan().blocks
+    assert not team.plan([Address("assistant", "b")]).blocks
+    assert team.plan([Address("assistant", "a")]).blocks
+    team.write("more.yaml", tutor("coach") + "moved: [{from: assistant.tutor, to: assistant.coach}]\n")
+    (team.root / "all.yaml").unlink()
+    assert actions(team.plan([Address("assistant", "coach")])) == ["move assistant.coach"]
+    assert actions(team.plan([Address("vector_store", "handbook")])) == []
 
 
 def test_what_is_rendered_is_renamed_in_the_lock_file(team: Team) -> None:

@@ -159,5 +159,5 @@ def look_alikes(steps: Iterable[Step], unowned: Iterable[Live], kinds: Kinds) ->
                 "look-alike",
                 f"the account has another {kind.title} named '{title}' ({twin.id}) that nobody manages",
                 step.position,
-                "it stays as it is; delete it by hand if it is the same one",
+                f"it stays as it is; to make it this one, write 'adopt: [{{address: {step.address}, id: {twin.id}}}]'",
             )

@@ -332,6 +332,11 @@ class Kind:
     def has(self, name: str) -> bool:
         return name in self._index
 
+    @property
+    def holds_files(self) -> bool:
+        """Whether objects of the kind have files, attached or by their ids."""
+        return self.attachments is not None or any(each.uploads for each in self.fields)
+
     def at(self, home: str | None) -> Kind:
         """The kind as it is in one of its homes; in a home that it does not have, and for None, as it is here."""
         return self.homes.get(home, self) if home else self

@@ -66,7 +66,8 @@ def make_plan(
         for one in named.extra[address]:
             _delete_extra(draft, one, address)
     _repoint_dependents(draft)
-    steps = ordered(draft, frozenset(closure(targets, draft.declared)) if targets else None)
+    only = frozenset(closure(targets, draft.declared)) if targets else None
+    steps = ordered(draft, only)
     return Plan(
         stack=stack,
         account=account,
@@ -78,7 +79,7 @@ def make_plan(
             *look_renamed(steps, kinds),
         ),
         blocks=(
-            *handed.blocks,
+            *(each for each in handed.blocks if only is None or each.address in only),
             *plan_blocks(steps, named.unreadable, draft.written, kinds, destroy=destroy),
             *not_empty(steps, live, kinds),
         ),

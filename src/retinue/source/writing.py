@@ -33,7 +33,7 @@ _NOT_IN_BLOCK = re.compile("[\x00-\x09\x0b-\x1f]")
 
 @dataclass(frozen=True, slots=True)
 class Commented:
-    """A value with lines of comment above its key."""
+    """A value with lines of comment above its key; an item of a list that fits on a line has them beside it."""
 
     value: Any
     comment: str
@@ -73,7 +73,7 @@ def _block(value: Any) -> list[str]:
             lines += [*_comment(comment), *_entry(f"{_text(str(key), _BARE)}:", item)]
     else:
         for each in value:
-            lines += _item(each)
+            lines += _commented_item(each) if isinstance(each, Commented) else _item(each)
     return lines
 
 
@@ -107,6 +107,11 @@ def _escaped(text: str) -> str:
 def _noted(lines: list[str], note: str) -> list[str]:
     first, *more = lines
     return [f"{first}  {_comment(note)[0]}", *more]
+
+
+def _commented_item(item: Commented) -> list[str]:
+    lines, comment = _item(item.value), _comment(" ".join(item.comment.split()))
+    return [f"{lines[0]}  {comment[0]}"] if comment and len(lines) == 1 else [*comment, *lines]
 
 
 def _indented(lines: Iterable[str]) -> list[str]:
