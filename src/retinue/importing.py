@@ -162,7 +162,7 @@ def prepare(
 
 def _handed(session: Session, chosen: Mapping[Address, Live], from_stack: str | None) -> tuple[Sequence[Live], Named]:
     """The account as it will be once the chosen objects are adopted."""
-    from retinue.account.snapshot import read_files
+    from retinue.account.snapshot import read_whole
 
     said = [Handover("adopt", address, _NOWHERE, id=live.id) for address, live in chosen.items()]
     if from_stack is not None:
@@ -173,14 +173,19 @@ def _handed(session: Session, chosen: Mapping[Address, Live], from_stack: str | 
         hint = "with --from-stack, an object of another stack is taken over" if from_stack is None else None
         raise BlockedError("\n".join(messages), hint=hint)
     live = [
-        replace(each, files=read_files(session.account, each.id, session.kinds[each.kind], session.memory))
-        if each.id in handed.claims and not each.files
+        _with_tag_of(each, read_whole(session.account, each, session.kinds[each.kind], session.memory))
+        if each.id in handed.claims
         else each
         for each in handed.live
     ]
     named = name_live(live, {}, session.kinds, session.project.stack)
     named.forget({*chosen, *(each.address for each in session.reading.declared)})
     return live, named
+
+
+def _with_tag_of(claimed: Live, read: Live) -> Live:
+    """The object as it was read, with the tag that it is to have."""
+    return replace(read, tag=claimed.tag)
 
 
 def _write_back(session: Session, draft: Draft, named: Named) -> None:
@@ -220,7 +225,8 @@ def _texts(
     sections: dict[str, Any] = {}
     for draft in drafts:
         kind = session.kinds[draft.address.kind]
-        spec = _with_names(_with_prompts(session, kind, draft, file, files), names)
+        spec = _with_folders(session, kind, draft, file, files)
+        spec = _with_names(_with_prompts(session, kind, draft, spec, file, files), names)
         about = "; ".join(f"{each.key} ({each.why})" for each in draft.kept.values())
         entry = Commented(spec, f"Not declared, and left as it is: {about}.") if about else spec
         sections.setdefault(kind.section, {})[draft.address.name] = entry
@@ -232,9 +238,23 @@ def _texts(
     return files
 
 
-def _with_prompts(session: Session, kind: Kind, draft: Draft, file: str, files: dict[str, str]) -> dict[str, Any]:
-    """The declaration with its long texts in files of their own, which are added to `files`."""
+def _with_folders(session: Session, kind: Kind, draft: Draft, file: str, files: dict[str, str]) -> dict[str, Any]:
+    """The declaration with the files that stand in it in a folder of the project, as far as all of them are texts."""
     spec = dict(draft.written)
+    below = PurePosixPath(file).parent.as_posix()
+    for inclusion in kind.inclusions:
+        for path, value in list(matches(spec, inclusion.pattern)) if inclusion.form == "folder" else ():
+            if isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values()):
+                folder = _free(session.project.root, below, f"{kind.section}/{draft.address.name}", ())
+                files.update({f"{folder}/{name}": str(text) for name, text in value.items()})
+                spec = replaced(spec, path, PurePosixPath(folder).relative_to(below).as_posix())
+    return spec
+
+
+def _with_prompts(
+    session: Session, kind: Kind, draft: Draft, spec: dict[str, Any], file: str, files: dict[str, str]
+) -> dict[str, Any]:
+    """The declaration with its long texts in files of their own, which are added to `files`."""
     below = PurePosixPath(file).parent.as_posix()
     for inclusion in kind.inclusions:
         for path, value in list(matches(spec, inclusion.pattern)) if inclusion.form == "text" else ():

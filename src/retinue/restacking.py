@@ -6,17 +6,19 @@ account ─ plan_rename ─→ Plan of moves ─ carried out like any plan ─�
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from retinue.bundles.lock_file import LockFile
 from retinue.core.changes import Block, Plan, Step
 from retinue.core.model import NAME, Live
 from retinue.core.ownership import PROTECT, reseal
 from retinue.errors import BlockedError, RetinueError, UsageError
+from retinue.guarding import check_account
 from retinue.sessions import Session
 
 
-def begin(session: Session, old: str, new: str) -> None:
-    """Make sure that the names make sense for this project, and remember for the new stack what the old one knew.
+def begin(session: Session, old: str, new: str) -> Session:
+    """The project as that of the old stack, whatever retinue.yaml says by now: its lease is held meanwhile.
 
     Raises UsageError for names that cannot be meant.
     """
@@ -28,15 +30,21 @@ def begin(session: Session, old: str, new: str) -> None:
     if stack not in (old, new):
         hint = f"'retinue stack rename {stack} {new}'; choose the environment with -e"
         raise UsageError(f"this project's stack is '{stack}', neither '{old}' nor '{new}'", hint=hint)
-    session.memory = session.memory.inherited(old, new)
+    reading = replace(session.reading, project=replace(session.project, stack=old), handovers=())
+    return replace(session, reading=reading, memory=session.memory.known_to(old))
 
 
 def plan_rename(session: Session, old: str, new: str, *, parallelism: int = 8) -> Plan:
     """What is left to do: one write of a tag for each object that still carries the old stack's."""
-    from retinue.account.snapshot import take_snapshot
+    from retinue.account.snapshot import Sighting, take_snapshot
 
     session.account.limit(parallelism)
-    session.live = take_snapshot(session.account, session.kinds, session.memory, needed=(), parallelism=parallelism)
+    sighting = Sighting()
+    session.live = take_snapshot(
+        session.account, session.kinds, session.memory, needed=(), parallelism=parallelism, sighting=sighting
+    )
+    check_account(session)
+    session.marking.sight(sighting)
     renamed = {str(live.tag.address) for live in session.live if live.tag and live.tag.stack == new}
     theirs = sorted(
         (live for live in session.live if live.tag and live.tag.stack == old),
@@ -91,10 +99,19 @@ def _retag(session: Session, live: Live, new: str, number: int) -> Step:
 
 def finish(session: Session, old: str, new: str) -> None:
     """What stands on this machine: the lock file, and the memory. Raises RetinueError when it cannot be written."""
+    from retinue.account.snapshot import Sighting, take_snapshot
+    from retinue.core.marker import marked_stack
+
+    sighting = Sighting()
+    take_snapshot(session.account, session.kinds, session.memory, needed=(), sighting=sighting)
+    taken = any(marked_stack(raw.get("metadata") or {}) == new for _, raw in sighting.markers)
+    session.marking.sight(sighting)
+    session.marking.rename(new, taken=taken)
     lock = _lock(session, old)
     if not lock.belongs_to(new):
         lock.restack(new)
-    session.memory.forget_stack(old)
+    heir = session.memory.inherited(old, new)
+    heir.forget_stack(old)
 
 
 def _lock(session: Session, stack: str) -> LockFile:

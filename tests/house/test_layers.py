@@ -32,7 +32,7 @@ ALLOWED = {
     "accepting": {"core", "sessions", "source"},
     "checkup": {"core", "kinds", "source", "account", "sessions"},
     "originals": {"core", "kinds", "source", "migrate", "workflow", "looking"},
-    "restacking": {"core", "account", "bundles", "sessions"},
+    "restacking": {"core", "account", "bundles", "sessions", "guarding"},
     "drafting": {"core", "sessions", "source"},
     "importing": {"core", "source", "account", "migrate", "sessions", "drafting"},
     "migration": {"core", "kinds", "source", "migrate", "workflow", "originals"},

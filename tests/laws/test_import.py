@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,27 @@ from tests.support.team import Team
 def disown(team: Team) -> None:
     """Take our marks off every object, as somebody with another client may."""
     for kind, each in everything(team):
-        if kind.api is not None:
+        if kind.versions:
+            without_mark(team, team.path(kind, each))
+        elif kind.api is not None:
             field = kind.api.marks.field
             team.send("post", team.path(kind, each), {field: unmarked(kind, each)[field]})
+    # The marker would tell that the stack has lost everything.
+    for each in team.markers():
+        team.send("delete", f"/vector_stores/{each['id']}" if each["id"].startswith("vs_") else f"/vaults/{each['id']}")
     team.forget_memory()
+
+
+def without_mark(team: Team, path: str) -> None:
+    """The only version is one that somebody uploaded by hand."""
+    live_id = path.rpartition("/")[2]
+    with team.client() as client:
+        archive = zipfile.ZipFile(io.BytesIO(client.skills.content.retrieve(live_id).content))
+        before = [each.version for each in client.skills.versions.list(live_id)]
+    texts = {name.partition("/")[2]: archive.read(name).decode() for name in archive.namelist()}
+    team.add_version(path, {name: text for name, text in texts.items() if name != ".retinue"}, default=True)
+    for each in before:
+        team.send("delete", f"{path}/versions/{each}")
 
 
 def everything(team: Team) -> list[tuple[Kind, dict[str, Any]]]:
@@ -41,7 +60,7 @@ def unmarked(kind: Kind, raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def unmarked_state(team: Team) -> list[dict[str, Any]]:
     attached = [without_marks(each) for files in team.state()["attached"].values() for each in files]
-    return [*(unmarked(kind, each) for kind, each in everything(team)), *attached]
+    return [*(unmarked(kind, each) for kind, each in everything(team) if not kind.versions), *attached]
 
 
 def import_all(team: Team) -> importing.Prepared:

@@ -98,13 +98,19 @@ class Memory:
 
     # ── stacks ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def known_to(self, stack: str) -> Memory:
+        """The memory of the same account for another stack."""
+        return Memory.of(self.directory, self.account, stack)
+
     def inherited(self, old: str, new: str) -> Memory:
         """The memory of the same account for the stack `new`, which is to have everything of `old`."""
-        heir, known = (Memory.of(self.directory, self.account, stack) for stack in (new, old))
+        heir, known = self.known_to(new), self.known_to(old)
         heir.ids = {**known.ids, **heir.ids}
         heir.files = {**known.files, **heir.files}
         heir.lost = {**known.lost, **heir.lost}
         heir.journal = {**known.journal, **heir.journal}
+        heir.organization, heir.project = heir.organization or known.organization, heir.project or known.project
+        heir.marker = heir.marker or known.marker
         return heir
 
     def forget_stack(self, stack: str) -> None:

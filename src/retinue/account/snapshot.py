@@ -74,7 +74,7 @@ def take_snapshot(
             for live in found.values()
             if (live.tag and live.tag.stack == memory.stack) or concerns(live, handovers)
         ]
-        for live in pool.map(lambda each: _with_files(account, each, kinds[each.kind], memory), ours):
+        for live in pool.map(lambda each: read_whole(account, each, kinds[each.kind], memory), ours):
             found[live.id] = live
         _note_missing(account, kinds, found, ours)
     return tuple(found.values())
@@ -269,7 +269,8 @@ def _read_marks(text: str, marks: Mapping[str, Any], kind: Kind) -> Tag:
     return tag
 
 
-def _with_files(account: Account, live: Live, kind: Kind, memory: Memory) -> Live:
+def read_whole(account: Account, live: Live, kind: Kind, memory: Memory) -> Live:
+    """The object with what is listed apart from it: its attached files, or the content of its newest version."""
     if kind.versions is not None and NEWEST not in live.raw:
         return _read(account, memory, dict(live.raw), kind, asked=True)
     return replace(live, files=read_files(account, live.id, kind, memory)) if kind.attachments else live

@@ -280,6 +280,14 @@ class Marking:
             self.on_note(f"the lease of the stack could not be given back and ends by itself: {error.message}")
         self.memory.save()
 
+    def rename(self, stack: str, *, taken: bool) -> None:
+        """Make the marker that of another stack, which has everything of this one; where it has one, this one goes."""
+        if self.seen is not None and not taken:
+            self._write(replace(self.seen, stack=stack))
+        for each in ([self.seen] if self.seen and taken else []) + self.spare:
+            self._delete(each)
+        self.seen, self.spare = None, []
+
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _of_this_account(self, marker: Marker, lease: Lease) -> Marker:

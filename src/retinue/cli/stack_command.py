@@ -52,15 +52,15 @@ def rename(old: str, new: str, place: Where, parallelism: int, yes: bool) -> int
     def make(session: Session) -> Plan:
         return restacking.plan_rename(session, old, new, parallelism=parallelism)
 
-    with workflow.open_session(place) as session:
-        restacking.begin(session, old, new)
+    with workflow.open_session(place) as opened:
+        session = restacking.begin(opened, old, new)
         told = InWords(terminal, "hunks", f"Everything of the stack '{old}' belongs to '{new}' now.")
         code = carry_out(
             session, make, parallelism, told, question="Rename the stack?", approval=Approval(person=not yes)
         )
         if code == 0:
             restacking.finish(session, old, new)
-        called = session.project.stack
+        called = opened.project.stack
     if code == 0 and called != new:
         where = f"the environment '{place.environment}' of retinue.yaml" if place.environment else "retinue.yaml"
         terminal.say(f"Next: have {where} say 'stack: {new}'; until then, it looks for what it has no more")

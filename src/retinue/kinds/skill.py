@@ -50,6 +50,13 @@ def expand(spec: Mapping[str, Any]) -> Expansion:
     return expanded, origins
 
 
+def compose(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The folder with its files, and the version where another one than the newest is the default."""
+    written: dict[str, Any] = {"folder": spec.get("files", {})}
+    version = str(spec.get("version") or "")
+    return {**written, "version": int(version)} if version.isdecimal() else written
+
+
 def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
     files = spec["files"]
     where: Path = ("files",)
@@ -116,5 +123,6 @@ KIND = Kind(
     inclusions=(Inclusion(("folder",), "folder"),),
     versions=Versions(files="files", default="version", keep="keep_versions"),
     expand=expand,
+    compose=compose,
     check=check,
 )
