@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from retinue.core.model import Path, Problem
-from retinue.source.accepting import compiled
+from retinue.source.accepting import Accepts, compiled
 from retinue.source.nodes import Tree
 
 if TYPE_CHECKING:
@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 
 
 class Validator:
-    """One schema, prepared once for any number of values."""
+    """One schema, prepared once for any number of values, when the first comes: most kinds are declared nowhere."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._schema = _locatable(schema)
-        self._accepts = compiled(self._schema)
+        self._raw = schema
 
     def problems(self, value: Any, tree: Tree, label: str, *, secret: Collection[Path] = frozenset()) -> list[Problem]:
         """What is wrong with `value`; `label` names it as a whole. Values at `secret` paths are not quoted."""
@@ -29,6 +28,14 @@ class Validator:
 
         wording = Wording(label, lambda path: _written(tree, path), secret)
         return [problem for error in self._validator.iter_errors(value) for problem in wording.problems(error)]
+
+    @cached_property
+    def _schema(self) -> Any:
+        return _locatable(self._raw)
+
+    @cached_property
+    def _accepts(self) -> Accepts | None:
+        return compiled(self._schema)
 
     @cached_property
     def _validator(self) -> Draft202012Validator:
