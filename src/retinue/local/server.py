@@ -10,13 +10,16 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from retinue.local.app import create_app
+from retinue.local.app import LocalAccount, create_app
 from retinue.local.quirks import NONE, Quirks
 from retinue.local.storage import check_layout
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 
 def serve(
@@ -44,11 +47,17 @@ def serve(
 
 @contextlib.contextmanager
 def running_server(
-    directory: Path, *, api_key: str | None = None, quirks: Quirks = NONE, **account: Any
+    directory: Path,
+    *,
+    api_key: str | None = None,
+    quirks: Quirks = NONE,
+    around: Callable[[LocalAccount], ASGIApp] = lambda app: app,
+    **account: Any,
 ) -> Iterator[str]:
-    """Serve from a thread for as long as the context lasts; gives the base URL. For tests."""
+    """Serve from a thread for as long as the context lasts; gives the base URL. For tests. ``around`` gives what stands
+    between the account and its clients."""
     with _bound("127.0.0.1", 0) as listener:
-        server = _server(directory, api_key=api_key, quirks=quirks, **account)
+        server = _server(directory, around=around, api_key=api_key, quirks=quirks, **account)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
         thread.start()
         try:
@@ -58,8 +67,15 @@ def running_server(
             thread.join()
 
 
-def _server(directory: Path, *, api_key: str | None, quirks: Quirks, **account: Any) -> uvicorn.Server:
-    app = create_app(directory, api_key=api_key, quirks=quirks, **account)
+def _server(
+    directory: Path,
+    *,
+    around: Callable[[LocalAccount], ASGIApp] = lambda app: app,
+    api_key: str | None,
+    quirks: Quirks,
+    **account: Any,
+) -> uvicorn.Server:
+    app = around(create_app(directory, api_key=api_key, quirks=quirks, **account))
     check_layout(directory)
     # "critical": uvicorn would log the traceback of a connection that a quirk broke on purpose.
     config = uvicorn.Config(
