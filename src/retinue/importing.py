@@ -137,14 +137,19 @@ def prepare(
 
     Raises BlockedError when an object is somebody's, UsageError when `out` is not in the project.
     """
+    from retinue.account.snapshot import read_whole
+
     root = session.project.root
     below = _below(session, out)
     file = _free(root, below, f"{next(iter(chosen)).name if len(chosen) == 1 else 'imported'}.yaml", set())
     drafts = {address: Draft(address, live) for address, live in chosen.items()}
     names = _file_names(session) if any(session.kinds[each.kind].holds_files for each in chosen) else {}
+    whole = {
+        each.id: read_whole(session.account, each, session.kinds[each.kind], session.memory) for each in chosen.values()
+    }
     while True:
         kept = {address: draft for address, draft in drafts.items() if draft.skipped is None}
-        live, named = _handed(session, {address: each.live for address, each in kept.items()}, from_stack)
+        live, named = _handed(session, {address: each.live for address, each in kept.items()}, whole, from_stack)
         for draft in kept.values():
             draft.live = next(each for each in live if each.id == draft.live.id)
             _write_back(session, draft, named)
@@ -160,10 +165,10 @@ def prepare(
     )
 
 
-def _handed(session: Session, chosen: Mapping[Address, Live], from_stack: str | None) -> tuple[Sequence[Live], Named]:
-    """The account as it will be once the chosen objects are adopted."""
-    from retinue.account.snapshot import read_whole
-
+def _handed(
+    session: Session, chosen: Mapping[Address, Live], whole: Mapping[str, Live], from_stack: str | None
+) -> tuple[Sequence[Live], Named]:
+    """The account as it will be once the chosen objects are adopted. `whole` are they, by id, as they were read."""
     said = [Handover("adopt", address, _NOWHERE, id=live.id) for address, live in chosen.items()]
     if from_stack is not None:
         said += [Handover("takeover", address, _NOWHERE, stack=from_stack) for address in chosen]
@@ -172,20 +177,10 @@ def _handed(session: Session, chosen: Mapping[Address, Live], from_stack: str | 
         messages = [each.message.removesuffix(f" ({_NOWHERE})") for each in handed.blocks]
         hint = "with --from-stack, an object of another stack is taken over" if from_stack is None else None
         raise BlockedError("\n".join(messages), hint=hint)
-    live = [
-        _with_tag_of(each, read_whole(session.account, each, session.kinds[each.kind], session.memory))
-        if each.id in handed.claims
-        else each
-        for each in handed.live
-    ]
+    live = [replace(whole[each.id], tag=each.tag) if each.id in handed.claims else each for each in handed.live]
     named = name_live(live, {}, session.kinds, session.project.stack)
     named.forget({*chosen, *(each.address for each in session.reading.declared)})
     return live, named
-
-
-def _with_tag_of(claimed: Live, read: Live) -> Live:
-    """The object as it was read, with the tag that it is to have."""
-    return replace(read, tag=claimed.tag)
 
 
 def _write_back(session: Session, draft: Draft, named: Named) -> None:

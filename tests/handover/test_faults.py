@@ -49,6 +49,8 @@ def test_a_failure_at_any_request_is_repaired(
     prepared.write("handbook.md", "# Handbook\n\nRules.\n")
     prepared.write("data.csv", "x,y\n1,2\n")
     prepared.write("all.yaml", tutor())
+    # A stack that owns nothing any more has no marker, and whoever is cut off right before it goes leaves it behind.
+    prepared.write("rest.yaml", "vaults: {rest: {name: Rest}}\n")
     prepared.apply()
     hand_over(prepared)
     whole = copied(prepared, tmp_path / "whole")
