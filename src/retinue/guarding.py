@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from retinue.core.changes import AccountInfo, Block, Event, Plan
+from retinue.core.changes import AccountInfo, Block, Event, Plan, Step
 from retinue.core.marker import account_block, different, missing_block
+from retinue.core.ownership import is_retired
 from retinue.errors import BlockedError
 from retinue.sessions import Session
 
@@ -51,7 +52,13 @@ def account_blocks(session: Session, remembered: int) -> Iterator[Block]:
 def owned_ids(session: Session) -> set[str]:
     """The ids of the stack's objects in the account, as the last plan saw them."""
     stack = session.project.stack
-    return {live.id for live in session.live if live.tag and live.tag.stack == stack and live.home is None}
+    ours = (live for live in session.live if live.tag and live.tag.stack == stack and live.home is None)
+    return {live.id for live in ours if not is_retired(live.tag)}
+
+
+def leaves(step: Step) -> bool:
+    """Whether an object of the account is not the stack's any more after a step."""
+    return step.home is None and (step.action in ("delete", "release") or is_retired(step.tag))
 
 
 # ── one apply at a time ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -67,9 +74,9 @@ class Holding:
         step, live_id = event.step, event.id
         if live_id is None or step.home is not None or event.status in ("started", "progress", "skipped"):
             return
-        if step.action in ("delete", "release") and event.status == "done":
-            self.ids.discard(live_id)
-        elif step.action in ("create", "adopt"):
+        if leaves(step):
+            self.ids -= {live_id} if event.status == "done" else set()
+        elif step.action in ("create", "adopt", "move"):
             self.ids.add(live_id)
 
 
@@ -92,7 +99,7 @@ def hold(session: Session, made: Plan, stop: threading.Event, *, parallelism: in
             check()
             yield holding
             return
-        going = sum(1 for step in made.steps if step.action in ("delete", "release") and step.home is None)
+        going = sum(1 for step in made.steps if leaves(step))
         marking = session.marking
         marking.stop = stop
         marking.acquire(max(len(holding.ids) - going, 0), alone=alone, check=check)

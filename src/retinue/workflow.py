@@ -22,6 +22,7 @@ from retinue.core.guards import drift_block
 from retinue.core.kind import Kinds
 from retinue.core.limits import USUAL, Limits, deletion_blocks, limit_warnings
 from retinue.core.model import Address, Declared
+from retinue.core.ownership import is_retired
 from retinue.core.plan import make_plan
 from retinue.core.renames import rename_block
 from retinue.errors import AccountError, BlockedError, Interrupted, PartialError, RetinueError, UsageError
@@ -168,7 +169,7 @@ def _remember(session: Session, made: Plan) -> None:
     seen = {
         live.tag.address: live.id
         for live in session.live
-        if live.tag and live.tag.stack == made.stack and live.home is None
+        if live.tag and live.tag.stack == made.stack and live.home is None and not is_retired(live.tag)
     }
     memory, info = session.memory, session.account.info
     declared = {each.address for each in session.reading.declared}

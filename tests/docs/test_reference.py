@@ -15,7 +15,7 @@ import pytest
 from retinue.cli import retinue
 from retinue.core.kind import Kind
 from retinue.core.model import Address, Tag
-from retinue.core.ownership import PROTECT, SYNCING, TAG_KEY, read_tag, write_tag
+from retinue.core.ownership import KEEP, PROTECT, RETIRE, SYNCING, TAG_KEY, read_tag, write_tag
 from retinue.errors import RetinueError
 from retinue.kinds import all_kinds
 from retinue.kinds._shapes import JSON_SCHEMA
@@ -180,7 +180,7 @@ def test_the_tag_in_the_documentation_has_the_parts_of_a_real_one() -> None:
 )
 def test_the_longest_tag_fits_into_one_metadata_value(kind: Kind) -> None:
     """As decision 5 says: the longest names, every field, 15 keys, and the flags that the kind can have."""
-    flags = {PROTECT} | ({SYNCING} if kind.attachments else set())
+    flags = {PROTECT, RETIRE if kind.retire else KEEP} | ({SYNCING} if kind.attachments else set())
     tag = Tag(
         "s" * 63,
         Address(kind.name, "n" * 63),

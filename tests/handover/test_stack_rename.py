@@ -126,6 +126,15 @@ def test_the_lock_file_and_the_memory_get_the_name_too(project: Team, capsys: py
     assert main(["plan", "--detailed-exitcode"]) == 0
 
 
+def test_the_marker_follows_its_stack(project: Team) -> None:
+    (before,) = project.markers()
+    assert main(["stack", "rename", "test", "school", "--yes"]) == 0
+    (after,) = project.markers()
+    assert (after["id"], after["name"]) == (before["id"], "retinue marker: school")
+    assert after["metadata"]["retinue.inventory"].startswith("1 ")
+    assert after["metadata"]["retinue.lease"] == ""
+
+
 def test_nobody_is_renamed_without_an_answer(project: Team, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stack", "rename", "test", "school"]) == 64
     assert "there is no terminal to ask" in capsys.readouterr().err

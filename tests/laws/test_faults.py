@@ -33,9 +33,7 @@ def meaning(state: dict[str, Any]) -> dict[str, Any]:
     names = {each["id"]: each["filename"] for each in state["files"]}
     labels = {each["id"]: path for path, listed in state.items() if path != "attached" for each in listed} | names
     times = ("created_at", "updated_at", "last_active_at", "expires_at")
-    # What a marker remembers are ids and times; that there is one of them is what counts.
-    remembered = ("retinue.inventory", "retinue.lease", "retinue.account")
-    skip = ("id", "vector_store_id", "file_counts", "usage_bytes", *times, *remembered)
+    skip = ("id", "vector_store_id", "file_counts", "usage_bytes", *times)
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
@@ -102,3 +100,4 @@ def test_a_failure_at_any_request_is_repaired(
         state = team.state()
         assert orphans(state) == [], where
         assert meaning(state) == wanted, where
+        assert len(team.markers()) == 1, where

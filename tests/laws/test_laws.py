@@ -158,6 +158,7 @@ def test_destroy_leaves_exactly_what_is_not_ours(sample: Sample, tmp_path: Path)
     assert team.state() != theirs
     assert set(ended(team.destroy().events).values()) == {"done"}
     assert team.state() == theirs
+    assert team.markers() == []
 
 
 def test_drift_is_told_from_configuration_and_reverted(sample: Sample, tmp_path: Path) -> None:

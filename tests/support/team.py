@@ -182,9 +182,13 @@ class Team:
             return result
 
     def state(self) -> dict[str, Any]:
-        """All that is in the account: objects, markers, files, and what is attached where."""
+        """All that is in the account but the markers of stacks: objects, files, and what is attached where."""
         with self.client() as client:
-            everything = {kind.api.path.strip("/"): objects(client, kind) for kind in all_kinds().values() if kind.api}
+            everything = {
+                kind.api.path.strip("/"): [each for each in objects(client, kind) if not is_marker(each)]
+                for kind in all_kinds().values()
+                if kind.api
+            }
             everything["files"] = listed(client, "/files")
             ids = [each["id"] for each in everything["vector_stores"]]
             return {**everything, "attached": {each: listed(client, f"/vector_stores/{each}/files") for each in ids}}

@@ -297,8 +297,10 @@ class Marking:
     def _write(self, marker: Marker) -> Marker:
         api = self.kinds[marker.kind].api
         if api is not None:
-            metadata: Mapping[str, Any] = write_marker(marker)
-            self.account.update(f"{api.path}/{marker.id}", {"metadata": metadata}, beta=api.beta)
+            body: dict[str, Any] = {"metadata": write_marker(marker)}
+            if marker.stack != self.memory.stack and api.marker is not None:
+                body["name"] = api.marker.body["name"].format(stack=marker.stack)
+            self.account.update(f"{api.path}/{marker.id}", body, beta=api.beta)
         return marker
 
     def _delete(self, marker: Marker) -> None:

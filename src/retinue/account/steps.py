@@ -23,7 +23,7 @@ from retinue.bundles.lock_file import LockFile
 from retinue.core.changes import Step
 from retinue.core.kind import Api, Field, Kind, Kinds, dig
 from retinue.core.model import Address, Gone, Live, Ref, Sealed
-from retinue.core.ownership import TAG_KEY, provisional, write_tag
+from retinue.core.ownership import TAG_KEY, is_retired, provisional, write_tag
 from retinue.errors import BlockedError, StaleError
 
 
@@ -60,6 +60,8 @@ class StepRunner:
             return run_tagging(self, step, kind, kind.api), {}
         make = self._create if step.action == "create" else self._update
         live_id = make(step, kind, kind.api)
+        if is_retired(step.tag):
+            self.memory.released(live_id)
         pending = _pending(step, kind)
         for name, value in pending.items():
             # What cannot be written is brought about: such a field has an endpoint for each of its values.
@@ -147,7 +149,8 @@ class StepRunner:
         return live
 
     def _is_ours(self, live: Live, address: Address) -> bool:
-        return live.tag is not None and (live.tag.stack, live.tag.address) == (self.memory.stack, address)
+        ours = live.tag is not None and (live.tag.stack, live.tag.address) == (self.memory.stack, address)
+        return ours and not is_retired(live.tag)
 
     def _path(self, step: Step, api: Api, live_id: str) -> str:
         return place(api, live_id, self._within(step, api))

@@ -144,7 +144,7 @@ class Plan:
     `in_sync` counts the objects that need nothing. `foreign` and `unowned` count, per kind, what lives in the account
     under another stack's tag or without one. `ids` are the live ids that steps refer to. `retags` bring tags up to date
     whose objects are in sync; they change nothing that anybody sees. `owned` counts the stack's live objects.
-    `destroy`: it deletes everything that is owned.
+    `destroy`: it deletes everything that is owned. `retired` counts, per kind, what was let go and is to end by itself.
     """
 
     stack: str
@@ -161,6 +161,7 @@ class Plan:
     retags: tuple[Step, ...] = ()
     owned: int = 0
     destroy: bool = False
+    retired: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:

@@ -17,6 +17,7 @@ from retinue.core.ownership import (
     SYNCING,
     attribute,
     attribute_key,
+    on_delete,
     owned_keys,
     sealed_digest,
     unset_key_cause,
@@ -78,6 +79,11 @@ def compare(
         _compare_files(declared, live, spec, kind, result)
     flags = live.tag.flags if live.tag else frozenset()
     result.unfinished = SYNCING in flags
+    if on_delete(live.tag) != declared.lifecycle.on_delete:
+        path, before = ("lifecycle", "on_delete"), on_delete(live.tag)
+        result.changes.append(
+            FieldChange(path, before, declared.lifecycle.on_delete, "config", declared.position(("lifecycle",)))
+        )
     protected = PROTECT in flags
     if protected != declared.lifecycle.protect:
         path = ("lifecycle", "protect")

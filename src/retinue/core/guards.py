@@ -9,7 +9,7 @@ from retinue.core.canonical import digest
 from retinue.core.changes import ABSENT, Block, Plan, Step
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import Address, Declared, Diagnostic, Live, Path
-from retinue.core.ownership import file_record_keys, owned_keys
+from retinue.core.ownership import file_record_keys, is_retired, owned_keys
 
 
 def witness(raw: Mapping[str, Any], kind: Kind, paths: Iterable[Path]) -> dict[str, str]:
@@ -78,7 +78,7 @@ def plan_blocks(
             "go; if that is meant, run 'retinue destroy'",
         )
     for step in steps:
-        if step.action == "delete" and step.protected:
+        if step.protected and (step.action == "delete" or is_retired(step.tag)):
             yield _protected(step, written.get(step.address))
         elif step.action in ("create", "update") or (step.action == "adopt" and step.held is None):
             yield from _too_many_keys(step, kinds[step.address.kind].at(step.home))
@@ -132,7 +132,7 @@ def _unreadable(live: Live) -> Block:
 
 def _protected(step: Step, written: Declared | None) -> Block:
     """Lifting the protection is an apply of its own, so that no single edit can both lift it and delete."""
-    what = "replaced" if step.replaces else "deleted"
+    what = "retired" if is_retired(step.tag) else "replaced" if step.replaces else "deleted"
     if written is None:
         way = "declare it with 'lifecycle: {protect: false}' and apply first"
     elif written.lifecycle.protect:

@@ -295,6 +295,7 @@ class Kind:
     - `secrets` are the places in a declaration where `${{ secret.NAME }}` may stand: the API never shows them.
     - `assemble` has the last word on a body: (body, the whole specification with ids in it, the live object or
       None when it is created) → body.
+    - `retire` gives, for a live specification, the fields that let the object end on its own after a while.
     - `homes` are other places for what is declared, by the value of `api` in a declaration; `home` is the name of this
       one. A kind in another home differs in fields and checks; a `bundle` means that it is rendered, not stored.
     """
@@ -319,6 +320,7 @@ class Kind:
     assemble: Callable[[dict[str, Any], Mapping[str, Any], Mapping[str, Any] | None], dict[str, Any]] | None = None
     home: str | None = None
     homes: Mapping[str, Kind] = field(default_factory=dict)
+    retire: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     bundle: Bundle | None = None
     _index: dict[str, Field] = field(default_factory=dict, init=False, repr=False, compare=False)
 

@@ -11,6 +11,20 @@ from retinue.core.model import Lifecycle, Problem
 
 def check_lifecycle(lifecycle: Lifecycle, kind: Kind) -> Iterator[Problem]:
     """Every mistake in it; paths are those of the declaration."""
+    if lifecycle.on_delete != "delete" and kind.bundle:
+        yield Problem(
+            "misplaced-field",
+            ("lifecycle", "on_delete"),
+            f"nothing can be left or retired with 'api: {kind.home}'",
+            "what is rendered ends with its declaration: take the line out",
+        )
+    elif lifecycle.on_delete == "retire" and kind.retire is None:
+        yield Problem(
+            "not-allowed-value",
+            ("lifecycle", "on_delete"),
+            f"nothing in the API lets this {kind.title} end by itself, so it cannot be retired",
+            "use 'keep' to leave it in the account, or 'delete'",
+        )
     for index, entry in enumerate(lifecycle.ignore):
         path = ("lifecycle", "ignore", index)
         if kind.bundle:

@@ -151,15 +151,20 @@ class Declaration:
         return Address(self.kind, self.name)
 
 
+OnDelete = Literal["delete", "retire", "keep"]
+
+
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
     """What an author says about the life of an object, rather than about the object.
 
     `ignore` names what is written on creation only and never looked at again: fields, or `field.key` of a field that is
-    owned key by key.
+    owned key by key. `on_delete` is what happens to an object that is declared no more or replaced: it is deleted, let
+    expire (`retire`), or left without an owner (`keep`).
     """
 
     protect: bool = False
+    on_delete: OnDelete = "delete"
     ignore: tuple[str, ...] = ()
 
     def ignores(self, name: str, key: str | None = None) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from retinue.core.canonical import same
 from retinue.core.kind import Field, Kind, Kinds, Pattern
 from retinue.core.model import Address, Declared, FileRef, Gone, Live, LiveFile, Ref
-from retinue.core.ownership import is_ours, owned_keys, read_file_records
+from retinue.core.ownership import is_ours, is_retired, owned_keys, read_file_records
 
 SETTLED = ("completed", "in_progress")
 """File statuses that lead to a searchable file; the others (failed, cancelled) do not (SPEC VectorStoreFileObject)."""
@@ -30,6 +30,7 @@ class Named:
     extra: dict[Address, list[Live]] = field(default_factory=dict)
     unreadable: list[Live] = field(default_factory=list)
     foreign: Counter[str] = field(default_factory=Counter)
+    retired: Counter[str] = field(default_factory=Counter)
     unowned: list[Live] = field(default_factory=list)
     addresses: dict[str, Address] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
@@ -91,6 +92,8 @@ def name_live(live: Iterable[Live], declared: Mapping[Address, Declared], kinds:
             named.unowned.append(each)
         elif each.tag.stack != stack:
             named.foreign[each.kind] += 1
+        elif is_retired(each.tag):
+            named.retired[each.kind] += 1
         else:
             candidates.setdefault(each.tag.address, []).append(each)
     referenced = _referenced(candidates.values(), kinds)

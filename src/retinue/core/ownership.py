@@ -17,7 +17,7 @@ from typing import Any
 from retinue.core.canonical import DIGEST_LENGTH, RECORDED_SHA, canonical_json, digest
 from retinue.core.changes import ABSENT, Cause
 from retinue.core.kind import Kind
-from retinue.core.model import Address, FileRef, Lifecycle, Sealed, Tag
+from retinue.core.model import Address, FileRef, Lifecycle, OnDelete, Sealed, Tag
 
 TAG_KEY = "retinue"
 PATH_ATTRIBUTE = "retinue.path"
@@ -28,7 +28,11 @@ MOST_CHARACTERS = 512
 """SPEC Metadata: the longest value."""
 PROTECT = "protect"
 SYNCING = "syncing"
-"""The flags: the object may not be deleted; its attached files were not all in place when the tag was written."""
+KEEP = "keep"
+RETIRE = "retire"
+RETIRED = "retired"
+"""The flags: the object may not be deleted; its attached files were not all in place when the tag was written; instead
+of being deleted it is to be left, or let expire; it was let go and is waiting for its end."""
 
 _KEY_DIGEST = 4
 _LONGEST_FILE_ID = 40
@@ -61,7 +65,24 @@ def make_tag(stack: str, address: Address, spec: Mapping[str, Any], kind: Kind, 
             fields[name] = digest(without_sizes(value))
         else:
             fields[name] = digest(value)
-    return Tag(stack, address, fields, keys, frozenset({PROTECT}) if lifecycle.protect else frozenset())
+    return Tag(stack, address, fields, keys, _flags(lifecycle))
+
+
+def _flags(lifecycle: Lifecycle) -> frozenset[str]:
+    """What must be known of a lifecycle when nobody declares it any more."""
+    chosen = {PROTECT} if lifecycle.protect else set()
+    return frozenset(chosen | ({lifecycle.on_delete} if lifecycle.on_delete != "delete" else set()))
+
+
+def on_delete(tag: Tag | None) -> OnDelete:
+    """What a tag says is to happen to its object when it is declared no more."""
+    flags = tag.flags if tag else frozenset()
+    return "keep" if KEEP in flags else "retire" if RETIRE in flags else "delete"
+
+
+def is_retired(tag: Tag | None) -> bool:
+    """Whether the object was let go and is only waiting for its end."""
+    return tag is not None and RETIRED in tag.flags
 
 
 def sealed_digest(sealed: Sealed, stack: str, address: Address, name: str) -> str:

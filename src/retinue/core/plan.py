@@ -23,9 +23,9 @@ from retinue.core.names import (
     recorded_ids,
 )
 from retinue.core.order import closure, ordered, references
-from retinue.core.ownership import PROTECT, make_tag
+from retinue.core.ownership import PROTECT, make_tag, on_delete
 from retinue.core.renames import look_renamed
-from retinue.core.tag_steps import claim, release
+from retinue.core.tag_steps import claim, let_go, release
 
 
 def make_plan(
@@ -87,6 +87,7 @@ def make_plan(
         in_sync=draft.in_sync,
         foreign=dict(sorted(named.foreign.items())),
         unowned=_counted(named.unowned),
+        retired=dict(sorted(named.retired.items())),
         environment=environment,
         ids=_referred_ids(steps, named),
         retags=() if targets else tuple(draft.retags),
@@ -234,6 +235,9 @@ def _delete(
     keeper: Live | None = None,
 ) -> None:
     kind = draft.kinds[live.kind].at(live.home)
+    if on_delete(live.tag) != "delete" and not is_spent(live, kind):
+        draft.releases.append(let_go(draft, live, address, reason))
+        return
     # An object that the account let expire has nothing left to protect.
     protected = live.tag is not None and PROTECT in live.tag.flags and not is_spent(live, kind)
     step = Step(

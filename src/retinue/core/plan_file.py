@@ -52,6 +52,7 @@ def summarise(plan: Plan) -> dict[str, Any]:
         "in_sync": plan.in_sync,
         "foreign": dict(plan.foreign),
         "unowned": dict(plan.unowned),
+        **({"retired": dict(plan.retired)} if plan.retired else {}),
     }
 
 
@@ -204,6 +205,7 @@ def from_document(document: Mapping[str, Any]) -> Plan:
             ids={Address.parse(address): live_id for address, live_id in document["ids"].items()},
             retags=tuple(_read_step(each) for each in document["retags"]),
             destroy=document["destroy"],
+            retired=document["summary"].get("retired", {}),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PlanFormatError(f"it is not a complete plan ({error})") from error

@@ -42,6 +42,8 @@ SEARCHABLE = frozenset(
 
 # SDK resources/files.py: a file may be up to 512 MB.
 LARGEST_FILE = 512 * 1024 * 1024
+RETIREMENT = 30
+"""How many days without use a retired store has left."""
 
 
 def expand(spec: Mapping[str, Any]) -> Expansion:
@@ -95,6 +97,12 @@ def chunking(value: Any) -> dict[str, Any]:
 def wire_chunking(value: Mapping[str, Any]) -> dict[str, Any]:
     """The API's chunking strategy; `auto` stays `auto`, since a server may know better than its numbers."""
     return {"type": "auto"} if value == AUTO_CHUNKING else {"type": "static", "static": dict(value)}
+
+
+def retire(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Let the store expire when nobody has used it for a month, or sooner where it does already."""
+    days = (spec.get("expires_after") or {}).get("days", RETIREMENT)
+    return {"expires_after": {"days": min(days, RETIREMENT)}}
 
 
 def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
@@ -223,4 +231,5 @@ KIND = Kind(
     expand=expand,
     compose=compose,
     check=check,
+    retire=retire,
 )

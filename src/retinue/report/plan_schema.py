@@ -225,8 +225,9 @@ SUMMARY = _object(
         "in_sync": _number("Objects that need nothing."),
         "foreign": _map("Live objects of other stacks, by kind.", _number("How many.")),
         "unowned": _map("Live objects without an owner, by kind.", _number("How many.")),
+        "retired": _map("Live objects that were retired and end by themselves, by kind.", _number("How many.")),
     },
-    optional=("adopt", "move", "release"),
+    optional=("adopt", "move", "release", "retired"),
 )
 
 PLAN: Schema = {

@@ -127,8 +127,8 @@ def unmanaged_lines(counts: Mapping[str, Any]) -> list[Line]:
     """What lives in the account and is left alone: objects without an owner, and objects of other stacks."""
     texts = [
         f"{', '.join(count(number, kind) for kind, number in counts[group].items() if number)} {words}"
-        for group, words in (("unowned", "without an owner"), ("foreign", "of other stacks"))
-        if any(counts[group].values())
+        for group, words in (("unowned", "without an owner"), ("foreign", "of other stacks"), ("retired", "retired"))
+        if any(counts.get(group, {}).values())
     ]
     return [line((f"Not managed here: {'; '.join(texts)}.", "faint"))] if texts else []
 

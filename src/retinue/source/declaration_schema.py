@@ -14,6 +14,11 @@ LIFECYCLE = {
             "type": "boolean",
             "description": "Refuse every plan that would delete or replace it. Default: false.",
         },
+        "on_delete": {
+            "enum": ["delete", "retire", "keep"],
+            "description": "What becomes of it when it is declared no more or replaced: it is deleted, let expire, or "
+            "left without an owner. Default: delete.",
+        },
         "ignore": {
             "type": "array",
             "description": "Fields, or metadata.KEY, that are written on creation only and are others' business then.",
