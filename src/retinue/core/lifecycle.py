@@ -36,6 +36,14 @@ def check_lifecycle(lifecycle: Lifecycle, kind: Kind) -> Iterator[Problem]:
                 "what is rendered follows its declaration: remove the field that is to be free instead",
             )
             continue
+        if kind.versions is not None:
+            yield Problem(
+                "misplaced-field",
+                path,
+                f"nothing of a {kind.title} can be ignored: its versions are made and chosen as a whole",
+                "take the line out",
+            )
+            continue
         name, dot, key = entry.partition(".")
         if not kind.has(name):
             names = [each.name for each in kind.fields]
