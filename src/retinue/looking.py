@@ -8,7 +8,7 @@ from typing import Any
 
 from retinue import workflow
 from retinue.core.marker import Lease, Marker
-from retinue.core.model import Address, Live
+from retinue.core.model import Address, FileRef, Live
 from retinue.core.names import name_live
 from retinue.sessions import Session
 
@@ -66,4 +66,13 @@ def full(live: Live) -> dict[str, Any]:
         }
         for each in live.files
     ]
-    return {**live.raw, **({"files": files} if files else {})}
+    return {**{name: _plain(value) for name, value in live.raw.items()}, **({"files": files} if files else {})}
+
+
+def _plain(value: Any) -> Any:
+    """A value as data. Of a file that is no text, its digest and size stand for its content."""
+    if isinstance(value, FileRef):
+        return {"sha256": value.sha256, "size": value.size}
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return value

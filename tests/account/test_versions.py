@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx2
+import pytest
+
+from retinue import looking
+from retinue.comparing import render
+from retinue.errors import AccountError
 from retinue.kinds import all_kinds
+from retinue.sessions import Where
 from tests.support.team import Team
 
 KIND = all_kinds()["skill"]
@@ -138,3 +147,58 @@ def test_a_skill_can_be_released_and_adopted(tmp_path: Path) -> None:
     assert [step.action for step in applied.plan.steps] == ["adopt"]
     assert applied.converged
     assert skill(team)["id"] == live_id
+
+
+class Missing(httpx2.BaseTransport):
+    """Answers 404 to the first `times` requests for a path, as what was created moments ago does."""
+
+    def __init__(self, inner: httpx2.BaseTransport, pattern: str, times: int) -> None:
+        self.inner, self.pattern, self.left = inner, re.compile(pattern), times
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.left and self.pattern.search(request.url.path):
+            self.left -= 1
+            error = {"message": "not found", "type": "invalid_request_error", "param": None, "code": None}
+            return httpx2.Response(404, json={"error": error}, request=request)
+        return self.inner.handle_request(request)
+
+
+def missing(pattern: str, times: int = 2) -> Callable[[httpx2.BaseTransport], httpx2.BaseTransport]:
+    return lambda inner: Missing(inner, pattern, times)
+
+
+def test_a_version_that_cannot_be_read_back_at_once_is_waited_for(tmp_path: Path) -> None:
+    team = team_with(tmp_path, "One.")
+    declare(team, "Two.")
+    assert team.apply(missing("/versions/2/content$")).converged
+    assert (skill(team)["default_version"], numbers(team)) == ("2", ["1", "2"])
+
+
+def test_a_skill_whose_content_cannot_be_read_yet_is_not_taken_for_that_of_others(tmp_path: Path) -> None:
+    team = Team(tmp_path)
+    declare(team, "One.")
+    assert team.apply(missing("/content$")).converged
+    with team.session(missing("/content$", times=100)) as session, pytest.raises(AccountError, match="version 1"):
+        looking.inventory(session)
+    assert team.plan().empty
+    team.forget_memory()
+    assert team.plan().empty
+
+
+def test_a_plan_reads_one_version_of_each_skill(tmp_path: Path) -> None:
+    team = team_with(tmp_path, "One.", "Two.", "Three.")
+    assert team.plan().empty
+    assert [each for each in team.calls if "/versions" in each] == [
+        f"GET /skills/{skill(team)['id']}/versions/3/content"
+    ]
+
+
+def test_a_skill_with_files_that_are_no_text_can_be_shown(tmp_path: Path) -> None:
+    team = Team(tmp_path)
+    declare(team, "One.")
+    (tmp_path / "charting" / "logo.png").write_bytes(b"\x89PNG\0one")
+    assert team.apply().converged
+    with team.session() as session:
+        ((live,),) = looking.inventory(session).owned.values()
+    assert looking.full(live)["files"]["logo.png"]["size"] == 8
+    assert render(Where(tmp_path, environ={})).data() == {"skills": {"charting": {"folder": "charting"}}}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from retinue.account.client import Account, Ambiguous, Json
@@ -29,6 +29,9 @@ NEWEST = "newest"
 PINNED = "pinned"
 """… and that of its default version, when that is another one."""
 
+PAUSES = (0.5, 1.0, 2.0)
+"""Seconds between the attempts to read a new version."""
+
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -46,9 +49,9 @@ def with_content(account: Account, memory: Memory, raw: Json, kind: Kind, *, ask
         return {**raw, kind.api.marks.field: kind.api.marks.write({}, {TAG_KEY: looked[1]} if looked[1] else {})}
     path = place(kind.api, live_id, None)
     default = str(raw["default_version"])
-    files: dict[str, Any] = {}
-    for version in sorted({*_numbers(account, path, kind.api), latest}, key=int, reverse=True):
-        files = _values(account, path, version)
+    complete = True
+    for version, files in _newest_first(account, memory, live_id, path, kind.api, latest):
+        complete = complete and bool(files)
         text = kind.api.marks.read(files).get(TAG_KEY)
         if text == "":
             break  # it was released with this version
@@ -61,10 +64,26 @@ def with_content(account: Account, memory: Memory, raw: Json, kind: Kind, *, ask
                 NEWEST: version,
                 PINNED: None if version == default else default,
             }
-    memory.note_look(live_id, latest, "")
+    if complete:  # what cannot be read yet may well be ours
+        memory.note_look(live_id, latest, "")
     if asked:
         return {**raw, kind.api.marks.field: _values(account, path, default), NEWEST: default, PINNED: None}
     return {**raw, kind.api.marks.field: {}}
+
+
+def _newest_first(
+    account: Account, memory: Memory, live_id: str, path: str, api: Api, latest: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each version with its files. The newest one mostly settles the matter, without a list of all."""
+    ours = live_id in memory.ids.values()
+    newest = _contents(account, path, latest, patient=ours)
+    yield latest, _valued(newest)
+    listed = {*_numbers(account, path, api)}
+    if ours and not newest and latest in listed:
+        message = f"the account does not give the content of version {latest} of {live_id}"
+        raise AccountError(message, hint="run the command again in a moment")
+    for version in sorted(listed - {latest}, key=int, reverse=True):
+        yield version, _values(account, path, version)
 
 
 def _is_of(text: str, stack: str) -> bool:
@@ -79,11 +98,23 @@ def _numbers(account: Account, path: str, api: Api) -> list[str]:
 
 
 def _values(account: Account, path: str, version: str) -> dict[str, Any]:
-    return {name: content_value(name, content) for name, content in _contents(account, path, version).items()}
+    return _valued(_contents(account, path, version))
 
 
-def _contents(account: Account, path: str, version: str) -> dict[str, bytes]:
-    """The files of one version by their path in it; none of a version that is gone."""
+def _valued(contents: Mapping[str, bytes]) -> dict[str, Any]:
+    return {name: content_value(name, content) for name, content in contents.items()}
+
+
+def _contents(account: Account, path: str, version: str, *, patient: bool = False) -> dict[str, bytes]:
+    """The files of one version by their path in it; none of a version that is gone.
+
+    What was created moments ago may answer 404 for a while [V]: whoever knows that it is there is `patient`.
+    """
+    for pause in PAUSES if patient else ():
+        found = _contents(account, path, version)
+        if found:
+            return found
+        account.sleep(pause)
     try:
         archive = zipfile.ZipFile(io.BytesIO(account.download(f"{path}/versions/{version}/content")))
     except AccountError as error:
@@ -163,7 +194,10 @@ def _add(runner: StepRunner, step: Step, api: Api, live: Live, files: Mapping[st
             return error, find
 
     version = settle(runner.account, attempt)
-    if _contents(runner.account, path, version) != files:
+    kept = _contents(runner.account, path, version, patient=True)
+    if not kept:
+        raise AccountError(f"version {version} was uploaded and cannot be read back", hint="run the command again")
+    if kept != files:
         runner.account.delete(f"{path}/versions/{version}", beta=api.beta)
         raise AccountError(f"the account kept something else as version {version} than was sent; it was deleted again")
     return version

@@ -16,6 +16,8 @@ from retinue.source.writing import Noted, Verbatim
 
 # What reading adds to an entry of a list of files.
 _READ = ("sha256", "size", "entry")
+# The forms of inclusions that are written as nothing but a path.
+_BY_PATH = ("file", "folder", "base64")
 Leaf = Callable[[Any, Path, Path], Any]
 
 
@@ -33,14 +35,16 @@ class Source:
 
 def written(declaration: Declaration, kind: Kind) -> dict[str, Any]:
     """What an author could have written to the same effect, with everything in place; paths are from the project."""
-    spec: dict[str, Any] = _walked(declaration.spec, kind, lambda value, _, there: _shown(declaration, value, there))
+    spec: dict[str, Any] = _walked(
+        _with_paths(declaration, kind), kind, lambda value, _, there: _shown(declaration, value, there)
+    )
     return spec
 
 
 def explained(declaration: Declaration, kind: Kind, variables: Variables) -> Noted:
     """The same, each value with its source as a note."""
     data = _walked(
-        declaration.spec,
+        _with_paths(declaration, kind),
         kind,
         lambda value, path, there: Noted(
             _shown(declaration, value, there), str(_source(declaration, path, there, variables))
@@ -52,7 +56,8 @@ def explained(declaration: Declaration, kind: Kind, variables: Variables) -> Not
 def sources(declaration: Declaration, kind: Kind, variables: Variables) -> list[Source]:
     """The source of each value of `written`."""
     found: list[Source] = []
-    _walked(declaration.spec, kind, lambda _, path, there: found.append(_source(declaration, path, there, variables)))
+    spec = _with_paths(declaration, kind)
+    _walked(spec, kind, lambda _, path, there: found.append(_source(declaration, path, there, variables)))
     return found
 
 
@@ -69,6 +74,25 @@ def _walked(value: Any, kind: Kind, leaf: Leaf, path: Path = (), there: Path = (
     if isinstance(value, list) and any(isinstance(each, Mapping | list) for each in value):
         return [_walked(each, kind, leaf, (*path, index), (*there, index)) for index, each in enumerate(value)]
     return leaf(value, path, there)
+
+
+def _with_paths(declaration: Declaration, kind: Kind) -> Any:
+    """The specification with the paths of files and folders whose content nobody writes down."""
+    patterns = [each.pattern for each in kind.inclusions if each.form in _BY_PATH]
+    tree = declaration.places
+
+    def walk(value: Any, path: Path) -> Any:
+        node = tree.node(path) if isinstance(tree, Tree) else None
+        if node is not None and node.shape == "scalar" and any(_fits(path, each) for each in patterns):
+            found = posixpath.normpath(posixpath.join(posixpath.dirname(node.source.name), node.text))
+            return Verbatim(found) if OPEN in found else found
+        if isinstance(value, Mapping):
+            return {name: walk(each, (*path, name)) for name, each in value.items()}
+        if isinstance(value, list):
+            return [walk(each, (*path, index)) for index, each in enumerate(value)]
+        return value
+
+    return walk(declaration.spec, ()) if patterns else declaration.spec
 
 
 def _file(entry: Mapping[str, Any]) -> Any:
