@@ -29,7 +29,7 @@ from retinue.core.ownership import (
     read_file_records,
     read_tag,
 )
-from retinue.errors import AccountError
+from retinue.errors import AccountError, CredentialError
 
 
 @dataclass(slots=True)
@@ -95,13 +95,13 @@ def _list(account: Account, memory: Memory, kind: Kind, needed: bool, seen: Sigh
     except AccountError as error:
         if not needed and (error.status in NOT_SERVED or error.code == MISSING_SCOPE):
             return None
-        if error.status != 404:
+        if error.status not in NOT_SERVED or isinstance(error, CredentialError):
             raise
         where = account.info.url or account.info.name
         raise AccountError(
             f"the account at {where} does not serve {kind.section.replace('_', ' ')}: {error.message}",
             hint=api.elsewhere or f"use an account that serves {api.path}, such as 'account: local'",
-            status=404,
+            status=error.status,
             request_id=error.request_id,
         ) from error
 
@@ -130,8 +130,8 @@ def _list_within(account: Account, kind: Kind, within: str) -> list[Live]:
         raise
 
 
-NOT_SERVED = frozenset({400, 403, 404})
-"""How an account says that it does not have a collection: gone, not in the beta, or not for this key."""
+NOT_SERVED = frozenset({400, 403, 404, 405, 410, 501})
+"""How an account says that it does not have a collection: unknown, gone, not in the beta, or not for this key."""
 MISSING_SCOPE = "missing_scope"
 """The code of a key that was restricted to other collections; it comes with 401 or 403."""
 

@@ -1,0 +1,44 @@
+"""Accounts that do not serve everything."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from retinue import workflow
+from retinue.errors import AccountError
+from tests.support.team import Team
+
+
+class Without(httpx2.BaseTransport):
+    """An account that refuses one collection."""
+
+    def __init__(self, inner: httpx2.BaseTransport, path: str, status: int) -> None:
+        self.inner, self.path, self.status = inner, re.compile(path), status
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.path.search(request.url.path):
+            error = {"message": "no such thing", "type": "invalid_request_error", "param": None, "code": None}
+            return httpx2.Response(self.status, json={"error": error}, request=request)
+        return self.inner.handle_request(request)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 410, 501])
+def test_what_nobody_declares_need_not_be_served(tmp_path: Path, status: int) -> None:
+    team = Team(tmp_path)
+    team.write("all.yaml", "vector_stores:\n  one: {}\n")
+    with team.session(lambda inner: Without(inner, "/(skills|vaults|agents)$", status)) as session:
+        assert len(workflow.plan(session).steps) == 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 410, 501])
+def test_what_is_declared_must_be(tmp_path: Path, status: int) -> None:
+    team = Team(tmp_path)
+    team.write("charting/SKILL.md", "---\nname: charting\ndescription: Draws.\n---\n")
+    team.write("all.yaml", "skills:\n  charting: {folder: charting}\n")
+    wrap = lambda inner: Without(inner, "/skills$", status)  # noqa: E731
+    with team.session(wrap) as session, pytest.raises(AccountError, match="does not serve skills: no such thing"):
+        workflow.plan(session)
