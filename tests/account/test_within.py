@@ -8,7 +8,7 @@ import pytest
 
 from retinue import workflow
 from retinue.core.approval import Approval
-from retinue.errors import BlockedError
+from retinue.errors import BlockedError, DeclarationError
 from tests.support.team import Team
 
 VAULT = "vaults:\n  keys: {name: Keys}\n"
@@ -51,3 +51,28 @@ def test_a_credential_moves_to_another_vault_before_the_old_one_goes(tmp_path: P
         ["delete", "credential.crm"],
         ["delete", "vault.keys"],
     ]
+
+
+def declare_expiry(team: Team, expires_at: str) -> None:
+    auth = '{type: mcp_oauth, mcp_server_url: "https://example.com/mcp", access_token: one, expires_at: %s}'
+    team.write("all.yaml", f"{VAULT}credentials:\n  crm: {{vault: keys, name: CRM, auth: {auth % expires_at}}}\n")
+
+
+@pytest.mark.parametrize(
+    "written", ["2027-01-01T00:00:00.000Z", "2027-01-01T00:00:00+00:00", "2027-01-01T01:00:00+01:00"]
+)
+def test_a_time_written_otherwise_is_no_change(tmp_path: Path, written: str) -> None:
+    team = Team(tmp_path)
+    declare_expiry(team, "2027-01-01T00:00:00Z")
+    assert team.apply().converged
+    declare_expiry(team, f'"{written}"')
+    assert team.plan().empty
+
+
+@pytest.mark.parametrize("written", ["2027-01-01", "2027-02-31T00:00:00Z", "soon"])
+def test_what_is_no_time_is_refused(tmp_path: Path, written: str) -> None:
+    team = Team(tmp_path)
+    declare_expiry(team, f'"{written}"')
+    with pytest.raises(DeclarationError) as caught:
+        team.plan()
+    assert [each.message for each in caught.value.diagnostics] == [f"'{written}' is not a time as in RFC 3339"]

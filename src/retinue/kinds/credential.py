@@ -6,7 +6,9 @@ credential_auth_rotate_param.py (what an update takes), credential_auth.py (what
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from retinue.core.kind import Api, Expansion, Field, Kind, Reference, Within
@@ -23,6 +25,7 @@ SECRETS: tuple[tuple[str, ...], ...] = (
 """What the API never shows, by its path in `auth`."""
 CHANGEABLE: tuple[tuple[str, ...], ...] = (("expires_at",), ("refresh", "scope"))
 """What an update takes besides secrets."""
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
 
 def expand(spec: Mapping[str, Any]) -> Expansion:
@@ -32,7 +35,8 @@ def expand(spec: Mapping[str, Any]) -> Expansion:
     expanded["vault_id"] = spec["vault"]
     expanded["auth"] = auth
     expanded["secrets"] = {".".join(path): _dig(auth, path) for path in SECRETS if _dig(auth, path) is not None}
-    expanded["expires_at"] = auth.get("expires_at")
+    expires_at = auth.get("expires_at")
+    expanded["expires_at"] = canonical_time(expires_at) if isinstance(expires_at, str) else expires_at
     expanded["scope"] = (auth.get("refresh") or {}).get("scope")
     origins: dict[Path, Path] = {
         ("vault_id",): ("vault",),
@@ -65,6 +69,24 @@ def canonical_auth(auth: Mapping[str, Any]) -> dict[str, Any]:
         hosts = sorted(host.lower() for host in networking["allowed_hosts"])
         found["networking"] = {**networking, "allowed_hosts": hosts}
     return found
+
+
+def canonical_time(text: str) -> str:
+    """An RFC 3339 time in UTC, as short as it can be written; anything else as it is."""
+    return _in_utc(text) or text
+
+
+def _in_utc(text: str) -> str | None:
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return None
+    zone = "+00:00" if found[4] in ("Z", "z") else found[4]
+    try:
+        moment = datetime.fromisoformat(f"{found[1]}T{found[2]}{zone}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    fraction = (found[3] or "").rstrip("0").rstrip(".")
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
 
 def _without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,6 +134,10 @@ def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
     hosts = (spec["auth"].get("networking") or {}).get("allowed_hosts", [])
     for host in sorted({host for host in hosts if hosts.count(host) > 1}):
         yield Problem("duplicate-value", ("auth", "networking", "allowed_hosts"), f"the host '{host}' is listed twice")
+    expires_at = spec.get("expires_at")
+    if expires_at is not None and _in_utc(expires_at) is None:
+        message = f"'{expires_at}' is not a time as in RFC 3339"
+        yield Problem("invalid-value", ("auth", "expires_at"), message, "write: 2027-01-31T12:00:00Z")
     name = spec["auth"].get("secret_name", "")
     if name.startswith("CODEX_"):
         yield Problem("invalid-value", ("auth", "secret_name"), "names that begin with 'CODEX_' are reserved")
@@ -227,7 +253,7 @@ KIND = Kind(
         Field("vault_id", mutable=False, refs="vault"),
         Field("name", mutable=False, canonical=trimmed),
         Field("auth", mutable=False, canonical=canonical_auth),
-        Field("expires_at", ("auth", "expires_at")),
+        Field("expires_at", ("auth", "expires_at"), canonical=canonical_time),
         Field("scope", ("auth", "refresh", "scope")),
         Field("secrets", hidden=True),
         Field("metadata", default={}, per_key=True),
