@@ -8,7 +8,7 @@ from retinue.account.client import Account, Json
 from retinue.core.kind import Api
 from retinue.core.model import Live
 from retinue.core.ownership import is_ours
-from retinue.errors import AccountError
+from retinue.errors import AccountError, BlockedError
 
 
 def place(api: Api, live_id: str, within: str | None) -> str:
@@ -23,9 +23,15 @@ def our_marks(live: Live, api: Api) -> dict[str, str]:
 
 def mark(body: Json, api: Api, live: Live, marks: Mapping[str, str]) -> None:
     """Put our marks into what will be written, in the place of earlier ones: the whole value, since the account may
-    replace the old one as a whole."""
+    replace the old one as a whole. Raises BlockedError where that would lose something."""
     name = api.marks.field
     value = body[name] if name in body else live.raw.get(name)
+    lost = ", ".join(f"'{each}'" for each in api.marks.lost(value))
+    if lost:
+        raise BlockedError(
+            f"the account never shows the content of {lost}, so writing '{name}' of {live.id} would lose it",
+            hint="have an uploaded file in its place, then run the command again",
+        )
     if api.marks.shared:
         value = {key: each for key, each in (value or {}).items() if not is_ours(key)}
     body[name] = api.marks.write(value, marks)

@@ -115,19 +115,25 @@ def _with_pairs(value: Any, pairs: Mapping[str, str]) -> dict[str, Any]:
     return {**(value or {}), **pairs}
 
 
+def _nothing(value: Any) -> Iterable[str]:  # noqa: ARG001 - the signature of every `lost`
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Marks:
     """Where an object carries what Retinue notes on it: its ownership tag, and the records of its files.
 
     `field` is the part of the API's body; `read` takes the pairs of texts out of its value, those of others included
     where they share the place; `write` gives the value with the pairs in it. Without more, that is the metadata.
-    `room` is how many pairs fit, everybody's counted; None where the place is nobody else's.
+    `room` is how many pairs fit, everybody's counted; None where the place is nobody else's. `lost` names what else is
+    in the value and would be lost if it was written as it was read.
     """
 
     field: str = "metadata"
     read: Callable[[Any], Mapping[str, str]] = _pairs
     write: Callable[[Any, Mapping[str, str]], Any] = _with_pairs
     room: int | None = 16
+    lost: Callable[[Any], Iterable[str]] = _nothing
 
     @property
     def shared(self) -> bool:

@@ -38,3 +38,8 @@ def write(files: Iterable[Mapping[str, Any]] | None, pairs: Mapping[str, str]) -
 def others(files: Iterable[Mapping[str, Any]] | None) -> list[dict[str, Any]]:
     """The files that are no markers."""
     return [dict(each) for each in files or () if not str(each.get("path", "")).startswith(FOLDER)]
+
+
+def lost(files: Iterable[Mapping[str, Any]] | None) -> list[str]:
+    """The files whose content somebody put into the template itself: it is never shown, so nobody can write it back."""
+    return [str(each["path"]) for each in others(files) if each.get("type") == "inline" and "data" not in each]

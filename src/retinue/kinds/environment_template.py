@@ -230,7 +230,7 @@ KIND = Kind(
     api=Api(
         path="/agents/environments/templates",
         beta="agents=v1",
-        marks=Marks("files", _marker.read, _marker.write, room=None),
+        marks=Marks("files", _marker.read, _marker.write, room=None, lost=_marker.lost),
     ),
     schema={
         "type": "object",
