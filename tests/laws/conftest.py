@@ -47,7 +47,7 @@ class Sample:
         chosen = {
             each.name
             for each in kind.fields
-            if not each.actions and each.name != above and not same(spec[each.name], each.default)
+            if not (each.actions or each.rest) and each.name != above and not same(spec[each.name], each.default)
         }
         body = kind.write({name: spec[name] for name in chosen})
         if kind.api and kind.api.marks.field not in body:
