@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,27 +101,23 @@ class _One:
 
     def file(self, value: Any, path: Path) -> Any:
         """A path → the file's path from the project's root, its digest and its size."""
-        if not isinstance(value, str) or not value:
-            return value
-        name = self._file(value, path)
-        if name is None:
-            return value
-        try:
-            sha256, size = self.all.desk.folder.digest(name)
-        except Refused as refused:
-            self._report(refused, path)
-            return value
-        return {"path": name, "sha256": sha256, "size": size}
+        folder = self.all.desk.folder
+        return self._single(value, path, lambda name: {"path": name, **folder.digest(name)._asdict()})
 
     def base64(self, value: Any, path: Path) -> Any:
         """A path → the file's content."""
-        if not isinstance(value, str) or not value:
-            return value
-        name = self._file(value, path)
+        folder = self.all.desk.folder
+        return self._single(
+            value, path, lambda name: base64.b64encode(folder.read(name, most=LARGEST_ARCHIVE)).decode("ascii")
+        )
+
+    def _single(self, value: Any, path: Path, read: Callable[[str], Any]) -> Any:
+        """What `read` makes of the one file that `value` names. Other shapes are the schema's to refuse."""
+        name = self._file(value, path) if isinstance(value, str) and value else None
         if name is None:
             return value
         try:
-            return base64.b64encode(self.all.desk.folder.read(name, most=LARGEST_ARCHIVE)).decode("ascii")
+            return read(name)
         except Refused as refused:
             self._report(refused, path)
             return value
