@@ -147,6 +147,10 @@ def position_document(position: Position | None) -> dict[str, Any] | None:
     return {"file": position.file, "line": position.line, "column": position.column} if position else None
 
 
+_WORDS = frozenset(("retinue.ref", "retinue.file", "retinue.gone", "retinue.sealed", "retinue.map"))
+"""Keys that say that a map stands for something else. One that has such a key itself stands below `retinue.map`."""
+
+
 def encode(value: Any) -> Any:
     """A canonical value as JSON data that `decode` turns back."""
     match value:
@@ -159,7 +163,8 @@ def encode(value: Any) -> Any:
         case Sealed():
             return {"retinue.sealed": True}
         case Mapping():
-            return {str(key): encode(each) for key, each in value.items()}
+            encoded = {str(key): encode(each) for key, each in value.items()}
+            return {"retinue.map": encoded} if _WORDS & encoded.keys() else encoded
         case list() | tuple():
             return [encode(each) for each in value]
     return value
@@ -171,6 +176,8 @@ def decode(value: Any) -> Any:
         return [decode(each) for each in value]
     if not isinstance(value, Mapping):
         return value
+    if "retinue.map" in value:
+        return {key: decode(each) for key, each in value["retinue.map"].items()}
     if "retinue.ref" in value:
         return Ref(Address.parse(value["retinue.ref"]))
     if "retinue.file" in value:
