@@ -11,7 +11,7 @@ from typing import Any
 
 from retinue.core.changes import AccountInfo, Plan
 from retinue.core.plan_digest import plan_digest
-from retinue.core.plan_file import PlanFormatError, from_document
+from retinue.core.plan_file import PlanFormatError, from_document, summarise
 from retinue.errors import BlockedError, RetinueError, StaleError, UsageError
 from retinue.sessions import Session
 
@@ -29,10 +29,16 @@ class Approved:
 
 def save_plan(document: Mapping[str, Any], path: Path) -> None:
     """Write a plan document, replacing the file in one step. Raises RetinueError when it cannot be written."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    # A link goes on pointing where it did, and what is no file, such as /dev/null or a pipe, is never replaced by one.
+    target = path.resolve() if path.is_symlink() else path
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        temporary.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+            return
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         reason = (error.strerror or str(error)).lower()
@@ -43,19 +49,30 @@ def save_plan(document: Mapping[str, Any], path: Path) -> None:
 
 def read_document(path: Path) -> tuple[dict[str, Any], Plan]:
     """The document in a file and the plan it describes. Raises RetinueError when the file holds none that is whole."""
+    hint = "save one with 'retinue plan --out FILE'"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict) or "format_version" not in document:
+            raise RetinueError(f"'{path}' is not a saved plan: it has no 'format_version'", hint=hint)
         made = from_document(document)
     except OSError as error:
-        raise RetinueError(f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise RetinueError(f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}", hint=hint) from error
     except PlanFormatError as error:
         raise RetinueError(f"'{path}' holds no plan that can be used: {error}", hint=AGAIN) from error
-    except (ValueError, AttributeError) as error:
-        hint = "save one with 'retinue plan --out FILE'"
+    except (ValueError, RecursionError) as error:
         raise RetinueError(f"'{path}' is not a saved plan: it is not JSON", hint=hint) from error
     if plan_digest(made) != document.get("digest"):
         raise RetinueError(f"'{path}' was edited: what it holds is not what its digest names", hint=AGAIN)
+    if not _counted(document, made):
+        raise RetinueError(f"'{path}' was edited: its summary does not count what it holds", hint=AGAIN)
     return document, made
+
+
+def _counted(document: Mapping[str, Any], made: Plan) -> bool:
+    """Whether what people read first is so. A later version may count more."""
+    ours = {**summarise(made), "complete": not made.targets}
+    theirs = {**document["summary"], "complete": document.get("complete")}
+    return all(theirs.get(name) == number for name, number in ours.items())
 
 
 def read_approved(path: Path, expected: str | None = None) -> Approved:
@@ -73,9 +90,10 @@ def check_stack(approved: Approved, session: Session) -> None:
     theirs = (approved.plan.stack, approved.plan.environment)
     ours = (session.project.stack, session.project.environment)
     if theirs != ours:
-        way = f"-e {theirs[1]}" if theirs[1] else "no -e" if ours[1] else "-C and the directory of its project"
+        elsewhere = "without -e" if ours[1] else "with -C and the directory of its project"
+        way = f"with -e {theirs[1]}" if theirs[1] else elsewhere
         message = f"'{approved.name}' is a plan for {_place(*theirs)}, and this is {_place(*ours)}"
-        raise UsageError(message, hint=f"run the command with {way}")
+        raise UsageError(message, hint=f"run the command {way}")
 
 
 def _place(stack: str, environment: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -118,14 +119,47 @@ def test_an_edited_file_is_refused(project: Shell, saved: str) -> None:
     assert main(["show-plan", saved]) == 1
 
 
+@pytest.mark.parametrize(("part", "value"), [("summary", {"delete": 0, "update": 0}), ("complete", False)])
+def test_a_saved_plan_counts_what_it_holds(project: Shell, saved: str, part: str, value: Any) -> None:
+    """The summary is what people read first, and the digest does not cover it."""
+    path = Path(saved)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document[part] = {**document[part], **value} if isinstance(value, dict) else value
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert main(["show-plan", saved]) == 1
+    done = project("apply", saved)
+    assert done.code == 1
+    assert "was edited: its summary does not count what it holds" in done.err
+    assert names(project) == ["Tutor"]
+
+
+def test_saving_goes_through_links_and_spares_what_is_no_file(project: Shell, tmp_path: Path) -> None:
+    """Whoever may write to /dev would otherwise leave a machine without /dev/null."""
+    link, pipe = tmp_path / "link.json", tmp_path / "pipe"
+    link.symlink_to(tmp_path / "plan.json")
+    assert project("plan", "--out", str(link)).code == 0
+    assert link.is_symlink()
+    assert main(["show-plan", str(tmp_path / "plan.json")]) == 0
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert project("plan", "--out", str(pipe)).code == 0
+        assert b"format_version" in os.read(reader, 1_000)
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("nothing", "is not a saved plan"),
-        ("{}", "holds no plan that can be used: its format is None"),
         ('{"format_version": "2.0"}', "its format is '2.0', and this version of retinue reads format 1.0"),
         ('{"format_version": "1.0"}', "it is not a complete plan"),
-        ("[]", "is not a saved plan"),
+        ("[]", "is not a saved plan: it has no 'format_version'"),
+        ("{}", "is not a saved plan: it has no 'format_version'"),
+        ("[" * 200_000, "is not a saved plan: it is not JSON"),
     ],
 )
 def test_what_is_no_plan_is_refused(project: Shell, text: str, said: str) -> None:
