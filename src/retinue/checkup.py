@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from retinue.account.key_source import key_source
 from retinue.core.kind import Kinds
 from retinue.errors import AccountError, RetinueError
 from retinue.kinds import all_kinds
-from retinue.sessions import MEMORY, Reading, Where, check, load_from
+from retinue.sessions import MEMORY, Reading, Where, check_loaded, load_from
 from retinue.source import Project
 
 if TYPE_CHECKING:
@@ -71,8 +71,9 @@ def _versions() -> Document:
 
 
 def _project(where: Where, problems: list[str]) -> tuple[Project | None, Reading | None, Document | None]:
-    loaded = load_from(where)
-    reading, found = check(where)
+    # What is there is told apart from what is written: 'retinue validate' needs no secrets either.
+    loaded = load_from(replace(where, offline=True))
+    reading, found = check_loaded(loaded)
     errors = [each for each in found if each.severity == "error"]
     project = loaded.project
     if any(each.code == "no-project" for each in errors):
@@ -81,6 +82,9 @@ def _project(where: Where, problems: list[str]) -> tuple[Project | None, Reading
     if errors:
         count = f"{len(errors)} {'error' if len(errors) == 1 else 'errors'}"
         problems.append(f"{count} in the declarations: 'retinue validate' shows them")
+    secrets = sorted(name for form, name in loaded.variables.asked if form == "secret")
+    unset = [name for name in secrets if not where.environ.get(name)]
+    problems += [f"there is no secret '{name}': the environment variable is not set" for name in unset]
     return (
         project,
         reading,

@@ -89,7 +89,7 @@ def render(where: Where, address: Address | None = None) -> Rendered:
 
     Raises DeclarationError when they hold mistakes, UsageError when there is none of that address.
     """
-    loaded = load_from(where)
+    loaded = load_from(replace(where, offline=True))
     reading = read_loaded(loaded)
     chosen = [each for each in loaded.declarations if address in (None, each.address)]
     if address is not None and not chosen:
@@ -108,7 +108,7 @@ def render(where: Where, address: Address | None = None) -> Rendered:
 
 def diff_environments(where: Where, before: str, after: str) -> Contrast:
     """How the declarations of the environment `after` differ from those of `before`. Raises DeclarationError."""
-    sides = [_side(name, read(replace(where, environment=name))) for name in (before, after)]
+    sides = [_side(name, read(replace(where, environment=name, offline=True))) for name in (before, after)]
     return contrast(sides[0], sides[1], all_kinds())
 
 
@@ -117,6 +117,7 @@ def diff_base(where: Where, revision: str) -> Contrast:
 
     Raises DeclarationError when one of the two holds mistakes, RetinueError when there is no such revision.
     """
+    where = replace(where, offline=True)
     now = read(where)
     with checked_out(now.project.root, revision) as root:
         file = find(where.start)

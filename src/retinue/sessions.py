@@ -35,7 +35,8 @@ TODAY = "RETINUE_TODAY"
 class Where:
     """Which project, in which environment, with which variables. `environ` are the process's environment variables.
 
-    `variables` win over those of `var_files`, and later files over earlier ones.
+    `variables` win over those of `var_files`, and later files over earlier ones. Whoever is `offline` needs no secrets:
+    the name of one that is not set stands in its place.
     """
 
     start: Path = Path()
@@ -43,6 +44,7 @@ class Where:
     variables: Mapping[str, str] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     var_files: tuple[Path, ...] = ()
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def load_from(where: Where, *, strict: bool = True, instead: Mapping[str, bytes]
         kinds=all_kinds(),
         strict=strict,
         instead=instead,
+        stand_ins=("secret",) if where.offline else (),
     )
 
 

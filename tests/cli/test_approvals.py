@@ -150,7 +150,6 @@ def test_saving_goes_through_links_and_spares_what_is_no_file(project: Shell, tm
     assert pipe.is_fifo()
 
 
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [

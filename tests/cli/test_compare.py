@@ -331,3 +331,35 @@ def test_without_a_repository_there_is_nothing_to_compare_with(
     assert (result.code, result.out) == (1, "")
     assert "is in no git repository" in result.err
     assert "-e A -e B" in result.err
+
+
+TEMPLATE = """\
+environment_templates:
+  build:
+    name: Build
+    setup_commands: ["{command}"]
+vaults:
+  keys: {{name: Keys}}
+credentials:
+  crm:
+    vault: keys
+    name: CRM
+    auth: {{type: static_bearer, mcp_server_url: "https://crm.example.com/mcp", token: "${{{{ secret.{token} }}}}"}}
+"""
+
+
+def test_what_is_never_shown_is_compared(shell: Shell) -> None:
+    """And needs no secret: whoever proposes other commands or another secret must not be told that nothing changes."""
+    shell.write("retinue.yaml", "stack: test\ninclude: team.yaml\n")
+    shell.write("team.yaml", TEMPLATE.format(command="echo fine", token="CRM_TOKEN"))
+    assert shell("validate").out == "Valid: 3 objects declared.\n"
+    git(shell.team.root, "init", "--quiet")
+    commit(shell.team.root)
+    assert "No differences" in shell("diff", "--base", "HEAD").out
+    shell.write("team.yaml", TEMPLATE.format(command="echo evil", token="OTHER_TOKEN"))
+    done = shell("diff", "--base", "HEAD")
+    assert "~ environment_template.build" in done.out
+    assert "~ credential.crm" in done.out
+    assert "Differences: 2 changed" in done.out
+    assert "evil" not in done.out
+    assert "${{ secret.OTHER_TOKEN }}" in shell("render", "credential.crm").out

@@ -38,10 +38,12 @@ class Ended:
 
 @dataclass
 class GitHub:
-    """`work` is a clone of the repository, `home` holds everything else. `secrets` are those of the repository."""
+    """`work` is a clone of the repository, `home` holds everything else. `secrets` and `variables` are those of the
+    repository."""
 
     home: Path
     secrets: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.state.mkdir(parents=True)
@@ -143,9 +145,10 @@ class GitHub:
         ended: dict[str, Ended] = {}
         for name, job in workflow["jobs"].items():
             context: dict[str, Any] = {
-                "github": {"repository": REPOSITORY, "token": "token-of-the-job", **event},
+                "github": {"repository": REPOSITORY, "token": "token-of-the-job", "ref": "refs/heads/main", **event},
                 "inputs": event.get("inputs", {}),
                 "secrets": self.secrets,
+                "vars": self.variables,
             }
             for environment in filled(job["strategy"]["matrix"]["environment"], context):
                 key = f"{name} {environment}"

@@ -33,6 +33,13 @@ account:
 environments: {production: {}}
 """,
     "local-only": "stack: shop\n",
+    "secrets-and-settings": """\
+stack: shop
+variables: {tone: {}, token: {default: ""}}
+environments:
+  staging: {account: openai, variables: {tone: "${{ env.TONE }}"}}
+  production: {account: openai, variables: {tone: Formal., token: "${{ secret.CRM_TOKEN }}"}}
+""",
 }
 FILES = {
     "github": [f".github/workflows/retinue-{name}.yml" for name in ("plan", "apply", "drift")],
@@ -130,6 +137,28 @@ def test_each_environment_gets_its_own_key_only(tmp_path: Path) -> None:
     assert "PRODUCTION_KEY: ${{ (matrix.environment == 'production') && secrets.PRODUCTION_KEY || '' }}" in text
     # The local account of `dev` cannot be reached from elsewhere.
     assert "dev" not in text
+
+
+def test_each_environment_gets_what_its_declarations_ask_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """None of it has to be there when the files are written, nor a variable that only environments give a value."""
+    root = initialised(tmp_path, "secrets-and-settings", "github")
+    for name in FILES["github"]:
+        text = (root / name).read_text()
+        assert "      TONE: ${{ (matrix.environment == 'staging') && vars.TONE || '' }}\n" in text
+        for secret in ("CRM_TOKEN", "RETINUE_DIGEST_KEY"):
+            assert (
+                f"          {secret}: ${{{{ (matrix.environment == 'production') && secrets.{secret} || '' }}}}\n"
+                in text
+            )
+    told = capsys.readouterr().err
+    assert "add the secrets CRM_TOKEN, OPENAI_API_KEY\n" in told
+    assert "add the variable TONE\n" in told
+    assert main(["init", str(root), "--ci", "gitlab"]) == 0
+    text = (root / ".gitlab" / "retinue.yml").read_text()
+    assert "# CRM_TOKEN   a secret of the declarations\n" in text
+    assert "# TONE   a value of the declarations, which need not be hidden\n" in text
 
 
 def test_workload_identity_needs_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

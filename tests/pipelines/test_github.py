@@ -34,6 +34,15 @@ assistants:
     model: gpt-6-luna
     instructions: Be kind.
 """
+KEYS = """\
+vaults:
+  keys: {name: Keys, metadata: {team: "${{ env.TEAM }}"}}
+credentials:
+  crm:
+    vault: keys
+    name: CRM
+    auth: {type: static_bearer, mcp_server_url: "https://crm.example.com/mcp", token: "${{ secret.CRM_TOKEN }}"}
+"""
 
 
 @dataclass
@@ -161,6 +170,36 @@ def test_a_commit_that_nobody_approved(applied: Shop) -> None:
     assert ended.code == 3, ended.output
     assert shop.instructions() == ["Be kind."]
     assert digest_in(ended.summary)
+
+
+def test_another_branch_is_not_applied_by_hand(applied: Shop) -> None:
+    applied.hub.propose("sly", changed("Be sly."))
+    inputs = {"environment": "production", "digest": "pd1:0000-0000-0000-0000"}
+    event = {"event_name": "workflow_dispatch", "ref": "refs/heads/sly", "inputs": inputs}
+    assert applied.apply(event).code is None
+
+
+def test_declarations_with_secrets(shop: Shop) -> None:
+    """Jobs that talk to the account get them; what is offline needs none, in a fork, either."""
+    hub = shop.hub
+    hub.write("assistants/keys.yaml", KEYS)
+    hub.secrets["CRM_TOKEN"] = "canary-token"
+    hub.variables["TEAM"] = "front"
+    assert main(["init", str(hub.work), "--ci", "github", "--from", "./retinue", "--force"]) == 0
+    hub.push()
+    planned = shop.plan(1, hub.propose("first", {"README.md": "The shop.\n"}))
+    assert {name: each.code for name, each in planned.items()} == {"validate production": 0, "plan production": 0}
+    hub.merge("first", 1)
+    ended = shop.apply()
+    assert ended.code == 0, ended.output
+    assert shop.drift().code == 0
+    assert hub.read("issues") == {}
+    hub.secrets.clear()
+    theirs = {"assistants/keys.yaml": KEYS.replace("CRM_TOKEN", "OTHER_TOKEN")}
+    fork = shop.plan(9, hub.propose("theirs", theirs), repository="mallory/shop")["validate production"]
+    assert fork.code == 0, fork.output
+    assert "credential.crm" in fork.summary
+    assert "canary-token" not in str([planned, ended, fork, hub.read("comments")])
 
 
 def test_environments_come_one_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,8 @@ from typing import Any, Literal
 from retinue.account.key_source import KeySource, key_source
 from retinue.errors import DeclarationError, RetinueError
 from retinue.kinds import all_kinds
-from retinue.source import Project, load
+from retinue.source import Loaded, Project, load
+from retinue.source.loading import SEAL
 
 Host = Literal["github", "gitlab"]
 Outcome = Literal["wrote", "kept", "replaced"]
@@ -23,17 +24,22 @@ Outcome = Literal["wrote", "kept", "replaced"]
 ONLY = "default"
 """What the one environment of a project without any is called in a pipeline."""
 UNKNOWN_SOURCE = "git+https://github.com/OWNER/retinue"
+_OF_RUNNERS = re.compile(r"CI$|CI_|GITHUB_|GITLAB_|RUNNER_")
 _PLACE = re.compile(r"@([A-Z_]+)@")
 
 
 @dataclass(frozen=True, slots=True)
 class Pipelines:
-    """What the templates are filled with. `keys` maps each environment to where its key comes from; `directory` is
-    that of the project in its repository, empty when they are the same."""
+    """What the templates are filled with. `keys` maps each environment to where its key comes from, `secrets` and
+    `settings` to the environment variables that its declarations ask for; `directory` is that of the project in its
+    repository, empty when they are the same."""
 
-    project: Project
+    stack: str
+    several: bool
     stacks: Mapping[str, str]
     keys: Mapping[str, KeySource]
+    secrets: Mapping[str, tuple[str, ...]]
+    settings: Mapping[str, tuple[str, ...]]
     root: Path
     directory: str
     branch: str
@@ -45,10 +51,6 @@ class Pipelines:
         return f"retinue-{self.stack}" if self.directory else "retinue"
 
     @property
-    def stack(self) -> str:
-        return self.project.stack
-
-    @property
     def local(self) -> tuple[str, ...]:
         """The environments whose account no pipeline can reach."""
         return tuple(name for name, key in self.keys.items() if key.form == "none")
@@ -56,16 +58,25 @@ class Pipelines:
 
 def read_pipelines(directory: Path, environ: Mapping[str, str], *, source: str | None = None) -> Pipelines:
     """What is to be known of a project. Raises DeclarationError when its project file holds a mistake."""
-    base = _settled(directory, None, environ)
-    chosen = {name: _settled(directory, name, environ) for name in base.environments} or {ONLY: base}
-    keys = {name: key_source(project.account, environ) for name, project in chosen.items()}
-    within = {name: key for name, key in keys.items() if key.form != "none"}
-    root = _repository(base.root)
-    inside = base.root.resolve().relative_to(root).as_posix()
+    base = _loaded(directory, None, environ)
+    if base.outline is None or base.outline.stack is None:
+        raise DeclarationError.of(base.diagnostics)
+    # Where there are environments, the project need not be of use without one: a variable may lack its value.
+    names = base.outline.environments
+    chosen = {name: _loaded(directory, name, environ) for name in names} or {ONLY: base}
+    projects = {name: _settled(loaded) for name, loaded in chosen.items()}
+    keys = {name: key_source(project.account, environ) for name, project in projects.items()}
+    within = {name: key for name, key in keys.items() if key.form != "none"} or keys
+    root = _repository(base.outline.root)
+    inside = base.outline.root.resolve().relative_to(root).as_posix()
+    secrets = {name: _asked(chosen[name], "secret") for name in within}
     return Pipelines(
-        project=base,
-        stacks={name: project.stack for name, project in chosen.items() if name in within or not within},
-        keys=within or keys,
+        stack=base.outline.stack,
+        several=bool(names),
+        stacks={name: projects[name].stack for name in within},
+        keys=within,
+        secrets={name: (*found, SEAL) if found else () for name, found in secrets.items()},
+        settings={name: _asked(chosen[name], "env") for name in within},
         root=root,
         directory="" if inside == "." else inside,
         branch=_default_branch(root),
@@ -73,11 +84,20 @@ def read_pipelines(directory: Path, environ: Mapping[str, str], *, source: str |
     )
 
 
-def _settled(directory: Path, environment: str | None, environ: Mapping[str, str]) -> Project:
-    loaded = load(directory, environment=environment, environ=environ, kinds=all_kinds())
+def _loaded(directory: Path, environment: str | None, environ: Mapping[str, str]) -> Loaded:
+    return load(directory, environment=environment, environ=environ, kinds=all_kinds(), stand_ins=("env", "secret"))
+
+
+def _settled(loaded: Loaded) -> Project:
     if loaded.project is None:
         raise DeclarationError.of(loaded.diagnostics)
     return loaded.project
+
+
+def _asked(loaded: Loaded, namespace: str) -> tuple[str, ...]:
+    """The environment variables that declarations ask for, but those that runners have anyway."""
+    asked = sorted(name for form, name in loaded.variables.asked if form == namespace)
+    return tuple(name for name in asked if not _OF_RUNNERS.match(name))
 
 
 def write_pipelines(found: Pipelines, host: Host, *, force: bool = False) -> Iterator[tuple[Path, Outcome]]:
@@ -101,10 +121,14 @@ def advice(found: Pipelines, host: Host, written: Mapping[Path, Outcome]) -> Ite
         yield "put the place to install Retinue from into RETINUE_FROM, or run this again with --from and --force"
     if found.local == tuple(found.keys):
         yield "the account is the local one, which no pipeline can reach: name another in retinue.yaml first"
-    secrets = sorted({key.name for key in found.keys.values() if key.form == "environment"})
+    secrets = [name for name in _users(found.keys, found.secrets) if name != SEAL]
+    settings = [name for name in _users({}, found.settings) if name not in secrets]
     if secrets:
         where = "secret" if host == "github" else "CI/CD variable"
         yield f"add the {where}{'s' if len(secrets) > 1 else ''} {', '.join(secrets)}"
+    if settings:
+        where = "variable" if host == "github" else "CI/CD variable"
+        yield f"add the {where}{'s' if len(settings) > 1 else ''} {', '.join(settings)}"
     if host == "gitlab":
         yield "add the CI/CD variable GITLAB_TOKEN, and a pipeline schedule for drift"
         if written.get(found.root / ".gitlab-ci.yml") == "kept":
@@ -136,36 +160,46 @@ def _shared(found: Pipelines) -> dict[str, str]:
         "BRANCH": found.branch,
         "ENVIRONMENTS": ", ".join(names),
         "ENVIRONMENTS_JSON": ", ".join(json.dumps(each) for each in names),
-        "E": ' -e "$ENVIRONMENT"' if found.project.environments else "",
+        "E": ' -e "$ENVIRONMENT"' if found.several else "",
     }
 
 
 def _for_github(found: Pipelines) -> dict[str, str]:
+    secrets = _users(found.keys, found.secrets)
+    settings = {name: users for name, users in _users({}, found.settings).items() if name not in secrets}
     identity = any(key.form == "workload_identity" for key in found.keys.values())
     return {
         **_shared(found),
         "WORKING_DIRECTORY": f"working-directory: {json.dumps(found.directory)}" if found.directory else "",
         "ID_TOKEN": "id-token: write # for workload identity" if identity else "",
-        "CREDENTIALS": "\n".join(_secret(name, found.keys) for name in _variables(found.keys)) or "RETINUE: no key",
+        "CREDENTIALS": "\n".join(_given(found, "secrets", secrets)) or "RETINUE: no key",
+        "SETTINGS": "\n".join(_given(found, "vars", settings)),
     }
 
 
-def _secret(variable: str, keys: Mapping[str, KeySource]) -> str:
-    """A line of `env:`. Where environments have keys of their own, each job gets its own only."""
-    users = [name for name, key in keys.items() if key.form == "environment" and key.name == variable]
-    if len(users) == len(keys):
-        return f"{variable}: ${{{{ secrets.{variable} }}}}"
-    condition = " || ".join(f"matrix.environment == '{each}'" for each in users)
-    return f"{variable}: ${{{{ ({condition}) && secrets.{variable} || '' }}}}"
+def _given(found: Pipelines, context: str, users: Mapping[str, list[str]]) -> Iterator[str]:
+    """The lines of `env:`. Where environments have keys of their own, each job gets its own only."""
+    for variable, names in users.items():
+        if len(names) == len(found.keys):
+            yield f"{variable}: ${{{{ {context}.{variable} }}}}"
+        else:
+            condition = " || ".join(f"matrix.environment == '{each}'" for each in names)
+            yield f"{variable}: ${{{{ ({condition}) && {context}.{variable} || '' }}}}"
 
 
 def _for_gitlab(found: Pipelines) -> dict[str, str]:
-    variables = [f"{name}   the key of the account" for name in _variables(found.keys)]
+    keys, declared = _users(found.keys, {}), _users({}, found.secrets)
+    settings = [name for name in _users({}, found.settings) if name not in {**keys, **declared}]
+    variables = [
+        *(f"{name}   the key of the account" for name in keys),
+        *(f"{name}   {_what(name)}" for name in declared if name not in keys),
+        *(f"{name}   a value of the declarations, which need not be hidden" for name in settings),
+    ]
     tokens = [key.name for key in found.keys.values() if key.form == "workload_identity"]
     return {
         **_shared(found),
         "MATRIX": "\n".join(f"- ENVIRONMENT: {name}\n  STACK: {stack}" for name, stack in found.stacks.items()),
-        "SUFFIX": "/$ENVIRONMENT" if found.project.environments else "",
+        "SUFFIX": "/$ENVIRONMENT" if found.several else "",
         "KEYS": "\n".join(f"# {each}" for each in variables)
         or "# (no key: the account is reached by workload identity)",
         "ID_TOKEN": "id_tokens:\n  OPENAI_ID_TOKEN:\n    aud: https://api.openai.com/v1" if tokens else "",
@@ -173,8 +207,17 @@ def _for_gitlab(found: Pipelines) -> dict[str, str]:
     }
 
 
-def _variables(keys: Mapping[str, KeySource]) -> list[str]:
-    return sorted({key.name for key in keys.values() if key.form == "environment"})
+def _what(secret: str) -> str:
+    return "where there is one: the key of the digests of secrets" if secret == SEAL else "a secret of the declarations"
+
+
+def _users(keys: Mapping[str, KeySource], others: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    """Every environment variable, sorted, with the environments that need it."""
+    needs = [(key.name, name) for name, key in keys.items() if key.form == "environment"]
+    needs += [(variable, name) for name, variables in others.items() for variable in variables]
+    return {
+        variable: list(dict.fromkeys(name for each, name in needs if each == variable)) for variable, _ in sorted(needs)
+    }
 
 
 def _template(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -104,7 +105,7 @@ def validate(
     terminal = Terminal.detect()
     if not online and any(each.about_models for each in fail_on):
         raise UsageError("which models there are is known to the account only", hint="add --online")
-    reading, found = workflow.check(place)
+    reading, found = workflow.check(replace(place, offline=True))
     if reading is not None and online:
         found = (*found, *_ask_account(place, terminal))
     _show_findings(found, terminal, form, place=place, valid=reading is not None)

@@ -13,7 +13,7 @@ from retinue.core.canonical import same
 from retinue.core.changes import ABSENT, FieldChange, FileAction, FileChange, Step
 from retinue.core.diff import differences
 from retinue.core.kind import Kind, Kinds
-from retinue.core.model import Address, Declared, Lifecycle
+from retinue.core.model import Address, Declared, Lifecycle, Sealed
 from retinue.core.names import file_ref
 from retinue.core.plan_file import change_document, step_document
 
@@ -127,6 +127,8 @@ def _changes(old: Declared, new: Declared, kind: Kind) -> Iterator[FieldChange]:
             yield FieldChange((name,), old.spec[name], ABSENT, "config", old.position((name,)))
         elif name not in old.spec:
             yield FieldChange((name,), ABSENT, new.spec[name], "config", new.position((name,)))
+        elif _hidden_differ(old.spec[name], new.spec[name]):
+            yield FieldChange((name,), old.spec[name], new.spec[name], "config", new.position((name,)))
         else:
             for path, before, after in differences((name,), old.spec[name], new.spec[name]):
                 place = old if after is ABSENT else new
@@ -136,6 +138,11 @@ def _changes(old: Declared, new: Declared, kind: Kind) -> Iterator[FieldChange]:
         if before != after:
             path = ("lifecycle", each.name)
             yield FieldChange(path, _plain(before), _plain(after), "config", new.position(path))
+
+
+def _hidden_differ(old: Any, new: Any) -> bool:
+    """What is never shown is told apart by what it holds; elsewhere one hidden value is as good as another."""
+    return isinstance(old, Sealed) and isinstance(new, Sealed) and not same(old.value, new.value)
 
 
 def _plain(value: Any) -> Any:

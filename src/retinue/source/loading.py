@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +21,7 @@ from retinue.source.mistakes import Mistakes, Refused, listed
 from retinue.source.nodes import Tree
 from retinue.source.overlays import Overlay, environment_of
 from retinue.source.patterns import pattern_hint
-from retinue.source.project import PROJECT_FILE, Project, Settled, find, settle
+from retinue.source.project import PROJECT_FILE, Outline, Project, Settled, find, settle
 from retinue.source.reading import Desk
 from retinue.source.sections import Entry, Sections
 from retinue.source.texts import Excerpts
@@ -42,7 +42,7 @@ class Loaded:
 
     `project` is None when retinue.yaml is missing or holds a mistake. `complete` is False when a file could not be read
     to its end: names it declares may be missing, so a reference to one is not known to be wrong.
-    `seal` is the key for the digests of what is hidden.
+    `seal` is the key for the digests of what is hidden, `outline` what is known of the project without its variables.
     """
 
     project: Project | None
@@ -53,6 +53,7 @@ class Loaded:
     handovers: tuple[Handover, ...] = ()
     variables: Variables = field(default_factory=lambda: Variables({}, {}, None, Mistakes()))
     seal: bytes = b""
+    outline: Outline | None = None
 
 
 def load(
@@ -65,11 +66,13 @@ def load(
     kinds: Kinds,
     strict: bool = True,
     instead: Mapping[str, bytes] = MappingProxyType({}),
+    stand_ins: Collection[str] = (),
 ) -> Loaded:
     """Read the project that `start` belongs to. Mistakes are never raised: all of them are in the result.
 
     Unless `strict`, `variables` and `var_files` may have variables that the project does not declare. `instead` is what
-    files of the project would hold.
+    files of the project would hold. Where an environment variable of a namespace in
+    `stand_ins` (`env`, `secret`) is not set, its name stands in its place.
     """
     mistakes, excerpts = Mistakes(), Excerpts()
     file = find(start)
@@ -80,7 +83,7 @@ def load(
         mistakes.error("no-project", f"there is no {PROJECT_FILE} in '{start.absolute()}' or above", None, hint)
         return Loaded(None, (), tuple(mistakes.diagnostics), excerpts)
     desk = Desk(Folder(file.parent, instead), mistakes, excerpts)
-    given = Given(variables, read_var_files(desk, var_files), strict)
+    given = Given(variables, read_var_files(desk, var_files), strict, stand_ins)
     settled = settle(desk, file.name, environment, given, environ, kinds)
     sections, overlay = Sections(desk, kinds), Overlay(mistakes)
     if settled.environment is not None:
@@ -93,7 +96,15 @@ def load(
     handovers = tuple(read_handovers(sections.handovers, settled.lookup, mistakes))
     told = excerpts.fill(mistakes.diagnostics)
     return Loaded(
-        settled.project, found, told, excerpts, desk.complete, handovers, settled.lookup, environ.get(SEAL, "").encode()
+        settled.project,
+        found,
+        told,
+        excerpts,
+        desk.complete,
+        handovers,
+        settled.lookup,
+        environ.get(SEAL, "").encode(),
+        settled.outline,
     )
 
 

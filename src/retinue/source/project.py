@@ -47,6 +47,15 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
+class Outline:
+    """What is known of a project even where it cannot be used without an environment, for want of a variable."""
+
+    root: FilePath
+    stack: str | None
+    environments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """The project as far as it could be read; `project` is None when it holds a mistake.
 
@@ -59,6 +68,7 @@ class Settled:
     included: tuple[tuple[str, Position | None], ...] = field(default=tuple((each, None) for each in DEFAULT_INCLUDE))
     environment: tuple[Mapping[str, Any], Tree] | None = None
     overlays: tuple[str, ...] = ()
+    outline: Outline | None = None
 
 
 def find(start: FilePath) -> FilePath | None:
@@ -124,7 +134,7 @@ class _Settling:
         self._choose_environment()
         chosen = Choice(self._name, self._environment)
         variables = project_variables(self._data, self._tree, chosen, self._given, mistakes)
-        lookup = Variables(variables, self._environ, self._tree, mistakes)
+        lookup = Variables(variables, self._environ, self._tree, mistakes, stand_ins=self._given.stand_ins)
         lookup.check_all()
         filling = Filling(self._tree, lookup, mistakes)
         included = self._included(filling)
@@ -135,20 +145,21 @@ class _Settling:
         changed = None
         if self._environment:
             changed = (self._environment, self._tree.below(("environments", str(self._name))))
+        outline = Outline(self._desk.folder.root, stack, tuple(self._known()))
         if stack is None or _errors(mistakes) > before:
-            return Settled(None, lookup, included, changed, overlays)
+            return Settled(None, lookup, included, changed, overlays, outline)
         project = Project(
             root=self._desk.folder.root,
             stack=stack,
             account=account,
             include=tuple(glob for glob, _ in included),
             environment=self._name,
-            environments=tuple(self._known()),
+            environments=outline.environments,
             account_position=position,
             api=self._api(filling),
             guards=self._guards(),
         )
-        return Settled(project, lookup, included, changed, overlays)
+        return Settled(project, lookup, included, changed, overlays, outline)
 
     def _schema(self) -> dict[str, Any]:
         # What stands below a name is checked once it is laid over the declaration.
@@ -201,7 +212,8 @@ class _Settling:
         other._environment = _mapping(_mapping(self._data.get("environments")).get(environment))
         chosen = Choice(environment, other._environment)
         variables = project_variables(self._data, self._tree, chosen, self._given, unheard)
-        filling = Filling(self._tree, Variables(variables, self._environ, self._tree, unheard), unheard)
+        lookup = Variables(variables, self._environ, self._tree, unheard, stand_ins=self._given.stand_ins)
+        filling = Filling(self._tree, lookup, unheard)
         stack, (account, _) = other._stack(filling), other._account(filling)
         if stack is None or filling.unfilled:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -30,12 +30,14 @@ class Filed:
 class Given:
     """What the command line says of variables: texts by name, and the values of files.
 
-    Unless `strict`, some of them may not be declared.
+    Unless `strict`, some of them may not be declared. Environment
+    variables of the namespaces in `stand_ins` need not be there.
     """
 
     texts: Mapping[str, str]
     filed: Mapping[str, Filed]
     strict: bool = True
+    stand_ins: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +40,23 @@ def type_of(value: Any) -> str:
 
 
 class Variables:
-    """Looks expressions up. Every variable is worked out once; what is wrong with it is reported once."""
+    """Looks expressions up. Every variable is worked out once; what is wrong with it is reported once.
+
+    Where an environment variable of a namespace in `stand_ins` is not set, its name stands in its place. `asked` are
+    those that were looked up, each with its namespace: `env` or `secret`.
+    """
 
     def __init__(
-        self, variables: Mapping[str, Variable], environ: Mapping[str, str], tree: Tree | None, mistakes: Mistakes
+        self,
+        variables: Mapping[str, Variable],
+        environ: Mapping[str, str],
+        tree: Tree | None,
+        mistakes: Mistakes,
+        *,
+        stand_ins: Collection[str] = (),
     ) -> None:
+        self.asked: set[tuple[str, str]] = set()
+        self._stand_ins = stand_ins
         self._variables = variables
         self._environ = environ
         self._tree = tree
@@ -100,11 +112,16 @@ class Variables:
         return expression.namespace != "var" or expression.name in self._secret
 
     def _environment_variable(self, expression: Expression) -> str:
-        name = expression.name
-        if name not in self._environ:
-            message = f"the environment variable '{name}' is not set"
-            raise Unfilled(Fault(expression.offset, "unset-environment-variable", message, f"run: export {name}=…"))
-        return self._environ[name]
+        namespace, name = expression.namespace, expression.name
+        self.asked.add((namespace, name))
+        value = self._environ.get(name)
+        # A secret is never empty: a pipeline gives an empty text for one that it does not have.
+        if value or (value is not None and namespace != "secret"):
+            return value
+        if namespace in self._stand_ins:
+            return name
+        message = f"the environment variable '{name}' is {'not set' if value is None else 'empty'}"
+        raise Unfilled(Fault(expression.offset, "unset-environment-variable", message, f"run: export {name}=…"))
 
     def _settle(self, name: str) -> bool:
         """Work one variable out. False when it has no value."""
