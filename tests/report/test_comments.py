@@ -189,6 +189,13 @@ def test_what_goes_and_what_was_edited_outside_is_never_cut_for_the_rest() -> No
     assert "shown without details" in text
 
 
+def test_a_warning_is_not_cut_for_ordinary_changes() -> None:
+    """That half of a stack goes matters more than how one prompt of a hundred differs."""
+    warning = {"severity": "warning", "code": "many-deletions", "message": "half of it goes", "position": None}
+    document = {**crowded(100), "warnings": [{**warning, "hint": None, "related": [], "details": {}}]}
+    assert "half of it goes" in render_github(document, budget=10_000)
+
+
 def test_a_comment_says_what_it_leaves_out_and_where_to_see_it() -> None:
     text = render_github({**crowded(100), "environment": "production"}, budget=20_000)
     told = re.search(r"\*\*Too long for a comment: (\d+) changes shown without details\.\*\* (.*)\n\Z", text)

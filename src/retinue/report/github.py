@@ -73,14 +73,14 @@ def _pieces(document: Mapping[str, Any], detail: Detail) -> Iterable[_Piece]:
             yield _Piece(group.title, (group.note,), _GRAVE, details=False, what="note")
     for warning in document["warnings"]:
         forms = (fence(warning_lines(warning), "text"), f"- {code(warning['code'])}")
-        yield _Piece("Warnings", forms, 4, what="warning")
+        yield _Piece("Warnings", forms, 2, what="warning")
     for each in unmanaged_lines(document["summary"]):
         yield _Piece("", (code(text_of(each)),), 5, details=False, what="count")
 
 
 def _step_piece(step: Mapping[str, Any], group: Group, replaced: Mapping[str, str], detail: Detail) -> _Piece:
     brief = f"- {code(_short(text_of(step_summary(step, replaced))))}"
-    rank = _GRAVE if group.grave else 3 if step["action"] == "create" else 2
+    rank = _GRAVE if group.grave else 4 if step["action"] == "create" else 3
     if detail == "summary":
         return _Piece(group.title, (brief,), rank, details=False)
     forms: list[str] = []
