@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 KEY = "sk-canary-the-key-of-the-account"
-SECRETS = {"staging": "canary-crm-token-of-staging", "production": "canary-crm-token-of-production"}
-CANARIES = (KEY, *SECRETS.values())
+SECRETS = {"staging": "canary-crm-of-staging", "production": "canary-crm-of-production"}
+ROTATED = "canary-crm-of-production-after-the-rotation"
+CANARIES = (KEY, *SECRETS.values(), ROTATED)
 SECOND_OF_NOVEMBER = 1_793_606_400.0
 DAY = 24 * 3600.0
 _DIGEST = re.compile(r"\bpd1:[0-9a-f]{4}(?:-[0-9a-f]{4}){3}")
@@ -61,6 +62,8 @@ class Watched:
 
     app: ASGIApp
     calls: list[str] = field(default_factory=list)
+    sent: bytearray = field(default_factory=bytearray)
+    """Every body that was sent: the account itself keeps no secret."""
     moments: list[tuple[re.Pattern[str], Callable[[], object]]] = field(default_factory=list)
 
     def once(self, pattern: str, act: Callable[[], object]) -> None:
@@ -74,8 +77,14 @@ class Watched:
         call = f"{scope['method']} {scope['path'].removeprefix('/v1')}"
         self.calls.append(call)
         moment = next((each for each in self.moments if each[0].fullmatch(call)), None)
+
+        async def heard() -> Message:
+            message = await receive()
+            self.sent += message.get("body", b"")
+            return message
+
         if moment is None:
-            await self.app(scope, receive, send)
+            await self.app(scope, heard, send)
             return
         self.moments.remove(moment)
         answer: list[Message] = []
@@ -83,7 +92,7 @@ class Watched:
         async def keep(message: Message) -> None:
             answer.append(message)
 
-        await self.app(scope, receive, keep)
+        await self.app(scope, heard, keep)
         await asyncio.to_thread(moment[1])
         for message in answer:
             await send(message)
@@ -100,10 +109,10 @@ class Checkout:
     def git(self, *args: str) -> str:
         return self.company.git(*args, cwd=self.path)
 
-    def __call__(self, *args: str, **environ: str) -> Result:
-        """A command of Retinue, run in the checkout without a terminal."""
+    def __call__(self, *args: str) -> Result:
+        """A command of Retinue, run in the checkout without a terminal, with the secrets of its environment."""
         out, err = io.StringIO(), io.StringIO()
-        given = mock.patch.dict(os.environ, {**self._environ(), **environ}, clear=True)
+        given = mock.patch.dict(os.environ, self._environ(args), clear=True)
         with given, chdir(self.path), redirect_stdout(out), redirect_stderr(err):
             code = main(args)
         result = Result(" ".join(args), code, out.getvalue(), err.getvalue())
@@ -115,7 +124,7 @@ class Checkout:
         return subprocess.Popen(
             [sys.executable, "-m", "retinue", *args],
             cwd=self.path,
-            env={**self._environ(), "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**self._environ(args), "PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -127,8 +136,10 @@ class Checkout:
         self.company.printed.append(out)
         return Result("", process.returncode, out, "")
 
-    def _environ(self) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "HOME": str(self.company.home), **self.environ}
+    def _environ(self, args: tuple[str, ...]) -> dict[str, str]:
+        found = {"PATH": os.environ["PATH"], "HOME": str(self.company.home), **self.environ}
+        tokens = [token for stage, token in self.company.secrets.items() if stage in args]
+        return {**found, "CRM_TOKEN": tokens[0]} if tokens else found
 
     def read(self, name: str) -> str:
         return (self.path / name).read_text(encoding="utf-8")
@@ -176,7 +187,7 @@ class Company:
     client: openai.OpenAI
     printed: list[str] = field(default_factory=list)
     runs: int = 0
-    notes: dict[str, Any] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=lambda: dict(SECRETS))
     shift: list[float] = field(default_factory=lambda: [0.0])
 
     # ── machines ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -194,10 +205,12 @@ class Company:
         """An empty repository on the company's git server."""
         self.git("init", "--quiet", "--bare", "--initial-branch=main", f"{repository}.git", cwd=self.home)
 
-    def clone(self, name: str, repository: str = "helpdesk", **environ: str) -> Checkout:
-        """A person's machine."""
-        self.git("clone", "--quiet", f"{repository}.git", f"{name}-{repository}", cwd=self.home)
-        return Checkout(self, self.home / f"{name}-{repository}", self._environ(environ))
+    def machine(self, name: str, repository: str = "helpdesk", **environ: str) -> Checkout:
+        """A person's machine, which is kept."""
+        path = self.home / f"{name}-{repository}"
+        if not path.exists():
+            self.git("clone", "--quiet", f"{repository}.git", path.name, cwd=self.home)
+        return Checkout(self, path, self._environ(environ))
 
     def runner(self, branch: str = "main", *, repository: str = "helpdesk") -> Checkout:
         """A machine of the pipeline: new at every run, and it remembers nothing."""
@@ -219,9 +232,9 @@ class Company:
         path.parent.mkdir(exist_ok=True)
         return str(path)
 
-    def days_later(self, days: float) -> None:
+    def later(self, *, days: float = 0, minutes: float = 0) -> None:
         """Let time pass, by the account's clock."""
-        self.shift[0] += days * DAY
+        self.shift[0] += days * DAY + minutes * 60
 
     # ── the account, as the dashboard shows it ────────────────────────────────────────────────────────────────────────
 
@@ -234,6 +247,10 @@ class Company:
 
     def all(self, path: str) -> list[dict[str, Any]]:
         return [each for each in listed(self.client, path) if not is_marker(each)]
+
+    def markers(self, stack: str) -> list[dict[str, Any]]:
+        found = listed(self.client, "/vector_stores")
+        return [each for each in found if is_marker(each) and each["name"].endswith(f" {stack}")]
 
     def assistant(self, name: str, stack: str | None = "helpdesk-production") -> dict[str, Any]:
         """The one assistant of a stack, or of nobody, that people call by this name."""

@@ -8,10 +8,13 @@ from __future__ import annotations
 import difflib
 import re
 
-from tests.story.company import Checkout, Company, Result
+import pytest
+
+from tests.story.company import ROTATED, SECRETS, Checkout, Company, Pause, Result
 from tests.story.helpdesk import FILES
 
 STAGES = ("staging", "production")
+PROTECTED = "    files: [handbook/*.md]\n    lifecycle: {protect: true}  # the lawyers read it, too\n"
 ENTRY = re.compile(r"'(moved: \[.*\])'")
 
 
@@ -41,6 +44,10 @@ def carried(run: Checkout, path: str, stage: str = "production") -> Result:
     return run("apply", path, "-e", stage, "--detail", "summary")
 
 
+def run_url(number: int) -> str:
+    return f"https://github.com/acme/helpdesk/actions/runs/{number}"
+
+
 def changed_lines(before: str, after: str) -> list[str]:
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
     return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
@@ -52,7 +59,7 @@ def changed_lines(before: str, after: str) -> list[str]:
 def test_a_change_by_pull_request(company: Company) -> None:
     """Planned in the pull request, approved by merging it, applied exactly so; and again without an effect."""
     company.found("helpdesk")
-    ann = company.clone("ann")
+    ann = company.machine("ann")
     for name, text in FILES.items():
         ann.write(name, text)
     ann.git("checkout", "--quiet", "-B", "main")
@@ -77,7 +84,7 @@ def test_a_change_by_pull_request(company: Company) -> None:
     ann.edit("assistants/prompts/desk.md", "handbook first.\n", "handbook first.\n\nNever sound annoyed.\n")
     run = ann.propose("Be kinder")
     company.writes()
-    compared = run("diff", "--base", "origin/main", "-e", "production", HELPDESK_KEY="", OPENAI_BASE_URL="")
+    compared = Checkout(company, run.path, {})("diff", "--base", "origin/main", "-e", "production")
     assert compared.code == 0
     assert "Never sound annoyed." in compared.out
     comment, plan = approve(run, company)
@@ -103,8 +110,8 @@ def test_a_change_by_pull_request(company: Company) -> None:
 
 def test_a_stale_approval(company: Company) -> None:
     """Between approval and merge somebody edits the same object in the dashboard: nothing happens, and all is told."""
-    company.days_later(2)
-    ann = company.clone("ann-2")
+    company.later(days=2)
+    ann = company.machine("ann")
     ann.begin("name")
     ann.edit("assistants/desk.yaml", "name: Help desk", "name: Lamp desk")
     run = ann.propose("Say what we sell")
@@ -139,7 +146,7 @@ def test_a_stale_approval(company: Company) -> None:
 
 def test_edits_in_the_dashboard(company: Company) -> None:
     """Found by the schedule at night; one is taken into the files, the other set back."""
-    company.days_later(3)
+    company.later(days=3)
     desk, night = company.assistant("Lamp desk"), company.assistant("Night desk")
     company.dashboard(f"/assistants/{desk['id']}", temperature=0.6)
     company.dashboard(f"/assistants/{night['id']}", instructions="You answer while everybody sleeps.")
@@ -159,9 +166,14 @@ def test_edits_in_the_dashboard(company: Company) -> None:
     assert company.assistant("Night desk")["instructions"] == night["instructions"]
     assert company.assistant("Lamp desk")["temperature"] == 0.6
 
-    ann = company.clone("ann-3")
+    ann = company.machine("ann")
     ann.begin("warmer")
-    ann.edit("assistants/desk.yaml", "temperature: 0.4 ", "temperature: 0.6 ")
+    before = ann.read("assistants/desk.yaml")
+    assert ann("drift", "-e", "production", "--accept", "assistant.desk.temperature").code == 0
+    assert changed_lines(before, ann.read("assistants/desk.yaml")) == [
+        "-    temperature: 0.4  # tried in March; 0.7 was too chatty",
+        "+    temperature: 0.6  # tried in March; 0.7 was too chatty",
+    ]
     run = ann.propose("Keep the warmer desk")
     planned = run("plan", "-e", "production", "--detailed-exitcode")
     assert planned.code == 0, planned.out
@@ -180,8 +192,8 @@ def test_edits_in_the_dashboard(company: Company) -> None:
 
 def test_a_rename(company: Company) -> None:
     """Without a word it would be a deletion, and is stopped; with the entry that the plan offers it is one write."""
-    company.days_later(1)
-    ann = company.clone("ann-4")
+    company.later(days=1)
+    ann = company.machine("ann")
     ann.begin("rename")
     night = company.assistant("Night desk")
     ann.edit("assistants/desk.yaml", "  night:\n", "  after-hours:\n")
@@ -221,8 +233,8 @@ def test_a_rename(company: Company) -> None:
 
 def test_an_accident(company: Company) -> None:
     """Files that are lost on the way do not take objects with them. A deletion that is meant is said."""
-    company.days_later(4)
-    ann = company.clone("ann-5")
+    company.later(days=4)
+    ann = company.machine("ann")
     before = company.state()
 
     ann.begin("glob")
@@ -268,7 +280,7 @@ def test_an_accident(company: Company) -> None:
 
 def test_a_protected_object(company: Company) -> None:
     """Neither a lost declaration, nor an approved plan, nor destroy takes it; the protection is in the account."""
-    ann = company.clone("ann-6")
+    ann = company.machine("ann")
     ann.begin("protect")
     ann.edit("assistants/desk.yaml", "    files: [handbook/*.md]\n", PROTECTED)
     ann.propose("Protect the handbook")
@@ -296,4 +308,351 @@ def test_a_protected_object(company: Company) -> None:
     settled(company)
 
 
-PROTECTED = "    files: [handbook/*.md]\n    lifecycle: {protect: true}  # the lawyers read it, too\n"
+# ── 6 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+CRM = """\
+vaults:
+  keys: {name: Keys}
+credentials:
+  crm:
+    vault: keys
+    name: CRM
+    auth: {type: static_bearer, mcp_server_url: "https://crm.example.com/mcp", token: "${{ secret.CRM_TOKEN }}"}
+"""
+
+
+def test_a_promotion(company: Company) -> None:
+    """Tried in staging, by its overlay; then in production, each with its own secret, which is shown nowhere."""
+    company.later(days=3)
+    ann = company.machine("ann")
+    ann.begin("crm")
+    tools = "assistants:\n  desk:\n    tools:\n      file_search: {max_num_results: 12}\n"
+    ann.write("environments/staging.yaml", tools + CRM)
+    run = ann.propose("Try the CRM in staging")
+    plans = {stage: approve(run, company, stage)[1] for stage in STAGES}
+    assert run("plan", "-e", "production", "--detailed-exitcode").code == 0
+    run = ann.merge()
+    for stage in STAGES:
+        assert carried(run, plans[stage], stage).code == 0
+    assert (len(company.all("/vaults")), SECRETS["staging"].encode() in company.account.sent) == (1, True)
+    settled(company)
+
+    company.later(days=2)
+    company.account.calls.clear()
+    outsider = Checkout(company, run.path, {})
+    differing = outsider("diff", "-e", "staging", "-e", "production", "--detailed-exitcode")
+    assert (differing.code, company.account.calls) == (2, [])
+    assert "- credential.crm  only in staging" in differing.out
+    assert "max_num_results: 12 -> 5" in differing.out
+
+    ann.begin("promote")
+    (ann.path / "environments/staging.yaml").unlink()
+    ann.write("assistants/crm.yaml", CRM)
+    ann.edit("assistants/desk.yaml", "max_num_results: 5", "max_num_results: 12")
+    run = ann.propose("The CRM, for everybody")
+    assert run("plan", "-e", "staging", "--detailed-exitcode").code == 0
+    comment, plan = approve(run, company)
+    assert "Plan: 2 to add, 1 to change, 0 to destroy." in comment.out
+    # Whoever reviews it needs nothing but the file, and sees in every form what will be applied.
+    page = company.kept("promotion.html")
+    reader = company.runner()
+    for form in ("text", "json", "markdown", "github"):
+        assert comment.digest in reader("show-plan", plan, "--format", form, "--html", page).out
+    run = ann.merge()
+    assert SECRETS["production"].encode() not in company.account.sent
+    assert carried(run, plan).code == 0
+    assert SECRETS["production"].encode() in company.account.sent
+    same = run("diff", "-e", "staging", "-e", "production")
+    assert "Differences: 1 changed, 0 only" in same.out
+    assert "credential.crm" not in same.out
+
+    # A new secret is a change that shows nothing; the other environment has another one.
+    company.secrets["production"] = ROTATED
+    planned = run("plan", "-e", "production", "--detailed-exitcode")
+    assert (planned.code, planned.out.count("(not shown)")) == (2, 2)
+    assert run("apply", "-e", "production", "--expect", planned.digest).code == 0
+    assert ROTATED.encode() in company.account.sent
+    settled(company)
+
+
+# ── 7 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+SUMMARIZER = """\
+assistants:
+  summarizer: {name: Summarizer, model: gpt-6-luna, instructions: You sum up what was said in three sentences.}
+"""
+
+
+def test_a_takeover(company: Company) -> None:
+    """An object of another team's stack changes hands, by a line in each of the two repositories."""
+    company.later(days=1)
+    company.found("lab")
+    ben = company.machine("ben", "lab")
+    ben.write("retinue.yaml", "stack: lab\naccount: {api_key_env: HELPDESK_KEY}\n")
+    ben.write("assistants/summarizer.yaml", SUMMARIZER)
+    ben.write("assistants/trial.yaml", "assistants:\n  trial: {name: Trial, model: gpt-6-luna}\n")
+    ben.git("checkout", "--quiet", "-B", "main")
+    ben.git("add", "--all")
+    ben.git("commit", "--quiet", "--message", "Begin")
+    ben.git("push", "--quiet", "origin", "main")
+    assert company.runner(repository="lab")("apply", "--yes").code == 0
+    theirs = company.assistant("Summarizer", "lab")
+
+    ann = company.machine("ann")
+    ann.begin("summarizer")
+    ann.edit("retinue.yaml", "  production:\n", "  production:\n    include: [assistants/*.yaml, production/*.yaml]\n")
+    ann.write("production/summarizer.yaml", SUMMARIZER)
+    run = ann.propose("Take over the summarizer")
+    # Without a word it would be another object.
+    assert "1 to add" in run("plan", "-e", "production").out
+    entry = "takeover:\n  - {address: assistant.summarizer, from_stack: lab}\n"
+    ann.write("production/summarizer.yaml", SUMMARIZER + entry)
+    comment, plan = approve(ann.propose("It was the lab's"), company)
+    assert "1 to adopt" in comment.out
+    run = ann.merge()
+    company.writes()
+    assert carried(run, plan).code == 0
+    assert [call for call in company.writes() if "vector_stores" not in call] == [f"POST /assistants/{theirs['id']}"]
+    assert company.assistant("Summarizer")["id"] == theirs["id"]
+
+    ben.begin("without")
+    (ben.path / "assistants/summarizer.yaml").unlink()
+    assert "No changes." in ben.propose("The help desk has it now")("plan").out
+    assert ben.merge()("apply", "--yes").code == 0
+    assert company.assistant("Summarizer")["id"] == theirs["id"]
+    settled(company)
+
+
+def test_what_was_made_by_hand(company: Company) -> None:
+    """Imported with an empty plan in mind: nothing but tags is written. What is let go stays where it is."""
+    company.later(days=2)
+    made = company.dashboard(
+        "/assistants",
+        model="gpt-6-luna",
+        name="Complaints",
+        instructions="You listen first.\nThen you say what happens next.\n",
+        temperature=0.2,
+        metadata={"by": "Carla"},
+    )
+    poet = company.dashboard("/assistants", model="gpt-6-luna", name="Poet", instructions="You rhyme.")
+    ann = company.machine("ann")
+    ann.begin("complaints")
+    company.writes()
+    scanned = ann("import", "--scan", "-e", "production")
+    assert scanned.code == 0
+    assert {made["id"], poet["id"]} <= set(scanned.out.split())
+    taken = ann("import", "assistant.complaints", made["id"], "-e", "production", "--out", "production")
+    assert (taken.code, company.writes()) == (0, []), taken.err
+    before = company.state()
+    comment, plan = approve(ann.propose("Look after the complaints desk"), company)
+    assert "Plan: 0 to add, 0 to change, 0 to destroy, 1 to adopt." in comment.out
+    run = ann.merge()
+    assert carried(run, plan).code == 0
+    adopted = company.assistant("Complaints")
+    assert {**adopted, "metadata": {"by": "Carla"}} == made
+    assert adopted["metadata"].keys() == {"by", "retinue"}
+    untouched = [each for each in before["assistant"] if each["id"] != made["id"]]
+    assert [each for each in company.state()["assistant"] if each["id"] != made["id"]] == untouched
+    settled(company)
+
+    # A month later Carla wants it back.
+    company.later(days=1)
+    ann.begin("back")
+    for path in (ann.path / "production").rglob("*complaints*"):
+        path.unlink()
+    ann.write("production/released.yaml", "release: [assistant.complaints]\n")
+    comment, plan = approve(ann.propose("Carla looks after it again"), company)
+    assert "1 to release" in comment.out
+    assert carried(ann.merge(), plan).code == 0
+    assert company.assistant("Complaints", None) == made
+    settled(company)
+
+
+# ── 8 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MANUALS = """\
+assistants:
+  manuals:
+    name: Manuals
+    model: gpt-6-luna
+    tools: [{file_search: {vector_store: manuals}}]
+vector_stores:
+  manuals:
+    name: Manuals
+    files: [manuals/*.md]
+"""
+
+
+def test_a_runner_that_dies(company: Company) -> None:
+    """The process is killed between two requests. Its lease keeps others out until it ends; then the rest is done."""
+    company.later(days=2)
+    ann = company.machine("ann")
+    ann.begin("manuals")
+    ann.write("assistants/manuals.yaml", MANUALS)
+    for lamp in ("anna", "bertha", "clara"):
+        ann.write(f"assistants/manuals/{lamp}.md", f"# {lamp}\n\nThe switch of {lamp} is on the cable.\n")
+    _, plan = approve(ann.propose("Answer questions about manuals"), company)
+    run = ann.merge()
+    process = run.start("apply", plan, "-e", "production")
+    company.account.once(r"POST /vector_stores/\w+/file_batches", process.kill)
+    assert run.ended(process).code == -9
+    assert [each["name"] for each in company.all("/assistants")].count("Manuals") == 0
+    dead = run_url(company.runs)
+
+    run = company.runner()
+    rest = run("plan", "-e", "production")
+    assert f"an apply of this stack is under way: {dead}" in rest.err
+    before = company.state()
+    refused = run("apply", "-e", "production", "--yes")
+    assert refused.code == 6
+    assert dead in refused.err
+    assert company.state() == before
+
+    company.later(minutes=11)
+    # What is left is less than what was approved, and so another plan.
+    assert carried(run, plan).code == 3
+    assert run("apply", "-e", "production", "--expect", rest.digest).code == 0
+    assert [each["name"] for each in company.all("/vector_stores")].count("Manuals") == 1
+    assert sorted(each["filename"] for each in company.all("/files")).count("anna.md") == 1
+    assert run("apply", "-e", "staging", "--yes").code == 0
+    settled(company)
+
+
+def test_a_laptop_that_dies(company: Company) -> None:
+    """Where the directory is still there, nobody waits, and not even a file is left over."""
+    ann = company.machine("ann")
+    ann.begin("dora")
+    ann.write("assistants/manuals/dora.md", "# dora\n\nDora has no switch.\n")
+    ann.propose("A new lamp")
+    run = ann.merge()
+    for stage in STAGES:
+        process = ann.start("apply", "--yes", "-e", stage)
+        company.account.once("POST /files", process.kill)
+        assert ann.ended(process).code == -9
+        assert company.orphans() == ["dora.md"]
+        assert run("apply", "--yes", "-e", stage).code == 6
+        assert ann("apply", "--yes", "-e", stage).code == 0
+        assert company.orphans() == []
+    assert [each["filename"] for each in company.all("/files")].count("dora.md") == 2
+    settled(company)
+
+
+# ── 9 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_two_applies_at_once(company: Company) -> None:
+    """The second is told who is at work and ends; or it waits, plans anew, and finds what there is left to do."""
+    company.later(days=1)
+    ann = company.machine("ann")
+    ann.begin("first")
+    ann.edit("assistants/desk.yaml", "promise a call in the morning", "promise a call at eight")
+    ann.propose("Say when we call")
+    first = ann.merge()
+    number = company.runs
+    ann.begin("second")
+    ann.edit("assistants/teams.yaml", "You know invoices.", "You know invoices and reminders.")
+    ann.propose("Billing sends reminders")
+    second = ann.merge()
+
+    pause = Pause()
+    company.account.once(r"POST /assistants/\w+", pause)
+    process = first.start("apply", "--yes", "-e", "production")
+    assert pause.reached.wait(timeout=60)
+    refused = second("apply", "--yes", "-e", "production")
+    assert refused.code == 6
+    assert f"another apply of the stack 'helpdesk-production' is under way: {run_url(number)}" in refused.err
+    assert "--wait-lease" in refused.err
+
+    # Whoever waits looks at the marker now and then; then the first may go on.
+    (marker,) = company.markers("helpdesk-production")
+    company.account.once(f"GET /vector_stores/{marker['id']}", pause.over.set)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("retinue.guarding.POLL", 0.2)
+        waited = second("apply", "--yes", "-e", "production", "--wait-lease", "1m")
+    assert first.ended(process).code == 0
+    assert waited.code == 0
+    assert "planning again, since somebody else applied the stack" in waited.err
+    assert company.assistant("Night desk")["instructions"].endswith("at eight.")
+    assert company.assistant("Billing")["instructions"].endswith("reminders.")
+    assert second("apply", "--yes", "-e", "staging").code == 0
+    settled(company)
+
+
+# ── 10 ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_skill_that_is_rolled_back(company: Company) -> None:
+    """Versions never change: going back is one field, and one request."""
+    company.later(days=1)
+    ann = company.machine("ann")
+    manifest = "assistants/skills/invoices/SKILL.md"
+    skill = "skills:\n  invoices:\n    folder: skills/invoices\n"
+    for round_, advice in enumerate(("Add up.", "Add up twice."), start=1):
+        ann.begin(f"invoices-{round_}")
+        ann.write("assistants/skills.yaml", skill)
+        ann.write(manifest, f"---\nname: invoices\ndescription: Checks invoices.\n---\n\n{advice}\n")
+        _, plan = approve(ann.propose(advice), company)
+        run = ann.merge()
+        assert carried(run, plan).code == 0
+        assert run("apply", "--yes", "-e", "staging").code == 0
+    skill_id = run("output", "skill.invoices", "-e", "production").out.strip()
+    (mine,) = [each for each in company.all("/skills") if each["id"] == skill_id]
+    assert mine["default_version"] == "2"
+
+    ann.begin("roll-back")
+    ann.write("assistants/skills.yaml", f"{skill}    version: 1\n")
+    comment, plan = approve(ann.propose("Once is enough"), company)
+    assert "1 to change" in comment.out
+    run = ann.merge()
+    company.writes()
+    assert carried(run, plan).code == 0
+    assert [call for call in company.writes() if "skills" in call] == [f"POST /skills/{mine['id']}"]
+    (now,) = [each for each in company.all("/skills") if each["id"] == mine["id"]]
+    assert now["default_version"] == "1"
+    assert run("apply", "--yes", "-e", "staging").code == 0
+    settled(company)
+
+
+# ── 11 ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_end_of_the_month(company: Company) -> None:
+    """Everything goes, when somebody has seen it and said so, and exactly what is not ours stays."""
+    company.later(days=4)
+    run = company.runner()
+    before = company.state()
+    for stage in STAGES:
+        blocked = run("destroy", "-e", stage, "--yes")
+        assert blocked.code == 4
+        assert "vector_store.handbook" in blocked.out
+    assert company.state() == before
+
+    ann = company.machine("ann")
+    ann.begin("unprotect")
+    ann.edit("assistants/desk.yaml", "{protect: true}  # the lawyers read it, too", "{protect: false}")
+    ann.propose("The lawyers have their own copy")
+    run = ann.merge()
+    for stage in STAGES:
+        assert run("apply", "-e", stage, "--yes").code == 0
+    before = company.state()
+    assert run("destroy", "-e", "staging").code == 64
+    assert company.state() == before
+    path = company.kept("end.json")
+    shown = run("plan", "-e", "production", "--destroy", "--out", path)
+    assert shown.code == 0
+    company.dashboard(f"/assistants/{company.assistant('Billing')['id']}", name="Billing, do not delete")
+    assert run("apply", path, "-e", "production").code == 3
+    run("plan", "-e", "production", "--destroy", "--out", path)
+    assert run("apply", path, "-e", "production").code == 0
+    digest = run("plan", "-e", "staging", "--destroy").digest
+    assert run("destroy", "-e", "staging", "--expect", digest).code == 0
+
+    left = company.state()
+    names = sorted(each["name"] for each in left["assistant"])
+    assert names == ["Complaints", "Poet", "Trial"]
+    (marker,) = left["vector_store"]
+    assert marker["name"] == "retinue marker: lab"
+    assert {kind for kind, held in left.items() if held} == {"assistant", "vector_store", "attached"}
+    assert left["attached"] == {marker["id"]: []}
+    assert company.runner(repository="lab")("plan", "--detailed-exitcode").code == 0
+    assert company.leaks() == []
