@@ -133,6 +133,13 @@ def test_a_saved_plan_counts_what_it_holds(project: Shell, saved: str, part: str
     assert names(project) == ["Tutor"]
 
 
+def test_a_plan_is_not_saved_where_its_page_is(project: Shell, tmp_path: Path) -> None:
+    path = str(tmp_path / "plan.json")
+    done = project("plan", "--out", path, "--html", path)
+    assert done.code == 64
+    assert f"--out and --html both name '{path}'" in done.err
+
+
 def test_saving_goes_through_links_and_spares_what_is_no_file(project: Shell, tmp_path: Path) -> None:
     """Whoever may write to /dev would otherwise leave a machine without /dev/null."""
     link, pipe = tmp_path / "link.json", tmp_path / "pipe"

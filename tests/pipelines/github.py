@@ -108,15 +108,16 @@ class GitHub:
         self.git("merge", "--quiet", "--no-ff", "--message", "merge", branch)
         return sha
 
-    def merge(self, branch: str, number: int, *, repository: str = REPOSITORY) -> str:
-        """Squash it into main, which makes another commit of it."""
+    def merge(self, branch: str, number: int, *, repository: str = REPOSITORY, base: str = "main") -> str:
+        """Squash it into main, which makes another commit of it; `base` is the branch that it was proposed for."""
         head = self.git("rev-parse", branch)
         self.git("checkout", "--quiet", "main")
         self.git("merge", "--quiet", "--squash", branch)
         sha = self.push()
         pulls = self.read("pulls")
         head_of = {"sha": head, "repo": {"full_name": repository}}
-        pulls[sha] = [{"number": number, "merged_at": "2026-11-22T10:00:00Z", "head": head_of}]
+        merged = {"number": number, "merged_at": "2026-11-22T10:00:00Z", "base": {"ref": base}, "head": head_of}
+        pulls[sha] = [merged]
         self.remember("pulls", pulls)
         return sha
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -205,7 +206,7 @@ def test_a_project_inside_of_a_repository(tmp_path: Path, host: str) -> None:
     """Pipelines stand at the root of the repository, and are named after the stack: there may be several."""
     root = initialised(tmp_path, "one-key", host, inside="desk")
     if host == "gitlab":
-        assert '- cd "desk"' in (root / ".gitlab" / "retinue-shop.yml").read_text()
+        assert '- "cd desk"' in (root / ".gitlab" / "retinue-shop.yml").read_text()
         assert yaml.safe_load((root / ".gitlab-ci.yml").read_text()) == {
             "include": [{"local": ".gitlab/retinue-shop.yml"}]
         }
@@ -228,6 +229,36 @@ def test_the_default_branch_is_the_one_of_the_origin(tmp_path: Path) -> None:
     assert main(["init", str(tmp_path / "clone"), "--ci", "github"]) == 0
     data = yaml.safe_load((tmp_path / "clone" / FILES["github"][1]).read_text())
     assert data[True]["push"]["branches"] == ["trunk"]
+
+
+@pytest.mark.parametrize("host", FILES)
+def test_names_are_texts_whatever_they_look_like(tmp_path: Path, host: str) -> None:
+    """To YAML some names are numbers, booleans or nothing, to a shell some directories are commands."""
+    names = ["on", "007", "null", "1e3", "y", "staging"]
+    directory, source = "my $(id) \"'desk", 'a" && b: "c\\d'
+    PROJECTS["odd"] = (
+        f"stack: '42'\nenvironments: {{{', '.join(f'{each!r}: {{account: openai}}' for each in names)}}}\n"
+    )
+    try:
+        initialised(tmp_path, "odd", host, "--from", source, inside=directory)
+    finally:
+        del PROJECTS["odd"]
+    if host == "github":
+        for path in (tmp_path / ".github" / "workflows").iterdir():
+            data = yaml.safe_load(path.read_text())
+            assert data["env"]["RETINUE_FROM"] == source
+            assert data["defaults"]["run"]["working-directory"] == directory
+            if "apply" in path.name:
+                assert data[True]["workflow_dispatch"]["inputs"]["environment"]["options"] == names
+                continue
+            for job in data["jobs"].values():
+                assert job["strategy"]["matrix"]["environment"] == names
+        return
+    job = yaml.safe_load((tmp_path / ".gitlab" / "retinue-42.yml").read_text())[".retinue-42"]
+    assert job["variables"]["RETINUE_FROM"] == source
+    assert [each["ENVIRONMENT"] for each in job["parallel"]["matrix"]] == names
+    [change] = [each for each in job["before_script"] if each.startswith("cd ")]
+    assert shlex.split(change) == ["cd", directory]
 
 
 def test_a_broken_project_gets_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -202,6 +202,14 @@ def test_declarations_with_secrets(shop: Shop) -> None:
     assert "canary-token" not in str([planned, ended, fork, hub.read("comments")])
 
 
+def test_a_plan_for_another_branch_approves_nothing(applied: Shop) -> None:
+    shop, hub = applied, applied.hub
+    assert shop.plan(2, hub.propose("sly", changed("Be sly.")))["plan production"].code == 0
+    hub.merge("sly", 2, base="playground")
+    assert shop.apply().code == 3
+    assert shop.instructions() == ["Be kind."]
+
+
 def test_environments_come_one_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each with its own key and its own comment; what fails in one keeps the next from being touched."""
     keys = {"STAGING_KEY": "sk-canary-of-staging", "SHOP_KEY": KEY}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ ONLY = "default"
 """What the one environment of a project without any is called in a pipeline."""
 UNKNOWN_SOURCE = "git+https://github.com/OWNER/retinue"
 _OF_RUNNERS = re.compile(r"CI$|CI_|GITHUB_|GITLAB_|RUNNER_")
+_WORDS = ("true", "false", "null")
 _PLACE = re.compile(r"@([A-Z_]+)@")
 
 
@@ -156,9 +158,9 @@ def _shared(found: Pipelines) -> dict[str, str]:
     return {
         "PREFIX": found.prefix,
         "STACK": found.stack,
-        "FROM": found.source,
+        "FROM": json.dumps(found.source),
         "BRANCH": found.branch,
-        "ENVIRONMENTS": ", ".join(names),
+        "ENVIRONMENTS": ", ".join(_name(each) for each in names),
         "ENVIRONMENTS_JSON": ", ".join(json.dumps(each) for each in names),
         "E": ' -e "$ENVIRONMENT"' if found.several else "",
     }
@@ -175,6 +177,11 @@ def _for_github(found: Pipelines) -> dict[str, str]:
         "CREDENTIALS": "\n".join(_given(found, "secrets", secrets)) or "RETINUE: no key",
         "SETTINGS": "\n".join(_given(found, "vars", settings)),
     }
+
+
+def _name(text: str) -> str:
+    """A name in YAML. Quoted, unless no reader could take it for a number, a boolean or nothing."""
+    return text if re.fullmatch(r"[a-z]{4,}(-[a-z0-9]+)*", text) and text not in _WORDS else json.dumps(text)
 
 
 def _given(found: Pipelines, context: str, users: Mapping[str, list[str]]) -> Iterator[str]:
@@ -198,12 +205,14 @@ def _for_gitlab(found: Pipelines) -> dict[str, str]:
     tokens = [key.name for key in found.keys.values() if key.form == "workload_identity"]
     return {
         **_shared(found),
-        "MATRIX": "\n".join(f"- ENVIRONMENT: {name}\n  STACK: {stack}" for name, stack in found.stacks.items()),
+        "MATRIX": "\n".join(
+            f"- ENVIRONMENT: {_name(name)}\n  STACK: {_name(stack)}" for name, stack in found.stacks.items()
+        ),
         "SUFFIX": "/$ENVIRONMENT" if found.several else "",
         "KEYS": "\n".join(f"# {each}" for each in variables)
         or "# (no key: the account is reached by workload identity)",
         "ID_TOKEN": "id_tokens:\n  OPENAI_ID_TOKEN:\n    aud: https://api.openai.com/v1" if tokens else "",
-        "CHANGE_DIRECTORY": f"- cd {json.dumps(found.directory)}" if found.directory else "",
+        "CHANGE_DIRECTORY": f"- {json.dumps(f'cd {shlex.quote(found.directory)}')}" if found.directory else "",
     }
 
 

@@ -79,6 +79,8 @@ def plan(
 
     if destroy and targets:
         raise UsageError("--destroy is about everything the stack owns", hint="leave --target out")
+    if out is not None and page is not None and out.resolve() == page.resolve():
+        raise UsageError(f"--out and --html both name '{out}'", hint="give the page another name, such as plan.html")
     terminal = Terminal.detect()
     with workflow.open_session(place) as session:
         watch_pauses(session, terminal)
