@@ -128,7 +128,8 @@ def _account(
     }
     document["account"] = about
     try:
-        account = open_account(project.account, root=project.root, environ=where.environ)
+        hidden = reading.hidden if reading else frozenset[str]()
+        account = open_account(project.account, root=project.root, environ=where.environ, hidden=hidden)
     except RetinueError as error:
         problems.append(error.message)
         return

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from retinue import workflow
+from retinue.core.hiding import without
 from retinue.core.marker import Lease, Marker
 from retinue.core.model import Address, FileRef, Live
 from retinue.core.names import name_live
@@ -49,11 +50,17 @@ def handed_out(live: Live) -> Any:
     return live.id if live.home is None else live.raw["entry"]["arguments"]
 
 
-def full(live: Live) -> dict[str, Any]:
+def full(live: Live, hidden: Collection[str] = ()) -> dict[str, Any]:
     """A live object as the account returned it, unknown fields included, with its attached files.
 
-    Of what is rendered instead of stored, the entry of the lock file.
+    Of what is rendered instead of stored, the entry of the lock file. None of the `hidden` texts is in it, though the
+    account may have shown it.
     """
+    shown: dict[str, Any] = without(_full(live), hidden)
+    return shown
+
+
+def _full(live: Live) -> dict[str, Any]:
     if live.home is not None:
         return {"id": live.id, **live.raw["entry"]}
     files = [

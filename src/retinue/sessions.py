@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from retinue.bundles.lock_file import LockFile, lock_name
 from retinue.core.handover_checks import check_handovers
+from retinue.core.hiding import hidden_texts
 from retinue.core.kind import Kinds
 from retinue.core.model import Declared, Diagnostic, Handover, Live
 from retinue.core.resolve import resolve
@@ -50,12 +51,13 @@ class Where:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What the files say: the project, what it declares, and what is to have another owner or name. `warnings` do not
-    keep anybody from applying."""
+    keep anybody from applying. `hidden` are the texts that nothing we print may quote."""
 
     project: Project
     declared: tuple[Declared, ...]
     warnings: tuple[Diagnostic, ...]
     handovers: tuple[Handover, ...] = ()
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 @dataclass(slots=True)
@@ -132,7 +134,8 @@ def check_loaded(loaded: Loaded) -> tuple[Reading | None, tuple[Diagnostic, ...]
     found = loaded.excerpts.fill((*loaded.diagnostics, *resolved.diagnostics, *handed))
     if loaded.project is None or any(each.severity == "error" for each in found):
         return None, found
-    return Reading(loaded.project, resolved.declared, found, loaded.handovers), found
+    hidden = hidden_texts(resolved.declared, loaded.variables.secrets)
+    return Reading(loaded.project, resolved.declared, found, loaded.handovers, hidden), found
 
 
 def read(where: Where) -> Reading:
@@ -158,7 +161,7 @@ def open_session(where: Where) -> Iterator[Session]:
 
     project = reading.project
     today = _today(where.environ)
-    account = open_account(project.account, root=project.root, environ=where.environ)
+    account = open_account(project.account, root=project.root, environ=where.environ, hidden=reading.hidden)
     try:
         memory = Memory.load(project.root / MEMORY, account.info, project.stack)
         yield Session(reading, account, memory, all_kinds(), today=today, owner=owner_of(where.environ))

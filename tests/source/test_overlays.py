@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from retinue.core.model import Declared, Path
+from retinue.core.model import Declared, Path, Secret
 from retinue.core.resolve import resolve
 from retinue.kinds import all_kinds
 from retinue.source import Loaded
@@ -227,19 +227,15 @@ def test_the_nearest_to_the_command_sets_a_variable(
     assert declared(loaded(files, **options))["assistant.a"].spec == {"model": model}
 
 
-def test_what_is_not_plain_text_is_printed_as_it_was_written(loaded: Load) -> None:
-    """Secrets are texts of a type of their own."""
-
-    class Hidden(str):
-        __slots__ = ()
-
-    text = "assistants:\n  a: {model: m, name: '${{ env.KEY }}', instructions: [Do., {file: p.md, render: true}]}\n"
+def test_a_secret_is_printed_as_it_was_written(loaded: Load) -> None:
+    text = "assistants:\n  a: {model: m, name: '${{ secret.KEY }}', instructions: [Do., {file: p.md, render: true}]}\n"
     files = {"assistants/a.yaml": text, "assistants/p.md": "${{ env.KEY }}"}
     [declaration] = loaded(files, environ={"KEY": "hunter2"}).declarations
-    spec = {**declaration.spec, "name": Hidden("hunter2"), "instructions": Hidden("Do.\n\nhunter2")}
+    # Declarations with a secret in such a place are refused later.
+    spec = {**declaration.spec, "instructions": Secret("Do.\n\nhunter2")}
     hidden = replace(declaration, spec=spec)
     data = written(hidden, all_kinds()["assistant"])
     assert write_yaml(data) == (
-        'model: m\nname: "${{ env.KEY }}"\ninstructions:\n  - Do.\n  - file: assistants/p.md\n    render: true\n'
+        'model: m\nname: "${{ secret.KEY }}"\ninstructions:\n  - Do.\n  - file: assistants/p.md\n    render: true\n'
     )
     assert "hunter2" not in write_yaml({"a": explained(hidden, all_kinds()["assistant"], loaded(files).variables)})

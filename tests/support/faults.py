@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import threading
+from collections.abc import Iterator
 from typing import Literal
+from urllib.parse import quote
 
 import httpx2
 
@@ -77,3 +81,48 @@ class CutAfter(httpx2.BaseTransport):
 
     def close(self) -> None:
         self.inner.close()
+
+
+class Quoting(httpx2.BaseTransport):
+    """Refuses requests, and quotes all that it was sent: in every encoding, in the message, in headers, cut off.
+
+    `pattern` is a regular expression for "METHOD /path", the path below the base URL.
+    """
+
+    def __init__(self, inner: httpx2.BaseTransport, pattern: str, status: int) -> None:
+        self.inner = inner
+        self.pattern = re.compile(pattern)
+        self.status = status
+        self.refused = 0
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if not self.pattern.fullmatch(f"{request.method} {request.url.path.removeprefix('/v1')}"):
+            return self.inner.handle_request(request)
+        self.refused += 1
+        said = self._quoted(request)
+        body = {"error": {"message": said, "type": "invalid_request_error", "param": said, "code": said}}
+        headers = {"x-request-id": quote(said), "location": f"https://elsewhere.example.com/?sent={quote(said)}"}
+        return httpx2.Response(self.status, json=body, headers=headers, request=request)
+
+    def _quoted(self, request: httpx2.Request) -> str:
+        text = request.read().decode(errors="replace")
+        try:
+            leaves = list(_leaves(json.loads(text)))
+        except ValueError:
+            leaves = []
+        # Every other leaf is cut off, as servers do with what is long.
+        leaves += [each[: len(each) * 3 // 4] for each in leaves]
+        encoded = base64.b64encode(text.encode()).decode()
+        parts = [text, encoded, quote(text), repr(text), str(request.headers.get("authorization"))]
+        return " | ".join([*parts, *leaves, *(base64.urlsafe_b64encode(each.encode()).decode() for each in leaves)])
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def _leaves(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(each)

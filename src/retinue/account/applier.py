@@ -18,6 +18,7 @@ from retinue.account.steps import StepRunner
 from retinue.account.uploads import Uploader
 from retinue.bundles.lock_file import LockFile
 from retinue.core.changes import Event, Plan, Status, Step
+from retinue.core.hiding import hide
 from retinue.core.kind import Kinds
 from retinue.errors import Interrupted, RetinueError
 
@@ -158,6 +159,6 @@ class _Execution:
             tell(Event(step, "failed", self.runner.ids.get(step.address, step.id), error=str(error)))
         except Exception as error:  # noqa: BLE001 - ours to fix: the other steps finish, then it is raised
             self.bugs.append(error)
-            tell(Event(step, "failed", step.id, error=f"a bug in retinue: {error!r}"))
+            tell(Event(step, "failed", step.id, error=hide(f"a bug in retinue: {error!r}", self.runner.account.hidden)))
         else:
             tell(Event(step, "incomplete" if failures else "done", live_id, failures=failures))

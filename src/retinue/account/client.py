@@ -14,6 +14,7 @@ import httpx2
 import openai
 
 from retinue.core.changes import AccountInfo
+from retinue.core.hiding import hide
 from retinue.errors import AccountError, CredentialError
 
 Json = dict[str, Any]
@@ -35,7 +36,8 @@ class Account:
 
     `retries` counts the attempts after the first. `sleep` and `clock` (Unix seconds) are parameters so that tests need
     no time; `on_wait` hears of every pause: seconds and reason; `on_answer` is called after every answer. `renew` is
-    told of a token that the account refused, and says whether there can be another.
+    told of a token that the account refused, and says whether there can be another. `hidden` are texts that it may
+    have been sent and that no error quotes.
     """
 
     client: openai.OpenAI
@@ -48,6 +50,7 @@ class Account:
     clock_offset: float = 0.0
     renew: Callable[[str], bool] = lambda _: False
     gate: AbstractContextManager[object] = field(default_factory=nullcontext)
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
 
     def limit(self, parallelism: int) -> None:
         """Let no more requests than that be under way at once."""
@@ -252,19 +255,20 @@ def _wait_before(error: openai.APIError, attempt: int) -> float:
 
 
 def _explained(error: openai.APIError, account: Account, kind: type[AccountError] = AccountError) -> AccountError:
-    """The SDK's error in our words, without the key should a server repeat it."""
+    """The SDK's error in our words, without the key and without secrets should a server repeat them."""
     where = account.info.url or account.info.name
     if not isinstance(error, openai.APIStatusError):
         timeout = isinstance(error, openai.APITimeoutError)
         what = "did not answer in time" if timeout else "cannot be reached"
-        cause = f": {error.__cause__}" if error.__cause__ and not timeout else ""
+        cause = f": {hide(str(error.__cause__), account.hidden)}" if error.__cause__ and not timeout else ""
         hint = "check the network and base_url, then run the command again"
         return kind(f"the account at {where} {what}{cause}", hint=hint)
-    message = _server_message(error).replace(_sent_token(error) or "\0", "***")
+    hidden = account.hidden | {_sent_token(error)} - {""}
+    message = hide(_server_message(error), hidden)
     found: dict[str, Any] = {
         "status": error.status_code,
-        "code": error.code if isinstance(error.code, str) else None,
-        "request_id": error.request_id,
+        "code": hide(error.code, hidden) if isinstance(error.code, str) else None,
+        "request_id": hide(error.request_id, hidden) if error.request_id else None,
     }
     if error.status_code == 401:
         return CredentialError(f"the account refused the key: {message}", hint="check the key and its project", **found)
@@ -274,7 +278,7 @@ def _explained(error: openai.APIError, account: Account, kind: type[AccountError
             f"the account does not allow {asked}: {message}", hint="check the key's scopes and project", **found
         )
     if 300 <= error.status_code < 400:
-        target = error.response.headers.get("location", "another address")
+        target = hide(error.response.headers.get("location", "another address"), hidden)
         return kind(f"the server at {where} sends us on to {target}", hint="set base_url to that", **found)
     if error.status_code in (404, 405) and not isinstance(error.body, Mapping):
         return kind(

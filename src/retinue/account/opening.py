@@ -21,18 +21,25 @@ LOCAL_URL = "http://local.invalid/v1"
 TIMEOUT = 120.0
 
 
-def open_account(setting: Any, *, root: Path, environ: Mapping[str, str]) -> Account:
-    """Connect to the account of a project file: `local`, `openai`, or a mapping (design, declarations).
+def open_account(
+    setting: Any, *, root: Path, environ: Mapping[str, str], hidden: frozenset[str] = frozenset()
+) -> Account:
+    """Connect to the account of a project file: `local`, `openai`, or a mapping (design, declarations). What it says
+    is told without the `hidden` texts.
 
     Raises CredentialError when the key is missing. Nothing is sent yet.
     """
-    if setting == "local":
-        return _open_local({}, root)
-    if setting == "openai":
-        return _open_remote({}, environ)
-    if isinstance(setting, Mapping):
-        return _open_local(setting, root) if "local" in setting else _open_remote(setting, environ)
-    raise RetinueError(f"the account {setting!r} is not known", hint="use local, openai, or a mapping with base_url")
+    details = setting if isinstance(setting, Mapping) else {}
+    if setting == "local" or "local" in details:
+        account = _open_local(details, root)
+    elif setting == "openai" or isinstance(setting, Mapping):
+        account = _open_remote(details, environ)
+    else:
+        raise RetinueError(
+            f"the account {setting!r} is not known", hint="use local, openai, or a mapping with base_url"
+        )
+    account.hidden = hidden
+    return account
 
 
 def local_setting(setting: Any, root: Path) -> tuple[Path, Mapping[str, Any]]:

@@ -113,11 +113,25 @@ def show_bug(terminal: Terminal, error: Exception) -> int:
     import platform
     import traceback
 
-    terminal.say("".join(traceback.format_exception(error)))
+    from retinue.core.hiding import hide
+
+    # What went wrong says which value it was about, which may be any, and secrets come from the environment.
+    hidden = _environment()
+    terminal.say(hide("".join(traceback.format_exception(error)), hidden))
     versions = f"retinue {__version__}, Python {platform.python_version()}, {platform.system()}"
-    terminal.say(f"error: this is a bug in retinue ({versions}): {type(error).__name__}: {error}")
+    terminal.say(hide(f"error: this is a bug in retinue ({versions}): {type(error).__name__}: {error}", hidden))
     terminal.say("  hint: report it with the lines above; they hold no keys, but look through them first")
     return OUR_BUG
+
+
+def _environment() -> set[str]:
+    """The environment variables' values, but for short ones and for paths, of which the lines of a bug are full."""
+    from pathlib import Path
+
+    from retinue.core.hiding import SHORTEST_PLAIN
+
+    values = {each for each in os.environ.values() if len(each) >= SHORTEST_PLAIN}
+    return {each for each in values if not any(Path(part).exists() for part in each.split(os.pathsep) if part)}
 
 
 def entry() -> None:

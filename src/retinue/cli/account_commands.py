@@ -46,6 +46,7 @@ def show(
     with workflow.open_session(place) as session:
         found = looking.inventory(session, parallelism=parallelism)
         declared = {each.address for each in session.reading.declared}
+        hidden = session.reading.hidden
     if address is None:
         rows = [_row(each, live, declared) for each, several in found.owned.items() for live in several]
         rows += [
@@ -75,7 +76,7 @@ def show(
             )
         return 0
     for live in _owned(found, address):
-        document = looking.full(live)
+        document = looking.full(live, hidden)
         as_text = json.dumps(document, indent=2, ensure_ascii=False) if as_json else None
         terminal.print(as_text or render_object(document, color=terminal.color))
     return 0

@@ -384,6 +384,12 @@ def fits(path: Path, pattern: Pattern) -> bool:
     return len(path) == len(pattern) and all(want in ("*", part) for part, want in zip(path, pattern, strict=True))
 
 
+def show(path: Path) -> str:
+    """A path for people: keys with dots between them, indexes in brackets."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
 def dig(value: Any, path: Iterable[str]) -> Any:
     """The value at `path`, or None where any part of the way is missing."""
     for key in path:

@@ -171,9 +171,12 @@ def _note(found: dict[str, str], kind: str, live_id: Any) -> None:
 
 
 def live_spec(live: Live, kind: Kind, named: Named) -> dict[str, Any]:
-    """The canonical specification of a live object with names for ids and without what is Retinue's own."""
-    spec = kind.read(live.raw)
-    for each in kind.fields:
+    """The canonical specification of a live object with names for ids and without what is Retinue's own.
+
+    What an account shows of hidden fields all the same is left out: it would be printed.
+    """
+    spec = {name: value for name, value in kind.read(live.raw).items() if not kind.field(name).hidden}
+    for each in (each for each in kind.fields if not each.hidden):
         if each.refs:
             spec[each.name] = over_ids(each, spec[each.name], named.name)
         if each.uploads:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from retinue.core.extras import check_extras, with_extras
-from retinue.core.kind import Kind, Kinds, Reference, fits
+from retinue.core.hiding import secrets_in_the_open
+from retinue.core.kind import Kind, Kinds, Reference
 from retinue.core.lifecycle import check_lifecycle
 from retinue.core.model import (
     Address,
@@ -22,7 +23,6 @@ from retinue.core.model import (
     Problem,
     Ref,
     Sealed,
-    Secret,
 )
 
 
@@ -58,6 +58,11 @@ def resolve(
         if first is not each:
             diagnostics.append(_declared_twice(first, each, kinds))
     used: set[Address] = set()
+    for address, each in known.items():
+        if exposed := list(secrets_in_the_open(kinds[each.kind], each.spec)):
+            diagnostics += [_place(problem, each.places) for problem in exposed]
+            # Whatever else is wrong with it, no message about it may quote the secret.
+            known[address] = replace(each, spec={}, broken=True)
     links: dict[Address, list[tuple[Address, Position]]] = {}
     declared: list[Declared] = []
     for each in known.values():
@@ -182,9 +187,6 @@ def _declare(
     lifecycle = Lifecycle(**{**said, "ignore": tuple(said.get("ignore", ()))})
     chosen = written.pop("api", None) if kind.homes else None
     kind = kind.at(chosen or home)
-    misplaced = [_diagnostic(each, linked.places.at(each.path)) for each in _secrets_in_the_open(kind, written)]
-    if misplaced:
-        return None, [*misplaced]
     further = [_diagnostic(each, linked.places.at(each.path, key=True)) for each in check_extras(kind, written)]
     if further:
         return None, [*further]
@@ -206,30 +208,6 @@ def _canonical(kind: Kind, name: str, value: Any, seal: bytes) -> Any:
     field = kind.field(name)
     canonical = field.default if value is None else field.canonical(value)
     return Sealed(canonical, seal) if field.hidden else canonical
-
-
-def _secrets_in_the_open(kind: Kind, value: Any, path: Path = ()) -> Iterator[Problem]:
-    """Secrets where the API would show them to everybody who may read the account."""
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _secrets_in_the_open(kind, each, (*path, key))
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from _secrets_in_the_open(kind, each, (*path, index))
-    elif isinstance(value, Secret) and not any(fits(path, pattern) for pattern in kind.secrets):
-        places = ", ".join(f"'{'.'.join(pattern)}'" for pattern in kind.secrets)
-        yield Problem(
-            "secret-in-the-open",
-            path,
-            f"a secret may not stand in '{show(path)}': everybody who may read the account could read it there",
-            f"a {kind.title} takes secrets in {places}" if places else "keep it in a credential of a vault",
-        )
-
-
-def show(path: Path) -> str:
-    """A path for people: keys with dots between them, indexes in brackets."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".")
 
 
 def _elsewhere(kind: Kind, spec: Mapping[str, Any]) -> Iterable[Problem]:

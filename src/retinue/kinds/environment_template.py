@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.core.kind import Api, Expansion, Field, Inclusion, Kind, Marks, Reference, Uploads
+from retinue.core.kind import Api, Expansion, Field, Inclusion, Kind, Marks, Reference, Schema, Uploads
 from retinue.core.model import FileRef, Path, Problem
 from retinue.kinds import _marker
-from retinue.kinds._shapes import FURTHER, NAME_OR_ID
+from retinue.kinds._shapes import FURTHER, NAME_OR_ID, TEXT_FILE
 
 # REC and the files guide (platform.md §4.4): what one request takes. One of the files is the marker.
 MOST_FILES = 49
@@ -198,13 +198,15 @@ _FILE = {
     "then": {"properties": {"file": False}},
     "else": {"required": ["file"]},
 }
+_LINES: Schema = {"type": "string", "minLength": 1, "maxLength": 65_536}
 _COMMAND = {
     "anyOf": [
-        {"type": "string", "minLength": 1},
+        _LINES,
+        TEXT_FILE,
         {
             "type": "object",
             "properties": {
-                "command": {"type": "string", "minLength": 1, "maxLength": 65_536},
+                "command": {"anyOf": [_LINES, TEXT_FILE]},
                 "cwd": {"type": "string", "pattern": "^/"},
             },
             "required": ["command"],

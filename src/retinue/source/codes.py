@@ -44,7 +44,7 @@ CODES = {
     "no-project": "There is no `retinue.yaml` here or in a directory above.",
     "not-acceptable": "An edit in the account that `drift --accept` cannot write into the files ([drift](drift.md)).",
     "not-allowed-value": "A value is not one of those the field takes.",
-    "not-utf8": "A text file is not UTF-8.",
+    "not-utf8": "A text file, or an environment variable, is not UTF-8.",
     "nothing-to-change": "An environment changes a declaration that does not exist, or one of its own lacks something.",
     "nothing-to-remove": "An environment removes what is not there.",
     "out-of-range": "A number is too small or too great.",

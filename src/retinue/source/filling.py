@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from retinue.core.model import Path
+from retinue.core.hiding import secrets_in
+from retinue.core.kind import show
+from retinue.core.model import Path, Secret
 from retinue.source.interpolation import OPEN, Fault, Lookup, Values, fill
 from retinue.source.mistakes import Mistakes
 from retinue.source.nodes import Tree
@@ -33,6 +35,19 @@ class Filling:
         if isinstance(value, list):
             return [self.data(each, (*path, index)) for index, each in enumerate(value)]
         return value
+
+    def shown(self, value: Any, path: Path = (), *, why: str, label: str = "") -> Any:
+        """The same for what is printed or kept in clear: a secret in it is a mistake, and stays as it was written.
+
+        `why` says what happens to it, `label` which section the paths are of.
+        """
+        filled = self.data(value, path)
+        for each in list(secrets_in(filled, path)):
+            self.unfilled.add(each)
+            message = f"a secret may not stand in '{label}{show(each)}': {why}"
+            hint = "write it out, or use ${{ env.NAME }} for what is no secret"
+            self._mistakes.error("secret-in-the-open", message, self._tree.at(each), hint)
+        return _without_secrets(filled, value)
 
     def covers(self, path: Path) -> bool:
         """Whether `path` is, or stands inside, something that could not be filled."""
@@ -66,6 +81,15 @@ class Filling:
                 return node.start
         same = written[found : found + offset - opening] == value[opening:offset]
         return found + offset - opening if same else found
+
+
+def _without_secrets(filled: Any, written: Any) -> Any:
+    """What was filled, with the written text where a secret came in."""
+    if isinstance(filled, dict):
+        return {key: _without_secrets(each, written[key]) for key, each in filled.items()}
+    if isinstance(filled, list):
+        return [_without_secrets(each, written[index]) for index, each in enumerate(filled)]
+    return written if isinstance(filled, Secret) else filled
 
 
 def fill_text(source: Source, lookup: Lookup, mistakes: Mistakes) -> str | None:

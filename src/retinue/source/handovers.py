@@ -60,7 +60,7 @@ def read_handovers(sections: Iterable[tuple[str, Any, Tree]], lookup: Values, mi
         if written is None:
             continue
         filling = Filling(tree, lookup, mistakes)
-        entries = filling.data(written)
+        entries = filling.shown(written, why="addresses and ids are printed", label=section)
         problems = Validator(HANDOVERS[section]).problems(entries, tree, f"'{section}'", secret=filling.secret)
         mistakes.place((each for each in problems if not (filling.covers(each.path) or tree.faulty(each.path))), tree)
         broken = {each.path[:1] for each in problems} | {path[:1] for path in filling.unfilled}

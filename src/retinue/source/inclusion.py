@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retinue.core.contents import content_value
+from retinue.core.hiding import secrets_in_the_open
 from retinue.core.kind import Kind, Pattern
 from retinue.core.model import Path, Secret
 from retinue.source.filling import fill_text
@@ -31,6 +32,8 @@ class Inclusions:
 
     def include(self, kind: Kind, spec: dict[str, Any], tree: Tree) -> tuple[dict[str, Any], bool]:
         """The declaration with its files read, and whether all of them could be."""
+        if any(secrets_in_the_open(kind, spec)):
+            return spec, False  # one of them may be taken for the name of a file
         one = _One(self, tree)
         for inclusion in kind.inclusions:
             read = getattr(one, inclusion.form)

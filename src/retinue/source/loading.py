@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from retinue.core.hiding import secrets_in_the_open
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import NAME, Declaration, Diagnostic, Handover, Position
 from retinue.source.declaration_schema import declaration
@@ -103,7 +104,7 @@ def load(
         desk.complete,
         handovers,
         settled.lookup,
-        environ.get(SEAL, "").encode(),
+        environ.get(SEAL, "").encode("utf-8", "surrogateescape"),
         settled.outline,
     )
 
@@ -163,7 +164,12 @@ class _Declarations:
         label = f"the {kind.title} '{name}'"
         found = self._validators[kind.name].problems(spec, tree, label, secret=filling.secret)
         told = overlay.judged(entry, found) if added else found
-        mistakes.place((each for each in told if not (filling.covers(each.path) or tree.faulty(each.path))), tree)
+        # Of a secret in the wrong place, more is said later.
+        silent = {each.path for each in secrets_in_the_open(kind, spec)} if filling.secret else set()
+        mistakes.place(
+            (each for each in told if not (filling.covers(each.path) or tree.faulty(each.path) or each.path in silent)),
+            tree,
+        )
         if not isinstance(spec, dict):
             return Declaration(kind.name, name, {}, tree, broken=True)
         spec, complete = self._inclusions.include(kind, spec, tree)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retinue.core.kind import Kind, Pattern
-from retinue.core.model import Declaration, Path, Position
+from retinue.core.model import Declaration, Path, Position, Secret
 from retinue.source.interpolation import OPEN, fill
 from retinue.source.nodes import Node, Tree
 from retinue.source.variables import Variables
@@ -110,10 +110,9 @@ def _fits(path: Path, pattern: Pattern) -> bool:
 def _shown(declaration: Declaration, value: Any, there: Path) -> Any:
     """The value, or what its author wrote instead of a secret."""
     tree = declaration.places
-    # Of the types of text, only that of plain text is known to hold no secret.
-    if not isinstance(value, str) or type(value) is str or not isinstance(tree, Tree):
+    if not isinstance(value, Secret):
         return value
-    node = tree.node(there)
+    node = tree.node(there) if isinstance(tree, Tree) else None
     return _as_written(node) if node is not None else Verbatim("***")
 
 

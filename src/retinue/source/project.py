@@ -24,6 +24,7 @@ from retinue.source.values import Choice, Given, project_variables
 from retinue.source.variables import Variables
 
 PROJECT_FILE = "retinue.yaml"
+_PRINTED = "what it comes to is printed and kept in plans"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +235,7 @@ class _Settling:
         written, path = self._setting("stack")
         if path is None or not isinstance(written, str):
             return None
-        stack = filling.data(written, path)
+        stack = filling.shown(written, path, why=_PRINTED)
         if filling.covers(path):
             return None
         if self._name is not None and path == ("stack",):
@@ -250,11 +251,11 @@ class _Settling:
         written, path = self._setting("account")
         if path is None:
             return "local", None
-        return filling.data(written, path), self._tree.at(path)
+        return filling.shown(written, path, why=_PRINTED), self._tree.at(path)
 
     def _api(self, filling: Filling) -> str | None:
         written, path = self._setting("api")
-        return None if path is None else str(filling.data(written, path))
+        return None if path is None else str(filling.shown(written, path, why=_PRINTED))
 
     def _guards(self) -> Limits:
         """Limits are taken one by one: an environment that sets one leaves the others as the project has them."""
@@ -264,11 +265,11 @@ class _Settling:
         written, path = self._setting("include")
         if path is None:
             return tuple((each, None) for each in DEFAULT_INCLUDE)
-        globs = filling.data(written, path)
-        if isinstance(globs, str):
-            return ((globs, self._tree.at(path)),) if globs else ()
-        entries = enumerate(globs) if isinstance(globs, list) else ()
-        return tuple((each, self._tree.at((*path, index))) for index, each in entries if isinstance(each, str) and each)
+        globs = filling.shown(written, path, why=_PRINTED)
+        entries = [((*path, index), each) for index, each in enumerate(globs)] if isinstance(globs, list) else []
+        listed = entries or [(path, globs)]
+        named = [(place, each) for place, each in listed if isinstance(each, str) and each]
+        return tuple((each, self._tree.at(place)) for place, each in named if not filling.covers(place))
 
 
 def _reported(stack: str) -> bool:

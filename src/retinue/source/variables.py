@@ -43,7 +43,8 @@ class Variables:
     """Looks expressions up. Every variable is worked out once; what is wrong with it is reported once.
 
     Where an environment variable of a namespace in `stand_ins` is not set, its name stands in its place. `asked` are
-    those that were looked up, each with its namespace: `env` or `secret`.
+    those that were looked up, each with its namespace: `env` or `secret`. `secrets` are the values of all secrets
+    among them.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Variables:
         self._failed: set[str] = set()
         self._secret: set[str] = set()
         self._trail: list[str] = []
+        self.secrets: set[str] = set()
 
     def origin(self, name: str) -> str:
         """Where the value in force of a variable comes from, in a few words."""
@@ -117,11 +119,21 @@ class Variables:
         value = self._environ.get(name)
         # A secret is never empty: a pipeline gives an empty text for one that it does not have.
         if value or (value is not None and namespace != "secret"):
-            return value
+            return self._text(expression, value)
         if namespace in self._stand_ins:
             return name
         message = f"the environment variable '{name}' is {'not set' if value is None else 'empty'}"
         raise Unfilled(Fault(expression.offset, "unset-environment-variable", message, f"run: export {name}=…"))
+
+    def _text(self, expression: Expression, value: str) -> str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            message = f"the environment variable '{expression.name}' does not hold text"
+            raise Unfilled(Fault(expression.offset, "not-utf8", message, "encode it, such as in base64")) from None
+        if expression.namespace == "secret":
+            self.secrets.add(value)
+        return value
 
     def _settle(self, name: str) -> bool:
         """Work one variable out. False when it has no value."""
