@@ -26,16 +26,17 @@ import openai
 
 from retinue.cli import main
 from retinue.kinds import all_kinds
+from retinue.local.app import LocalAccount, create_app
 from retinue.local.server import running_server
 from tests.support.team import beta, is_marker, listed, objects
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
-KEY = "sk-canary-the-key-of-the-account"
+KEY, OTHER_KEY = "sk-canary-the-key-of-the-account", "sk-canary-the-key-of-another-account"
 SECRETS = {"staging": "canary-crm-of-staging", "production": "canary-crm-of-production"}
 ROTATED = "canary-crm-of-production-after-the-rotation"
-CANARIES = (KEY, *SECRETS.values(), ROTATED)
+CANARIES = (KEY, OTHER_KEY, *SECRETS.values(), ROTATED)
 SECOND_OF_NOVEMBER = 1_793_606_400.0
 DAY = 24 * 3600.0
 _DIGEST = re.compile(r"\bpd1:[0-9a-f]{4}(?:-[0-9a-f]{4}){3}")
@@ -60,7 +61,9 @@ class Result:
 class Watched:
     """What stands between the account and its clients: it notes their requests, and lets things happen at one."""
 
-    app: ASGIApp
+    app: LocalAccount
+    other: LocalAccount
+    """Whom the other key opens."""
     calls: list[str] = field(default_factory=list)
     sent: bytearray = field(default_factory=bytearray)
     """Every body that was sent: the account itself keeps no secret."""
@@ -73,6 +76,10 @@ class Watched:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            self.other.close()
+            return
+        if f"Bearer {OTHER_KEY}".encode() in dict(scope["headers"]).get(b"authorization", b""):
+            await self.other(scope, receive, send)
             return
         call = f"{scope['method']} {scope['path'].removeprefix('/v1')}"
         self.calls.append(call)
@@ -272,6 +279,11 @@ class Company:
         everything["attached"] = {each: listed(self.client, f"/vector_stores/{each}/files") for each in stores}
         return everything
 
+    @property
+    def project(self) -> str:
+        """What the account calls itself."""
+        return str(self.client.get("/models", cast_to=httpx2.Response).headers["openai-project"])
+
     def writes(self) -> list[str]:
         """The requests that write, since the last time somebody asked."""
         written = [each for each in self.account.calls if not each.startswith("GET")]
@@ -302,8 +314,8 @@ def found_company(home: Path) -> Iterator[Company]:
     begun = time.monotonic()
     watched: list[Watched] = []
 
-    def around(app: ASGIApp) -> ASGIApp:
-        watched.append(Watched(app))
+    def around(app: LocalAccount) -> Watched:
+        watched.append(Watched(app, create_app(home / "account" / "other", api_key=OTHER_KEY)))
         return watched[0]
 
     def clock() -> float:

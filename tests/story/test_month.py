@@ -10,11 +10,31 @@ import re
 
 import pytest
 
-from tests.story.company import ROTATED, SECRETS, Checkout, Company, Pause, Result
+from tests.story.company import OTHER_KEY, ROTATED, SECRETS, Checkout, Company, Pause, Result
 from tests.story.helpdesk import FILES
 
 STAGES = ("staging", "production")
 PROTECTED = "    files: [handbook/*.md]\n    lifecycle: {protect: true}  # the lawyers read it, too\n"
+LOOKING = (
+    *(("drift", "--format", form) for form in ("text", "json", "markdown", "github", "junit")),
+    *(("validate", "--format", form) for form in ("text", "json", "sarif", "github", "junit")),
+    ("plan", "--detail", "full"),
+    ("show",),
+    ("show", "credential.crm"),
+    ("output", "--json"),
+    ("render", "--explain"),
+    ("doctor",),
+)
+TRAINEES = """\
+assistants:
+  tuned: {name: Tuned, model: gpt-6-luna, temperature: 0.3, lifecycle: {ignore: [temperature]}}
+  intern: {name: Intern, model: gpt-6-luna, lifecycle: {on_delete: keep}}
+vector_stores:
+  archive:
+    name: Archive
+    files: [handbook/*.md]
+    lifecycle: {on_delete: retire}
+"""
 ENTRY = re.compile(r"'(moved: \[.*\])'")
 
 
@@ -308,6 +328,65 @@ def test_a_protected_object(company: Company) -> None:
     settled(company)
 
 
+def test_what_outlives_its_declaration(company: Company) -> None:
+    """Kept or retired instead of deleted, as was said in time; and a field that somebody else looks after."""
+    company.later(days=1)
+    ann = company.machine("ann")
+    ann.begin("trainees")
+    ann.write("assistants/trainees.yaml", TRAINEES)
+    ann.propose("Three trainees")
+    run = ann.merge()
+    for stage in STAGES:
+        assert run("apply", "--yes", "-e", stage).code == 0
+    tuned = company.assistant("Tuned")
+    company.dashboard(f"/assistants/{tuned['id']}", temperature=1.1)
+    settled(company)
+    ann.begin("rename-tuned")
+    ann.edit("assistants/trainees.yaml", "name: Tuned", "name: Finely tuned")
+    ann.propose("Its declared name is still ours")
+    assert ann.merge()("apply", "--yes", "-e", "production").code == 0
+    assert company.assistant("Finely tuned")["temperature"] == 1.1
+
+    ann.begin("without-trainees")
+    text = ann.read("assistants/trainees.yaml")
+    ann.write("assistants/trainees.yaml", text[: text.index("  intern:")])
+    ann.propose("The trainees move on")
+    run = ann.merge()
+    for stage in STAGES:
+        # Nothing is deleted, so nobody has to allow it.
+        assert run("apply", "--yes", "-e", stage).code == 0
+    interns = [each for each in company.all("/assistants") if each["name"] == "Intern"]
+    assert [each["metadata"] for each in interns] == [{}, {}]
+    stores = [each for each in company.all("/vector_stores") if each["name"] == "Archive"]
+    assert [each["expires_after"]["days"] for each in stores] == [30, 30]
+    assert company.all(f"/vector_stores/{stores[0]['id']}/files")
+    settled(company)
+
+
+def test_another_account(company: Company) -> None:
+    """A key that was mixed up does not build a second help desk."""
+    ann = company.machine("ann")
+    ann.begin("account")
+    ann.edit(
+        "retinue.yaml", "{api_key_env: HELPDESK_KEY}", f"{{api_key_env: HELPDESK_KEY, project: {company.project}}}"
+    )
+    run = ann.propose("Say where we live")
+    for stage in STAGES:
+        assert run("plan", "-e", stage, "--detailed-exitcode").code == 0
+    mixed_up = Checkout(company, run.path, {**run.environ, "HELPDESK_KEY": OTHER_KEY})
+    for command in (("plan",), ("apply", "--yes"), ("destroy", "--yes"), ("drift",)):
+        stopped = mixed_up(*command, "-e", "production")
+        assert stopped.code == 4, command
+        assert f"the account of this stack is the project '{company.project}'" in stopped.err
+    # Where it is not said, a machine that was here before remembers.
+    ann.git("checkout", "--quiet", "main")
+    mixed_up = Checkout(company, ann.path, {**ann.environ, "HELPDESK_KEY": OTHER_KEY})
+    assert mixed_up("apply", "--yes", "-e", "production").code == 4
+    ann.git("checkout", "--quiet", "account")
+    ann.merge()
+    settled(company)
+
+
 # ── 6 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 CRM = """\
@@ -372,6 +451,13 @@ def test_a_promotion(company: Company) -> None:
     assert (planned.code, planned.out.count("(not shown)")) == (2, 2)
     assert run("apply", "-e", "production", "--expect", planned.digest).code == 0
     assert ROTATED.encode() in company.account.sent
+    for command in LOOKING:
+        assert run(*command, "-e", "production").code == 0, command
+    # Should it turn up anywhere, it would be found.
+    leak = ann.path / "leak.txt"
+    leak.write_text(ROTATED)
+    assert company.leaks() == [str(leak)]
+    leak.unlink()
     settled(company)
 
 
@@ -649,10 +735,13 @@ def test_the_end_of_the_month(company: Company) -> None:
 
     left = company.state()
     names = sorted(each["name"] for each in left["assistant"])
-    assert names == ["Complaints", "Poet", "Trial"]
-    (marker,) = left["vector_store"]
+    assert names == ["Complaints", "Intern", "Intern", "Poet", "Trial"]
+    assert [each["name"] for each in left["vector_store"]].count("Archive") == 2
+    # What was retired ends by itself, and then there is nothing left but what is not ours.
+    company.later(days=31)
+    left = company.state()
+    (marker,) = [each for each in left["vector_store"] if each["status"] != "expired"]
     assert marker["name"] == "retinue marker: lab"
-    assert {kind for kind, held in left.items() if held} == {"assistant", "vector_store", "attached"}
-    assert left["attached"] == {marker["id"]: []}
+    assert {kind for kind, held in left.items() if held} == {"assistant", "vector_store", "file", "attached"}
     assert company.runner(repository="lab")("plan", "--detailed-exitcode").code == 0
     assert company.leaks() == []
