@@ -29,16 +29,23 @@ class Kept:
 
 @dataclass(slots=True)
 class Draft:
-    """A declaration under way. `kept` are the keys that it does without, `skipped` why there can be none at all."""
+    """A declaration under way. `kept` are the keys that it does without, `skipped` why there can be none at all.
+
+    `contents` are the files that the object is made of. `secrets` are the environment variables that hold what is
+    never shown and has to be declared; `unseen` are the fields that are never shown and are not declared.
+    """
 
     address: Address
     live: Live
     written: dict[str, Any] = field(default_factory=dict)
     kept: dict[str, Kept] = field(default_factory=dict)
     skipped: str | None = None
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
 
 
-def judge(session: Session, files: Mapping[str, str], drafts: Mapping[Address, Draft], named: Named) -> bool:
+def judge(session: Session, files: Mapping[str, str | bytes], drafts: Mapping[Address, Draft], named: Named) -> bool:
     """Whether something had to be left out of a draft: what is refused as a declaration, and what would be a change.
 
     Raises DeclarationError when what is wrong cannot be told apart.
@@ -56,8 +63,10 @@ def judge(session: Session, files: Mapping[str, str], drafts: Mapping[Address, D
         return True
     changed = False
     for declared in resolved.declared:
-        for key in _different(session, declared, drafts[declared.address].live, named):
-            _leave_out(session, drafts[declared.address], key, "it cannot be written as it is")
+        draft, kind = drafts[declared.address], session.kinds[declared.address.kind]
+        draft.unseen = tuple(each.name for each in kind.fields if each.hidden and each.name not in declared.spec)
+        for key in _different(session, declared, draft.live, named):
+            _leave_out(session, draft, key, "it cannot be written as it is")
             changed = True
     return changed
 
@@ -66,7 +75,7 @@ def _slot(address: Address) -> tuple[str, str]:
     return address.kind, address.name
 
 
-def _load(session: Session, files: Mapping[str, str]) -> Any:
+def _load(session: Session, files: Mapping[str, str | bytes]) -> Any:
     """The texts as a project of their own."""
     with tempfile.TemporaryDirectory(prefix="retinue-") as scratch:
         root = FilePath(scratch)
@@ -77,8 +86,8 @@ def _load(session: Session, files: Mapping[str, str]) -> Any:
             relative = FilePath(name).relative_to(FilePath(first).parent)
             path = root / ("declarations.yaml" if name == first else relative)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="")
-        return load(root, environ={}, kinds=session.kinds)
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return load(root, environ={}, kinds=session.kinds, stand_ins=("secret",))
 
 
 def _blamed(
@@ -103,10 +112,11 @@ def _leave_out(session: Session, draft: Draft, key: str | None, why: str) -> Non
 
 
 def _different(session: Session, declared: Declared, live: Live, named: Named) -> set[str]:
-    """The keys that a plan would change."""
+    """The keys that a plan would change, but for what is never shown: nobody knows whether that differs."""
     kind = session.kinds[live.kind]
     found = compare(declared, live, live_spec(live, kind, named), kind)
-    keys = {_key(declared, change.path) for change in found.changes}
+    shown = [change for change in found.changes if not (kind.has(change.field) and kind.field(change.field).hidden)]
+    keys = {_key(declared, change.path) for change in shown}
     return keys | ({kind.attachments.field} if found.files and kind.attachments else set())
 
 

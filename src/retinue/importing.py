@@ -14,19 +14,15 @@ from retinue.core.handover import hand_over
 from retinue.core.kind import Kind
 from retinue.core.model import NAME, Address, Handover, Live, Position
 from retinue.core.names import Named, name_live
-from retinue.core.resolve import matches, replaced
 from retinue.core.write_back import write_back
+from retinue.drafted_texts import file_names, free, name_secrets, stray, texts
 from retinue.drafting import Draft, Kept, judge
 from retinue.errors import BlockedError, RetinueError, UsageError
 from retinue.migrate.names import name_from, unique
 from retinue.sessions import Session
 from retinue.source.folder import Folder
 from retinue.source.mistakes import Refused
-from retinue.source.writing import Commented, write_yaml
 
-PROMPTS = "prompts"
-LONG = 100
-"""A text with more characters, or with several lines, gets a file of its own."""
 _MAGIC = frozenset("*?[")
 _NOWHERE = Position("", 0)
 
@@ -34,12 +30,18 @@ _NOWHERE = Position("", 0)
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Declarations that could be written: `files` maps paths below the project's root to texts, the first of which
-    holds the declarations. `kept` says what of each object is not declared, `skipped` why another cannot be at all."""
+    holds the declarations. `kept` says what of each object is not declared, `skipped` why another cannot be at all.
+
+    Of what the account never shows, `unseen` are the fields that are not declared, and `secrets` the environment
+    variables that are to hold what is.
+    """
 
     root: Path
-    files: Mapping[str, str]
+    files: Mapping[str, str | bytes]
     adopted: Mapping[Address, Live]
     kept: Mapping[Address, Sequence[Kept]] = field(default_factory=dict)
+    unseen: Mapping[Address, Sequence[str]] = field(default_factory=dict)
+    secrets: Mapping[Address, Sequence[str]] = field(default_factory=dict)
     skipped: Mapping[Address, tuple[Live, str]] = field(default_factory=dict)
 
 
@@ -82,7 +84,7 @@ def _waiting(session: Session) -> dict[str | None, Address]:
 
 
 def _title(live: Live, kind: Kind) -> str | None:
-    title = kind.read(live.raw).get(kind.identity) if kind.has(kind.identity) else None
+    title = kind.read(live.raw).get(kind.identity) if kind.has(kind.identity) else live.raw.get(kind.identity)
     return title if isinstance(title, str) and title else None
 
 
@@ -138,22 +140,29 @@ def prepare(
     Raises BlockedError when an object is somebody's, UsageError when `out` is not in the project.
     """
     from retinue.account.snapshot import read_whole
+    from retinue.account.versions import newest_contents
 
     root = session.project.root
     below = _below(session, out)
-    file = _free(root, below, f"{next(iter(chosen)).name if len(chosen) == 1 else 'imported'}.yaml", set())
+    file = free(root, below, f"{next(iter(chosen)).name if len(chosen) == 1 else 'imported'}.yaml", set())
     drafts = {address: Draft(address, live) for address, live in chosen.items()}
-    names = _file_names(session) if any(session.kinds[each.kind].holds_files for each in chosen) else {}
+    names = file_names(session) if any(session.kinds[each.kind].holds_files for each in chosen) else {}
     whole = {
         each.id: read_whole(session.account, each, session.kinds[each.kind], session.memory) for each in chosen.values()
     }
+    for address, draft in drafts.items():
+        draft.contents = newest_contents(session.account, whole[draft.live.id], session.kinds[address.kind])
+        if (name := stray(draft.contents)) is not None:
+            draft.skipped = f"its file '{name}' cannot stand in a folder"
     while True:
+        taken: set[str] = set()
         kept = {address: draft for address, draft in drafts.items() if draft.skipped is None}
         live, named = _handed(session, {address: each.live for address, each in kept.items()}, whole, from_stack)
         for draft in kept.values():
             draft.live = next(each for each in live if each.id == draft.live.id)
             _write_back(session, draft, named)
-        files = _texts(session, file, list(kept.values()), names, from_stack)
+            name_secrets(draft, taken)
+        files = texts(session, file, list(kept.values()), names, from_stack)
         if not judge(session, files, kept, named):
             break
     return Prepared(
@@ -161,6 +170,8 @@ def prepare(
         files if kept else {},
         {address: draft.live for address, draft in kept.items()},
         {address: tuple(draft.kept.values()) for address, draft in kept.items() if draft.kept},
+        {address: draft.unseen for address, draft in kept.items() if draft.unseen},
+        {address: draft.secrets for address, draft in kept.items() if draft.secrets},
         {address: (draft.live, draft.skipped) for address, draft in drafts.items() if draft.skipped is not None},
     )
 
@@ -191,85 +202,6 @@ def _write_back(session: Session, draft: Draft, named: Named) -> None:
     draft.written = {key: value for key, value in written.items() if key not in draft.kept}
 
 
-def _file_names(session: Session) -> dict[str, str]:
-    """What people called the files of the account, by id: nobody knows them by their ids."""
-    from retinue.account.uploads import FILES_PAGE
-
-    return {str(raw["id"]): str(raw["filename"]) for raw in session.account.pages("/files", page=FILES_PAGE)}
-
-
-def _with_names(value: Any, names: Mapping[str, str]) -> Any:
-    """The value with the name of each file beside its id."""
-    if isinstance(value, Mapping):
-        return {key: _with_names(each, names) for key, each in value.items()}
-    if not isinstance(value, list):
-        return value
-    return [
-        Commented(each, names[each["id"]])
-        if isinstance(each, Mapping) and each.keys() == {"id"} and each["id"] in names
-        else _with_names(each, names)
-        for each in value
-    ]
-
-
-def _texts(
-    session: Session, file: str, drafts: Sequence[Draft], names: Mapping[str, str], from_stack: str | None
-) -> dict[str, str]:
-    """The files by their paths below the project's root, the declarations first."""
-    files: dict[str, str] = {file: ""}
-    sections: dict[str, Any] = {}
-    for draft in drafts:
-        kind = session.kinds[draft.address.kind]
-        spec = _with_folders(session, kind, draft, file, files)
-        spec = _with_names(_with_prompts(session, kind, draft, spec, file, files), names)
-        about = "; ".join(f"{each.key} ({each.why})" for each in draft.kept.values())
-        entry = Commented(spec, f"Not declared, and left as it is: {about}.") if about else spec
-        sections.setdefault(kind.section, {})[draft.address.name] = entry
-    adopted = [{"address": str(each.address), "id": each.live.id} for each in drafts]
-    sections["adopt"] = Commented(adopted, "Each entry can go once it has been applied.")
-    if from_stack is not None:
-        sections["takeover"] = [{"address": str(each.address), "from_stack": from_stack} for each in drafts]
-    files[file] = write_yaml(sections, comment="Written by 'retinue import'.")
-    return files
-
-
-def _with_folders(session: Session, kind: Kind, draft: Draft, file: str, files: dict[str, str]) -> dict[str, Any]:
-    """The declaration with the files that stand in it in a folder of the project, as far as all of them are texts."""
-    spec = dict(draft.written)
-    below = PurePosixPath(file).parent.as_posix()
-    for inclusion in kind.inclusions:
-        for path, value in list(matches(spec, inclusion.pattern)) if inclusion.form == "folder" else ():
-            if isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values()):
-                folder = _free(session.project.root, below, f"{kind.section}/{draft.address.name}", ())
-                files.update({f"{folder}/{name}": str(text) for name, text in value.items()})
-                spec = replaced(spec, path, PurePosixPath(folder).relative_to(below).as_posix())
-    return spec
-
-
-def _with_prompts(
-    session: Session, kind: Kind, draft: Draft, spec: dict[str, Any], file: str, files: dict[str, str]
-) -> dict[str, Any]:
-    """The declaration with its long texts in files of their own, which are added to `files`."""
-    below = PurePosixPath(file).parent.as_posix()
-    for inclusion in kind.inclusions:
-        for path, value in list(matches(spec, inclusion.pattern)) if inclusion.form == "text" else ():
-            if not isinstance(value, str) or not _deserves_file(value):
-                continue
-            wanted = f"{PROMPTS}/{draft.address.name}.md"
-            name = _free(session.project.root, below, wanted, files)
-            files[name] = value + "\n"
-            relative = PurePosixPath(name).relative_to(below).as_posix()
-            spec = replaced(spec, path, {"file": relative})
-    return spec
-
-
-def _deserves_file(text: str) -> bool:
-    """Whether a text is long, and comes back from a file as it is: line ends are made alike, and a mark is dropped."""
-    return (
-        (len(text) > LONG or "\n" in text) and "\r" not in text and not text.startswith("\ufeff") and bool(text.strip())
-    )
-
-
 # ── places ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -285,16 +217,6 @@ def _below(session: Session, out: str | None) -> str:
     return PurePosixPath(*fixed).as_posix()
 
 
-def _free(root: Path, below: str, wanted: str, taken: Iterable[str]) -> str:
-    """A path where nothing is yet."""
-    path = PurePosixPath(below, wanted)
-    number, made = 1, path
-    while made.as_posix() in set(taken) or (root / made).exists():
-        number += 1
-        made = path.with_stem(f"{path.stem}-{number}")
-    return made.as_posix()
-
-
 # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -305,8 +227,8 @@ def write(prepared: Prepared) -> tuple[Path, ...]:
         path = prepared.root / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8", newline="") as stream:
-                stream.write(text)
+            with path.open("xb") as stream:
+                stream.write(text if isinstance(text, bytes) else text.encode())
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise RetinueError(

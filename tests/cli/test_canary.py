@@ -261,6 +261,13 @@ def test_no_command_shows_or_keeps_a_secret(
     assert "No changes" in watch("plan").out
     looked_at(watch)
 
+    agent = next(each for each in watch.shell.team.objects(all_kinds()["agent"]))
+    watch.shell.team.send("post", f"/agents/{agent['id']}", {"instructions": "Be brief."})
+    template = next(each for each in watch.shell.team.objects(all_kinds()["environment_template"]))
+    watch.shell.team.send("post", f"/agents/environments/templates/{template['id']}", {"name": "Renamed"})
+    watch("drift", "--format", "json", "--detail", "full")
+    watch("drift", "--accept", "agent.clerk", "--accept", "environment_template.bench.name")
+
     watch("stack", "rename", "canary", "bird", "--yes")
     watch.look_into_the_account()
     watch("stack", "rename", "bird", "canary", "--yes")

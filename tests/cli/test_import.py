@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from retinue.cli import main
+from retinue.drafted_texts import stray
 from tests.support.team import Team
 
 PROMPT = "You are a critic.\n\n- Be fair: ${{ is no expression here }}.\n- Be brief."
@@ -175,3 +176,60 @@ def test_what_makes_no_sense_is_refused(team: Team, capsys: pytest.CaptureFixtur
 def test_an_object_that_is_not_there_is_said_so(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("import", "assistant.x", "asst_none") == 1
     assert "the account has no assistant asst_none" in capsys.readouterr().err
+
+
+def test_secrets_become_names_to_set_and_what_is_never_shown_is_said(
+    team: Team, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault = team.send("post", "/vaults", {"name": "Keys"})["id"]
+    auth = {"type": "static_bearer", "mcp_server_url": "https://mcp.example.com", "token": "first"}
+    for name in ("CRM", "2nd"):
+        team.send("post", f"/vaults/{vault}/credentials", {"name": name, "auth": auth})
+    template = {"name": "Bench", "env": {"KEY": "x"}, "setup_commands": [{"command": "make"}]}
+    team.send("post", "/agents/environments/templates", template)
+    assert run("import", "--all", "--json") == 0
+    captured = capsys.readouterr()
+    rows = {row["address"]: row for row in json.loads(captured.out)}
+    assert rows["credential.crm"]["secrets"] == ["CRM_TOKEN"]
+    assert rows["credential.2nd"]["secrets"] == ["SECRET_2ND_TOKEN"]
+    assert rows["environment_template.bench"]["never_shown"] == [
+        *("plugin_archives", "env", "setup_commands", "blocked_domains")
+    ]
+    assert "set the secrets" in captured.err
+    written = (team.root / "assistants" / "imported.yaml").read_text(encoding="utf-8")
+    assert "# TODO: set CRM_TOKEN." in written
+    assert 'token: "${{ secret.CRM_TOKEN }}"' in written
+    assert "# Never shown by the account, not declared, and left as it is: plugin_archives," in written
+    assert run("validate") == 0
+    assert run("plan") == 1
+    monkeypatch.setenv("CRM_TOKEN", "second")
+    monkeypatch.setenv("SECRET_2ND_TOKEN", "second")
+    capsys.readouterr()
+    assert run("plan") == 0
+    assert "Plan: 0 to add, 2 to change, 0 to destroy, 4 to adopt." in capsys.readouterr().out
+    assert run("apply", "--yes") == 0
+
+
+def test_a_skill_becomes_a_folder_whatever_its_files_are(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = b"---\nname: drawing\ndescription: Draws.\n---\n"
+    image = bytes(range(256))
+    with team.client() as client:
+        files = [("x/SKILL.md", manifest, "text/markdown"), ("x/img/logo.png", image, "image/png")]
+        client.skills.create(files=files)
+    assert run("import", "--scan") == 0
+    assert "drawing" in capsys.readouterr().out
+    assert run("import", "--all") == 0
+    folder = team.root / "assistants" / "skills" / "drawing"
+    assert (folder / "SKILL.md").read_bytes() == manifest
+    assert (folder / "img" / "logo.png").read_bytes() == image
+    assert not (folder / ".retinue").exists()
+    assert run("apply", "--yes") == 0
+    capsys.readouterr()
+    assert run("plan") == 0
+    assert "No changes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["../evil.md", "a/../../evil", "/etc/passwd", "a//b", "..", "a\\..\\b", "./a"])
+def test_a_file_that_would_lead_out_of_its_folder_is_noticed(name: str) -> None:
+    assert stray(["SKILL.md", name]) == name
+    assert stray(["SKILL.md", "a/b.md", "..a/b..", ".hidden"]) is None

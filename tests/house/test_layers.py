@@ -34,7 +34,8 @@ ALLOWED = {
     "originals": {"core", "kinds", "source", "migrate", "workflow", "looking"},
     "restacking": {"core", "account", "bundles", "sessions", "guarding"},
     "drafting": {"core", "sessions", "source"},
-    "importing": {"core", "source", "account", "migrate", "sessions", "drafting"},
+    "drafted_texts": {"core", "account", "sessions", "source", "drafting"},
+    "importing": {"core", "source", "account", "migrate", "sessions", "drafting", "drafted_texts"},
     "migration": {"core", "kinds", "source", "migrate", "workflow", "originals"},
     "cli": {
         *("core", "kinds", "source", "account", "bundles", "report", "migrate"),

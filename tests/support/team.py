@@ -67,6 +67,7 @@ class Team:
     time: FakeTime = field(default_factory=FakeTime)
     checked: bool = True
     retries: int = 4
+    environ: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not (self.root / "retinue.yaml").exists():
@@ -92,7 +93,7 @@ class Team:
 
     @contextmanager
     def session(self, wrap: Wrap = lambda inner: inner) -> Iterator[workflow.Session]:
-        reading = workflow.read(workflow.Where(self.root, environ={}))
+        reading = workflow.read(workflow.Where(self.root, environ=self.environ))
         local = LocalTransport(self.account_directory, quirks=self.quirks, clock=self.time.clock)
         description = find_description() if self.checked else None
         judged = CheckedTransport(local, description) if description else None

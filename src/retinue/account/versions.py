@@ -86,6 +86,15 @@ def _newest_first(
         yield version, _values(account, path, version)
 
 
+def newest_contents(account: Account, live: Live, kind: Kind) -> dict[str, bytes]:
+    """The files of an object that was read as a whole, by path, without our marks; none where it has no versions."""
+    if kind.versions is None or kind.api is None or NEWEST not in live.raw:
+        return {}
+    ours = kind.api.marks.write({}, {TAG_KEY: "x"})
+    found = _contents(account, place(kind.api, live.id, None), str(live.raw[NEWEST]))
+    return {name: content for name, content in found.items() if name not in ours}
+
+
 def _is_of(text: str, stack: str) -> bool:
     try:
         return read_tag(text).stack == stack

@@ -86,7 +86,11 @@ def import_(
     if written:
         first = os.path.relpath(written[0])
         terminal.say("" if found_again else f"\nhave 'include:' of retinue.yaml match {first}")
-        terminal.say("Next: 'retinue plan' shows what is adopted; nothing else changes")
+        if prepared.secrets:
+            terminal.say("Next: set the secrets, which cannot be read; applying writes them anew")
+            terminal.say("Then 'retinue plan' shows what is adopted; nothing else changes")
+        else:
+            terminal.say("Next: 'retinue plan' shows what is adopted; nothing else changes")
     if prepared.skipped and address is not None:
         raise RetinueError(f"{address} cannot be declared: {prepared.skipped[address][1]}")
     return 0
@@ -114,6 +118,8 @@ def _document(prepared: Prepared) -> list[dict[str, Any]]:
             "id": live.id,
             "imported": True,
             "not_declared": [{"field": each.key, "reason": each.why} for each in prepared.kept.get(address, ())],
+            "never_shown": list(prepared.unseen.get(address, ())),
+            "secrets": list(prepared.secrets.get(address, ())),
         }
         for address, live in prepared.adopted.items()
     ]

@@ -296,7 +296,7 @@ class Kind:
     - `api` is None for a kind that has no live object of its own and only appears inside others.
     - `keyed` are the lists that an overlay may write as maps.
     - `expand` turns shorthands into the API's shape; `compose` is its inverse: canonical fields, as an author writes
-      them. `check` finds what the API would refuse.
+      them, Unseen where a declaration needs what the API never shows. `check` finds what the API would refuse.
     - `identity` shows a person which live object this is: a field's name.
     - `secrets` are the places in a declaration where `${{ secret.NAME }}` may stand: the API never shows them.
     - `assemble` has the last word on a body: (body, the whole specification with ids in it, the live object or

@@ -92,6 +92,11 @@ class Secret(str):
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """Stands in what is written back for a live object where something is needed that the API never shows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sealed:
     """The value of a hidden field: carried to the account and shown nowhere.
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from retinue.core.kind import Api, Expansion, Field, Kind, Reference, Within
-from retinue.core.model import Path, Problem
+from retinue.core.model import Path, Problem, Unseen
 from retinue.kinds._shapes import FURTHER, METADATA, NAME_OR_ID, check_byte_length, trimmed, without
 
 SECRETS: tuple[tuple[str, ...], ...] = (
@@ -23,6 +23,11 @@ SECRETS: tuple[tuple[str, ...], ...] = (
     ("refresh", "token_endpoint_auth", "client_secret"),
 )
 """What the API never shows, by its path in `auth`."""
+NEEDED: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "static_bearer": (("token",),),
+    "mcp_oauth": (("access_token",),),
+    "environment_variable": (("secret_value",),),
+}
 CHANGEABLE: tuple[tuple[str, ...], ...] = (("expires_at",), ("refresh", "scope"))
 """What an update takes besides secrets."""
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -48,14 +53,25 @@ def expand(spec: Mapping[str, Any]) -> Expansion:
 
 
 def compose(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Put what can change back where it belongs. Secrets are never shown, so nobody can write them back."""
+    """Put what can change back where it belongs. Secrets are never shown: whoever declares them has to know them."""
     written = {name: value for name, value in spec.items() if name not in ("vault_id", "expires_at", "scope")}
     auth = dict(spec.get("auth") or {})
     if "expires_at" in spec:
         auth["expires_at"] = spec["expires_at"]
     if "scope" in spec:
         _put(auth, ("refresh", "scope"), spec["scope"])
+    for path in _needed(auth):
+        _put(auth, path, Unseen())
     return {**written, "vault": spec.get("vault_id"), "auth": auth}
+
+
+def _needed(auth: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
+    """The secrets that a declaration of this type has to have."""
+    yield from NEEDED.get(auth.get("type", ""), ())
+    if auth.get("refresh"):
+        yield ("refresh", "refresh_token")
+        if _dig(auth, ("refresh", "token_endpoint_auth", "type")) not in (None, "none"):
+            yield ("refresh", "token_endpoint_auth", "client_secret")
 
 
 def canonical_auth(auth: Mapping[str, Any]) -> dict[str, Any]:

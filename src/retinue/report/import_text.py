@@ -43,6 +43,10 @@ def render_import(rows: Sequence[Mapping[str, Any]], *, color: bool = False) -> 
             continue
         lines.append(_line("=", "changed", row))
         lines += [line(f"    {each['field']} is not declared: {each['reason']}") for each in row["not_declared"]]
+        if row["never_shown"]:
+            lines.append(line(f"    never shown, and left as it is: {', '.join(row['never_shown'])}"))
+        if row["secrets"]:
+            lines.append(line(f"    to be set, since secrets are never shown: {', '.join(row['secrets'])}"))
     return paint(lines, color=color)
 
 
