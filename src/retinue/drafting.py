@@ -46,7 +46,8 @@ class Draft:
 
 
 def judge(session: Session, files: Mapping[str, str | bytes], drafts: Mapping[Address, Draft], named: Named) -> bool:
-    """Whether something had to be left out of a draft: what is refused as a declaration, and what would be a change.
+    """Whether there is more to say in a draft: something had to be left out of it, since it is refused as a declaration
+    or would be a change; or something of its object is never shown.
 
     Raises DeclarationError when what is wrong cannot be told apart.
     """
@@ -64,7 +65,9 @@ def judge(session: Session, files: Mapping[str, str | bytes], drafts: Mapping[Ad
     changed = False
     for declared in resolved.declared:
         draft, kind = drafts[declared.address], session.kinds[declared.address.kind]
-        draft.unseen = tuple(each.name for each in kind.fields if each.hidden and each.name not in declared.spec)
+        unseen = tuple(each.name for each in kind.fields if each.hidden and each.name not in declared.spec)
+        if unseen != draft.unseen:
+            draft.unseen, changed = unseen, True
         for key in _different(session, declared, draft.live, named):
             _leave_out(session, draft, key, "it cannot be written as it is")
             changed = True

@@ -199,7 +199,9 @@ def test_secrets_become_names_to_set_and_what_is_never_shown_is_said(
     written = (team.root / "assistants" / "imported.yaml").read_text(encoding="utf-8")
     assert "# TODO: set CRM_TOKEN." in written
     assert 'token: "${{ secret.CRM_TOKEN }}"' in written
-    assert "# Never shown by the account, not declared, and left as it is: plugin_archives," in written
+    assert "Never shown by the account, not declared, and left as it is: plugin_archives, env, " in " ".join(
+        written.replace("#", " ").split()
+    )
     assert run("validate") == 0
     assert run("plan") == 1
     monkeypatch.setenv("CRM_TOKEN", "second")
