@@ -184,7 +184,7 @@ class CheckedTransport(httpx2.BaseTransport):
         self.exchanges += 1
         path = request.url.raw_path.decode().removeprefix("/v1")
         if response.status_code < 400:
-            self.problems += self.description.check_request(request.method, path, _request_body(request))
+            self.problems += self.description.check_request(request.method, path, request_body(request))
         if response.headers.get("content-type", "").startswith("application/json"):
             answer = json.loads(response.content)
             self.problems += self.description.check_response(request.method, path, response.status_code, answer)
@@ -273,7 +273,7 @@ def _query_problems(operation: dict[str, Any], query: str) -> Iterator[str]:
             yield f"query parameter '{name}' is not an integer: {value!r}"
 
 
-def _request_body(request: httpx2.Request) -> Any:
+def request_body(request: httpx2.Request) -> Any:
     content_type = request.headers.get("content-type", "")
     if not request.content:
         return None

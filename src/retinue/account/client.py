@@ -96,7 +96,7 @@ class Account:
                 )
             after = data[-1]["id"]
 
-    def update(self, path: str, body: Json, *, beta: str | None = None) -> Json:
+    def update(self, path: str, body: Json | None = None, *, beta: str | None = None) -> Json:
         """Write to an object that exists. Doing it twice is doing it once, so it is repeated like a read."""
         return self._repeat("post", path, beta=beta, body=body)
 

@@ -67,7 +67,7 @@ class StepRunner:
             # What cannot be written is brought about: such a field has an endpoint for each of its values.
             self.check()
             path = f"{self._path(step, kind.api, live_id)}/{kind.field(name).actions[value]}"
-            self.account.update(path, {}, beta=kind.api.beta)
+            self.account.update(path, beta=kind.api.beta)
         failures = self._sync_files(step, kind, live_id, report)
         if (pending or step.files) and not failures:
             self._finish(step, kind, kind.api, live_id)
