@@ -7,7 +7,7 @@ PIP     = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help apply test lint format schemas bench clean
+.PHONY: help apply test chaos lint format schemas bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ apply: $(VENV)/installed ## Apply the example stack to the embedded local accoun
 
 test: $(VENV)/installed-dev ## Run the whole test suite
 	@$(BIN)/python -m pytest -n $(WORKERS)
+
+chaos: $(VENV)/installed-dev ## Break every single request of every kind of change (an hour)
+	@$(BIN)/python -m pytest -n $(WORKERS) --chaos -k failure_at_any_request
 
 lint: $(VENV)/installed-dev ## Check style, types, layers and generated files
 	@$(BIN)/ruff check .

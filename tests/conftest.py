@@ -14,3 +14,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--live", action="store_true", help="also run the contract against the account of OPENAI_API_KEY (it costs)"
     )
+    parser.addoption("--chaos", action="store_true", help="break every single request instead of those that tell most")
+
+
+@pytest.fixture(scope="session")
+def chaos(request: pytest.FixtureRequest) -> bool:
+    """Whether every single request is broken."""
+    return bool(request.config.getoption("--chaos"))

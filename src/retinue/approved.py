@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from retinue.core.changes import AccountInfo, Plan
+from retinue.core.model import Live
 from retinue.core.plan_digest import plan_digest
 from retinue.core.plan_file import PlanFormatError, from_document, summarise
+from retinue.core.remainder import is_remainder
 from retinue.errors import BlockedError, RetinueError, StaleError, UsageError
 from retinue.sessions import Session
 
@@ -100,8 +102,8 @@ def _place(stack: str, environment: str | None) -> str:
     return f"the stack '{stack}'" + (f" in the environment '{environment}'" if environment else "")
 
 
-def is_approved(approved: Approved, made: Plan) -> bool:
-    """Whether a fresh plan may be carried out: it is the approved one, or nothing is left to do.
+def is_approved(approved: Approved, made: Plan, live: Iterable[Live]) -> bool:
+    """Whether a fresh plan may be carried out: it is the approved one, or what is left of it as `live` shows.
 
     Raises BlockedError when a saved plan is about another account.
     """
@@ -111,7 +113,9 @@ def is_approved(approved: Approved, made: Plan) -> bool:
             f"'{approved.name}' is a plan for the account {theirs}, and this is {ours}",
             hint="check the key and the account of retinue.yaml, or make a plan for this account",
         )
-    return made.empty or plan_digest(made) == approved.digest
+    if made.empty or plan_digest(made) == approved.digest:
+        return True
+    return approved.plan is not None and is_remainder(made, approved.plan, live)
 
 
 def _account(account: AccountInfo) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from retinue.core.plan_file import from_document, to_document
 from retinue.errors import BlockedError, RetinueError, StaleError
 from tests.bundles.conftest import DECLARATIONS
 from tests.laws.test_laws import orphans
-from tests.support.faults import MODES, Faulty, Mode
+from tests.support.breaking import Breaking
+from tests.support.faults import MODES, Mode
 from tests.support.team import Team, ended
 
 DESK = Address("assistant", "desk")
@@ -352,28 +352,17 @@ def test_an_entry_that_is_not_complete_is_named(team: Team, part: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_failure_at_any_request_is_repaired(team: Team, mode: Mode) -> None:
+def test_a_failure_at_any_request_is_repaired(
+    team: Team, tmp_path_factory: pytest.TempPathFactory, mode: Mode, chaos: bool
+) -> None:
     """Like the law of all kinds: another apply converges, without a duplicate or a file left behind."""
-    number = 0
     team.checked = False
-    while True:
-        number += 1
-        faults: list[Faulty] = []
-
-        def break_at(inner: Any, at: int = number, faults: list[Faulty] = faults) -> Faulty:
-            faults.append(Faulty(inner, at, mode))
-            return faults[0]
-
-        with suppress(RetinueError):
-            team.apply(break_at, parallelism=1)
-        struck = faults[0].struck
-        assert team.apply().converged, f"{mode} at request {number}"
-        assert loose(team) == []
-        assert len(lock(team)["assistants"]) == 3
-        team.destroy()
-        assert (team.listed("/vector_stores"), team.listed("/files")) == ([], [])
-        if not struck:
-            return
+    for broken, where in Breaking(team, tmp_path_factory.mktemp("broken"), mode, chaos=chaos):
+        assert broken.apply().converged, where
+        assert loose(broken) == [], where
+        assert len(lock(broken)["assistants"]) == 3, where
+        broken.destroy()
+        assert (broken.listed("/vector_stores"), broken.listed("/files")) == ([], []), where
 
 
 def test_the_text_of_the_file_depends_on_its_entries_alone(team: Team) -> None:

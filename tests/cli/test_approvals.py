@@ -110,6 +110,81 @@ def test_a_change_that_is_undone_makes_a_saved_plan_stale(project: Shell, saved:
     assert "not needed any more" in done.out
 
 
+def test_another_secret_makes_a_saved_plan_stale(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.write(
+        "team.yaml",
+        """\
+vaults:
+  keys: {name: Keys}
+credentials:
+  crm:
+    name: CRM
+    vault: keys
+    auth: {type: static_bearer, mcp_server_url: https://mcp.example.com/a, token: '${{ secret.CRM }}'}
+""",
+    )
+    monkeypatch.setenv("CRM", "canary-one")
+    path = str(shell.team.root / "plan.json")
+    assert shell("plan", "--out", path).code == 0
+    monkeypatch.setenv("CRM", "canary-two")
+    done = shell("apply", path)
+    assert done.code == 3
+    assert "~ create credential.crm  it is not as it was approved\n" in done.out
+    assert "~ the value of 'secrets', which is never shown\n" in done.out
+    assert "the ownership tag" not in done.out
+    assert "canary" not in done.out + done.err
+
+
+@pytest.fixture
+def half_done(project: Shell) -> str:
+    """An approved plan of two steps, one of which was carried out."""
+    path = str(project.team.root / "plan.json")
+    assert project("plan", "--out", path).code == 0
+    assert project("apply", "--yes", "--target", "vector_store.handbook").code == 0
+    return path
+
+
+def test_what_is_left_of_an_approved_plan_is_approved(project: Shell, half_done: str) -> None:
+    done = project("apply", half_done)
+    assert done.code == 0
+    assert "going on with the approved plan: 1 of its 2 steps is left" in done.err
+    assert done.out.rstrip().endswith("The account matches the declarations.")
+    assert names(project) == ["Tutor"]
+    assert project("plan", "--detailed-exitcode").code == 0
+
+
+def test_what_is_left_is_not_approved_when_the_rest_was_undone(project: Shell, half_done: str) -> None:
+    """Somebody edited what the first half made: the plan would set it back, and nobody saw that."""
+    (store,) = project.team.listed("/vector_stores")
+    project.team.send("post", f"/vector_stores/{store['id']}", {"name": "Theirs"})
+    done = project("apply", half_done)
+    assert done.code == 3
+    assert "+ update vector_store.handbook" in done.out
+    assert names(project) == []
+
+
+def test_what_is_left_is_not_approved_when_it_is_other_than_it_was(project: Shell, half_done: str) -> None:
+    text = (project.team.root / "team.yaml").read_text(encoding="utf-8")
+    project.write("team.yaml", text.replace("name: Tutor", "name: Teacher"))
+    assert project("apply", half_done).code == 3
+    assert names(project) == []
+
+
+def test_what_is_left_is_not_approved_when_the_rest_is_wanted_no_more(project: Shell, half_done: str) -> None:
+    """The first half was done, and then undone in the files and in the account: the whole would never come about."""
+    text = (project.team.root / "team.yaml").read_text(encoding="utf-8")
+    project.write("team.yaml", text.replace("name: Handbook", "name: Manual"))
+    assert project("apply", "--yes", "--target", "vector_store.handbook").code == 0
+    assert project("apply", half_done).code == 3
+    assert names(project) == []
+
+
+def test_a_digest_alone_does_not_say_what_is_left(project: Shell) -> None:
+    approved = digest(project("plan"))
+    assert project("apply", "--yes", "--target", "vector_store.handbook").code == 0
+    assert project("apply", "--expect", approved).code == 3
+
+
 def test_an_edited_file_is_refused(project: Shell, saved: str) -> None:
     text = Path(saved).read_text(encoding="utf-8")
     Path(saved).write_text(text.replace('"Teacher"', '"Harmless"'), encoding="utf-8")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from retinue.errors import RetinueError
 from retinue.local.quirks import Quirks
 from tests.handover.test_handover import TAKEOVER, by_hand, other_stack, tutor
-from tests.laws.test_faults import copied, meaning
 from tests.laws.test_laws import orphans
-from tests.support.faults import MODES, Faulty, Mode
+from tests.support.breaking import Breaking, meaning
+from tests.support.faults import MODES, Mode
 from tests.support.team import Team
 
 
@@ -41,9 +39,9 @@ CASES = [(moved, Quirks()), (released, Quirks()), (released, MERGING), (taken_ov
 
 
 @pytest.mark.parametrize(("hand_over", "quirks"), CASES)
-@pytest.mark.parametrize("mode", [each for each in MODES if each != "server_error"])
+@pytest.mark.parametrize("mode", MODES)
 def test_a_failure_at_any_request_is_repaired(
-    tmp_path: Path, mode: Mode, hand_over: Callable[[Team], None], quirks: Quirks
+    tmp_path: Path, mode: Mode, hand_over: Callable[[Team], None], quirks: Quirks, chaos: bool
 ) -> None:
     prepared = Team(tmp_path / "prepared", checked=False, quirks=quirks)
     prepared.write("handbook.md", "# Handbook\n\nRules.\n")
@@ -53,25 +51,10 @@ def test_a_failure_at_any_request_is_repaired(
     prepared.write("rest.yaml", "vaults: {rest: {name: Rest}}\n")
     prepared.apply()
     hand_over(prepared)
-    whole = copied(prepared, tmp_path / "whole")
-    assert whole.apply(parallelism=1).converged
-    wanted = meaning(whole.state())
-    number = 0
-    while True:
-        number += 1
-        team = copied(prepared, tmp_path / str(number))
-        faults: list[Faulty] = []
-
-        def break_at(inner: object, at: int = number, faults: list[Faulty] = faults) -> Faulty:
-            faults.append(Faulty(inner, at, mode))  # type: ignore[arg-type]
-            return faults[0]
-
-        with suppress(RetinueError):
-            team.apply(break_at, parallelism=1)
-        if not faults[0].struck:
-            return
+    breaking = Breaking(prepared, tmp_path, mode, chaos=chaos)
+    wanted = meaning(breaking.whole.state())
+    for team, where in breaking:
         applied = team.apply()
-        where = f"{mode} at request {number}: {team.calls}"
         assert applied.converged, where
         assert not applied.plan.reverts, where
         state = team.state()

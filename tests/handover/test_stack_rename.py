@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,22 @@ import pytest
 from retinue import restacking, workflow
 from retinue.cli import main
 from retinue.core.changes import Plan
-from retinue.errors import RetinueError
 from retinue.kinds import all_kinds
 from tests.laws.conftest import LIVE_KINDS, Sample
-from tests.laws.test_faults import copied, meaning
-from tests.support.faults import Faulty, Mode
+from tests.support.breaking import Breaking, meaning
+from tests.support.faults import Mode
 from tests.support.team import Team, Wrap
 
 
 def rename(team: Team, wrap: Wrap = lambda inner: inner) -> workflow.Applied:
-    """What the command does, watched."""
+    """What the command does, watched, with one request at a time."""
     with team.session(wrap) as opened:
         session = restacking.begin(opened, "test", "school")
 
         def make() -> Plan:
-            return restacking.plan_rename(session, "test", "school")
+            return restacking.plan_rename(session, "test", "school", parallelism=1)
 
-        applied = workflow.apply(session, make(), replan=make)
+        applied = workflow.apply(session, make(), replan=make, parallelism=1)
         if applied.succeeded:
             restacking.finish(session, "test", "school")
         return applied
@@ -76,28 +74,17 @@ def rename_back(team: Team) -> None:
 
 
 @pytest.mark.parametrize("mode", ["refused", "dead"])
-def test_an_interrupted_rename_is_taken_up_again(tmp_path: Path, mode: Mode) -> None:
+def test_a_rename_taken_up_after_a_failure_at_any_request(tmp_path: Path, mode: Mode, chaos: bool) -> None:
     prepared = Team(tmp_path / "prepared", checked=False)
     prepared.write("all.yaml", "vaults: {a: {name: A}, b: {name: B}, c: {name: C}}\n")
     prepared.apply()
-    for number in range(1, 100):
-        team = copied(prepared, tmp_path / str(number))
-        faults: list[Faulty] = []
-
-        def break_at(inner: object, at: int = number, faults: list[Faulty] = faults) -> Faulty:
-            faults.append(Faulty(inner, at, mode))  # type: ignore[arg-type]
-            return faults[0]
-
-        with suppress(RetinueError):
-            rename(team, break_at)
-        if not faults[0].struck:
-            break
-        assert rename(team).converged
+    for team, where in Breaking(prepared, tmp_path, mode, rename, chaos=chaos):
+        assert rename(team).converged, where
         called(team, "school")
-        assert team.plan().empty
-        assert team.plan().in_sync == 3
-        assert not team.plan().blocks
-        assert [each["metadata"]["retinue.marker"] for each in team.markers()] == ["1;s=school"]
+        assert team.plan().empty, where
+        assert team.plan().in_sync == 3, where
+        assert not team.plan().blocks, where
+        assert [each["metadata"]["retinue.marker"] for each in team.markers()] == ["1;s=school"], where
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def _carry_out(
     if approved is not None:
         check_stack(approved, session)
     made = make(session)
-    hold_against(approved, made, telling)
+    hold_against(approved, made, session, telling)
     note_unlisted(session, terminal, fail_on)
     workflow.guard(made, approval, session.project.guards)
     guarding.check_free(session, made)
@@ -127,15 +127,19 @@ def _carry_out(
     return failure.exit_code  # the result has said it already, step by step
 
 
-def hold_against(approved: Approved | None, made: Plan, telling: Telling) -> None:
+def hold_against(approved: Approved | None, made: Plan, session: Session, telling: Telling) -> None:
     """Tell the plan. When another one was approved, tell how that differs where it was saved, and raise StaleError."""
     from retinue.approved import is_approved, stale
     from retinue.core.plan_comparison import compare_plans
     from retinue.core.plan_file import to_document
 
     document = to_document(made)
-    if approved is None or is_approved(approved, made):
+    if approved is None or is_approved(approved, made, session.live):
         telling.plan(document)
+        if approved is not None and approved.plan is not None and document["digest"] != approved.digest and made.steps:
+            left, whole = len(made.steps), len(approved.plan.steps)
+            are = "is" if left == 1 else "are"
+            Terminal.detect().say(f"going on with the approved plan: {left} of its {whole} steps {are} left")
         return
     if approved.plan is None:
         telling.plan(document)

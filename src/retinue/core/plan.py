@@ -276,10 +276,8 @@ def _repoint_dependents(draft: Draft) -> None:
     for address, wanted in sorted(draft.declared.items()):
         live = draft.named.owned.get(address)
         step = draft.upserts.get(address)
-        if live is None or (step is not None and step.action == "create"):
-            continue
         changes = tuple(_repointed(draft, wanted, replaced))
-        if not changes:
+        if live is None or (step is not None and step.action == "create") or not changes:
             continue
         kind = draft.kinds[address.kind].at(wanted.home)
         if step is None:
@@ -287,7 +285,8 @@ def _repoint_dependents(draft: Draft) -> None:
             step = _update(draft, wanted, live, kind, live_spec(live, kind, draft.named), Comparison())
         known = {change.path for change in step.changes}
         added = tuple(change for change in changes if change.path not in known)
-        draft.upserts[address] = replace(step, changes=(*step.changes, *added))
+        expects = {**step.expects, **witness(live.raw, kind, [change.path for change in added])}
+        draft.upserts[address] = replace(step, changes=(*step.changes, *added), expects=expects)
 
 
 def _repointed(draft: Draft, wanted: Declared, replaced: Mapping[Address, Step]) -> Iterator[FieldChange]:

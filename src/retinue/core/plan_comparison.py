@@ -7,6 +7,7 @@ from typing import Any
 
 from retinue.core.changes import ABSENT, Plan, Step
 from retinue.core.diff import Difference, differences
+from retinue.core.model import Sealed
 from retinue.core.plan_digest import plan_digest, step_parts
 from retinue.core.plan_file import encode
 
@@ -65,11 +66,19 @@ def _changed(pairs: Iterable[tuple[Step, Step]]) -> Iterator[dict[str, Any]]:
         live = list(_differences(_touched(approved, fresh), approved.before, fresh.before))
         wanted = list(_differences(names, approved.after, fresh.after))
         others = [_WORDS.get(name, name) for name in parts if name not in _SHOWN]
-        if live or wanted:
-            others = [each for each in others if each not in _FOLLOWS]
+        hidden = [f"the value of '{name}', which is never shown" for name in _hidden(approved, fresh)]
+        if live or wanted or hidden:
+            others = [*hidden, *(each for each in others if each not in _FOLLOWS)]
         if not (live or wanted or others):
             others = ["a live value that it depends on"]
         yield {**_mentioned("changed", fresh), "live": live, "wanted": wanted, "others": others}
+
+
+def _hidden(approved: Step, fresh: Step) -> list[str]:
+    """The fields that differ only in a value that nobody may see: their digests tell."""
+    one, other = (step.tag.fields if step.tag else {} for step in (approved, fresh))
+    sealed = [name for name, value in (fresh.after or {}).items() if isinstance(value, Sealed)]
+    return [name for name in sealed if name in one and name in other and one[name] != other[name]]
 
 
 def _touched(approved: Step, fresh: Step) -> list[str]:
