@@ -13,9 +13,10 @@ from typing import Any
 
 from retinue.core.changes import ABSENT, FieldChange, Plan, Step
 from retinue.core.drift import Drift
-from retinue.core.kind import Keyed, Kind, fits, show
+from retinue.core.kind import Keyed, Kind
 from retinue.core.model import Address, Declaration, Declared, Diagnostic, FileRef, Gone, Path, Ref, Sealed
 from retinue.core.names import name_live
+from retinue.core.paths import fits, show
 from retinue.core.plan import make_plan
 from retinue.core.write_back import write_back
 from retinue.errors import DeclarationError, RetinueError, UsageError

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from retinue.core.changes import AccountInfo
-from retinue.core.kind import Api, Field, Kind, Reference
+from retinue.core.kind import Field, Kind, Reference
 from retinue.core.model import Declaration, Path, Position, Ref
+from retinue.core.place import Api
 from retinue.core.plan import make_plan
 from retinue.core.resolve import resolve
 

@@ -12,9 +12,10 @@ from retinue.account.memory import Memory
 from retinue.account.snapshot import read_file
 from retinue.account.uploads import Uploader
 from retinue.core.changes import FileChange
-from retinue.core.kind import Attachments, Kind
+from retinue.core.kind import Kind
 from retinue.core.model import LiveFile
 from retinue.core.ownership import PATH_ATTRIBUTE, SHA256_ATTRIBUTE
+from retinue.core.place import Attachments
 from retinue.errors import AccountError, RetinueError
 
 FIRST_POLL = 0.1

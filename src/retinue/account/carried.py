@@ -9,9 +9,10 @@ from typing import Any
 
 from retinue.account.uploads import Uploader
 from retinue.core.canonical import RECORDED_SHA
-from retinue.core.kind import Field, Kind, Uploads
+from retinue.core.kind import Field, Kind
 from retinue.core.model import FileRef, Live
 from retinue.core.ownership import read_file_records, write_file_records
+from retinue.core.place import Uploads
 
 
 @dataclass(slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from retinue.account.client import Account, Json
-from retinue.core.kind import Api
 from retinue.core.model import Live
 from retinue.core.ownership import is_ours
+from retinue.core.place import Api
 from retinue.errors import AccountError, BlockedError
 
 

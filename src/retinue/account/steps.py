@@ -21,9 +21,11 @@ from retinue.account.tagging import run_tagging
 from retinue.account.uploads import Uploader
 from retinue.bundles.lock_file import LockFile
 from retinue.core.changes import Step
-from retinue.core.kind import Api, Field, Kind, Kinds, dig
+from retinue.core.kind import Field, Kind, Kinds
 from retinue.core.model import Address, Gone, Live, Ref, Sealed
 from retinue.core.ownership import TAG_KEY, is_retired, provisional, write_tag
+from retinue.core.paths import dig
+from retinue.core.place import Api
 from retinue.errors import BlockedError, StaleError
 
 

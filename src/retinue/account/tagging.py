@@ -11,9 +11,10 @@ from retinue.account.snapshot import find_live, read_files
 from retinue.account.versions import put_marks
 from retinue.core.changes import Step
 from retinue.core.guards import moved
-from retinue.core.kind import Api, Kind
+from retinue.core.kind import Kind
 from retinue.core.model import Live, LiveFile, Tag
 from retinue.core.ownership import TAG_KEY, is_ours, write_tag
+from retinue.core.place import Api
 from retinue.errors import BlockedError, StaleError
 
 if TYPE_CHECKING:

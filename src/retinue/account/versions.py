@@ -16,9 +16,10 @@ from retinue.account.memory import Memory
 from retinue.account.settle import Attempt, settle
 from retinue.core.changes import Step
 from retinue.core.contents import content_value
-from retinue.core.kind import Api, Kind, Versions
+from retinue.core.kind import Kind
 from retinue.core.model import FileRef, Live
 from retinue.core.ownership import TAG_KEY, TagError, read_tag, write_tag
+from retinue.core.place import Api, Versions
 from retinue.errors import AccountError
 
 if TYPE_CHECKING:

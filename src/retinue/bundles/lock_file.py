@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from retinue.core.kind import EDITED, Kind, Kinds
+from retinue.core.kind import Kind, Kinds
 from retinue.core.model import FileRef
 from retinue.core.ownership import SYNCING, TAG_KEY, TagError, is_ours, read_tag, write_file_records, write_tag
+from retinue.core.place import EDITED
 from retinue.errors import BlockedError, RetinueError, StaleError
 
 FORMAT_VERSION = "1.0"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from retinue.core.kind import READ_ONLY, Field, Kind
+from retinue.core.kind import Field, Kind
 from retinue.core.model import Problem
+from retinue.core.place import READ_ONLY
 
 
 def rest_of(kind: Kind) -> Field | None:

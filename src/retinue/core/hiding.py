@@ -14,8 +14,9 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from retinue.core.kind import Kind, fits, show
+from retinue.core.kind import Kind
 from retinue.core.model import Declared, Path, Problem, Sealed, Secret
+from retinue.core.paths import fits, show
 
 MASK = "***"
 SHORTEST = 4

@@ -1,4 +1,7 @@
-"""The vocabulary a kind module is written in. The engine reads these values and never asks for a kind by name."""
+"""The vocabulary a kind module is written in. The engine reads these values and never asks for a kind by name.
+
+Where live objects stand and what is kept with them has words of its own: `place.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from retinue.core.model import Path, Problem
+from retinue.core.paths import Pattern, dig
+from retinue.core.place import READ_ONLY, Api, Attachments, Bundle, Uploads, Versions, same
 
 Schema = Mapping[str, Any]
-Pattern = tuple[str, ...]
-"""A path in a declaration where `*` stands for any one key or index."""
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,8 @@ class Field:
     per_key: bool = False
     key_defaults: Mapping[str, Any] = field(default_factory=dict)
     limit: int | None = None
-    canonical: Callable[[Any], Any] = _same
-    wire: Callable[[Any], Any] = _same
+    canonical: Callable[[Any], Any] = same
+    wire: Callable[[Any], Any] = same
     uploads: Uploads | None = None
     refs: str | None = None
     ref_at: Pattern = ()
@@ -72,160 +71,6 @@ class Field:
     @property
     def body_path(self) -> Pattern:
         return self.path or (self.name,)
-
-
-@dataclass(frozen=True, slots=True)
-class Uploads:
-    """Files that an object carries by id. Which file each id is stands in further marks of the object.
-
-    `placed`: the API's value says where each file is to lie; otherwise it is a plain list of ids.
-    """
-
-    purpose: str
-    record: str = "retinue.files"
-    placed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Attachments:
-    """Files attached to an object through a collection below it, each with attributes that say which file it is.
-
-    `field` is the specification's field that lists them; `batch` the greatest number attached by one request;
-    `canonical_chunking` / `wire_chunking` the API's chunking ⇄ the two numbers we compare.
-    """
-
-    field: str
-    path: str
-    batch_path: str
-    purpose: str
-    batch: int
-    canonical_chunking: Callable[[Any], dict[str, Any]] = _same
-    wire_chunking: Callable[[Mapping[str, Any]], dict[str, Any]] = _same
-
-
-READ_ONLY = frozenset(("id", "object", "created_at", "updated_at"))
-"""What every object has and nobody sets."""
-
-
-def _pairs(value: Any) -> dict[str, str]:
-    return dict(value or {})
-
-
-def _with_pairs(value: Any, pairs: Mapping[str, str]) -> dict[str, Any]:
-    return {**(value or {}), **pairs}
-
-
-def _nothing(value: Any) -> Iterable[str]:  # noqa: ARG001 - the signature of every `lost`
-    return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """Where an object carries what Retinue notes on it: its ownership tag, and the records of its files.
-
-    `field` is the part of the API's body; `read` takes the pairs of texts out of its value, those of others included
-    where they share the place; `write` gives the value with the pairs in it. Without more, that is the metadata.
-    `room` is how many pairs fit, everybody's counted; None where the place is nobody else's. `lost` names what else is
-    in the value and would be lost if it was written as it was read.
-    """
-
-    field: str = "metadata"
-    read: Callable[[Any], Mapping[str, str]] = _pairs
-    write: Callable[[Any, Mapping[str, str]], Any] = _with_pairs
-    room: int | None = 16
-    lost: Callable[[Any], Iterable[str]] = _nothing
-
-    @property
-    def shared(self) -> bool:
-        """Whether others put pairs of theirs beside ours."""
-        return self.room is not None
-
-
-METADATA = Marks()
-"""SPEC Metadata: at most 16 pairs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Within:
-    """The objects stand in a collection below each object of `kind`, whose id is their `field`."""
-
-    kind: str
-    field: str
-
-
-@dataclass(frozen=True, slots=True)
-class MarkerForm:
-    """The body of a marker, without its metadata; `{stack}` stands for the stack's name. The lowest `rank` that the
-    account serves is used."""
-
-    rank: int
-    body: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Api:
-    """Where live objects of a kind stand, and how their collection is read.
-
-    `path` is below the account's base URL; where objects stand `within` others, `{within}` in it is the other's id.
-    `marks` says where the ownership tag stands. `beta` is the value of the OpenAI-Beta header; `page` the greatest
-    page size. `spent` is a field and the value it has once an object has ended on its own and can only be replaced.
-    `marker` is how an empty object of the kind, which costs nothing, can be the marker of a stack. `elsewhere` says
-    what to do on an account that does not serve the collection.
-    """
-
-    path: str
-    beta: str | None = None
-    marks: Marks = METADATA
-    within: Within | None = None
-    page: int = 100
-    spent: tuple[str, str] | None = None
-    elsewhere: str | None = None
-    marker: MarkerForm | None = None
-
-    def collection(self, within: str | None) -> str:
-        """The path of the collection, below the object with the id `within` where there is one."""
-        return self.path.format(within=within) if self.within else self.path
-
-    def marks_of(self, raw: Mapping[str, Any]) -> Mapping[str, str]:
-        """What Retinue, and where the place is shared others, noted on an object as the API returned it."""
-        return self.marks.read(raw.get(self.marks.field))
-
-    def within_of(self, raw: Mapping[str, Any]) -> str | None:
-        """The id of the object that a live object stands within."""
-        return str(raw[self.within.field]) if self.within else None
-
-
-@dataclass(frozen=True, slots=True)
-class Versions:
-    """The object's content is a set of files, kept in immutable versions below it, one of which is the default.
-
-    `files` is the field with the files of the newest version that is ours, path → content (core.contents); `default`
-    the field that names another version as the default one, None for the newest; `keep` the one that says how many
-    versions stay.
-    """
-
-    files: str
-    default: str
-    keep: str
-
-
-EDITED = "edited"
-"""The field of what is rendered that names the arguments somebody edited beyond what fields can say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """A home outside of the account: what applications send themselves, rendered into the lock file.
-
-    `render` turns the body that the account would get, with live ids, into the arguments of a call; `read` is its
-    inverse, and keeps what it does not know. `title` names the API of the call; `kept` are parts of the body that are
-    no arguments and stand beside them.
-    """
-
-    render: Callable[[Mapping[str, Any]], dict[str, Any]]
-    read: Callable[[Mapping[str, Any]], dict[str, Any]]
-    title: str
-    kept: tuple[str, ...] = ("name", "description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,30 +222,3 @@ class Kind:
 
 
 Kinds = Mapping[str, Kind]
-
-
-def fits(path: Path, pattern: Pattern) -> bool:
-    """Whether a path is one of those that a pattern stands for."""
-    return len(path) == len(pattern) and all(want in ("*", part) for part, want in zip(path, pattern, strict=True))
-
-
-def show(path: Path) -> str:
-    """A path for people: keys with dots between them, indexes in brackets."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".")
-
-
-def dig(value: Any, path: Iterable[str]) -> Any:
-    """The value at `path`, or None where any part of the way is missing."""
-    for key in path:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(key)
-    return value
-
-
-def without_defaults(value: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy without nulls and without keys that hold their default: what is left is what somebody chose."""
-    return {
-        key: each for key, each in value.items() if each is not None and not (key in defaults and each == defaults[key])
-    }

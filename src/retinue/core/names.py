@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any
 
 from retinue.core.canonical import same
-from retinue.core.kind import Field, Kind, Kinds, Pattern
+from retinue.core.kind import Field, Kind, Kinds
 from retinue.core.model import Address, Declared, FileRef, Gone, Live, LiveFile, Ref
 from retinue.core.ownership import is_ours, is_retired, owned_keys, read_file_records
+from retinue.core.paths import Pattern
 
 SETTLED = ("completed", "in_progress")
 """File statuses that lead to a searchable file; the others (failed, cancelled) do not (SPEC VectorStoreFileObject)."""

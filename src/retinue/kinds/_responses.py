@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from retinue.core.kind import EDITED, Bundle, Expansion, Field, Kind, without_defaults
+from retinue.core.kind import Expansion, Field, Kind
 from retinue.core.model import Path, Problem
+from retinue.core.paths import without_defaults
+from retinue.core.place import EDITED, Bundle
 
 Json = dict[str, Any]
 

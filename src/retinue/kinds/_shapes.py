@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.core.kind import Field, Keyed, Pattern, Schema, without_defaults
+from retinue.core.kind import Field, Keyed, Schema
 from retinue.core.model import Path, Problem
+from retinue.core.paths import Pattern, without_defaults
 
 FURTHER = Field("extra", default={}, per_key=True, rest=True)
 """Fields of the API that this version does not know."""

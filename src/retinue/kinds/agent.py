@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retinue.core.canonical import canonical_json
-from retinue.core.kind import Api, Expansion, Field, Inclusion, Kind, Reference, without_defaults
+from retinue.core.kind import Expansion, Field, Inclusion, Kind, Reference
 from retinue.core.model import Path, Problem
+from retinue.core.paths import without_defaults
+from retinue.core.place import Api
 from retinue.kinds._shapes import (
     FUNCTION_NAME,
     FUNCTION_PROPERTIES,

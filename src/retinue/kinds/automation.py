@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.core.kind import Api, Expansion, Field, Inclusion, Kind, Reference
+from retinue.core.kind import Expansion, Field, Inclusion, Kind, Reference
 from retinue.core.model import Path, Problem
+from retinue.core.place import Api
 from retinue.kinds._shapes import FURTHER, METADATA, NAME_OR_ID, TEXT
 
 FIVE_FIELDS = re.compile(r"\S+( \S+){4}")

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from retinue.core.kind import Api, Expansion, Field, Kind, Reference, Within
+from retinue.core.kind import Expansion, Field, Kind, Reference
 from retinue.core.model import Path, Problem, Unseen
+from retinue.core.place import Api, Within
 from retinue.kinds._shapes import FURTHER, METADATA, NAME_OR_ID, check_byte_length, trimmed, without
 
 SECRETS: tuple[tuple[str, ...], ...] = (

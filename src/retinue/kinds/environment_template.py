@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.core.kind import Api, Expansion, Field, Inclusion, Kind, Marks, Reference, Schema, Uploads
+from retinue.core.kind import Expansion, Field, Inclusion, Kind, Reference, Schema
 from retinue.core.model import FileRef, Path, Problem
+from retinue.core.place import Api, Marks, Uploads
 from retinue.kinds import _marker
 from retinue.kinds._shapes import FURTHER, NAME_OR_ID, TEXT_FILE
 

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from retinue.core.kind import Api, Expansion, Field, Inclusion, Kind, Marks, Versions
+from retinue.core.kind import Expansion, Field, Inclusion, Kind
 from retinue.core.model import FileRef, Path, Problem
+from retinue.core.place import Api, Marks, Versions
 
 MARKER = ".retinue"
 # DOC guides/tools-skills: 500 files a version, of 25 MB each; one of them is the marker, one SKILL.md.

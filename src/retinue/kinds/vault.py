@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.core.kind import Api, Field, Kind, MarkerForm
+from retinue.core.kind import Field, Kind
 from retinue.core.model import Problem
+from retinue.core.place import Api, MarkerForm
 from retinue.kinds._shapes import FURTHER, METADATA, check_byte_length, trimmed
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from retinue.core.kind import Api, Attachments, Expansion, Field, Inclusion, Kind, MarkerForm, without_defaults
+from retinue.core.kind import Expansion, Field, Inclusion, Kind
 from retinue.core.model import Path, Problem
+from retinue.core.paths import without_defaults
+from retinue.core.place import Api, Attachments, MarkerForm
 from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, FILE_ID, FURTHER, METADATA, keyed_files
 
 # REC CanApplyChunkingStrategy(Auto): `auto` comes back as static 800/400.

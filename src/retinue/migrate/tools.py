@@ -6,9 +6,15 @@ import posixpath
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from retinue.core.kind import dig
+from retinue.core.paths import dig
+from retinue.kinds._assistant_tools import (
+    FILE_SEARCH_OPTIONS,
+    RANKER_DEFAULTS,
+    RANKING_OPTIONS,
+    canonical_tools,
+    tool_key,
+)
 from retinue.kinds._shapes import FUNCTION_PROPERTIES
-from retinue.kinds.assistant import FILE_SEARCH_OPTIONS, RANKER_DEFAULTS, RANKING_OPTIONS, canonical_tools, tool_key
 from retinue.migrate.model import Known
 from retinue.migrate.tables import AGENT_TOOLS, ARGUMENT_TOOLS
 

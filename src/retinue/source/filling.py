@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from retinue.core.hiding import secrets_in
-from retinue.core.kind import show
 from retinue.core.model import Path, Secret
+from retinue.core.paths import show
 from retinue.source.interpolation import OPEN, Fault, Lookup, Values, fill
 from retinue.source.mistakes import Mistakes
 from retinue.source.nodes import Tree

@@ -9,8 +9,9 @@ from typing import Any
 
 from retinue.core.contents import content_value
 from retinue.core.hiding import secrets_in_the_open
-from retinue.core.kind import Kind, Pattern
+from retinue.core.kind import Kind
 from retinue.core.model import Path, Secret
+from retinue.core.paths import Pattern
 from retinue.source.filling import fill_text
 from retinue.source.interpolation import Values
 from retinue.source.json_schemas import JsonSchemas

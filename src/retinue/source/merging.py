@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from retinue.core.kind import Keyed, Kind, Pattern
+from retinue.core.kind import Keyed, Kind
 from retinue.core.model import Path
+from retinue.core.paths import Pattern
 from retinue.source.mistakes import Mistakes, did_you_mean, listed
 from retinue.source.nodes import Node
 

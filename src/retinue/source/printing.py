@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from retinue.core.kind import Kind, Pattern
+from retinue.core.kind import Kind
 from retinue.core.model import Declaration, Path, Position, Secret
+from retinue.core.paths import Pattern
 from retinue.source.interpolation import OPEN, fill
 from retinue.source.nodes import Node, Tree
 from retinue.source.variables import Variables

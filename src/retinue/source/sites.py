@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from retinue.core.kind import Kinds, fits
+from retinue.core.kind import Kinds
 from retinue.core.model import Address, Declaration, Path, Position
+from retinue.core.paths import fits
 from retinue.source.compose import compose
 from retinue.source.folder import Folder
 from retinue.source.interpolation import OPEN
