@@ -208,6 +208,18 @@ def test_a_saved_plan_counts_what_it_holds(project: Shell, saved: str, part: str
     assert names(project) == ["Tutor"]
 
 
+@pytest.mark.parametrize(("option", "instead"), [("--out", "--json"), ("--html", "--format")])
+def test_a_plan_is_not_saved_to_a_dash(
+    project: Shell, monkeypatch: pytest.MonkeyPatch, option: str, instead: str
+) -> None:
+    monkeypatch.chdir(project.team.root)
+    done = project("plan", option, "-")
+    assert done.code == 64
+    assert f"{option} takes the name of a file" in done.err
+    assert f"{instead} is for stdout" in done.err
+    assert not (project.team.root / "-").exists()
+
+
 def test_a_plan_is_not_saved_where_its_page_is(project: Shell, tmp_path: Path) -> None:
     path = str(tmp_path / "plan.json")
     done = project("plan", "--out", path, "--html", path)

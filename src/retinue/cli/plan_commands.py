@@ -79,6 +79,9 @@ def plan(
 
     if destroy and targets:
         raise UsageError("--destroy is about everything the stack owns", hint="leave --target out")
+    for option, path, instead in (("--out", out, "--json"), ("--html", page, "--format")):
+        if path == Path("-"):
+            raise UsageError(f"{option} takes the name of a file", hint=f"{instead} is for stdout")
     if out is not None and page is not None and out.resolve() == page.resolve():
         raise UsageError(f"--out and --html both name '{out}'", hint="give the page another name, such as plan.html")
     terminal = Terminal.detect()

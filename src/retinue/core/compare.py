@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ from retinue.core.changes import ABSENT, Cause, FieldChange, FileAction, FileCha
 from retinue.core.diff import differences
 from retinue.core.kind import Field, Kind
 from retinue.core.model import Address, Declared, FileRef, Gone, Live, LiveFile, Ref, Sealed, Tag
-from retinue.core.names import file_ref, over_ids, primary_files
+from retinue.core.names import SETTLED, file_ref, over_ids, primary_files
 from retinue.core.ownership import (
     PROTECT,
     SYNCING,
@@ -222,11 +222,21 @@ def _compare_files(declared: Declared, live: Live, spec: Mapping[str, Any], kind
     primary = primary_files(ours)
     for path in sorted({*wanted, *(each.path for each in ours if each.path)}):
         attached = [each for each in ours if each.path == path]
-        change = _compare_file(path, wanted.get(path), primary.get(path), attached, moved, declared)
+        current = _as_declared(wanted.get(path), attached) or primary.get(path)
+        change = _compare_file(path, wanted.get(path), current, attached, moved, declared)
         if change:
             result.files.append(change)
     if name not in declared.spec and result.files:
         result.unset.append(name)
+
+
+def _as_declared(wanted: Mapping[str, Any] | None, attached: Iterable[LiveFile]) -> LiveFile | None:
+    """The file whose content and chunking are those declared: of two that an earlier apply left, and that were made
+    within the same second, it is the one to keep."""
+    if wanted is None:
+        return None
+    settled = (each for each in attached if each.status in SETTLED and each.sha256 == wanted["sha256"])
+    return next((each for each in settled if same(each.chunking, wanted["chunking"])), None)
 
 
 def attach(file_id: str, declared: Declared) -> FileChange:

@@ -28,6 +28,35 @@ LONGEST = 4096
 _WINDOW = 12
 """Characters of a hidden text that are recognised wherever they stand, since an account may quote a part of it."""
 
+_KEYS = re.compile(
+    r"(?<![A-Za-z0-9])(?:sk|rk|pk|ghp|gho|ghs|ghu|github_pat|glpat|xox[abprs]|AKIA|AIza|eyJ)(?=[-_A-Z0-9])[-_.A-Za-z0-9]{12,}"
+)
+"""What keys of OpenAI and of the usual services look like, and tokens in JSON (JWT)."""
+_NAMED = re.compile(
+    r"""(?:api_?key|token|secret|password|passwd|authorization)['"]?\s*[:=]\s*
+    (?P<value>"[^"]*" | '[^']*' | (?![\s{$&*|>'"])[^,}]+)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""A value whose name says that it is a secret. One that names a secret, `${{ secret.NAME }}`, is none."""
+
+
+def mask_keys(text: str) -> str:
+    """A text without what looks like a key. It keeps its length."""
+    return _KEYS.sub(lambda found: "*" * len(found[0]), text)
+
+
+def mask_line(line: str) -> str:
+    """A line of a declaration without what looks like a key, or is called one. It keeps its length, so that what is
+    below a part of it still is."""
+    return mask_keys(_NAMED.sub(_masked_value, line))
+
+
+def _masked_value(found: re.Match[str]) -> str:
+    value = found["value"]
+    names_one = "${{" in value
+    return found[0] if names_one else found[0][: found.start("value") - found.start()] + "*" * len(value)
+
+
 # ── where they may stand ──────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -184,7 +184,8 @@ KIND = Kind(
         "additionalProperties": False,
         "if": {"required": ["run_at"]},
         "then": {"properties": {"expression": False, "timezone": False}},
-        "else": {"required": ["expression", "timezone"]},
+        # A comment beside `required` ends the hint that says to add what is missing.
+        "else": {"required": ["expression", "timezone"], "$comment": ", or only 'run_at: …' to run it once"},
     },
     fields=(
         Field("type", mutable=False),

@@ -93,7 +93,7 @@ class Sections:
             self._desk.mistakes.error("wrong-type", message, tree.at(()), hint)
 
     def _refuse_section(self, section: str, tree: Tree) -> None:
-        otherwise = f"known: {listed(self._kinds)}"
+        otherwise = f"known: {listed((*self._kinds, *HANDOVERS), most=20)}"
         if section in PROJECT["properties"]:
             otherwise = "settings stand in retinue.yaml"
         hint = did_you_mean(section, (*self._kinds, *HANDOVERS), otherwise=otherwise)

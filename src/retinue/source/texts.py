@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
 
+from retinue.core.hiding import mask_keys, mask_line
 from retinue.core.model import Diagnostic, Position
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -95,10 +96,13 @@ class Excerpts:
         return tuple(sorted(dict.fromkeys(self._with_line(each) for each in diagnostics), key=_order))
 
     def _with_line(self, diagnostic: Diagnostic) -> Diagnostic:
-        position = diagnostic.position
-        if position is None or diagnostic.excerpt is not None or position.file not in self._sources:
-            return diagnostic
-        return replace(diagnostic, excerpt=self._sources[position.file].line(position.line))
+        position, excerpt = diagnostic.position, diagnostic.excerpt
+        if excerpt is None and position is not None and position.file in self._sources:
+            excerpt = self._sources[position.file].line(position.line)
+        # Whoever wrote a key where none belongs reads about it in logs that others read too.
+        return replace(
+            diagnostic, message=mask_keys(diagnostic.message), excerpt=mask_line(excerpt) if excerpt else excerpt
+        )
 
 
 def _order(diagnostic: Diagnostic) -> tuple[str, int, int, str, str]:

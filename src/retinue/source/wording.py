@@ -59,7 +59,7 @@ class Wording:
                 "missing-field",
                 path,
                 f"'{missing}' is missing in {self._subject(path)}",
-                f"add '{missing}: …'",
+                f"add '{missing}: …'{error.schema.get('$comment', '')}",
                 key=True,
             )
         else:
@@ -165,7 +165,8 @@ class Wording:
             if value in options.get("type", {}).get("enum", ()):
                 hint = f"write {{type: {value}}}"
         others = [branch for branch in branches if "enum" not in branch]
-        choice = [*(f"'{each}'" for each in strings), *(word for each in others for word in _expectations(each))]
+        words = (word for each in others for word in _expectations(each))
+        choice = list(dict.fromkeys((*(f"'{each}'" for each in strings), *words)))
         hint = hint or (f"use {' or '.join(choice)}" if len(choice) <= 2 else f"use one of {', '.join(choice)}")
         return Problem("not-allowed-value", path, f"{name} cannot be {self._value(value, path)}", hint)
 
