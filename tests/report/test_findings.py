@@ -13,7 +13,8 @@ from jsonschema import Draft202012Validator
 
 from retinue.core.model import Diagnostic, Position
 from retinue.report.annotations import render_annotations
-from retinue.report.findings import Findings, render_findings
+from retinue.report.findings import Findings
+from retinue.report.findings_rendering import render_findings
 from retinue.source.codes import CODES
 
 hostile = st.text(max_size=20) | st.sampled_from(

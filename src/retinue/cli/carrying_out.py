@@ -6,10 +6,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from retinue.core.approval import Approval
     from retinue.core.changes import Event, Plan
     from retinue.core.fail_on import FailOn
-    from retinue.report.change_text import Detail
-    from retinue.report.rendering import Format
     from retinue.workflow import Session
 
 
@@ -157,25 +154,6 @@ def _ask(terminal: Terminal, question: str) -> None:
     )
     if answer.strip() != "yes":
         raise RetinueError("cancelled; nothing was changed")
-
-
-def show_document(document: Mapping[str, Any], terminal: Terminal, *, form: Format = "text", detail: Detail) -> None:
-    """A plan document on stdout, in one of the formats that are rendered from it."""
-    from retinue.report.rendering import render
-
-    terminal.print(render(document, form, detail=detail, width=terminal.width, color=terminal.color))
-
-
-def write_page(document: Mapping[str, Any], path: Path, terminal: Terminal) -> None:
-    """A plan document as a page of HTML. Raises RetinueError when it cannot be written."""
-    from retinue.report.page import render_page
-
-    try:
-        path.write_text(render_page(document), encoding="utf-8", newline="\n")
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise RetinueError(f"cannot write '{path}': {reason}", hint="choose another file for --html") from error
-    terminal.say(f"wrote {path}")
 
 
 def note_unlisted(session: Session, terminal: Terminal, fail_on: tuple[FailOn, ...]) -> None:

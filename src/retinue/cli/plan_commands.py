@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinue.cli.carrying_out import carry_out, note_holder, note_unlisted, show_document, watch_pauses, write_page
+from retinue.cli.carrying_out import carry_out, note_holder, note_unlisted, watch_pauses
 from retinue.cli.options import (
     allow_missing_option,
     detail_option,
@@ -20,6 +20,7 @@ from retinue.cli.options import (
     target_option,
     wait_lease_option,
 )
+from retinue.cli.showing import show_document, write_page
 from retinue.cli.telling import AsEvents, InWords
 from retinue.cli.terminal import Terminal
 from retinue.errors import BlockedError, UsageError

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from retinue.cli.pipelines import Host, Outcome
     from retinue.core.fail_on import FailOn
     from retinue.core.model import Diagnostic
-    from retinue.report.findings import FindingsFormat
+    from retinue.report.findings_rendering import FindingsFormat
     from retinue.workflow import Where
 
 
@@ -135,7 +135,8 @@ def _show_findings(
         terminal.say(render_diagnostics(found, width=terminal.error_width, color=terminal.error_color))
         return
     from retinue import __version__
-    from retinue.report.findings import Findings, render_findings
+    from retinue.report.findings import Findings
+    from retinue.report.findings_rendering import render_findings
     from retinue.source.codes import CODES
     from retinue.source.project import find
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from retinue.core.model import NAME
 from retinue.core.ownership import TAG_KEY, TagError, read_tag
-from retinue.migrate.mapping import Draft, draft
+from retinue.migrate.draft import Draft
+from retinue.migrate.mapping import draft
 from retinue.migrate.model import Home, Known, Migrated, Migration, Note, Original
 from retinue.migrate.names import name_from, unique
 from retinue.migrate.sharing import share

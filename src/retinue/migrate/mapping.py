@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from retinue.core.canonical import same
 from retinue.core.ownership import is_ours
 from retinue.kinds.assistant import KIND, MOST_METADATA, canonical_response_format
-from retinue.migrate.model import Home, Known, Note, Original
-from retinue.migrate.tables import AGENT_ARGUMENTS, ARGUMENTS, rule
+from retinue.migrate.draft import Draft
+from retinue.migrate.model import Home, Known, Original
+from retinue.migrate.tables import AGENT_ARGUMENTS, ARGUMENTS
 from retinue.migrate.tools import Tools
 
 ORDER = (
@@ -34,23 +34,6 @@ ORDER = (
 
 _OF_THE_SERVER = frozenset({"id", "object", "created_at", "updated_at", "tool_resources"})
 _LONGEST_AGENT_NAME = 128
-
-
-@dataclass(slots=True)
-class Draft:
-    """A declaration under way."""
-
-    original: Original
-    home: Home
-    spec: dict[str, Any] = field(default_factory=dict)
-    notes: list[Note] = field(default_factory=list)
-
-    def note(self, name: str, *, by: str | None = None, value: Any = None) -> bool:
-        """Say what becomes of a field, by the rule for it; whether it is kept."""
-        found = rule(self.home, by or name)
-        held = value if found.outcome == "lost" else None
-        self.notes.append(Note(name, found.outcome, found.message, found.instead, held))
-        return found.outcome != "lost"
 
 
 def draft(original: Original, home: Home, known: Known, *, model: str | None = None) -> Draft:

@@ -8,7 +8,7 @@ from typing import Any
 
 from retinue.core.canonical import canonical_json
 from retinue.kinds._shapes import canonical_function
-from retinue.migrate.mapping import Draft
+from retinue.migrate.draft import Draft
 
 Function = Mapping[str, Any]
 

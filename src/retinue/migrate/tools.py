@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from retinue.core.paths import dig
 from retinue.kinds._assistant_tools import (
@@ -15,11 +15,9 @@ from retinue.kinds._assistant_tools import (
     tool_key,
 )
 from retinue.kinds._shapes import FUNCTION_PROPERTIES
+from retinue.migrate.draft import Draft
 from retinue.migrate.model import Known
 from retinue.migrate.tables import AGENT_TOOLS, ARGUMENT_TOOLS
-
-if TYPE_CHECKING:
-    from retinue.migrate.mapping import Draft
 
 _RESOURCES = {"file_search": "vector_store_ids", "code_interpreter": "file_ids"}
 _DATED_RANKER = "default_2024_08_21"

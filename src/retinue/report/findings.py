@@ -1,16 +1,11 @@
-"""What was found in declarations, in every form that programs read. The text for people is in `diagnostics`."""
+"""What was found in declarations, and what all forms of it share. The text for people is in `diagnostics`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from retinue.core.model import Diagnostic, Position
-from retinue.core.plan_file import diagnostic_document
-
-FindingsFormat = Literal["json", "sarif", "github", "junit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +36,6 @@ class Findings:
 
     def _from_here(self, position: Position) -> Position:
         return replace(position, file=f"{self.folder}/{position.file}") if self.folder else position
-
-
-def render_findings(findings: Findings, form: FindingsFormat) -> str:
-    """The findings in one of the forms; empty where the form has nothing to say about a project without mistakes."""
-    match form:
-        case "sarif":
-            from retinue.report.sarif import render_sarif
-
-            return render_sarif(findings)
-        case "github":
-            from retinue.report.annotations import render_annotations
-
-            return render_annotations(findings.placed)
-        case "junit":
-            from retinue.report.junit import render_findings_junit
-
-            return render_findings_junit(findings.diagnostics)
-    document = {"valid": findings.valid, "diagnostics": [*map(diagnostic_document, findings.diagnostics)]}
-    return json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def described(diagnostic: Diagnostic) -> str:
