@@ -140,7 +140,7 @@ def prepare(
     Raises BlockedError when an object is somebody's, UsageError when `out` is not in the project.
     """
     from retinue.account.snapshot import read_whole
-    from retinue.account.versions import newest_contents
+    from retinue.account.version_content import newest_contents
 
     root = session.project.root
     below = _below(session, out)

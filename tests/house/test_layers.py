@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,16 @@ def test_imports_point_down(path: Path) -> None:
         if parts[1] == "local" and str(path.relative_to(SOURCE)) in MAY_OPEN_LOCAL:
             continue
         assert parts[1] in ALLOWED[own], f"{own} must not import {name}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Not even for types: what two of them need stands in a third."""
+    named = {path.relative_to(SOURCE.parent).with_suffix("").as_posix().replace("/", "."): path for path in modules()}
+    graph = {name: imports(path) & (named.keys() - {name}) for name, path in named.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from retinue.account.carried import carried_ids, carry_files
 from retinue.account.snapshot import read_live
+from retinue.account.work import Work
 from retinue.bundles.lock_file import LockFile
 from retinue.core.changes import Step
 from retinue.core.guards import moved
@@ -14,15 +13,12 @@ from retinue.core.model import FileRef, Live
 from retinue.core.ownership import TAG_KEY, write_tag
 from retinue.errors import StaleError
 
-if TYPE_CHECKING:
-    from retinue.account.steps import StepRunner
 
-
-def run_rendered(runner: StepRunner, lock: LockFile, step: Step, kind: Kind) -> str | None:
+def run_rendered(work: Work, lock: LockFile, step: Step, kind: Kind) -> str | None:
     """Carry `step` out; gives the entry's id."""
     if step.action == "move" and step.held and step.tag:
-        runner.ids[step.address] = lock.rename(kind, step.held.address.name, step.address.name, write_tag(step.tag))
-        return runner.ids[step.address]
+        work.ids[step.address] = lock.rename(kind, step.held.address.name, step.address.name, write_tag(step.tag))
+        return work.ids[step.address]
     live = _current(lock, step, kind)
     if step.action == "release":
         lock.remove(kind, step.address.name)
@@ -31,11 +27,11 @@ def run_rendered(runner: StepRunner, lock: LockFile, step: Step, kind: Kind) -> 
         if live is not None:
             # Files first: as long as the entry is there, it says which files are ours.
             for file_id in sorted(set(carried_ids(live, kind)) - set(step.shared_files)):
-                runner.account.delete(f"/files/{file_id}")
+                work.account.delete(f"/files/{file_id}")
             lock.remove(kind, step.address.name)
         return step.id
-    live_id = _render(runner, lock, step, kind, live)
-    runner.ids[step.address] = live_id
+    live_id = _render(work, lock, step, kind, live)
+    work.ids[step.address] = live_id
     return live_id
 
 
@@ -54,13 +50,13 @@ def _current(lock: LockFile, step: Step, kind: Kind) -> Live | None:
     return live
 
 
-def _render(runner: StepRunner, lock: LockFile, step: Step, kind: Kind, live: Live | None) -> str:
+def _render(work: Work, lock: LockFile, step: Step, kind: Kind, live: Live | None) -> str:
     """Bring the files in, put the live ids in their places, write the entry, and let go of what it held before."""
     if step.tag is None:
         raise TypeError(f"the step '{step.key}' has no tag")
     spec = {name: value for name, value in (step.after or {}).items() if name not in step.unset}
-    carried = carry_files(spec, kind, live, runner.uploader)
-    body = runner.body(spec, kind, carried)
+    carried = carry_files(spec, kind, live, work.uploader)
+    body = work.body(spec, kind, carried)
     if kind.api is not None:
         marks = kind.api.marks
         body[marks.field] = marks.write(body.get(marks.field), {TAG_KEY: write_tag(step.tag)})
@@ -68,14 +64,14 @@ def _render(runner: StepRunner, lock: LockFile, step: Step, kind: Kind, live: Li
     for name, ids in carried.ids.items():
         pairs = zip(ids, spec[name].values(), strict=True)
         files.update({file_id: file for file_id, file in pairs if isinstance(file, FileRef)})
-    doomed = {file_id: runner.uploader.doom(file_id, purpose) for file_id, purpose in carried.stale.items()}
+    doomed = {file_id: work.uploader.doom(file_id, purpose) for file_id, purpose in carried.stale.items()}
     if not carried.ids and live is not None:
         doomed |= {
-            file_id: runner.uploader.doom(file_id, purpose) for file_id, purpose in carried_ids(live, kind).items()
+            file_id: work.uploader.doom(file_id, purpose) for file_id, purpose in carried_ids(live, kind).items()
         }
     live_id = lock.put(kind, step.address.name, body, files)
     for file_id in carried.fresh:
-        runner.uploader.settled(file_id)
+        work.uploader.settled(file_id)
     for file_id, key in doomed.items():
-        runner.uploader.finish_discard(file_id, key)
+        work.uploader.finish_discard(file_id, key)
     return live_id

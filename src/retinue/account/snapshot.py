@@ -12,7 +12,7 @@ from retinue.account.marking import place
 from retinue.account.memory import Memory
 from retinue.account.pools import threads
 from retinue.account.uploads import FILES_PAGE
-from retinue.account.versions import NEWEST, with_content
+from retinue.account.version_content import NEWEST, with_content
 from retinue.bundles.lock_file import LockFile
 from retinue.core.handover import concerns
 from retinue.core.kind import Kind, Kinds

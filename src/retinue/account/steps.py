@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from retinue.account import versions
 from retinue.account.attach import FileSync, Report
 from retinue.account.carried import Carried, carried_ids, carry_files
-from retinue.account.client import Account, Ambiguous, Json
-from retinue.account.marking import forget_keys, mark, our_marks, place
-from retinue.account.memory import Memory
+from retinue.account.client import Ambiguous, Json
+from retinue.account.marking import forget_keys, mark, our_marks
 from retinue.account.preconditions import check_files, check_values
 from retinue.account.rendered import run_rendered
 from retinue.account.settle import Attempt, settle
-from retinue.account.snapshot import find_live, read_files, read_live
+from retinue.account.snapshot import find_live, read_files
 from retinue.account.tagging import run_tagging
-from retinue.account.uploads import Uploader
-from retinue.bundles.lock_file import LockFile
+from retinue.account.work import Work
 from retinue.core.changes import Step
-from retinue.core.kind import Field, Kind, Kinds
-from retinue.core.model import Address, Gone, Live, Ref, Sealed
+from retinue.core.kind import Field, Kind
+from retinue.core.model import Live
 from retinue.core.ownership import TAG_KEY, is_retired, provisional, write_tag
 from retinue.core.paths import dig
 from retinue.core.place import Api
@@ -30,22 +27,8 @@ from retinue.errors import BlockedError, StaleError
 
 
 @dataclass(slots=True)
-class StepRunner:
-    """Carries out single steps; one for each apply.
-
-    `ids` grows as objects come to be, `known` are the live ids of the plan, `check` raises once a person asked to stop,
-    `lock` takes what is rendered instead of stored.
-    """
-
-    account: Account
-    kinds: Kinds
-    memory: Memory
-    uploader: Uploader
-    pool: Executor
-    ids: dict[Address, str]
-    known: frozenset[str]
-    check: Callable[[], None]
-    lock: LockFile | None = None
+class StepRunner(Work):
+    """Carries out single steps; one for each apply."""
 
     def run(self, step: Step, report: Report) -> tuple[str | None, dict[str, str]]:
         """Carry `step` out. Gives the live id, and path → reason for files that could not be brought in."""
@@ -68,7 +51,7 @@ class StepRunner:
         for name, value in pending.items():
             # What cannot be written is brought about: such a field has an endpoint for each of its values.
             self.check()
-            path = f"{self._path(step, kind.api, live_id)}/{kind.field(name).actions[value]}"
+            path = f"{self.path(step, kind.api, live_id)}/{kind.field(name).actions[value]}"
             self.account.update(path, beta=kind.api.beta)
         failures = self._sync_files(step, kind, live_id, report)
         if (pending or step.files) and not failures:
@@ -84,10 +67,10 @@ class StepRunner:
         carried = carry_files(spec, kind, None, self.uploader)
         body = self.body(spec, kind, carried)
         if kind.assemble is not None:
-            body = kind.assemble(body, self._with_ids(spec), None)
+            body = kind.assemble(body, self.with_ids(spec), None)
         marks = {**carried.records, TAG_KEY: _tag_text(step, kind, None)}
         body[api.marks.field] = api.marks.write(body.get(api.marks.field), marks)
-        path = api.collection(self._within(step, api))
+        path = api.collection(self.within(step, api))
 
         def attempt() -> Attempt:
             try:
@@ -100,17 +83,6 @@ class StepRunner:
         self.memory.created(step.address, live_id)
         self._settle(carried)
         return live_id
-
-    def find_created(self, step: Step, kind: Kind, api: Api) -> str | None:
-        """The object that a creation without an answer left behind: it carries our tag and was not there before."""
-        path = api.collection(self._within(step, api))
-        for raw in self.account.pages(path, page=api.page, beta=api.beta, order="desc"):
-            if raw["id"] in self.known:
-                continue
-            live = read_live(versions.with_content(self.account, self.memory, raw, kind), kind)
-            if self._is_ours(live, step.address):
-                return live.id
-        return None
 
     # ── update ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -132,36 +104,23 @@ class StepRunner:
         for name in sorted(names - set(spec)):
             _keep(body, kind.field(name).body_path, dig(live.raw, kind.field(name).body_path))
         if kind.assemble is not None:
-            body = kind.assemble(body, self._with_ids(step.after), live.raw)
+            body = kind.assemble(body, self.with_ids(step.after), live.raw)
         mark(body, api, live, {**carried.records, TAG_KEY: _tag_text(step, kind, live)})
         doomed = {file_id: self.uploader.doom(file_id, purpose) for file_id, purpose in carried.stale.items()}
-        answer = self.account.update(self._path(step, api, live.id), body, beta=api.beta)
+        answer = self.account.update(self.path(step, api, live.id), body, beta=api.beta)
         self._settle(carried)
         for file_id, key in doomed.items():
             self.uploader.finish_discard(file_id, key)
         keys = [key for field, key in step.forget_keys if field == api.marks.field]
-        forget_keys(self.account, api, self._path(step, api, live.id), keys, answer)
+        forget_keys(self.account, api, self.path(step, api, live.id), keys, answer)
         return live.id
 
     def _current(self, step: Step, kind: Kind, api: Api) -> Live | None:
         """The object as it is right before it is written; None when it is gone. Raises BlockedError when not ours."""
-        live = find_live(self.account, self.memory, kind, str(step.id), self._within(step, api))
-        if live is not None and not self._is_ours(live, step.address):
+        live = find_live(self.account, self.memory, kind, str(step.id), self.within(step, api))
+        if live is not None and not self.is_ours(live, step.address):
             raise BlockedError(f"{step.id} no longer carries the tag of {step.address}", hint="plan again to see why")
         return live
-
-    def _is_ours(self, live: Live, address: Address) -> bool:
-        ours = live.tag is not None and (live.tag.stack, live.tag.address) == (self.memory.stack, address)
-        return ours and not is_retired(live.tag)
-
-    def _path(self, step: Step, api: Api, live_id: str) -> str:
-        return place(api, live_id, self._within(step, api))
-
-    def _within(self, step: Step, api: Api) -> str | None:
-        """The live id of the object that the step's object stands in, or is to stand in."""
-        if api.within is None or step.within is not None:
-            return step.within
-        return str(self._with_ids((step.after or {})[api.within.field]))
 
     def _settle(self, carried: Carried) -> None:
         """The object holds its new files now: they need no journal any more."""
@@ -182,7 +141,7 @@ class StepRunner:
             doomed = sorted(set(files) - set(step.shared_files))
             for _ in self.pool.map(lambda file_id: self.account.delete(f"/files/{file_id}"), doomed):
                 self.check()
-            self.account.delete(self._path(step, api, live.id), beta=api.beta)
+            self.account.delete(self.path(step, api, live.id), beta=api.beta)
         self.memory.forget(step.id or "")
 
     # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -202,28 +161,7 @@ class StepRunner:
             raise StaleError("it was deleted while it was being brought about", hint="run the command again")
         body: Json = {}
         mark(body, api, live, {**our_marks(live, api), TAG_KEY: write_tag(step.tag)})
-        self.account.update(self._path(step, api, live_id), body, beta=api.beta)
-
-    # ── bodies ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def body(self, spec: Mapping[str, Any], kind: Kind, carried: Carried) -> Json:
-        """The API's body for a specification, with live ids for references and files."""
-        return kind.write({name: carried.ids.get(name, self._with_ids(value)) for name, value in spec.items()})
-
-    def _with_ids(self, value: Any) -> Any:
-        """The value with every reference replaced by the id it stands for. Raises StaleError when there is none."""
-        if isinstance(value, Ref):
-            live_id = self.ids.get(value.address)
-            if live_id is None:
-                raise StaleError(f"{value.address} has no live object to refer to", hint="run the command again")
-            return live_id
-        if isinstance(value, Sealed):
-            return self._with_ids(value.value)
-        if isinstance(value, Mapping):
-            return {key: self._with_ids(each) for key, each in value.items()}
-        if isinstance(value, list):
-            return [self._with_ids(each) for each in value if not isinstance(each, Gone)]
-        return value
+        self.account.update(self.path(step, api, live_id), body, beta=api.beta)
 
 
 def _in_body(spec: Mapping[str, Any], kind: Kind) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from retinue.account.client import Json
 from retinue.account.marking import forget_keys, mark, our_marks, place
 from retinue.account.snapshot import find_live, read_files
 from retinue.account.versions import put_marks
+from retinue.account.work import Work
 from retinue.core.changes import Step
 from retinue.core.guards import moved
 from retinue.core.kind import Kind
@@ -17,17 +18,14 @@ from retinue.core.ownership import TAG_KEY, is_ours, write_tag
 from retinue.core.place import Api
 from retinue.errors import BlockedError, StaleError
 
-if TYPE_CHECKING:
-    from retinue.account.steps import StepRunner
 
-
-def run_tagging(runner: StepRunner, step: Step, kind: Kind, api: Api) -> str:
+def run_tagging(work: Work, step: Step, kind: Kind, api: Api) -> str:
     """Carry an `adopt`, `move` or `release` out; gives the live id.
 
     Raises StaleError when the object is gone or no longer has the values that the tag would claim, BlockedError when
     somebody else has tagged it meanwhile.
     """
-    live = find_live(runner.account, runner.memory, kind, str(step.id), step.within, asked=True)
+    live = find_live(work.account, work.memory, kind, str(step.id), step.within, asked=True)
     if live is None:
         raise StaleError("it was deleted after the plan was made", hint="run the command again")
     _check(step, live, kind)
@@ -35,21 +33,21 @@ def run_tagging(runner: StepRunner, step: Step, kind: Kind, api: Api) -> str:
     theirs = _declared_ids(step, kind)
     if step.action == "release" or step.tag is None:
         # The files first: while the object carries our tag, an interrupted release is taken up again.
-        _unmark_files(runner, live, kind, api)
-        _unmark(runner, step, live, kind, api)
-        runner.memory.released(live.id)
+        _unmark_files(work, live, kind, api)
+        _unmark(work, step, live, kind, api)
+        work.memory.released(live.id)
         return live.id
     if theirs:
-        _unmark_files(runner, live, kind, api, only=theirs)
+        _unmark_files(work, live, kind, api, only=theirs)
     marks = {**our_marks(live, api), TAG_KEY: write_tag(step.tag)}
     if kind.versions is not None:
-        put_marks(runner, step, api, live, marks)
-        runner.memory.remember(step.address, live.id)
+        put_marks(work, step, api, live, marks)
+        work.memory.remember(step.address, live.id)
         return live.id
     body: Json = {}
     mark(body, api, live, marks)
-    runner.account.update(place(api, live.id, live.within), body, beta=api.beta)
-    runner.memory.remember(step.address, live.id)
+    work.account.update(place(api, live.id, live.within), body, beta=api.beta)
+    work.memory.remember(step.address, live.id)
     return live.id
 
 
@@ -72,33 +70,33 @@ def _owner(tag: Tag | None) -> tuple[Any, ...]:
     return (tag.stack, tag.address) if tag else ()
 
 
-def _unmark_files(runner: StepRunner, live: Live, kind: Kind, api: Api, only: Collection[str] | None = None) -> None:
+def _unmark_files(work: Work, live: Live, kind: Kind, api: Api, only: Collection[str] | None = None) -> None:
     """Take the marks off the attached files, or only off some."""
     if kind.attachments is None:
         return
     below = kind.attachments.path.format(id=live.id)
 
     def unmark(file: LiveFile) -> None:
-        runner.check()
+        work.check()
         body = {"attributes": dict(file.attributes)}
-        answer = runner.account.update(f"{below}/{file.id}", body, beta=api.beta)
+        answer = work.account.update(f"{below}/{file.id}", body, beta=api.beta)
         left = [key for key in answer.get("attributes") or {} if is_ours(key)]
         if left:
             # Whether attributes are replaced or merged is not documented; where they are merged, emptying is left.
             body = {"attributes": {**file.attributes, **dict.fromkeys(left, "")}}
-            runner.account.update(f"{below}/{file.id}", body, beta=api.beta)
+            work.account.update(f"{below}/{file.id}", body, beta=api.beta)
 
-    attached = read_files(runner.account, live.id, kind, runner.memory)
+    attached = read_files(work.account, live.id, kind, work.memory)
     marked = [each for each in attached if each.path and (only is None or each.id in only)]
-    for _ in runner.pool.map(unmark, marked):
+    for _ in work.pool.map(unmark, marked):
         pass
 
 
-def _unmark(runner: StepRunner, step: Step, live: Live, kind: Kind, api: Api) -> None:
+def _unmark(work: Work, step: Step, live: Live, kind: Kind, api: Api) -> None:
     if kind.versions is not None:
-        put_marks(runner, step, api, live, {})
+        put_marks(work, step, api, live, {})
         return
     body: Json = {}
     mark(body, api, live, {})
     path = place(api, live.id, live.within)
-    forget_keys(runner.account, api, path, our_marks(live, api), runner.account.update(path, body, beta=api.beta))
+    forget_keys(work.account, api, path, our_marks(live, api), work.account.update(path, body, beta=api.beta))
