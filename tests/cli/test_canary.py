@@ -285,6 +285,24 @@ def test_render_prints_what_the_author_wrote(watch: Watch) -> None:
     assert "secret.BEARER from the environment" in explained
 
 
+def test_render_hides_secrets_in_a_list_of_texts(watch: Watch) -> None:
+    """A list without a mapping in it is printed as one value."""
+    booth = "  booth: {name: Booth, setup_commands: ['login ${{ secret.COMMAND }}', make]}\n"
+    watch.shell.write("team.yaml", TEAM.replace("  bench:\n", f"{booth}  bench:\n"))
+    for options in ((), ("--explain",), ("--json",)):
+        shown = watch("render", "environment_template.booth", *options).out
+        assert "login ${{ secret.COMMAND }}" in shown
+        assert "make" in shown
+
+
+def test_a_secret_of_a_wrong_type_is_a_mistake_like_any_other(watch: Watch) -> None:
+    watch.shell.write("more.yaml", "environment_templates:\n  booth: {setup_commands: '${{ secret.COMMAND }}'}\n")
+    watch.shell.write("retinue.yaml", "stack: canary\ninclude: [more.yaml]\n")
+    found = watch("validate", code=1).err
+    assert "more.yaml:2:27: error[secret-in-the-open]: a secret may not stand in 'setup_commands'" in found
+    assert found.endswith("\n1 error\n")
+
+
 def test_what_is_released_and_imported_again_holds_no_secret(watch: Watch) -> None:
     watch("apply", "--yes")
     addresses = list(json.loads(watch("output", "--json").out))

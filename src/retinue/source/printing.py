@@ -109,10 +109,12 @@ def _fits(path: Path, pattern: Pattern) -> bool:
 
 
 def _shown(declaration: Declaration, value: Any, there: Path) -> Any:
-    """The value, or what its author wrote instead of a secret."""
-    tree = declaration.places
+    """The value, or what its author wrote instead of a secret. A list of texts may hold some of them."""
+    if isinstance(value, list):
+        return [_shown(declaration, each, (*there, index)) for index, each in enumerate(value)]
     if not isinstance(value, Secret):
         return value
+    tree = declaration.places
     node = tree.node(there) if isinstance(tree, Tree) else None
     return _as_written(node) if node is not None else Verbatim("***")
 

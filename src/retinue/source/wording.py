@@ -218,7 +218,9 @@ def _word_of(value: Any) -> str:
     """The JSON type of a value."""
     if isinstance(value, bool):
         return "boolean"
-    words = {str: "string", int: "integer", float: "number", list: "array", dict: "object", type(None): "null"}
+    if isinstance(value, str):  # a secret, too
+        return "string"
+    words = {int: "integer", float: "number", list: "array", dict: "object", type(None): "null"}
     return words[type(value)]
 
 
