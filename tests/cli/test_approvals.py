@@ -88,6 +88,30 @@ def test_another_edit_in_the_dashboard_makes_a_saved_plan_stale(project: Shell, 
     assert names(project) == ["Theirs"]
 
 
+@pytest.mark.parametrize("change", ["year: 2027", "", None], ids=["attributes", "content", "deletion"])
+def test_another_edit_of_a_files_attributes_makes_a_saved_plan_stale(shell: Shell, change: str | None) -> None:
+    """They are written over with the file's attributes, and lost with the file."""
+    shell.write("one.md", "one\n")
+    store = "vector_stores: {{book: {{name: Book, files: [{{path: one.md, attributes: {{{}}}}}]}}}}\n"
+    shell.write("team.yaml", "vector_stores: {kept: {name: Kept}}\n")
+    shell.write("book.yaml", store.format("year: 2026"))
+    assert shell("apply", "--yes").code == 0
+    if change is None:
+        (shell.team.root / "book.yaml").unlink()
+    else:
+        shell.write("book.yaml", store.format(change or "year: 2026"))
+        shell.write("one.md", "one\n" if change else "two\n")
+    path = str(shell.team.root / "plan.json")
+    assert shell("plan", "--out", path).code == 0
+    (book,) = [each for each in shell.team.listed("/vector_stores") if each["name"] == "Book"]
+    (file,) = shell.team.listed(f"/vector_stores/{book['id']}/files")
+    theirs = {**file["attributes"], "year": 1999}
+    shell.team.send("post", f"/vector_stores/{book['id']}/files/{file['id']}", {"attributes": theirs})
+    done = shell("apply", path)
+    assert (done.code, shell.team.listed(f"/vector_stores/{book['id']}/files")[0]["attributes"]) == (3, theirs)
+    assert '~ files."one.md".attributes.year: 2026 -> 1999' in done.out
+
+
 def test_another_edit_in_the_files_makes_a_saved_plan_stale(project: Shell, saved: str) -> None:
     text = (project.team.root / "team.yaml").read_text(encoding="utf-8")
     text = text.replace("name: Teacher", "name: Professor").replace("name: Handbook", "name: Manual")
@@ -163,6 +187,52 @@ def test_what_is_left_is_not_approved_when_the_rest_was_undone(project: Shell, h
     assert names(project) == []
 
 
+def test_what_is_left_does_not_set_back_what_others_wrote_to_a_file(shell: Shell) -> None:
+    """Files of a half-made object were brought in with their attributes: others wrote what they have now."""
+    shell.write("one.md", "one\n")
+    shell.write("team.yaml", "vector_stores: {book: {name: Book, files: [{path: one.md, attributes: {year: 2026}}]}}\n")
+    path = str(shell.team.root / "plan.json")
+    assert shell("plan", "--out", path).code == 0
+    assert shell("apply", "--yes").code == 0
+    (book,) = shell.team.listed("/vector_stores")
+    begun = {**book["metadata"], "retinue": re.sub("files:[^,;]*,?", "", book["metadata"]["retinue"]) + ";l=syncing"}
+    shell.team.send("post", f"/vector_stores/{book['id']}", {"metadata": begun})
+    (file,) = shell.team.listed(f"/vector_stores/{book['id']}/files")
+    theirs = {**file["attributes"], "year": 1999}
+    shell.team.send("post", f"/vector_stores/{book['id']}/files/{file['id']}", {"attributes": theirs})
+    done = shell("apply", path)
+    assert (done.code, shell.team.listed(f"/vector_stores/{book['id']}/files")[0]["attributes"]) == (3, theirs)
+
+
+@pytest.mark.parametrize("lifecycle", ["protect: true", "on_delete: keep"])
+def test_what_is_left_is_not_approved_when_only_a_tag_would_tell_the_rest(project: Shell, lifecycle: str) -> None:
+    """A step that was to change nothing but what the tag says is not done because the values are as they were."""
+    project("apply", "--yes")
+    text = (project.team.root / "team.yaml").read_text(encoding="utf-8")
+    renamed = text.replace("name: Tutor", "name: Teacher")
+    project.write("team.yaml", renamed + f"    lifecycle: {{{lifecycle}}}\n")
+    path = str(project.team.root / "plan.json")
+    assert project("plan", "--out", path).code == 0
+    project.write("team.yaml", renamed)
+    assert project("apply", path).code == 3
+    assert names(project) == ["Tutor"]
+
+
+def test_what_is_left_is_not_approved_when_the_rest_was_to_be_retired(project: Shell) -> None:
+    store = "vector_stores: {old: {name: Old, lifecycle: {on_delete: retire}}}\n"
+    project.write("old.yaml", store)
+    project.write("retinue.yaml", "stack: test\ninclude: ['*.yaml']\n")
+    assert project("apply", "--yes").code == 0
+    (project.team.root / "old.yaml").unlink()
+    text = (project.team.root / "team.yaml").read_text(encoding="utf-8")
+    project.write("team.yaml", text.replace("name: Tutor", "name: Teacher"))
+    path = str(project.team.root / "plan.json")
+    assert project("plan", "--out", path).code == 0
+    project.write("old.yaml", store)
+    assert project("apply", path).code == 3
+    assert names(project) == ["Tutor"]
+
+
 def test_what_is_left_is_not_approved_when_it_is_other_than_it_was(project: Shell, half_done: str) -> None:
     text = (project.team.root / "team.yaml").read_text(encoding="utf-8")
     project.write("team.yaml", text.replace("name: Tutor", "name: Teacher"))
@@ -177,6 +247,25 @@ def test_what_is_left_is_not_approved_when_the_rest_is_wanted_no_more(project: S
     assert project("apply", "--yes", "--target", "vector_store.handbook").code == 0
     assert project("apply", half_done).code == 3
     assert names(project) == []
+
+
+@pytest.mark.parametrize("verb", ["adopt", "moved"])
+def test_what_is_left_after_an_object_was_handed_over_and_changed_is_approved(shell: Shell, verb: str) -> None:
+    shell.write("team.yaml", "assistants: {tutor: {model: gpt-6-luna, name: Tutor}}\n")
+    if verb == "moved":
+        assert shell("apply", "--yes").code == 0
+        entry = "moved: [{from: assistant.tutor, to: assistant.teacher}]\n"
+    else:
+        made = shell.team.send("post", "/assistants", {"model": "gpt-6-luna", "name": "Tutor"})
+        entry = f"adopt: [{{address: assistant.teacher, id: {made['id']}}}]\n"
+    shell.write("team.yaml", "assistants: {teacher: {model: gpt-6-luna, name: Teacher}}\n" + entry)
+    shell.write("rest.yaml", "vaults: {crm: {name: CRM}}\n")
+    path = str(shell.team.root / "plan.json")
+    assert shell("plan", "--out", path).code == 0
+    assert shell("apply", "--yes", "--target", "assistant.teacher").code == 0
+    done = shell("apply", path)
+    assert done.code == 0
+    assert "going on with the approved plan: 1 of its 3 steps is left" in done.err
 
 
 def test_a_digest_alone_does_not_say_what_is_left(project: Shell) -> None:

@@ -216,6 +216,7 @@ OTHERS: dict[type, dict[str, Any]] = {
         "live_id": "file-9",
         "attributes": {"public": True},
         "chunking": None,
+        "expects": {"file-9": "digest"},
     },
 }
 SAID = {

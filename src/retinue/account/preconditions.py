@@ -11,7 +11,7 @@ from retinue.account.pools import threads
 from retinue.account.snapshot import find_live, read_files, read_live
 from retinue.bundles.lock_file import LockFile
 from retinue.core.changes import Plan, Step
-from retinue.core.guards import moved
+from retinue.core.guards import file_witness, moved
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import Address, Live, LiveFile, Tag
 from retinue.errors import StaleError
@@ -89,7 +89,9 @@ def check_values(step: Step, live: Live, kind: Kind) -> None:
 
 def check_files(step: Step, attached: Iterable[LiveFile]) -> None:
     """Raises StaleError when the object holds other files than the plan found under the paths that the step is about,
-    or, for a deletion, under any path. Files that are to go and are gone already do no harm."""
+    or, for a deletion, under any path, or a file has other attributes than it found. Files that are to go and are gone
+    already do no harm."""
+    attached = tuple(attached)
     # What is attached by its id is somebody else's, and is not there yet.
     changes = [change for change in step.files if change.action != "attach"]
     planned: dict[str, set[str]] = {}
@@ -102,6 +104,13 @@ def check_files(step: Step, attached: Iterable[LiveFile]) -> None:
     looked_at = {file_id: path for file_id, path in ours.items() if path in wanted}
     strange = {path for file_id, path in looked_at.items() if file_id not in planned.get(path, set())}
     kept = {change.path for change in changes if change.live_id and change.live_id not in ours}
-    if strange | kept:
-        listed = ", ".join(f"'{each}'" for each in sorted(strange | kept))
+    found = file_witness(attached)
+    edited = {
+        change.path
+        for change in changes
+        for file_id in change.touched
+        if file_id in ours and found.get(file_id) != change.expects.get(file_id)
+    }
+    if strange | kept | edited:
+        listed = ", ".join(f"'{each}'" for each in sorted(strange | kept | edited))
         raise StaleError(f"its files changed in the account after the plan was made: {listed}", hint=AGAIN)

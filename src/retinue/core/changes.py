@@ -56,6 +56,7 @@ class FileChange:
 
     `file_ids` are the live files to take out once `path` can be searched as declared; `live_id` is the one that stays
     and is waited for or given new attributes. `after` is None for a removal. `attributes` are the author's, complete.
+    `expects` are digests of the attributes that are written over or go with a file, by the file's id, where it has any.
     """
 
     action: FileAction
@@ -69,6 +70,12 @@ class FileChange:
     reason: str | None = None
     cause: Cause = "config"
     position: Position | None = None
+    expects: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """The ids of the live files that go or get other attributes."""
+        return (*self.file_ids, *([self.live_id] if self.live_id and self.action == "attributes" else []))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 from retinue.core.canonical import digest, same
 from retinue.core.changes import ABSENT, Cause, FieldChange, FileAction, FileChange
 from retinue.core.diff import differences
+from retinue.core.guards import file_witness
 from retinue.core.kind import Field, Kind
 from retinue.core.model import Address, Declared, FileRef, Gone, Live, LiveFile, Ref, Sealed, Tag
 from retinue.core.names import SETTLED, file_ref, over_ids, primary_files
@@ -255,11 +256,12 @@ def _compare_file(
     ids = tuple(each.id for each in attached)
     before = FileRef(path, live.sha256 or "", live.size) if live else None
     if wanted is None:
-        return FileChange("remove", path, before, None, ids, reason=None if live else "its indexing did not succeed")
+        why = None if live else "its indexing did not succeed"
+        return FileChange("remove", path, before, None, ids, reason=why, expects=file_witness(attached))
     position = declared.position(("files", path))
     cause: Cause = "config"
     live_id: str | None = None
-    reason = None
+    reason: str | None = None
     if live is None:
         failed = next((each for each in attached if each.error), None)
         action: FileAction = "add"
@@ -275,8 +277,9 @@ def _compare_file(
     elif live.status == "in_progress":
         action, live_id, reason = "wait", live.id, "it is still being indexed"
     elif len(attached) > 1:
-        action, reason = "remove", "a leftover of an earlier apply"
-        return FileChange(action, path, None, None, tuple(each for each in ids if each != live.id), reason=reason)
+        reason, left = "a leftover of an earlier apply", [each for each in attached if each.id != live.id]
+        ids, expects = tuple(each.id for each in left), file_witness(left)
+        return FileChange("remove", path, None, None, ids, reason=reason, expects=expects)
     else:
         return None
     return FileChange(
@@ -291,4 +294,5 @@ def _compare_file(
         reason,
         cause,
         position,
+        file_witness(each for each in attached if action != "wait" or each.id != live_id),
     )

@@ -8,7 +8,7 @@ from typing import Any
 from retinue.core.canonical import digest
 from retinue.core.changes import ABSENT, Block, Plan, Step
 from retinue.core.kind import Kind, Kinds
-from retinue.core.model import Address, Declared, Diagnostic, Live, Path
+from retinue.core.model import Address, Declared, Diagnostic, Live, LiveFile, Path
 from retinue.core.ownership import file_record_keys, is_retired, owned_keys
 
 
@@ -37,6 +37,11 @@ def all_ours(live: Live, kind: Kind) -> list[Path]:
         keys = owned_keys(live.tag, each.name, spec[each.name]) if each.per_key else ()
         paths += [(each.name, key) for key in keys] if each.per_key else [(each.name,)]
     return paths
+
+
+def file_witness(files: Iterable[LiveFile]) -> dict[str, str]:
+    """The same for the attributes of attached files, by their ids; nothing is lost of a file that has none."""
+    return {each.id: digest(each.attributes) for each in files if each.attributes}
 
 
 def moved(expects: Mapping[str, str], raw: Mapping[str, Any], kind: Kind) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from retinue.core.changes import AccountInfo, FieldChange, FileChange, Plan, Step
 from retinue.core.compare import Comparison, attach, compare
 from retinue.core.draft import Draft
-from retinue.core.guards import all_ours, look_alikes, not_empty, plan_blocks, witness
+from retinue.core.guards import all_ours, file_witness, look_alikes, not_empty, plan_blocks, witness
 from retinue.core.handover import hand_over
 from retinue.core.kind import Kind, Kinds
 from retinue.core.model import Address, Declared, Diagnostic, Handover, Live, Sealed
@@ -246,7 +246,11 @@ def _delete(
         live.id,
         before=live_spec(live, kind, draft.named),
         expects=witness(live.raw, kind, all_ours(live, kind)),
-        files=tuple(FileChange("remove", each.path, file_ids=(each.id,)) for each in live.files if each.path),
+        files=tuple(
+            FileChange("remove", each.path, file_ids=(each.id,), expects=file_witness([each]))
+            for each in live.files
+            if each.path
+        ),
         reason=reason,
         replaces=replaces,
         protected=protected,

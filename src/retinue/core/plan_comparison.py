@@ -85,7 +85,10 @@ def _touched(approved: Step, fresh: Step) -> list[str]:
     """The fields that the steps write over or take away, by name."""
     if fresh.action == "delete":
         return list(dict.fromkeys((*(approved.before or {}), *(fresh.before or {}))))
-    return list(dict.fromkeys(change.field for step in (approved, fresh) for change in step.changes))
+    names = [change.field for step in (approved, fresh) for change in step.changes]
+    paths = {change.path for step in (approved, fresh) for change in step.files}
+    held = [name for name, value in (fresh.before or {}).items() if isinstance(value, Mapping) and paths & value.keys()]
+    return list(dict.fromkeys((*names, *held)))
 
 
 def _differences(

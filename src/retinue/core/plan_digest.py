@@ -28,7 +28,7 @@ _SAID: dict[type, frozenset[str]] = {
     FileChange: frozenset({"cause", "position", "reason"}),
 }
 """The parts of each type that say something and do nothing."""
-_ADDED = frozenset({"held"})
+_ADDED: Mapping[type, frozenset[str]] = {Step: frozenset({"held"}), FileChange: frozenset({"expects"})}
 """The parts that came later: they count where they say something, so that other plans keep their digests."""
 
 
@@ -56,7 +56,8 @@ def _part(part: Step | FieldChange | FileChange) -> dict[str, Any]:
     done: dict[str, Any] = {}
     for each in fields(part):
         value = getattr(part, each.name)
-        if each.name in _SAID[type(part)] or value is ABSENT or (each.name in _ADDED and value is None):
+        later = each.name in _ADDED.get(type(part), ())
+        if each.name in _SAID[type(part)] or value is ABSENT or (later and not value):
             continue
         # A path is a tuple that has an order; the others are changes, files, ids.
         several = isinstance(value, tuple) and each.name != "path"

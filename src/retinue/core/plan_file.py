@@ -118,6 +118,7 @@ def _file_change(change: FileChange) -> dict[str, Any]:
         "reason": change.reason,
         "cause": change.cause,
         "position": position_document(change.position),
+        **({"expects": dict(change.expects)} if change.expects else {}),
     }
 
 
@@ -266,6 +267,7 @@ def _read_file_change(each: Mapping[str, Any]) -> FileChange:
         reason=each["reason"],
         cause=each["cause"],
         position=_read_position(each["position"]),
+        expects=each.get("expects", {}),
     )
 
 

@@ -22,7 +22,9 @@ def is_remainder(fresh: Plan, approved: Plan, live: Iterable[Live]) -> bool:
         if of is None:
             return False
         left.add(of.key)
-    return all(step.key in left or _is_done(step, found) for step in approved.steps)
+    return all(
+        step.key in left or _is_done(step, found) or _is_passed(step, approved, found) for step in approved.steps
+    )
 
 
 def _covers(approved: Step, step: Step, live: Iterable[Live]) -> bool:
@@ -34,7 +36,8 @@ def _covers(approved: Step, step: Step, live: Iterable[Live]) -> bool:
     if step.causes - {"config", "unset"} or not _covers_files(approved.files, step.files):
         return False
     if step.action == "delete":
-        return (approved.action, approved.id, approved.expects) == ("delete", step.id, step.expects)
+        same = (approved.action, approved.id, approved.expects) == ("delete", step.id, step.expects)
+        return same and set(approved.shared_files) <= set(step.shared_files)
     if step.action != "update" or approved.action not in ("create", "update"):
         return False
     if approved.id not in (None, step.id) or approved.tag != step.tag:
@@ -59,6 +62,10 @@ def _covers_file(approved: FileChange, file: FileChange) -> bool:
     if file.path != approved.path or file.cause not in ("config", "unset"):
         return False
     if file.action != "wait" and not set(file.file_ids) <= set(approved.file_ids):
+        return False
+    if file.action == "attributes" and approved.live_id != file.live_id:
+        return False  # a file that was brought in has its attributes from the first
+    if any(file.expects.get(each) != approved.expects.get(each) for each in file.touched):
         return False
     return file.after is None or (file.after, file.attributes, file.chunking) == (
         approved.after,
@@ -85,11 +92,15 @@ def _is_done(step: Step, live: Iterable[Live]) -> bool:
         return all(each.id != step.id or each.home != step.home for each in live)
     if step.tag is None:
         return all(each.id != step.id or each.tag is None for each in live)
-    wanted = (step.tag.stack, step.tag.address, step.tag.fields, step.tag.keys)
-    return any(
-        each.home == step.home
-        and each.tag is not None
-        and SYNCING not in each.tag.flags
-        and (each.tag.stack, each.tag.address, each.tag.fields, each.tag.keys) == wanted
-        for each in live
+    return any(each.home == step.home and each.tag == step.tag for each in live)
+
+
+def _is_passed(step: Step, approved: Plan, live: Iterable[Live]) -> bool:
+    """Whether an object has its new address, and what is to change besides is another step, which says more."""
+    if step.tag is None or step.action not in ("adopt", "move"):
+        return False
+    more = any(each.action == "update" and each.id == step.id for each in approved.steps)
+    owner = (step.tag.stack, step.tag.address)
+    return more and any(
+        each.id == step.id and each.tag and (each.tag.stack, each.tag.address) == owner for each in live
     )

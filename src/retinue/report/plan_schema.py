@@ -142,7 +142,12 @@ FILE_CHANGE = _object(
         "reason": _maybe("Why, where the rest does not say."),
         "cause": CAUSE,
         "position": _or_null(_def("position")),
+        "expects": _map(
+            "By the id of a file: the digest of attributes that are written over or go with it. Left out without any.",
+            {"type": "string"},
+        ),
     },
+    optional=("expects",),
 )
 STEP = _object(
     "One change of the plan. A replacement is an early creation and a late deletion that share an address.",
