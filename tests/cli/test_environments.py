@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cli.conftest import Shell
 
 PROJECT = "stack: test\ninclude: '*.yaml'\nenvironments: {staging: {}}\n"
@@ -31,6 +33,24 @@ def test_two_environments_live_side_by_side_and_never_touch_each_other(project: 
     assert project("destroy", "--yes", "-e", "staging").code == 0
     assert [each["model"] for each in project.team.listed("/assistants")] == ["gpt-6-luna"]
     assert project("plan", "-e", "production", "--detailed-exitcode").code == 0
+
+
+def test_what_a_pipeline_left_empty_is_missing_and_not_an_empty_text(
+    project: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitHub gives an empty text for a variable that is not set, and for every one in a pull request from a fork."""
+    project.write("retinue.yaml", "stack: test\ninclude: [tone.yaml]\n")
+    project.write("tone.yaml", "assistants: {tone: {model: gpt-4o, name: '${{ env.TONE }}', instructions: [Hi.]}}\n")
+    monkeypatch.setenv("TONE", "")
+    for command in ("plan", "apply"):
+        refused = project(command)
+        assert refused.code == 1
+        assert "error[unset-environment-variable]: the environment variable 'TONE' is empty" in refused.err
+        assert "hint: run: export TONE=…" in refused.err
+    assert project("validate").code == 0
+    assert "name: TONE" in project("render").out
+    monkeypatch.delenv("TONE")
+    assert "'TONE' is not set" in project("validate").err
 
 
 def test_a_plan_names_the_line_of_the_overlay_that_set_a_value(project: Shell) -> None:

@@ -72,7 +72,7 @@ CODES = {
     "unknown-section": "A section of a file of declarations is not a kind.",
     "unknown-variable": "A variable is used or set that is not declared.",
     "unreadable-file": "A file cannot be read.",
-    "unset-environment-variable": "`${{ env.NAME }}` names an environment variable that is not set.",
+    "unset-environment-variable": "`${{ env.NAME }}` names an environment variable that is not set, or empty.",
     "unsupported-file": "File search does not take files of this type.",
     "unused-declaration": "Warning: something is declared that nothing uses, such as a function no assistant names.",
     "variable-cycle": "Variables refer to each other in a circle.",

@@ -42,7 +42,8 @@ def type_of(value: Any) -> str:
 class Variables:
     """Looks expressions up. Every variable is worked out once; what is wrong with it is reported once.
 
-    Where an environment variable of a namespace in `stand_ins` is not set, its name stands in its place. `asked` are
+    Where an environment variable of a namespace in `stand_ins` is not set, its name stands in its place. Where there
+    are any such namespaces, it also stands in for a variable that is empty: pipelines give forks no other. `asked` are
     those that were looked up, each with its namespace: `env` or `secret`. `secrets` are the values of all secrets
     among them.
     """
@@ -117,10 +118,10 @@ class Variables:
         namespace, name = expression.namespace, expression.name
         self.asked.add((namespace, name))
         value = self._environ.get(name)
-        # A secret is never empty: a pipeline gives an empty text for one that it does not have.
-        if value or (value is not None and namespace != "secret"):
+        # A pipeline gives an empty text for what it does not have, so nothing is meant to be empty.
+        if value:
             return self._text(expression, value)
-        if namespace in self._stand_ins:
+        if namespace in self._stand_ins or (value is not None and self._stand_ins):
             return name
         message = f"the environment variable '{name}' is {'not set' if value is None else 'empty'}"
         raise Unfilled(Fault(expression.offset, "unset-environment-variable", message, f"run: export {name}=…"))
