@@ -133,7 +133,7 @@ class _Settling:
         problems = Validator(self._schema()).problems(self._data, self._tree, name)
         mistakes.place((each for each in problems if not self._tree.faulty(each.path)), self._tree)
         self._choose_environment()
-        chosen = Choice(self._name, self._environment)
+        chosen = Choice(self._name, self._environment, known=self._name is None or self._name in self._known())
         variables = project_variables(self._data, self._tree, chosen, self._given, mistakes)
         lookup = Variables(variables, self._environ, self._tree, mistakes, stand_ins=self._given.stand_ins)
         lookup.check_all()

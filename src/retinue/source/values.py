@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -42,10 +42,11 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The chosen environment and what the project file says of it."""
+    """The chosen environment and what the project file says of it. One that is not `known` is a mistake already."""
 
     name: str | None
     data: Mapping[str, Any]
+    known: bool = True
 
 
 def project_variables(
@@ -54,7 +55,18 @@ def project_variables(
     """The variables of a project file, each with the value in force and the place where that was written."""
     written = _mapping(data.get("variables"))
     _check_names(data, tree, given, mistakes)
-    return {name: _variable(name, each, chosen, given) for name, each in written.items()}
+    found = {name: _variable(name, each, chosen, given) for name, each in written.items()}
+    if not chosen.known:
+        return {name: replace(each, choices=None) for name, each in found.items()}
+    if chosen.name is None:
+        return {name: replace(each, choices=_giving(name, data)) for name, each in found.items()}
+    return found
+
+
+def _giving(name: str, data: Mapping[str, Any]) -> tuple[str, ...]:
+    """The environments that give a variable a value."""
+    environments = _mapping(data.get("environments"))
+    return tuple(each for each, details in environments.items() if name in _mapping(_mapping(details).get("variables")))
 
 
 def _variable(name: str, written: Any, chosen: Choice, given: Given) -> Variable:

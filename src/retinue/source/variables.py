@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from retinue.core.model import Path, Secret
+from retinue.core.model import Path, Position, Secret
 from retinue.source.filling import Filling
 from retinue.source.interpolation import Expression, Fault, Unfilled
 from retinue.source.mistakes import Mistakes, did_you_mean, listed
@@ -22,6 +22,7 @@ class Variable:
     is the file it stands in, when that is another.
 
     `given` values come from the command line, as text. `typed` is set when the author says which type it must have.
+    Without a value, `choices` are the environments that would give it one, and None says that a mistake is known.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Variable:
     given: bool = False
     typed: bool = False
     tree: Tree | None = None
+    choices: tuple[str, ...] | None = ()
 
 
 def type_of(value: Any) -> str:
@@ -156,12 +158,9 @@ class Variables:
         if variable.given:
             return self._convert(variable)
         if variable.path is None:
-            self._mistakes.error(
-                "missing-variable",
-                f"the variable '{variable.name}' has no value",
-                self._tree.at(("variables", variable.name), key=True),
-                f"give it one with --var {variable.name}=…, in an environment, or as its default",
-            )
+            if variable.choices is not None:
+                place = self._tree.at(("variables", variable.name), key=True)
+                self._report_missing(variable.name, variable.choices, place)
             return False
         filling = Filling(variable.tree or self._tree, self, self._mistakes)
         self._values[variable.name] = filling.data(variable.value, variable.path)
@@ -171,6 +170,12 @@ class Variables:
             del self._values[variable.name]
             return False
         return True
+
+    def _report_missing(self, name: str, choices: tuple[str, ...], place: Position) -> None:
+        hint = f"give it one with --var {name}=…, in an environment, or as its default"
+        if choices:
+            hint = f"choose an environment that gives it one, such as -e {choices[0]}, or give it one with --var {name}=…"
+        self._mistakes.error("missing-variable", f"the variable '{name}' has no value", place, hint)
 
     def _check_type(self, variable: Variable, path: Path) -> bool:
         if not variable.typed or type_of(self._values[variable.name]) == variable.type:

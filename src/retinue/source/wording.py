@@ -165,7 +165,7 @@ class Wording:
             if value in options.get("type", {}).get("enum", ()):
                 hint = f"write {{type: {value}}}"
         others = [branch for branch in branches if "enum" not in branch]
-        words = (word for each in others for word in _expectations(each))
+        words = (word for each in others for word in _shapes(each))
         choice = list(dict.fromkeys((*(f"'{each}'" for each in strings), *words)))
         hint = hint or (f"use {' or '.join(choice)}" if len(choice) <= 2 else f"use one of {', '.join(choice)}")
         return Problem("not-allowed-value", path, f"{name} cannot be {self._value(value, path)}", hint)
@@ -256,6 +256,14 @@ def _expectations(schema: Any) -> list[str]:
     words += [each for branch in schema.get("anyOf", ()) for each in _expectations(branch)]
     words = list(dict.fromkeys(words))
     return ["a boolean" if each == "true or false" else each for each in words] if len(words) > 1 else words
+
+
+def _shapes(schema: Any) -> list[str]:
+    """The same; a mapping by what it has to hold, or by the first of what it may."""
+    if schema.get("type") != "object" or not schema.get("properties"):
+        return _expectations(schema)
+    fields = schema.get("required") or list(schema["properties"])[:2]
+    return [f"{{{', '.join(f'{each}: …' for each in fields)}}}"]
 
 
 def _known_keys(value: Any, schema: Mapping[str, Any]) -> int:
