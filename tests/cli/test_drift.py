@@ -68,6 +68,23 @@ def test_a_field_that_somebody_changed_is_shown_as_declared_and_as_it_is(applied
     assert applied.team.state() == before, "looking changes nothing"
 
 
+def test_what_somebody_removed_or_added_is_called_so(project: Shell) -> None:
+    project.write("team.yaml", "agents:\n  tutor: {model: gpt-4o, name: Tutor, metadata: {a: b}, tools: [web_search]}\n")
+    assert project("apply", "--yes").code == 0
+    tutor = only(project, "/agents")
+    kept = {name: value for name, value in tutor["metadata"].items() if name != "a"}
+    edit_agent = {"name": None, "metadata": kept, "tools": [{"type": "tool_search"}]}
+    project.team.send("post", f"/agents/{tutor['id']}", edit_agent)
+    told = re.sub(" {2,}", "  ", project("drift").out)
+    assert '! name: "Tutor" -> null  (was removed)' in told
+    assert '! metadata.a: "b"  (was removed)' in told
+    assert "! tools.web_search: {}  (was removed)" in told
+    assert "! tools.tool_search: {}  (was added)" in told
+    planned = re.sub(" {2,}", "  ", project("plan").out)
+    assert '! name: null -> "Tutor"  (was removed)' in planned
+    assert "! tools.tool_search: {}  (was added)" in planned
+
+
 def test_what_the_declarations_change_is_no_drift(applied: Shell) -> None:
     text = (applied.team.root / "team.yaml").read_text(encoding="utf-8")
     applied.write("team.yaml", text.replace("name: Tutor", "name: Teacher"))

@@ -24,7 +24,10 @@ def is_outside(change: Mapping[str, Any]) -> bool:
 
 
 def change_lines(change: Mapping[str, Any], *, detail: Detail, width: int, marks: bool) -> list[Line]:
-    """A change of a field, first line with its place. `marks` writes the marks of changed words as signs."""
+    """A change of a field, first line with its place. `marks` writes the marks of changed words as signs.
+
+    A change that is `done` leads to what is there, as in drift; any other leads away from it, as in a plan.
+    """
     mark = _MARKS.get(change["cause"]) or _plain_mark(change)
     place = show_place(change["position"])
     label: Sequence[Part] = (mark, " ", show_path(change["path"]))
@@ -47,9 +50,10 @@ def _note(change: Mapping[str, Any]) -> str:
     """What the values alone do not say. A side that is null reads like one that is not there."""
     if change["cause"] == "unset":
         return "  (back to the default)" if "after" in change else "  (no longer declared)"
-    if is_outside(change) and change.get("before") is None:
+    there, wanted = ("after", "before") if change.get("done") else ("before", "after")
+    if is_outside(change) and change.get(there) is None:
         return "  (was removed)"
-    if is_outside(change) and change.get("after") is None:
+    if is_outside(change) and change.get(wanted) is None:
         return "  (was added)"
     return ""
 

@@ -111,7 +111,7 @@ def _changed(each: Mapping[str, Any], *, detail: Detail, width: int, marks: bool
 
 def _in_order_of_time(change: Mapping[str, Any]) -> dict[str, Any]:
     """The change as a plan would write it: from what was declared to what stands there now."""
-    turned = {"path": change["path"], "cause": change["cause"], "position": change["position"]}
+    turned = {"path": change["path"], "cause": change["cause"], "position": change["position"], "done": True}
     for side, name in (("declared", "before"), ("live", "after")):
         turned |= {name: change[side]} if side in change else {}
     return turned
