@@ -82,6 +82,7 @@ def test_a_version_that_is_not_there_is_refused_with_those_that_are(tmp_path: Pa
     (event,) = [each for each in team.apply().events if each.status == "failed"]
     assert event.error is not None
     assert "there is no version 9" in event.error
+    assert event.hint == "there are: 1, 2"
 
 
 def test_a_rollback_on_a_dashboard_is_drift(tmp_path: Path) -> None:

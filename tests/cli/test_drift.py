@@ -69,7 +69,8 @@ def test_a_field_that_somebody_changed_is_shown_as_declared_and_as_it_is(applied
 
 
 def test_what_somebody_removed_or_added_is_called_so(project: Shell) -> None:
-    project.write("team.yaml", "agents:\n  tutor: {model: gpt-4o, name: Tutor, metadata: {a: b}, tools: [web_search]}\n")
+    declared = "{model: gpt-4o, name: Tutor, metadata: {a: b}, tools: [web_search]}"
+    project.write("team.yaml", f"agents:\n  tutor: {declared}\n")
     assert project("apply", "--yes").code == 0
     tutor = only(project, "/agents")
     kept = {name: value for name, value in tutor["metadata"].items() if name != "a"}

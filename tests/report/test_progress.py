@@ -95,12 +95,13 @@ def test_result_of_a_whole_apply_is_one_sentence() -> None:
 def test_result_names_what_failed_and_why() -> None:
     """Every step that did not come to its end stands there with its reason, and how to go on."""
     events = [
-        Event(TUTOR, "failed", error="400 unknown model 'gpt-0' (request req_1)"),
+        Event(TUTOR, "failed", error="400 unknown model 'gpt-0' (request req_1)", hint="choose another"),
         Event(STORE, "incomplete", "vs_1", failures=BAD_FILES),
         Event(OLD, "skipped", error="it needs 'create assistant.math-tutor', which did not succeed"),
     ]
     assert render_result(events) == (
         "  assistant.math-tutor: failed: 400 unknown model 'gpt-0' (request req_1)\n"
+        "    hint: choose another\n"
         "  vector_store.handbook: incomplete: 2 files could not be brought in\n"
         "    a.md: the file is damaged\n"
         "    b.md: \\x1b[31mno text in it\n"

@@ -156,7 +156,8 @@ class _Execution:
         except Interrupted as error:
             tell(Event(step, "incomplete", self.runner.ids.get(step.address, step.id), error=error.message))
         except RetinueError as error:
-            tell(Event(step, "failed", self.runner.ids.get(step.address, step.id), error=str(error)))
+            live_id = self.runner.ids.get(step.address, step.id)
+            tell(Event(step, "failed", live_id, error=error.message, hint=error.hint))
         except Exception as error:  # noqa: BLE001 - ours to fix: the other steps finish, then it is raised
             self.bugs.append(error)
             tell(Event(step, "failed", step.id, error=hide(f"a bug in retinue: {error!r}", self.runner.account.hidden)))

@@ -184,6 +184,8 @@ class Plan:
 class Event:
     """Something that happened while a plan was carried out. `seconds` is the time since the step started.
 
+    `error` says what went wrong, and `hint` what to do about it.
+
     `done` and `total` count the files of a step in progress, `detail` says what was done with them. `failures` maps the
     paths of files that could not be brought in to the reasons.
     """
@@ -193,6 +195,7 @@ class Event:
     id: str | None = None
     seconds: float = 0.0
     error: str | None = None
+    hint: str | None = None
     detail: str | None = None
     done: int = 0
     total: int = 0

@@ -50,10 +50,10 @@ def _done(event: Event) -> str:
 
 
 def reasons(event: Event) -> list[str]:
-    """Why a step did not come to its end, and below it each file that could not be brought in."""
+    """Why a step did not come to its end, and below it each file that could not be brought in, and what to do."""
     files = [f"{path}: {reason}" for path, reason in event.failures.items()]
     if event.error:
-        return [*event.error.split("\n"), *files]
+        return [*event.error.split("\n"), *files, *([f"hint: {event.hint}"] if event.hint else [])]
     return [f"{count(len(files), 'file')} could not be brought in", *files] if files else ["no reason was given"]
 
 

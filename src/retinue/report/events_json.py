@@ -27,7 +27,7 @@ def event_line(event: Event) -> str:
     timed = {**step, "seconds": round(event.seconds, 3)}
     if event.status == "progress":
         return _line("progress", {**timed, "done": event.done, "total": event.total, "detail": event.detail})
-    ended = {"status": event.status, "id": event.id or event.step.id, "error": event.error}
+    ended = {"status": event.status, "id": event.id or event.step.id, "error": event.error, "hint": event.hint}
     return _line("step", {**timed, **ended, "failures": dict(event.failures)})
 
 

@@ -70,6 +70,7 @@ EVENTS: Schema = {
                 },
                 "id": _maybe("The live id, as far as it is known."),
                 "error": _maybe("Why it did not come to its end."),
+                "hint": _maybe("What to do about it."),
                 "failures": {
                     "type": "object",
                     "additionalProperties": {"type": "string"},
