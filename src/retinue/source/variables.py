@@ -172,9 +172,10 @@ class Variables:
         return True
 
     def _report_missing(self, name: str, choices: tuple[str, ...], place: Position) -> None:
-        hint = f"give it one with --var {name}=…, in an environment, or as its default"
+        by_hand = f"give it one with --var {name}=…"
+        hint = f"{by_hand}, in an environment, or as its default"
         if choices:
-            hint = f"choose an environment that gives it one, such as -e {choices[0]}, or give it one with --var {name}=…"
+            hint = f"choose an environment that gives it one, such as -e {choices[0]}, or {by_hand}"
         self._mistakes.error("missing-variable", f"the variable '{name}' has no value", place, hint)
 
     def _check_type(self, variable: Variable, path: Path) -> bool:
