@@ -122,3 +122,18 @@ def test_declaring_nothing_does_not_mean_deleting_everything(bots: Shell) -> Non
         assert "nothing is declared, and all that the stack owns (10 objects) would go" in stopped.out
         assert "'retinue destroy'" in stopped.out
     assert len(names(bots.team)) == 10
+
+
+@pytest.mark.parametrize("ending", ["keep", "retire"])
+def test_declaring_nothing_does_not_mean_letting_go_of_everything(shell: Shell, ending: str) -> None:
+    """What is kept loses its owner, what is retired ends some day: by an accident, neither is wanted."""
+    shell.write("team.yaml", f"vector_stores: {{book: {{name: Book, lifecycle: {{on_delete: {ending}}}}}}}\n")
+    assert shell("apply", "--yes").code == 0
+    before = shell.team.state()
+    shell.write("team.yaml", "")
+    done = shell("apply", "--yes")
+    assert done.code == 4
+    assert "nothing is declared, and all that the stack owns (1 object) would go" in done.err
+    assert shell.team.state() == before
+    shell.write("team.yaml", "release: [vector_store.book]\n")
+    assert shell("apply", "--yes").code == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from retinue.core.canonical import digest
@@ -70,12 +70,15 @@ def plan_blocks(
     written: Mapping[Address, Declared],
     kinds: Kinds,
     *,
+    released: Collection[Address] = (),
     destroy: bool = False,
 ) -> Iterator[Block]:
-    """Everything that forbids these steps. `written` is what the files declare."""
+    """Everything that forbids these steps. `written` is what the files declare, `released` what they let go by name."""
     for live in unreadable:
         yield _unreadable(live)
-    going = sum(1 for step in steps if step.action == "delete")
+    # What its lifecycle keeps or retires is lost to the stack all the same.
+    last = [step for step in steps if step.action == "delete" or is_retired(step.tag) or step.action == "release"]
+    going = sum(1 for step in last if step.address not in released)
     if going and not written and not destroy:
         yield Block(
             "nothing-declared",

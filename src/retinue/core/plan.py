@@ -80,7 +80,9 @@ def make_plan(
         ),
         blocks=(
             *(each for each in handed.blocks if only is None or each.address in only),
-            *plan_blocks(steps, named.unreadable, draft.written, kinds, destroy=destroy),
+            *plan_blocks(
+                steps, named.unreadable, draft.written, kinds, released=handed.released.keys(), destroy=destroy
+            ),
             *not_empty(steps, live, kinds),
         ),
         targets=tuple(sorted(targets)),
