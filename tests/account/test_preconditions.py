@@ -11,6 +11,7 @@ import pytest
 
 from retinue import workflow
 from retinue.errors import StaleError
+from tests.support.faults import At, writes_a_marker
 from tests.support.team import Team
 
 TWO = """\
@@ -72,6 +73,17 @@ def test_nothing_is_sent_when_something_changed_between_plan_and_apply(
     assert two.state() == before
 
 
+def test_a_plan_is_looked_at_again_where_the_marker_has_to_be_made_anew(two: Team) -> None:
+    (marker,) = two.markers()
+    two.send("delete", f"/vector_stores/{marker['id']}")
+    with two.session() as session:
+        made = workflow.plan(session)
+        edit_name(two)
+        with pytest.raises(StaleError, match="'name' changed in the account after the plan was made"):
+            workflow.apply(session, made)
+    assert writes(two) == []
+
+
 def test_an_edit_while_an_apply_is_under_way_is_not_overwritten(two: Team) -> None:
     """Each object is looked at again right before its own write."""
 
@@ -123,3 +135,44 @@ def test_what_is_to_be_deleted_may_be_gone_already(two: Team) -> None:
         delete_assistant(two)
         applied = workflow.apply(session, made, replan=lambda: workflow.plan_destroy(session))
     assert applied.converged
+
+
+def attach_theirs(team: Team) -> None:
+    """Somebody attaches a file under the path of ours."""
+    (store,) = team.listed("/vector_stores")
+    (attached,) = team.state()["attached"][store["id"]]
+    with team.client() as client:
+        other = client.files.create(file=("a.md", b"Theirs."), purpose="assistants")
+        client.vector_stores.files.create(store["id"], file_id=other.id, attributes=attached["attributes"])
+
+
+MEANWHILE = {
+    "edited": (edit_name, "assistant.bot", "'name' changed in the account after the plan was made"),
+    "untagged": (take_tag, "assistant.bot", "no longer carries the tag of assistant.bot"),
+    "attached": (attach_theirs, "vector_store.kb", "its files changed in the account after the plan was made: 'a.md'"),
+}
+
+
+@pytest.mark.parametrize("case", MEANWHILE)
+@pytest.mark.parametrize("destroy", [False, True], ids=["update", "delete"])
+def test_what_happens_after_the_first_look_stops_the_step_that_it_concerns(two: Team, case: str, destroy: bool) -> None:
+    """Once the lease is taken, the plan has been looked at as a whole: what comes then, each step finds for itself."""
+    act, address, said = MEANWHILE[case]
+    two.write("b.md", "Parcels leave on weekdays.\n")
+    two.write("a.yaml", TWO.replace("Bot", "Robot").replace("[a.md]", "[b.md]"))
+    seen: list[dict[str, object]] = []
+
+    def meanwhile() -> None:
+        act(two)
+        seen.append(two.state())
+
+    with two.session(lambda inner: At(inner, writes_a_marker, meanwhile)) as session:
+        made = workflow.plan_destroy(session) if destroy else workflow.plan(session)
+        applied = workflow.apply(session, made)
+    (failed,) = [event for event in applied.events if event.status == "failed"]
+    assert str(failed.step.address) == address
+    assert said in str(failed.error)
+    if case == "attached":
+        assert {each["id"] for each in seen[0]["files"]} <= {each["id"] for each in two.listed("/files")}
+    else:
+        assert two.listed("/assistants") == seen[0]["assistants"]

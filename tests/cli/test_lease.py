@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,37 +17,14 @@ from retinue.local.quirks import Quirks
 from retinue.local.server import running_server
 from retinue.sessions import owner_of
 from tests.cli.conftest import Shell
-from tests.support.faults import CutAfter
+from tests.support.faults import At, CutAfter, writes_a_marker
 from tests.support.team import Team, is_marker
 
 BOTS = "assistants:\n  a: {{model: gpt-4o, name: {0}}}\n  b: {{model: gpt-4o, name: {0}}}\n"
 
 
-class At(httpx2.BaseTransport):
-    """Does something right before the first request that `wanted` accepts."""
-
-    def __init__(
-        self, inner: httpx2.BaseTransport, wanted: Callable[[httpx2.Request], bool], act: Callable[[], object]
-    ):
-        self.inner, self.wanted = inner, wanted
-        self.act: Callable[[], object] | None = act
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        if self.act and self.wanted(request):
-            act, self.act = self.act, None
-            act()
-        return self.inner.handle_request(request)
-
-    def close(self) -> None:
-        self.inner.close()
-
-
 def writes_an_assistant(request: httpx2.Request) -> bool:
     return request.method == "POST" and request.url.path.startswith("/v1/assistants")
-
-
-def writes_a_marker(request: httpx2.Request) -> bool:
-    return request.method == "POST" and b"retinue.marker" in request.content
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from retinue.core.changes import Plan
 from retinue.core.model import Address
 from retinue.errors import BlockedError, DeclarationError, StaleError
 from retinue.local.quirks import Quirks
+from tests.support.faults import At, writes_a_marker
 from tests.support.team import Team
 
 PROMPT = "You are a tutor who explains mathematics in small steps and asks what has been understood."
@@ -357,6 +358,30 @@ def test_what_changed_since_the_plan_is_not_adopted(team: Team) -> None:
         team.send("post", f"/assistants/{live_id}", {"model": "gpt-4o-mini"})
         with pytest.raises(StaleError, match=r"assistant\.critic: 'model' changed in the account after the plan"):
             workflow.apply(session, made)
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        ({"model": "gpt-4o-mini"}, "'model' changed in the account after the plan was made"),
+        ({"metadata": {"retinue": "1;s=other;a=assistant.critic;f="}}, "carries another tag than the plan saw"),
+    ],
+    ids=["edited", "taken"],
+)
+def test_what_changed_since_the_apply_began_is_not_adopted(team: Team, edit: dict[str, Any], said: str) -> None:
+    """The tag would claim what nobody applied, or replace that of its owner."""
+    live_id = by_hand(team)
+    team.write(
+        "critic.yaml",
+        f"assistants: {{critic: {{model: gpt-4o}}}}\nadopt: [{{address: assistant.critic, id: {live_id}}}]\n",
+    )
+    applied = team.apply(
+        lambda inner: At(inner, writes_a_marker, lambda: team.send("post", f"/assistants/{live_id}", edit))
+    )
+    (failed,) = [event for event in applied.events if event.status == "failed"]
+    assert said in str(failed.error)
+    (critic,) = [each for each in team.listed("/assistants") if each["id"] == live_id]
+    assert critic["metadata"] == edit.get("metadata", {"by": "ann"})
 
 
 REFUSED = {

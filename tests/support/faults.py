@@ -6,7 +6,7 @@ import base64
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 from urllib.parse import quote
 
@@ -81,6 +81,30 @@ class CutAfter(httpx2.BaseTransport):
 
     def close(self) -> None:
         self.inner.close()
+
+
+class At(httpx2.BaseTransport):
+    """Does something right before the first request that `wanted` accepts."""
+
+    def __init__(
+        self, inner: httpx2.BaseTransport, wanted: Callable[[httpx2.Request], bool], act: Callable[[], object]
+    ):
+        self.inner, self.wanted = inner, wanted
+        self.act: Callable[[], object] | None = act
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.act and self.wanted(request):
+            act, self.act = self.act, None
+            act()
+        return self.inner.handle_request(request)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def writes_a_marker(request: httpx2.Request) -> bool:
+    """The first one of an apply takes its lease: after the plan was checked as a whole, before anything is done."""
+    return request.method == "POST" and b"retinue.marker" in request.content
 
 
 class Quoting(httpx2.BaseTransport):
