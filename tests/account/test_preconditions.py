@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -160,7 +161,7 @@ def test_what_happens_after_the_first_look_stops_the_step_that_it_concerns(two: 
     act, address, said = MEANWHILE[case]
     two.write("b.md", "Parcels leave on weekdays.\n")
     two.write("a.yaml", TWO.replace("Bot", "Robot").replace("[a.md]", "[b.md]"))
-    seen: list[dict[str, object]] = []
+    seen: list[dict[str, Any]] = []
 
     def meanwhile() -> None:
         act(two)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from retinue.cli import main
+from retinue.errors import RetinueError
 from tests.cli.conftest import Result, Shell
+from tests.support.faults import CutAfter
 
 DIGEST = re.compile(r"^Digest: (pd1:\S+)$", re.M)
 STAGES = """\
@@ -272,6 +276,111 @@ def test_a_digest_alone_does_not_say_what_is_left(project: Shell) -> None:
     approved = digest(project("plan"))
     assert project("apply", "--yes", "--target", "vector_store.handbook").code == 0
     assert project("apply", "--expect", approved).code == 3
+
+
+@pytest.fixture
+def half_changed(project: Shell) -> Callable[..., str]:
+    """An approved plan of changes to what was applied, of which the store's was carried out."""
+
+    def approve(before: Sequence[tuple[str, str]] = (), after: Sequence[tuple[str, str]] = ()) -> str:
+        rewrite(project, *before)
+        assert project("apply", "--yes").code == 0
+        rewrite(project, ("name: Handbook", "name: Manual"), *after)
+        path = str(project.team.root / "plan.json")
+        assert project("plan", "--out", path).code == 0
+        assert project("apply", "--yes", "--target", "vector_store.handbook").code == 0
+        return path
+
+    return approve
+
+
+def rewrite(project: Shell, *replacements: tuple[str, str]) -> None:
+    text = (project.team.root / "team.yaml").read_text(encoding="utf-8")
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new)
+    project.write("team.yaml", text)
+
+
+TEMPERATURE = ("    name: Tutor\n", "    name: Tutor\n    temperature: 0.5\n")
+BOT = ("functions:\n", "  bot: {model: gpt-4o, name: Bot}\nfunctions:\n")
+
+
+def test_what_is_left_of_approved_changes_is_approved(project: Shell, half_changed: Callable[..., str]) -> None:
+    saved = half_changed([BOT], [TEMPERATURE, tuple(reversed(BOT))])
+    assert project("apply", saved).code == 0
+    (assistant,) = project.team.listed("/assistants")
+    assert assistant["temperature"] == 0.5
+
+
+def test_what_is_left_is_not_approved_when_it_would_write_over_something_else(
+    project: Shell, half_changed: Callable[..., str]
+) -> None:
+    """Nobody declared the field before, so that no tag tells of the edit: the approved precondition does."""
+    saved = half_changed(after=[TEMPERATURE])
+    edited(project, temperature=0.9)
+    assert project("apply", saved).code == 3
+    (assistant,) = project.team.listed("/assistants")
+    assert assistant["temperature"] == 0.9
+
+
+def test_what_is_left_is_not_approved_when_its_lifecycle_is_another(
+    project: Shell, half_changed: Callable[..., str]
+) -> None:
+    saved = half_changed(after=[TEMPERATURE])
+    rewrite(project, ("    model: gpt-4o\n", "    model: gpt-4o\n    lifecycle: {on_delete: keep}\n"))
+    assert project("apply", saved).code == 3
+
+
+def test_what_is_left_is_not_approved_when_something_else_would_be_deleted(
+    project: Shell, half_changed: Callable[..., str]
+) -> None:
+    """What goes is not what was looked at."""
+    saved = half_changed([BOT], [tuple(reversed(BOT))])
+    bot = next(each for each in project.team.listed("/assistants") if each["name"] == "Bot")
+    project.team.send("post", f"/assistants/{bot['id']}", {"instructions": "Theirs."})
+    assert project("apply", saved).code == 3
+    assert len(names(project)) == 2
+
+
+def test_what_is_left_is_not_approved_when_a_deletion_is_wanted_no_more(
+    project: Shell, half_changed: Callable[..., str]
+) -> None:
+    saved = half_changed([BOT], [TEMPERATURE, tuple(reversed(BOT))])
+    rewrite(project, BOT)
+    assert project("apply", saved).code == 3
+    assert "temperature: 0.5" not in str(project.team.listed("/assistants"))
+
+
+def test_what_is_left_is_not_approved_when_it_would_take_an_edit_back(project: Shell) -> None:
+    """What was cut off while it was made goes on, but not over what somebody wrote into it since."""
+    path = str(project.team.root / "plan.json")
+    assert project("plan", "--out", path).code == 0
+    with suppress(RetinueError):
+        project.team.apply(lambda inner: CutAfter(inner, r"POST /vector_stores/vs_\w+/file.*"), parallelism=1)
+    (store,) = project.team.listed("/vector_stores")
+    assert store["metadata"]["retinue"].endswith(";l=syncing")
+    project.team.send("post", f"/vector_stores/{store['id']}", {"name": "Theirs"})
+    assert project("apply", path).code == 3
+    project.team.send("post", f"/vector_stores/{store['id']}", {"name": "Handbook"})
+    assert project("apply", path).code == 0
+    assert names(project) == ["Tutor"]
+
+
+def test_what_is_left_is_not_approved_when_another_version_is_wanted(project: Shell) -> None:
+    """The tag of what comes in versions does not say which one is the default: the value does."""
+    for number in (1, 2, 3):
+        project.write("tutoring/SKILL.md", f"---\nname: tutoring\ndescription: Number {number}.\n---\n# Tutoring\n")
+        project.write("skills.yaml", "skills: {tutoring: {folder: tutoring}}\n")
+        assert project("apply", "--yes").code == 0
+    project.write("skills.yaml", "skills: {tutoring: {folder: tutoring, version: 1}}\n")
+    rewrite(project, ("name: Handbook", "name: Manual"))
+    path = str(project.team.root / "plan.json")
+    assert project("plan", "--out", path).code == 0
+    assert project("apply", "--yes", "--target", "vector_store.handbook").code == 0
+    project.write("skills.yaml", "skills: {tutoring: {folder: tutoring, version: 2}}\n")
+    assert project("apply", path).code == 3
+    assert [each["default_version"] for each in project.team.listed("/skills")] == ["3"]
 
 
 def test_an_edited_file_is_refused(project: Shell, saved: str) -> None:

@@ -174,7 +174,10 @@ def test_a_protected_object_is_deleted_only_after_it_is_unprotected(project: She
     )
     assert project("apply", "--yes").code == 4
 
+    # Lifting it is a change that a plan shows, and an apply of its own.
     project.write("team.yaml", text + "    lifecycle: {protect: false}\n")
+    assert "~ lifecycle.protect: true -> false" in project("plan").out
+    assert project("plan", "--detailed-exitcode").code == 2
     assert project("apply", "--yes").code == 0
     assert project("destroy", "--yes").code == 0
     assert project.team.listed("/vector_stores") == []
