@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -42,7 +43,8 @@ def save_plan(document: Mapping[str, Any], path: Path) -> None:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(target)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         reason = (error.strerror or str(error)).lower()
         raise RetinueError(
             f"the plan cannot be saved to '{path}': {reason}", hint="name a file in a directory that is there"

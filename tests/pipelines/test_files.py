@@ -169,6 +169,8 @@ def test_workload_identity_needs_no_secret(tmp_path: Path, capsys: pytest.Captur
         assert "secrets." not in text
         assert "id-token: write" in text
     assert "secret" not in capsys.readouterr().err
+    assert main(["init", str(root), "--ci", "gitlab"]) == 0
+    assert "# (no key, since the account is reached by workload identity)\n" in (root / FILES["gitlab"][0]).read_text()
 
 
 @pytest.mark.parametrize("host", FILES)
@@ -197,6 +199,7 @@ def test_a_new_project_gets_both(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["init", str(tmp_path), "--ci", "github"]) == 0
     assert (tmp_path / "assistants" / "concierge.yaml").exists()
     assert (tmp_path / FILES["github"][0]).exists()
+    assert "workload identity" not in (tmp_path / FILES["github"][0]).read_text()
     err = capsys.readouterr().err
     assert "the account is the local one, which no pipeline can reach" in err
 

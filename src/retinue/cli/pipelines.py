@@ -25,6 +25,7 @@ Outcome = Literal["wrote", "kept", "replaced"]
 ONLY = "default"
 """What the one environment of a project without any is called in a pipeline."""
 UNKNOWN_SOURCE = "git+https://github.com/OWNER/retinue"
+_NO_KEY = "no key, since the account is reached by workload identity"
 _OF_RUNNERS = re.compile(r"CI$|CI_|GITHUB_|GITLAB_|RUNNER_")
 _WORDS = ("true", "false", "null")
 _PLACE = re.compile(r"@([A-Z_]+)@")
@@ -174,7 +175,7 @@ def _for_github(found: Pipelines) -> dict[str, str]:
         **_shared(found),
         "WORKING_DIRECTORY": f"working-directory: {json.dumps(found.directory)}" if found.directory else "",
         "ID_TOKEN": "id-token: write # for workload identity" if identity else "",
-        "CREDENTIALS": "\n".join(_given(found, "secrets", secrets)) or "RETINUE: no key",
+        "CREDENTIALS": "\n".join(_given(found, "secrets", secrets)) or f"RETINUE: {_NO_KEY if identity else 'no key'}",
         "SETTINGS": "\n".join(_given(found, "vars", settings)),
     }
 
@@ -210,7 +211,7 @@ def _for_gitlab(found: Pipelines) -> dict[str, str]:
         ),
         "SUFFIX": "/$ENVIRONMENT" if found.several else "",
         "KEYS": "\n".join(f"# {each}" for each in variables)
-        or "# (no key: the account is reached by workload identity)",
+        or f"# ({_NO_KEY if tokens else 'and the key of the account'})",
         "ID_TOKEN": "id_tokens:\n  OPENAI_ID_TOKEN:\n    aud: https://api.openai.com/v1" if tokens else "",
         "CHANGE_DIRECTORY": f"- {json.dumps(f'cd {shlex.quote(found.directory)}')}" if found.directory else "",
     }

@@ -12,7 +12,7 @@ import click
 
 from retinue.cli.options import fail_on_option, project_options
 from retinue.cli.terminal import Terminal
-from retinue.errors import DeclarationError, UsageError
+from retinue.errors import DeclarationError, RetinueError, UsageError
 
 if TYPE_CHECKING:
     from retinue.cli.pipelines import Host, Outcome
@@ -174,8 +174,8 @@ def schema(kind: str | None, out: Path | None) -> int:
     """Print JSON Schemas for editors.
 
     Without KIND, that of a whole declaration file. KIND is the name of a kind, or `project` for retinue.yaml, `overlay`
-    for environments/NAME.yaml, `plan` for `plan --json`, `diff` for `diff --json`, `events` for `apply --json`,
-    `bundle` for retinue.lock.json.
+    for environments/NAME.yaml, `plan` for `plan --json`, `diff` for `diff --json`, `drift` for
+    `drift --format json`, `events` for `apply --json`, `bundle` for retinue.lock.json.
 
     \b
     Example:
@@ -185,10 +185,14 @@ def schema(kind: str | None, out: Path | None) -> int:
     documents = _schemas()
     terminal = Terminal.detect()
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, document in documents.items():
-            (out / name).write_text(_json(document), encoding="utf-8")
-            terminal.say(f"wrote {out / name}")
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            for name, document in documents.items():
+                (out / name).write_text(_json(document), encoding="utf-8")
+                terminal.say(f"wrote {out / name}")
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise RetinueError(f"cannot write to '{out}': {reason}", hint="choose another directory") from error
         return 0
     wanted = {None: "declarations", "project": "retinue"}.get(kind, str(kind))
     found = documents.get(f"{wanted}.schema.json")

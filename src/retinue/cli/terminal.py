@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import click
 
+from retinue.errors import RetinueError
+
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
@@ -38,9 +40,18 @@ class Terminal:
         )
 
     def print(self, text: str) -> None:
-        """Data: to stdout, ending in one line end."""
-        if text:
+        """Data: to stdout, ending in one line end. Raises RetinueError when it cannot be written there."""
+        if not text:
+            return
+        try:
             click.echo(text.rstrip("\n"), color=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            # Python would try again at exit, and fail again.
+            sys.stdout = None
+            reason = (error.strerror or str(error)).lower()
+            raise RetinueError(f"the output cannot be written: {reason}", hint="send it somewhere else") from error
 
     def say(self, text: str) -> None:
         """Anything else: to stderr."""
