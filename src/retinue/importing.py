@@ -122,9 +122,8 @@ def choose(session: Session, found: Iterable[Live], address: Address, live_id: s
         raise UsageError(f"{live_id} is adopted as {_waiting(session)[live_id]} already", hint="run 'retinue plan'")
     live = next((each for each in (*found, *session.live) if each.id == live_id), None)
     if live is None or live.kind != address.kind:
-        other = (
-            f"{live_id} is a {live.kind.replace('_', ' ')}" if live else f"the account has no {kind.title} {live_id}"
-        )
+        wrong = f"{live_id} is of the kind '{live.kind}', and {address} would be of another" if live else None
+        other = wrong or f"the account has no {kind.title} {live_id}"
         raise RetinueError(other, hint="'retinue import --scan' lists what there is")
     return {address: live}
 

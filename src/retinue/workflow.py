@@ -194,8 +194,10 @@ def guard(made: Plan, approval: Approval, limits: Limits = USUAL) -> None:
         blocks.append(renamed)
     blocks += deletion_blocks(made, approval, limits)
     if blocks:
-        hints = [f"look at the plan, then run again with {each.override}" for each in blocks if each.override]
-        raise BlockedError("\n".join(each.message for each in blocks), hint="; ".join(hints) or None)
+        # Where something else is in the way, too, an option would not be enough.
+        options = [each.override for each in blocks if each.override] if all(each.override for each in blocks) else []
+        hint = f"look at the plan, then run again with {' and '.join(options)}" if options else None
+        raise BlockedError("\n".join(each.message for each in blocks), hint=hint)
 
 
 # ── applying ──────────────────────────────────────────────────────────────────────────────────────────────────────────

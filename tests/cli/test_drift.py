@@ -192,6 +192,15 @@ def test_a_file_that_somebody_swapped_is_named(applied: Shell, do: Callable[[She
     assert "handbook/refunds.md" in applied("drift").out
 
 
+def test_other_attributes_of_a_file_are_shown_as_declared_and_as_they_are(applied: Shell) -> None:
+    store = only(applied, "/vector_stores")["id"]
+    first = applied.team.state()["attached"][store][0]
+    annotate(applied, f"/vector_stores/{store}/files/{first['id']}")
+    assert "has other attributes: {} -> {public: true}" in applied("drift").out
+    (file,) = document(applied)["changed"][0]["files"]
+    assert file["details"] == {"declared": {}, "live": {"public": True}}
+
+
 def test_objects_without_an_owner_are_counted_and_named_on_demand(applied: Shell) -> None:
     other = applied.team.send("post", "/assistants", {"model": "gpt-4o", "name": "By hand"})
     assert document(applied)["unowned"] is None

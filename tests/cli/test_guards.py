@@ -137,3 +137,14 @@ def test_declaring_nothing_does_not_mean_letting_go_of_everything(shell: Shell, 
     assert shell.team.state() == before
     shell.write("team.yaml", "release: [vector_store.book]\n")
     assert shell("apply", "--yes").code == 0
+
+
+def test_no_option_is_offered_where_it_would_not_be_enough(shell: Shell) -> None:
+    store = "vector_stores: {{book: {{name: Book, lifecycle: {{protect: {}}}}}}}\n"
+    shell.write("kept.yaml", "assistants: {kept: {model: gpt-6-luna, name: Kept}}\n")
+    for protect, offered in (("true", False), ("false", True)):
+        shell.write("book.yaml", store.format(protect))
+        assert shell("apply", "--yes").code == 0
+        (shell.team.root / "book.yaml").unlink()
+        done = shell("apply", "--yes")
+        assert (done.code, "run again with --allow-deletes 1" in done.err) == (4, offered)

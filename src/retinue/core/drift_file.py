@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from retinue.core.changes import ABSENT, Block, FieldChange, FileAction, FileChange, Step
@@ -53,7 +54,7 @@ def _changed(step: Step) -> dict[str, Any]:
         "id": step.id,
         "position": position_document(step.position),
         "changes": [_field(each) for each in step.changes],
-        "files": [_file(each) for each in step.files],
+        "files": [_file(each, step) for each in step.files],
     }
 
 
@@ -70,14 +71,20 @@ def _field(change: FieldChange) -> dict[str, Any]:
     return document
 
 
-def _file(change: FileChange) -> dict[str, Any]:
+def _file(change: FileChange, step: Step) -> dict[str, Any]:
+    what = "chunking" if change.action == "replace" and change.reason else _WHAT[change.action]
+    wanted = {"attributes": change.attributes, "chunking": change.chunking}
+    # What differs besides the content stands in the object's specifications, under the file's path.
+    held = (each.get(change.path) for each in (step.before or {}).values() if isinstance(each, Mapping))
+    live = next((each for each in held if isinstance(each, Mapping)), {})
     return {
         "path": change.path,
-        "what": "chunking" if change.action == "replace" and change.reason else _WHAT[change.action],
+        "what": what,
         "cause": change.cause,
         "position": position_document(change.position),
         "declared": encode(change.after),
         "live": encode(change.before),
+        **({"details": {"declared": wanted[what], "live": live.get(what)}} if what in wanted else {}),
     }
 
 

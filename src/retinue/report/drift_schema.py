@@ -59,7 +59,12 @@ _FILE_CHANGE = _object(
         "position": _POSITION,
         "declared": _FILE,
         "live": _FILE,
+        "details": _object(
+            "The attributes or the chunking, where these differ and not the content.",
+            {"declared": {"$ref": "#/$defs/value"}, "live": {"$ref": "#/$defs/value"}},
+        ),
     },
+    optional=("details",),
 )
 
 DRIFT: dict[str, Any] = {

@@ -119,7 +119,14 @@ def _in_order_of_time(change: Mapping[str, Any]) -> dict[str, Any]:
 
 def _file(each: Mapping[str, Any]) -> Line:
     mark = "!~" if each["cause"] == "conflict" else "!"
-    return line((mark, "drift"), f" {each['path']}  {_FILES[each['what']]}", place=show_place(each["position"]))
+    declared, live = each["declared"], each["live"]
+    said = ""
+    if "details" in each:
+        said = f": {show_value(each['details']['declared'])} -> {show_value(each['details']['live'])}"
+    elif each["what"] == "replaced" and declared and live:
+        said = f": sha256 {declared['sha256'][:8]}… -> {live['sha256'][:8]}…"
+    text = f" {each['path']}  {_FILES[each['what']]}{said}"
+    return line((mark, "drift"), text, place=show_place(each["position"]))
 
 
 def _dangling(each: Mapping[str, Any]) -> Item:
