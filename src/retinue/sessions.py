@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -117,6 +117,21 @@ def load_from(where: Where, *, strict: bool = True, instead: Mapping[str, bytes]
 def check(where: Where) -> tuple[Reading | None, tuple[Diagnostic, ...]]:
     """Read the declarations and find every mistake, offline. Without errors there is a reading to go on with."""
     return check_loaded(load_from(where))
+
+
+def check_everywhere(where: Where) -> tuple[dict[str, Reading | None], tuple[Diagnostic, ...]]:
+    """The same in every environment, by name. A mistake that is not one in all of them says where it is."""
+    outline = load_from(where).outline
+    checked = {name: check(replace(where, environment=name)) for name in (outline.environments if outline else ())}
+    found: dict[Diagnostic, list[str]] = {}
+    for name, (_, diagnostics) in checked.items():
+        for each in diagnostics:
+            found.setdefault(each, []).append(name)
+    told = (
+        each if len(names) == len(checked) else replace(each, message=f"{each.message} (in {', '.join(names)})")
+        for each, names in found.items()
+    )
+    return {name: reading for name, (reading, _) in checked.items()}, tuple(told)
 
 
 def check_loaded(loaded: Loaded) -> tuple[Reading | None, tuple[Diagnostic, ...]]:

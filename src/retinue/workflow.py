@@ -27,7 +27,7 @@ from retinue.core.plan import make_plan
 from retinue.core.renames import rename_block
 from retinue.errors import AccountError, BlockedError, Interrupted, PartialError, RetinueError, UsageError
 from retinue.guarding import account_blocks, check_account, hold
-from retinue.sessions import Reading, Session, Where, check, load_from, open_session, read
+from retinue.sessions import Reading, Session, Where, check, check_everywhere, load_from, open_session, read
 from retinue.standing import check_models
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Where",
     "apply",
     "check",
+    "check_everywhere",
     "decide",
     "guard",
     "load_from",

@@ -7,6 +7,14 @@ import pytest
 from tests.cli.conftest import Shell
 
 PROJECT = "stack: test\ninclude: '*.yaml'\nenvironments: {staging: {}}\n"
+VARIABLES = """\
+stack: test
+include: a.yaml
+variables: {model: {type: string}}
+environments:
+  staging: {variables: {model: gpt-4o}}
+  production: {variables: {model: gpt-6-luna}}
+"""
 OVERLAY = """\
 assistants:
   tutor:
@@ -51,6 +59,29 @@ def test_what_a_pipeline_left_empty_is_missing_and_not_an_empty_text(
     assert "name: TONE" in project("render").out
     monkeypatch.delenv("TONE")
     assert "'TONE' is not set" in project("validate").err
+
+
+def test_every_environment_is_checked_at_once(project: Shell) -> None:
+    """Mistakes of all of them once, the others with where they are; without one chosen, a variable has no value."""
+    project.write("retinue.yaml", VARIABLES)
+    project.write("a.yaml", "assistants: {tutor: {model: '${{ var.model }}', name: Tutor}}\n")
+    assert project("validate").code == 1
+    done = project("validate", "--all-environments")
+    assert (done.code, done.out) == (0, "Valid: 1 object declared in staging, 1 object declared in production.\n")
+    project.write("a.yaml", "assistants: {tutor: {model: '${{ var.model }}', nane: Tutor}}\n")
+    project.write("environments/production.yaml", "assistants: {tutor: {temperature: hot}}\n")
+    found = project("validate", "--all-environments")
+    assert found.code == 1
+    assert found.err.count("error[") == 2
+    assert "unknown field 'nane'\n" in found.err
+    assert "'temperature' is a string, but a number is expected (in production)\n" in found.err
+    for other in (("-e", "staging"), ("--online",)):
+        assert project("validate", "--all-environments", *other).code == 64
+
+
+def test_a_project_without_environments_is_checked_as_it_is(project: Shell) -> None:
+    done = project("validate", "--all-environments")
+    assert (done.code, done.out) == (0, project("validate").out)
 
 
 def test_a_plan_names_the_line_of_the_overlay_that_set_a_value(project: Shell) -> None:

@@ -72,6 +72,7 @@ def _write_pipelines(terminal: Terminal, directory: Path, host: Host, source: st
 
 @click.command()
 @project_options
+@click.option("--all-environments", "every", is_flag=True, help="Check every environment of retinue.yaml.")
 @click.option("--online", is_flag=True, help="Ask the account which models it has, too.")
 @fail_on_option(DeclarationError.exit_code)
 @click.option(
@@ -84,6 +85,7 @@ def _write_pipelines(terminal: Terminal, directory: Path, host: Host, source: st
 @click.option("--json", "form", flag_value="json", help="Short for --format json.")
 def validate(
     place: Where,
+    every: bool,
     online: bool,
     fail_on: tuple[FailOn, ...],
     form: Literal["text"] | FindingsFormat,
@@ -96,28 +98,46 @@ def validate(
     Example:
       retinue validate
       retinue validate -e production --json
+      retinue validate --all-environments
       retinue validate --online --fail-on model-shutdown=90d
       retinue validate --format sarif > retinue.sarif
     """
-    from retinue import workflow
     from retinue.core.fail_on import fail_on_blocks
 
     terminal = Terminal.detect()
+    if every and (place.environment or online):
+        option, hint = ("-e", "leave one of the two out") if place.environment else ("--online", "choose one with -e")
+        raise UsageError(f"--all-environments is about all of them, and {option} about one", hint=hint)
     if not online and any(each.about_models for each in fail_on):
         raise UsageError("which models there are is known to the account only", hint="add --online")
-    reading, found = workflow.check(replace(place, offline=True))
-    if reading is not None and online:
+    counts, found = _checked(replace(place, offline=True), every=every)
+    valid = None not in counts.values()
+    if valid and online:
         found = (*found, *_ask_account(place, terminal))
-    _show_findings(found, terminal, form, place=place, valid=reading is not None)
-    if reading is None:
+    _show_findings(found, terminal, form, place=place, valid=valid)
+    if not valid:
         return DeclarationError.exit_code
     blocks = tuple(fail_on_blocks(found, fail_on))
     if blocks:
         raise DeclarationError("\n".join(each.message for each in blocks))
     if form == "text":
-        count = len(reading.declared)
-        terminal.print(f"Valid: {count} {'object' if count == 1 else 'objects'} declared.")
+        objects = [f"{count} {'object' if count == 1 else 'objects'} declared" for count in counts.values()]
+        places = [f" in {name}" if every and name else "" for name in counts]
+        terminal.print(f"Valid: {', '.join(map(str.__add__, objects, places))}.")
     return 0
+
+
+def _checked(place: Where, *, every: bool) -> tuple[dict[str | None, int | None], tuple[Diagnostic, ...]]:
+    """How many objects each environment declares, None where there are mistakes, and all that was found."""
+    from retinue import workflow
+
+    readings: dict[str | None, Any] = {}
+    if every:
+        everywhere, found = workflow.check_everywhere(place)
+        readings.update(everywhere)
+    if not readings:
+        readings[place.environment], found = workflow.check(place)
+    return {name: None if each is None else len(each.declared) for name, each in readings.items()}, found
 
 
 def _show_findings(
