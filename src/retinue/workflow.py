@@ -115,6 +115,7 @@ def decide(
 ) -> Plan:
     """Read the account and compare. Raises BlockedError when it is not the one that the project names."""
     from retinue.account.snapshot import Sighting, take_snapshot
+    from retinue.account.unheld import unheld_blocks
 
     declared = session.reading.declared
     _check_targets(declared, targets, session.kinds)
@@ -148,7 +149,8 @@ def decide(
     blocks = () if destroy or allow_missing else tuple(account_blocks(session, remembered))
     if not blocks:
         _remember(session, made)
-    return replace(made, blocks=(*blocks, *made.blocks))
+    unheld = unheld_blocks(session.account, session.kinds, made, session.live)
+    return replace(made, blocks=(*blocks, *made.blocks, *unheld))
 
 
 def _check_targets(declared: Sequence[Declared], targets: Sequence[Address], kinds: Kinds) -> None:

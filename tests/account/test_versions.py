@@ -79,10 +79,12 @@ def test_the_newest_version_may_be_named(tmp_path: Path) -> None:
 def test_a_version_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
     team = team_with(tmp_path, "One.", "Two.")
     declare(team, "Two.", ", version: 9")
-    (event,) = [each for each in team.apply().events if each.status == "failed"]
-    assert event.error is not None
-    assert "there is no version 9" in event.error
-    assert event.hint == "there are: 1, 2"
+    (block,) = team.plan().blocks
+    assert block.message == (
+        "skill.charting (skills.yaml:2) wants version 9, which the account does not have: there are 1, 2"
+    )
+    declare(team, "Three.", ", version: 3")
+    assert team.apply().converged
 
 
 def test_a_rollback_on_a_dashboard_is_drift(tmp_path: Path) -> None:

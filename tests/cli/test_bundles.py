@@ -87,3 +87,19 @@ def test_a_file_of_another_stack_blocks(rendered: Shell) -> None:
     done = rendered("plan")
     assert done.code == 4
     assert "belongs to the stack 'test'" in done.err
+
+
+def test_an_id_of_nothing_is_refused_before_it_is_rendered(rendered: Shell) -> None:
+    """Nobody else would check what stands in the lock file: a store of another account, or a typing mistake."""
+    tools = "[{file_search: {vector_store: {id: vs_nope}}}, {code_interpreter: {files: [{id: file-nope}]}}]"
+    rendered.write("team.yaml", f"assistants:\n  tutor: {{model: gpt-4o, tools: {tools}}}\n")
+    done = rendered("apply", "--yes")
+    assert done.code == 4
+    assert "assistant.tutor (team.yaml:2) names the vector store 'vs_nope', which the account does not have" in done.err
+    assert "assistant.tutor (team.yaml:2) names the file 'file-nope', which the account does not have" in done.err
+    assert not (rendered.team.root / "retinue.lock.json").exists()
+    store = rendered.team.send("post", "/vector_stores", {"name": "Kept elsewhere"})
+    rendered.write("team.yaml", (rendered.team.root / "team.yaml").read_text().replace("vs_nope", store["id"]))
+    done = rendered("plan")
+    assert "names the vector store" not in done.out
+    assert "names the file 'file-nope'" in done.out
