@@ -13,7 +13,7 @@ from typing import Any
 from retinue.core.changes import AccountInfo, Plan
 from retinue.core.model import Live
 from retinue.core.plan_digest import plan_digest
-from retinue.core.plan_file import PlanFormatError, from_document, summarise
+from retinue.core.plan_file import PlanFormatError, from_document, summarise, to_document
 from retinue.core.remainder import is_remainder
 from retinue.errors import BlockedError, RetinueError, StaleError, UsageError
 from retinue.sessions import Session
@@ -69,7 +69,7 @@ def read_document(path: Path) -> tuple[dict[str, Any], Plan]:
         raise RetinueError(f"'{path}' was edited: what it holds is not what its digest names", hint=AGAIN)
     if not _counted(document, made):
         raise RetinueError(f"'{path}' was edited: its summary does not count what it holds", hint=AGAIN)
-    return document, made
+    return to_document(made), made  # what is shown is what is held against the account
 
 
 def _counted(document: Mapping[str, Any], made: Plan) -> bool:

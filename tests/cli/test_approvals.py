@@ -462,6 +462,31 @@ def test_what_is_no_plan_is_refused(project: Shell, text: str, said: str) -> Non
     assert project("apply", str(path) + ".none").code == 1
 
 
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        (("environment",), []),
+        (("summary", "foreign"), 5),
+        (("steps", 0, "before"), "text"),
+        (("steps", 0, "changes", 0, "cause"), {}),
+    ],
+    ids=lambda each: str(each[-1]) if isinstance(each, tuple) else "",
+)
+def test_a_part_of_the_wrong_type_is_told_and_no_crash(
+    project: Shell, saved: str, part: tuple[str | int, ...], value: Any
+) -> None:
+    """The digest does not cover what a plan only says of itself."""
+    document = json.loads(Path(saved).read_text(encoding="utf-8"))
+    *way, last = part
+    inner = document
+    for each in way:
+        inner = inner[each]
+    inner[last] = value
+    Path(saved).write_text(json.dumps(document), encoding="utf-8")
+    assert main(["show-plan", saved]) == 1
+    assert "holds no plan that can be used: it is not a complete plan" in project.capture.readouterr().err
+
+
 def test_a_plan_of_another_environment_is_refused(project: Shell) -> None:
     project.write("retinue.yaml", STAGES)
     path = str(project.team.root / "plan.json")

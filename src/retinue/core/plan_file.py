@@ -9,6 +9,7 @@ change that does not exist is left out, which is not the same as null.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, get_args
 
 from retinue.core.changes import ABSENT, AccountInfo, Action, Block, FieldChange, FileChange, Plan, Step
@@ -182,7 +183,7 @@ def decode(value: Any) -> Any:
     if "retinue.ref" in value:
         return Ref(Address.parse(value["retinue.ref"]))
     if "retinue.file" in value:
-        return FileRef(value["retinue.file"], value["sha256"], value["size"])
+        return FileRef(value["retinue.file"], _typed(value["sha256"], str), _typed(value["size"], int))
     if "retinue.gone" in value:
         return Gone(value["retinue.gone"])
     if "retinue.sealed" in value:
@@ -207,9 +208,9 @@ def from_document(document: Mapping[str, Any]) -> Plan:
             blocks=tuple(_read_block(each) for each in document["blocks"]),
             targets=tuple(Address.parse(each) for each in document["targets"]),
             in_sync=document["summary"]["in_sync"],
-            foreign=document["summary"]["foreign"],
-            unowned=document["summary"]["unowned"],
-            environment=document["environment"],
+            foreign=_typed(document["summary"]["foreign"], Mapping),
+            unowned=_typed(document["summary"]["unowned"], Mapping),
+            environment=_typed(document["environment"], str, NoneType),
             ids={Address.parse(address): live_id for address, live_id in document["ids"].items()},
             retags=tuple(_read_step(each) for each in document["retags"]),
             destroy=document["destroy"],
@@ -219,13 +220,20 @@ def from_document(document: Mapping[str, Any]) -> Plan:
         raise PlanFormatError(f"it is not a complete plan ({error})") from error
 
 
+def _typed(value: Any, *types: type) -> Any:
+    """The value, when it is one of what is written there."""
+    if not isinstance(value, types):
+        raise TypeError(f"{value!r:.40} is not of the type that belongs there")
+    return value
+
+
 def _read_step(each: Mapping[str, Any]) -> Step:
     return Step(
         action=each["action"],
         address=Address.parse(each["address"]),
         id=each["id"],
-        before=decode(each["before"]),
-        after=decode(each["after"]),
+        before=_typed(decode(each["before"]), Mapping, NoneType),
+        after=_typed(decode(each["after"]), Mapping, NoneType),
         changes=tuple(_read_field_change(change) for change in each["changes"]),
         files=tuple(_read_file_change(change) for change in each["files"]),
         expects=each["expects"],
@@ -249,7 +257,7 @@ def _read_field_change(each: Mapping[str, Any]) -> FieldChange:
         path=tuple(each["path"]),
         before=decode(each["before"]) if "before" in each else ABSENT,
         after=decode(each["after"]) if "after" in each else ABSENT,
-        cause=each["cause"],
+        cause=_typed(each["cause"], str),
         position=_read_position(each["position"]),
     )
 
@@ -258,14 +266,14 @@ def _read_file_change(each: Mapping[str, Any]) -> FileChange:
     return FileChange(
         action=each["action"],
         path=each["path"],
-        before=decode(each["before"]),
-        after=decode(each["after"]),
+        before=_typed(decode(each["before"]), FileRef, NoneType),
+        after=_typed(decode(each["after"]), FileRef, NoneType),
         file_ids=tuple(each["file_ids"]),
         live_id=each["live_id"],
         attributes=each["attributes"],
         chunking=each["chunking"],
         reason=each["reason"],
-        cause=each["cause"],
+        cause=_typed(each["cause"], str),
         position=_read_position(each["position"]),
         expects=each.get("expects", {}),
     )
