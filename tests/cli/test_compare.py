@@ -112,6 +112,12 @@ def test_render_explains_where_each_value_was_written(team: Shell) -> None:
     )
 
 
+def test_render_names_every_file_and_variable_of_a_joined_text(team: Shell) -> None:
+    joined = "assistants:\n  tutor:\n    model: gpt-4o\n    instructions: [{file: tutor.md}, 'On ${{ var.model }}.']\n"
+    team.write("team.yaml", joined)
+    assert "|-  # team.yaml:4, from tutor.md, var.model from retinue.yaml:" in team("render", "--explain").out
+
+
 def test_render_says_which_variables_came_from_the_command_line_or_a_file(team: Shell, tmp_path: Path) -> None:
     team.write("values.yaml", "model: from-file\n")
     file = str(tmp_path / "values.yaml")

@@ -139,18 +139,22 @@ def _source(declaration: Declaration, path: Path, there: Path, variables: Variab
     return Source(path, tree.at(there), tuple(dict.fromkeys(also)))
 
 
+def _parts(node: Node) -> tuple[Node, ...]:
+    """The texts that a value is joined of, or the one that it is."""
+    return tuple(node.entries) if node.shape == "sequence" else (node,)
+
+
 def _files(node: Node) -> Iterator[str]:
     """The files whose text a value is, or is joined of."""
-    for each in node.entries if node.shape == "sequence" else (node,):
+    for each in _parts(node):
         found = each.pair("file") if each.shape == "mapping" else None
         if found:
             yield posixpath.normpath(posixpath.join(posixpath.dirname(found[1].source.name), found[1].text))
 
 
 def _variables(node: Node, variables: Variables) -> Iterator[tuple[str, str]]:
-    if node.shape != "scalar" or OPEN not in node.text:
-        return
-    for each in fill(node.text, lambda _: "").used:
+    texts = [each.text for each in _parts(node) if each.shape == "scalar"]
+    for each in (used for text in texts if OPEN in text for used in fill(text, lambda _: "").used):
         if each.namespace == "var":
             yield f"var.{each.name}", variables.origin(each.name)
         else:
