@@ -171,6 +171,27 @@ def test_workload_identity_needs_no_secret(tmp_path: Path, capsys: pytest.Captur
     assert "secret" not in capsys.readouterr().err
     assert main(["init", str(root), "--ci", "gitlab"]) == 0
     assert "# (no key, since the account is reached by workload identity)\n" in (root / FILES["gitlab"][0]).read_text()
+    assert "there is no github_actions_id_token here, but gitlab_id_token\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("provider", "variable"),
+    [
+        ("gitlab_id_token", "OPENAI_ID_TOKEN"),
+        ("{gitlab_id_token: {variable: SHOP_TOKEN}}", "SHOP_TOKEN"),
+        ("azure_managed_identity_token", None),
+    ],
+)
+def test_a_job_asks_for_the_token_that_the_account_is_reached_by_and_no_other(
+    tmp_path: Path, provider: str, variable: str | None
+) -> None:
+    written = PROJECTS["workload-identity"].replace("github_actions_id_token", provider)
+    (tmp_path / "retinue.yaml").write_text(written)
+    for host in FILES:
+        assert main(["init", str(tmp_path), "--ci", host]) == 0
+    job = yaml.safe_load((tmp_path / FILES["gitlab"][0]).read_text())[".retinue"]
+    assert list(job.get("id_tokens", {})) == ([variable] if variable else [])
+    assert "id-token" not in (tmp_path / FILES["github"][0]).read_text()
 
 
 @pytest.mark.parametrize("host", FILES)

@@ -26,6 +26,8 @@ ONLY = "default"
 """What the one environment of a project without any is called in a pipeline."""
 UNKNOWN_SOURCE = "git+https://github.com/OWNER/retinue"
 _NO_KEY = "no key, since the account is reached by workload identity"
+_ISSUED_INTO = "OPENAI_ID_TOKEN"
+_ISSUERS: Mapping[str, str] = {"github": "github_actions_id_token", "gitlab": "gitlab_id_token"}
 _OF_RUNNERS = re.compile(r"CI$|CI_|GITHUB_|GITLAB_|RUNNER_")
 _WORDS = ("true", "false", "null")
 _PLACE = re.compile(r"@([A-Z_]+)@")
@@ -34,8 +36,8 @@ _PLACE = re.compile(r"@([A-Z_]+)@")
 @dataclass(frozen=True, slots=True)
 class Pipelines:
     """What the templates are filled with. `keys` maps each environment to where its key comes from, `secrets` and
-    `settings` to the environment variables that its declarations ask for; `directory` is that of the project in its
-    repository, empty when they are the same."""
+    `settings` to the environment variables that its declarations ask for; `tokens` are those that GitLab is to put
+    tokens into. `directory` is that of the project in its repository, empty when they are the same."""
 
     stack: str
     several: bool
@@ -43,6 +45,7 @@ class Pipelines:
     keys: Mapping[str, KeySource]
     secrets: Mapping[str, tuple[str, ...]]
     settings: Mapping[str, tuple[str, ...]]
+    tokens: tuple[str, ...]
     root: Path
     directory: str
     branch: str
@@ -80,6 +83,7 @@ def read_pipelines(directory: Path, environ: Mapping[str, str], *, source: str |
         keys=within,
         secrets={name: (*found, SEAL) if found else () for name, found in secrets.items()},
         settings={name: _asked(chosen[name], "env") for name in within},
+        tokens=tuple(sorted({each for name in within for each in _tokens(projects[name].account)})),
         root=root,
         directory="" if inside == "." else inside,
         branch=_default_branch(root),
@@ -89,6 +93,16 @@ def read_pipelines(directory: Path, environ: Mapping[str, str], *, source: str |
 
 def _loaded(directory: Path, environment: str | None, environ: Mapping[str, str]) -> Loaded:
     return load(directory, environment=environment, environ=environ, kinds=all_kinds(), stand_ins=("env", "secret"))
+
+
+def _tokens(account: Any) -> Iterator[str]:
+    """The environment variable that a project file expects a token of GitLab in, if it does."""
+    identity = account.get("workload_identity") if isinstance(account, Mapping) else None
+    provider = identity.get("provider") if isinstance(identity, Mapping) else None
+    if provider == _ISSUERS["gitlab"]:
+        yield _ISSUED_INTO
+    elif isinstance(provider, Mapping) and _ISSUERS["gitlab"] in provider:
+        yield str((provider[_ISSUERS["gitlab"]] or {}).get("variable", _ISSUED_INTO))
 
 
 def _settled(loaded: Loaded) -> Project:
@@ -124,6 +138,9 @@ def advice(found: Pipelines, host: Host, written: Mapping[Path, Outcome]) -> Ite
         yield "put the place to install Retinue from into RETINUE_FROM, or run this again with --from and --force"
     if found.local == tuple(found.keys):
         yield "the account is the local one, which no pipeline can reach: name another in retinue.yaml first"
+    other = next(name for name in _ISSUERS if name != host)
+    if any(key.name == _ISSUERS[other] for key in found.keys.values()):
+        yield f"name another provider in retinue.yaml: there is no {_ISSUERS[other]} here, but {_ISSUERS[host]}"
     secrets = [name for name in _users(found.keys, found.secrets) if name != SEAL]
     settings = [name for name in _users({}, found.settings) if name not in secrets]
     if secrets:
@@ -171,10 +188,11 @@ def _for_github(found: Pipelines) -> dict[str, str]:
     secrets = _users(found.keys, found.secrets)
     settings = {name: users for name, users in _users({}, found.settings).items() if name not in secrets}
     identity = any(key.form == "workload_identity" for key in found.keys.values())
+    asks = any(key.name == _ISSUERS["github"] for key in found.keys.values())
     return {
         **_shared(found),
         "WORKING_DIRECTORY": f"working-directory: {json.dumps(found.directory)}" if found.directory else "",
-        "ID_TOKEN": "id-token: write # for workload identity" if identity else "",
+        "ID_TOKEN": "id-token: write # for workload identity" if asks else "",
         "CREDENTIALS": "\n".join(_given(found, "secrets", secrets)) or f"RETINUE: {_NO_KEY if identity else 'no key'}",
         "SETTINGS": "\n".join(_given(found, "vars", settings)),
     }
@@ -203,7 +221,8 @@ def _for_gitlab(found: Pipelines) -> dict[str, str]:
         *(f"{name}   {_what(name)}" for name in declared if name not in keys),
         *(f"{name}   a value of the declarations, which need not be hidden" for name in settings),
     ]
-    tokens = [key.name for key in found.keys.values() if key.form == "workload_identity"]
+    identity = any(key.form == "workload_identity" for key in found.keys.values())
+    tokens = "\n".join(f"  {name}:\n    aud: https://api.openai.com/v1" for name in found.tokens)
     return {
         **_shared(found),
         "MATRIX": "\n".join(
@@ -211,8 +230,8 @@ def _for_gitlab(found: Pipelines) -> dict[str, str]:
         ),
         "SUFFIX": "/$ENVIRONMENT" if found.several else "",
         "KEYS": "\n".join(f"# {each}" for each in variables)
-        or f"# ({_NO_KEY if tokens else 'and the key of the account'})",
-        "ID_TOKEN": "id_tokens:\n  OPENAI_ID_TOKEN:\n    aud: https://api.openai.com/v1" if tokens else "",
+        or f"# ({_NO_KEY if identity else 'and the key of the account'})",
+        "ID_TOKEN": f"id_tokens:\n{tokens}" if tokens else "",
         "CHANGE_DIRECTORY": f"- {json.dumps(f'cd {shlex.quote(found.directory)}')}" if found.directory else "",
     }
 
