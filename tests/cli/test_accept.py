@@ -132,6 +132,14 @@ def test_a_plain_value_keeps_its_quotes_and_its_comment(shop: Shell) -> None:
     assert is_settled(shop)
 
 
+def test_a_file_keeps_its_permissions(shop: Shell) -> None:
+    path = shop.team.root / "team.yaml"
+    path.chmod(0o640)
+    edit(shop, "tutor", name="Teacher")
+    accept(shop, "assistant.tutor.name")
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 def test_a_long_text_is_written_into_its_own_file(shop: Shell) -> None:
     edit(shop, "tutor", instructions="You are kind.\n\nYou are ${{ long }}.\n# really")
     assert accept(shop, "assistant.tutor.instructions") == {

@@ -86,6 +86,14 @@ def test_what_somebody_removed_or_added_is_called_so(project: Shell) -> None:
     assert "! tools.tool_search: {}  (was added)" in planned
 
 
+def test_drift_is_told_without_what_the_declarations_change_besides(applied: Shell) -> None:
+    edit(applied, name="Theirs")
+    text = (applied.team.root / "team.yaml").read_text(encoding="utf-8")
+    applied.write("team.yaml", text.replace("team: education", "team: research"))
+    (changed,) = document(applied)["changed"]
+    assert [each["path"] for each in changed["changes"]] == [["name"]]
+
+
 def test_what_the_declarations_change_is_no_drift(applied: Shell) -> None:
     text = (applied.team.root / "team.yaml").read_text(encoding="utf-8")
     applied.write("team.yaml", text.replace("name: Tutor", "name: Teacher"))

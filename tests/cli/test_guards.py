@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
+
 import pytest
 
 from tests.cli.conftest import Shell
@@ -84,6 +90,19 @@ def test_many_deletions_take_a_person(bots: Shell) -> None:
     assert names(bots.team) == [*"abcdef"]
 
 
+def test_many_replacements_take_a_person(shell: Shell) -> None:
+    """What is made anew has lost what it held: threads, memories, whatever others kept in the old one."""
+    stores = "vector_stores:\n" + "".join(
+        f"  kb{number}: {{{{name: KB, description: {{0}}}}}}\n" for number in range(4)
+    )
+    shell.write("kb.yaml", stores.format("Old"))
+    assert shell("apply", "--yes").code == 0
+    shell.write("kb.yaml", stores.format("New"))
+    stopped = shell("apply", "--yes", "--allow-deletes", "9")
+    assert stopped.code == 4
+    assert "would delete 4 of the 4 objects of the stack (100 %)" in stopped.err
+
+
 def test_as_much_as_the_limit_may_go(bots: Shell) -> None:
     declare(bots, *"abcdefg")
     assert bots("apply", "--yes", "--allow-deletes", "3").code == 0
@@ -148,3 +167,38 @@ def test_no_option_is_offered_where_it_would_not_be_enough(shell: Shell) -> None
         (shell.team.root / "book.yaml").unlink()
         done = shell("apply", "--yes")
         assert (done.code, "run again with --allow-deletes 1" in done.err) == (4, offered)
+
+
+# ── a person ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def answered(shell: Shell, answer: str) -> tuple[int, str]:
+    """How an apply ends at a terminal where somebody answers its question, and what the terminal shows."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "retinue", "apply", "-C", str(shell.team.root)]
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        os.write(ours, f"{answer}\n".encode())
+        shown = b""
+        with suppress(OSError):  # the end of a terminal
+            while part := os.read(ours, 4096):
+                shown += part
+    os.close(ours)
+    return process.returncode, shown.decode()
+
+
+@pytest.mark.parametrize("answer", ["y", "no", ""])
+def test_only_the_whole_word_is_an_answer(shell: Shell, answer: str) -> None:
+    declare(shell, "a")
+    code, shown = answered(shell, answer)
+    assert code == 1
+    assert "Apply these changes? Only 'yes' is accepted" in shown
+    assert "cancelled; nothing was changed" in shown
+    assert names(shell.team) == []
+
+
+def test_a_person_may_delete_as_much_as_they_say(bots: Shell) -> None:
+    declare(bots, "a")
+    code, _ = answered(bots, "yes")
+    assert code == 0
+    assert names(bots.team) == ["a"]

@@ -161,6 +161,7 @@ WRONG = {
     ("import", "--scan", "--all"): "do not go together",
     ("import", "function.x", "id"): "'function' is not a kind of live object",
     ("import", "assistant.X", "id"): "'X' is not a valid name",
+    ("import", "assistant.here", "id"): "assistant.here is declared already",
     ("import", "--all", "--out", ".."): "is not in the project",
     ("import", "--all", "--from-stack", "other"): "--from-stack is for one object",
 }
@@ -169,6 +170,7 @@ WRONG = {
 @pytest.mark.parametrize("args", WRONG, ids=" ".join)
 def test_what_makes_no_sense_is_refused(team: Team, capsys: pytest.CaptureFixture[str], args: tuple[str, ...]) -> None:
     critic(team)
+    team.write("assistants/here.yaml", "assistants: {here: {model: gpt-4o}}\n")
     assert run(*args) == 64
     assert WRONG[args] in capsys.readouterr().err
 

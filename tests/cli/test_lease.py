@@ -12,6 +12,11 @@ import httpx2
 import pytest
 
 from retinue import guarding, workflow
+from retinue.cli import main
+from retinue.cli.carrying_out import carry_out
+from retinue.cli.telling import InWords
+from retinue.cli.terminal import Terminal
+from retinue.core.approval import Approval
 from retinue.errors import BlockedError, LeaseError, OvertakenError
 from retinue.local.quirks import Quirks
 from retinue.local.server import running_server
@@ -172,6 +177,30 @@ def test_an_account_where_everything_is_gone_is_not_believed(project: Shell) -> 
     assert project("plan", "--detailed-exitcode").code == 0
 
 
+def test_an_account_where_most_is_gone_is_not_believed(team: Team) -> None:
+    team.write("bots.yaml", "assistants:\n" + "".join(f"  {name}: {{model: gpt-4o}}\n" for name in "abcde"))
+    team.apply()
+    found = team.listed("/assistants")
+    for each in found[:2]:
+        team.send("delete", f"/assistants/{each['id']}")
+    assert team.plan().blocks == ()  # somebody deleted them, and they come back
+    team.send("delete", f"/assistants/{found[2]['id']}")
+    (block,) = team.plan().blocks
+    assert block.code == "missing"
+    assert "the marker tells of 5 objects of the stack, and only 2 of them can be found" in block.message
+
+
+def test_the_inventory_tells_other_objects_from_as_many(team: Team) -> None:
+    team.apply()
+    number, before, _ = marker(team)["retinue.inventory"].split(" ")
+    team.send("delete", f"/assistants/{team.listed('/assistants')[0]['id']}")
+    team.apply()
+    again, after, _ = marker(team)["retinue.inventory"].split(" ")
+    assert (number, again) == ("2", "2")
+    assert "-" not in (before, after)
+    assert before != after
+
+
 def test_what_a_machine_remembers_is_a_guard_without_a_marker(project: Shell) -> None:
     """The key of another project: the account has nothing of ours, not even the marker."""
     project("apply", "--yes")
@@ -303,6 +332,17 @@ def test_a_plan_from_before_somebody_elses_apply_is_not_carried_out(team: Team) 
             workflow.apply(session, made)
 
 
+def test_a_marker_that_was_deleted_since_the_plan_makes_it_outdated(team: Team) -> None:
+    team.apply()
+    team.write("bots.yaml", BOTS.format("Robot"))
+    with team.session() as session:
+        made = workflow.plan(session)
+        team.send("delete", f"/vector_stores/{team.markers()[0]['id']}")
+        with pytest.raises(OvertakenError, match="the marker of the stack was deleted after the plan was made"):
+            workflow.apply(session, made)
+    assert {each["name"] for each in team.listed("/assistants")} == {"Bot"}
+
+
 def test_a_lease_that_nobody_renews_ends_by_itself(team: Team) -> None:
     team.apply()
     edit_marker(team, lease=f"dead {team.time.now + 600:.0f} gone@nowhere")
@@ -419,8 +459,23 @@ def test_whoever_waits_is_told_for_whom_and_plans_anew(project: Shell) -> None:
     assert refused.code == 6
     assert "another apply of the stack 'test' is under way: https://ci.example.com/run/7" in refused.err
     assert "--wait-lease" in refused.err
+    assert project("apply").code == 6  # before anybody is asked
     assert project("apply", "--yes", "--wait-lease", "0s").code == 6
     assert project("apply", "--yes", "--wait-lease", "soon").code == 64
+
+
+def test_an_apply_goes_on_once_the_lease_it_waits_for_has_ended(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    team.apply()
+    team.write("bots.yaml", BOTS.format("Robot"))
+    edit_marker(team, lease=f"alive {team.time.now + 95:.0f} them")
+    telling = InWords(Terminal.detect(), "hunks", "Settled.")
+    with team.session() as session:
+        going_on = {"question": "?", "approval": Approval(), "wait_lease": 300.0}
+        assert carry_out(session, workflow.plan, 4, telling, **going_on) == 0  # type: ignore[arg-type]
+    assert {each["name"] for each in team.listed("/assistants")} == {"Robot"}
+    told = capsys.readouterr().err
+    assert "waiting up to 300s: another apply of the stack 'test' is under way: them" in told
+    assert "planning again, since somebody else applied the stack" in told
 
 
 def test_waiting_ends_when_the_lease_does(team: Team) -> None:
@@ -483,6 +538,7 @@ def test_the_account_of_another_project_stops_everything(there: tuple[Shell, str
         assert stopped.code == 4
         expected = f"the account answers for the project '{answered}', and the account of this stack is the project"
         assert f"{expected} 'proj_ours'" in stopped.err
+    assert main(["stack", "rename", "test", "school", "--yes", "-C", str(project.team.root)]) == 4
     project.write("retinue.yaml", remote(url, project=answered, organization="org-ours"))
     assert project("apply", "--yes").code == 0  # this account names its organization by a short name
 

@@ -55,6 +55,17 @@ def test_a_file_is_attached_by_its_id_and_left_alone_by_all_else(team: Team) -> 
     assert [each["id"] for each in team.state()["files"]] == [theirs]
 
 
+def test_a_file_that_was_ours_and_is_declared_by_its_id_stays(team: Team) -> None:
+    """Our marks are still on it: it is not taken for one of ours that is declared no more."""
+    declare(team, "ours.md")
+    team.apply()
+    (ours,) = attached(team)
+    declare(team, f"{{id: {ours}}}")
+    assert not [file for step in team.plan().steps for file in step.files]
+    assert team.apply().converged
+    assert attached(team) == [ours]
+
+
 def test_a_file_that_the_account_does_not_have_fails_its_step_only(team: Team) -> None:
     declare(team, "{id: file-none}")
     applied = team.apply()

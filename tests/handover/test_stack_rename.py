@@ -134,6 +134,28 @@ def test_two_objects_with_one_address_are_in_the_way(project: Team, capsys: pyte
     assert "both 'test' and 'school' have an object called vault.v" in capsys.readouterr().err
 
 
+def test_two_objects_of_one_name_in_the_old_stack_are_in_the_way(
+    project: Team, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.send("post", "/vaults", {"name": "V", "metadata": {"retinue": "1;s=test;a=vault.v;f="}})
+    assert main(["stack", "rename", "test", "school", "--yes"]) == 4
+    assert "two objects of the stack 'test' are called vault.v" in capsys.readouterr().err
+
+
+def test_a_stack_that_is_joined_to_another_leaves_no_marker_of_its_own(tmp_path: Path) -> None:
+    """As after a rename that was cut off, when somebody has applied under the new name already."""
+    team = Team(tmp_path)
+    team.write("a.yaml", "vaults: {v: {name: V}}\n")
+    team.apply()
+    called(team, "school")
+    team.write("a.yaml", "vaults: {w: {name: W}}\n")
+    team.apply()
+    assert len(team.markers()) == 2
+    called(team, "test")
+    assert rename(team).converged
+    assert [each["metadata"]["retinue.marker"] for each in team.markers()] == ["1;s=school"]
+
+
 WRONG = {
     ("test", "test"): "the stack is called 'test' already",
     ("test", "Not A Name"): "a stack cannot be called 'Not A Name'",

@@ -101,6 +101,17 @@ def test_a_tag_that_is_brought_up_to_date_does_not_write_what_is_ignored(tmp_pat
     assert live["metadata"]["team"] == "theirs"
 
 
+def test_a_reference_that_is_ignored_does_not_follow_what_is_replaced(tmp_path: Path) -> None:
+    team = Team(tmp_path)
+    bot = "assistants:\n  bot:\n    model: gpt-4o\n    tools: [file_search: {vector_store: kb}]\n"
+    ignore = "    lifecycle: {ignore: [vector_store_ids]}\n"
+    store = "vector_stores:\n  kb: {{name: KB, description: {}}}\n"
+    team.write("bot.yaml", bot + ignore + store.format("Old"))
+    team.apply()
+    team.write("bot.yaml", bot + ignore + store.format("New"))
+    assert {str(step.address) for step in team.plan().steps} == {"vector_store.kb"}
+
+
 def test_files_that_are_ignored_stay_as_they_are(tmp_path: Path) -> None:
     team = Team(tmp_path)
     team.write("kb/one.md", "# One\n")

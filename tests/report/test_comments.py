@@ -19,7 +19,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from retinue.report.github import marker, render_github
-from retinue.report.markdown import code, render_markdown
+from retinue.report.ink import Line, visible
+from retinue.report.markdown import code, fence, render_markdown
 from tests.report.test_plan_text import RAW
 
 PLANS = Path(__file__).parents[1] / "plans"
@@ -136,6 +137,12 @@ def test_a_code_span_is_one_whatever_it_holds(text: str) -> None:
     assert [each.type for each in inline.children or ()] == ["text", "code_inline", "text"]
 
 
+@given(hostile)
+def test_a_fence_is_one_block_whatever_it_holds(text: str) -> None:
+    shown = fence([Line(((visible(each), "plain"),)) for each in text.split("\n")], "text")
+    assert [each.type for each in MarkdownIt("commonmark").parse(shown)] == ["fence"]
+
+
 # ── the marker ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -187,6 +194,16 @@ def test_what_goes_and_what_was_edited_outside_is_never_cut_for_the_rest() -> No
     assert len(set(re.findall(r"^`- assistant\.gone-\d+ \(asst_1\)  it is no longer declared`$", text, re.M))) == 20
     assert text.index("### Deleted") < text.index("### Changed outside") < text.index("### Changed in the")
     assert "shown without details" in text
+
+
+def test_what_goes_and_what_blocks_is_named_before_there_is_no_room_for_names() -> None:
+    blocks = load("protected")["blocks"]
+    text = render_github({**crowded(300, 20), "blocks": blocks}, budget=10_000)
+    assert "not shown at all" in text
+    assert len(set(re.findall(r"assistant\.gone-\d+ ", text))) == 20
+    assert "temperature: 0.9 -> 0.2" in text
+    for block in blocks:
+        assert block["message"][:60] in text
 
 
 def test_a_warning_is_not_cut_for_ordinary_changes() -> None:
