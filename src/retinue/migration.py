@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from retinue import workflow
+from retinue.core.paths import dig
 from retinue.errors import BlockedError, DeclarationError, RetinueError, UsageError
 from retinue.migrate.making import make, prompt_text
 from retinue.migrate.model import Home, Known, Migrated, Migration
@@ -71,6 +72,7 @@ def prepare(
     known = Known(stores=stores or {}, below=below)
     if project_file and inside:
         known = _known(where, found, home, known)
+    _check_stores(found, stores or {}, known if project_file and inside else None)
     migration = make(found.originals, home, known, model=model)
     files = _texts(migration)
     _check(files, known, root, below, tuple(file for each in found.originals for file in each.files))
@@ -88,8 +90,20 @@ def _known(where: workflow.Where, found: Found, home: Home, given: Known) -> Kno
         ),
         functions={each.name: each.spec for each in loaded.declarations if each.kind == "function" and not each.broken},
         stores={**found.stores, **given.stores},
+        declared_stores=frozenset(each.name for each in loaded.declarations if each.kind == "vector_store"),
         below=given.below,
     )
+
+
+def _check_stores(found: Found, given: Mapping[str, str], known: Known | None) -> None:
+    """Raises UsageError for a vector store that nobody searches, or whose name the project does not declare."""
+    for store_id, name in given.items():
+        searched = [dig(each.raw, ("tool_resources", "file_search", "vector_store_ids")) for each in found.originals]
+        if not any(isinstance(ids, list) and store_id in ids for ids in searched):
+            raise UsageError(f"no assistant searches the vector store '{store_id}'", hint="correct --store ID=NAME")
+        if known is not None and name not in known.declared_stores:
+            listed = ", ".join(sorted(known.declared_stores)) or "none"
+            raise UsageError(f"there is no vector store '{name}'", hint=f"declare it first; declared: {listed}")
 
 
 def _texts(migration: Migration) -> dict[str, str]:

@@ -133,3 +133,27 @@ def test_what_cannot_be_done_is_said(
     assert main(["migrate", *args]) == code
     assert words in capsys.readouterr().err
     assert not (team.root / "migrated").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            "vs_old=handbok",
+            "error: there is no vector store 'handbok'\n  hint: declare it first; declared: handbook, other",
+        ),
+        ("vs_odl=handbook", "error: no assistant searches the vector store 'vs_odl'\n  hint: correct --store ID=NAME"),
+    ],
+)
+def test_a_store_that_is_misspelt_is_refused(
+    team: Team, capsys: pytest.CaptureFixture[str], given: str, told: str
+) -> None:
+    searching = {
+        "tools": [{"type": "file_search"}],
+        "tool_resources": {"file_search": {"vector_store_ids": ["vs_old"]}},
+    }
+    team.write("dump.json", json.dumps([{"id": "asst_1", "model": "gpt-4o", **searching}]))
+    assert main(["migrate", "dump.json", "--to", "responses", "--store", given]) == 64
+    assert told in capsys.readouterr().err
+    assert not (team.root / "migrated").exists()
+    assert main(["migrate", "dump.json", "--to", "responses", "--store", "vs_old=handbook"]) == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pydantic
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openai.types.responses import response_create_params
@@ -196,3 +197,19 @@ def test_the_examples_become_declarations_for_responses(tmp_path: Path) -> None:
         "ticket-triage",
         "handbook",
     ]
+
+
+@pytest.mark.parametrize("home", ["responses", "assistants-v2"])
+def test_files_that_nobody_looks_after_stay_where_they_are(tmp_path: Path, home: str) -> None:
+    """Files outlive the Assistants API: a declaration names them by their ids, as it does with vector stores."""
+    team = Team(tmp_path)
+    team.write("retinue.yaml", "stack: test\ninclude: ['migrated/*.yaml']\n")
+    with team.client() as client:
+        file_id = client.files.create(file=("prices.csv", b"a,b\n"), purpose="assistants").id
+    tools = {"tools": [{"type": "code_interpreter"}], "tool_resources": {"code_interpreter": {"file_ids": [file_id]}}}
+    team.send("post", "/assistants", {"model": "gpt-4o", "name": "Desk", **tools})
+    prepared = migrate(team.root, json.dumps(team.listed("/assistants")).encode(), home)
+    assert losses(prepared) == {"desk": set()}
+    (made,) = prepared.migration.migrated
+    assert made.spec["tools"] == [{"code_interpreter": {"files": [{"id": file_id}]}}]
+    assert team.apply().converged

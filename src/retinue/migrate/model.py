@@ -45,13 +45,14 @@ class Known:
     """What the project has already, so that new declarations can name it and do not clash with it.
 
     `names` are the declared names of the section that is written to, `functions` the declared functions as authors
-    wrote them, `stores` live ids of vector stores with the names they are declared by. `below` is the directory of the
-    project that is written to.
+    wrote them, `stores` live ids of vector stores with the names they are declared by, `declared_stores` all those
+    names. `below` is the directory of the project that is written to.
     """
 
     names: frozenset[str] = frozenset()
     functions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     stores: Mapping[str, str] = field(default_factory=dict)
+    declared_stores: frozenset[str] = frozenset()
     below: str = ""
 
 

@@ -45,9 +45,10 @@ _ASSISTANTS: dict[str, Rule] = {
     **dict.fromkeys(PLAIN, KEPT),
     "files": Rule(
         "lost",
-        "their content cannot be read back from an account",
+        "they end with the assistant that they were uploaded for, and their content cannot be read back",
         "put the files into the project and list them: code_interpreter: {files: […]}",
     ),
+    "files.stay": Rule("carried", "stay where they are in the account, and are named by their ids"),
 }
 
 _RESPONSES: dict[str, Rule] = {

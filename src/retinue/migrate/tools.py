@@ -15,6 +15,7 @@ from retinue.kinds._assistant_tools import (
     tool_key,
 )
 from retinue.kinds._shapes import FUNCTION_PROPERTIES
+from retinue.kinds.assistant import MOST_CODE_FILES
 from retinue.migrate.draft import Draft
 from retinue.migrate.model import Known
 from retinue.migrate.tables import AGENT_TOOLS, ARGUMENT_TOOLS
@@ -179,13 +180,16 @@ class Tools:
     def _code_interpreter(self, ids: list[str]) -> None:
         files = self._made.original.files
         kept = self._made.note("tools.code_interpreter")
+        # Files that a stack uploaded are deleted with its assistant: what is to stay must not lean on them.
+        stay = kept and not self._made.owned and len(ids) <= MOST_CODE_FILES
         if ids:
-            self._made.note("tools.code_interpreter.files", by="files", value=ids)
+            self._made.note("tools.code_interpreter.files", by="files.stay" if stay else "files", value=ids)
         if files and not kept:
             self._made.note("tools.code_interpreter.files", by="files", value=list(files))
         if kept:
-            listed = [posixpath.relpath(each, self._known.below) for each in files]
-            self._written.append({"code_interpreter": {"files": listed}} if files else "code_interpreter")
+            listed: list[Any] = [posixpath.relpath(each, self._known.below) for each in files]
+            listed += [{"id": each} for each in dict.fromkeys(ids)] if stay else []
+            self._written.append({"code_interpreter": {"files": listed}} if listed else "code_interpreter")
 
 
 def _has_options(tool: Mapping[str, Any], kind: str) -> bool:
