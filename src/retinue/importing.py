@@ -13,7 +13,7 @@ from typing import Any
 from retinue.core.handover import hand_over
 from retinue.core.kind import Kind
 from retinue.core.model import NAME, Address, Handover, Live, Position
-from retinue.core.names import Named, name_live
+from retinue.core.names import Named, name_live, needed_kinds
 from retinue.core.write_back import write_back
 from retinue.drafted_texts import file_names, free, name_secrets, stray, texts
 from retinue.drafting import Draft, Kept, judge
@@ -53,9 +53,13 @@ def scan(session: Session, *, parallelism: int = 8) -> tuple[Live, ...]:
     from retinue.account.snapshot import take_snapshot
 
     session.account.limit(parallelism)
-    needed = {each.address.kind for each in session.reading.declared if each.home is None}
     session.live = take_snapshot(
-        session.account, session.kinds, session.memory, needed=needed, parallelism=parallelism, lock=session.lock
+        session.account,
+        session.kinds,
+        session.memory,
+        needed=needed_kinds(session.reading.declared),
+        parallelism=parallelism,
+        lock=session.lock,
     )
     others = [live for live in session.live if not (live.tag and live.tag.stack == session.project.stack)]
     return tuple(sorted(others, key=lambda live: (live.kind, live.raw.get("created_at") or 0, live.id)))

@@ -41,7 +41,7 @@ def plan_rename(session: Session, old: str, new: str, *, parallelism: int = 8) -
     session.account.limit(parallelism)
     sighting = Sighting()
     session.live = take_snapshot(
-        session.account, session.kinds, session.memory, needed=(), parallelism=parallelism, sighting=sighting
+        session.account, session.kinds, session.memory, needed={}, parallelism=parallelism, sighting=sighting
     )
     check_account(session)
     session.marking.sight(sighting)
@@ -103,7 +103,7 @@ def finish(session: Session, old: str, new: str) -> None:
     from retinue.core.marker import marked_stack
 
     sighting = Sighting()
-    take_snapshot(session.account, session.kinds, session.memory, needed=(), sighting=sighting)
+    take_snapshot(session.account, session.kinds, session.memory, needed={}, sighting=sighting)
     taken = any(marked_stack(raw.get("metadata") or {}) == new for _, raw in sighting.markers)
     session.marking.sight(sighting)
     session.marking.rename(new, taken=taken)

@@ -22,6 +22,7 @@ from retinue.core.guards import drift_block
 from retinue.core.kind import Kinds
 from retinue.core.limits import USUAL, Limits, deletion_blocks, limit_warnings
 from retinue.core.model import Address, Declared
+from retinue.core.names import needed_kinds
 from retinue.core.ownership import is_retired
 from retinue.core.plan import make_plan
 from retinue.core.renames import rename_block
@@ -120,7 +121,7 @@ def decide(
     declared = session.reading.declared
     _check_targets(declared, targets, session.kinds)
     session.account.limit(parallelism)
-    needed = set() if destroy else {each.address.kind for each in declared if each.home is None}
+    needed = {} if destroy else needed_kinds(declared)
     remembered, sighting = len(session.memory.ids), Sighting()
     session.live = take_snapshot(
         session.account,

@@ -42,3 +42,14 @@ def test_what_is_declared_must_be(tmp_path: Path, status: int) -> None:
     wrap = lambda inner: Without(inner, "/skills$", status)  # noqa: E731
     with team.session(wrap) as session, pytest.raises(AccountError, match="does not serve skills: no such thing"):
         workflow.plan(session)
+
+
+def test_all_that_is_not_served_is_told_at_once_with_who_declares_it(tmp_path: Path) -> None:
+    team = Team(tmp_path)
+    team.write("all.yaml", "vaults:\n  keys: {name: Keys}\nagents:\n  one: {model: gpt-4o}\n  two: {model: gpt-4o}\n")
+    wrap = lambda inner: Without(inner, "/(vaults|agents)$", 404)  # noqa: E731
+    with team.session(wrap) as session, pytest.raises(AccountError) as caught:
+        workflow.plan(session)
+    told = caught.value.message.split("\n")
+    assert any("serve agents: no such thing" in each and "agent.one (all.yaml:4) and 1 more" in each for each in told)
+    assert any("serve vaults: no such thing" in each and "vault.keys (all.yaml:2)" in each for each in told)

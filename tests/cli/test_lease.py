@@ -310,7 +310,7 @@ def _sighting(session: workflow.Session) -> Any:
     from retinue.account.snapshot import Sighting, take_snapshot
 
     sighting = Sighting()
-    take_snapshot(session.account, session.kinds, session.memory, needed=(), sighting=sighting)
+    take_snapshot(session.account, session.kinds, session.memory, needed={}, sighting=sighting)
     return sighting
 
 

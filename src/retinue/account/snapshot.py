@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -45,7 +45,7 @@ def take_snapshot(
     kinds: Kinds,
     memory: Memory,
     *,
-    needed: Collection[str],
+    needed: Mapping[str, str],
     parallelism: int = 8,
     lock: LockFile | None = None,
     handovers: Sequence[Handover] = (),
@@ -54,7 +54,8 @@ def take_snapshot(
     """Read every object of every kind, and the attached files of those of our stack.
 
     Lists lag behind creations, so an id that is remembered or referred to but not listed is asked for by itself.
-    `needed` are the kinds in use: an account without their endpoints is an error, without others it is not. What was
+    `needed` are the kinds in use, with who uses them: an account without their endpoints is an error, without others it
+    is not. What was
     rendered into the lock file counts as ours, and what it refers to as referred to. What `handovers` may make ours is
     read like what is. Markers are nobody's objects: they go into `sighting`.
     """
@@ -62,7 +63,8 @@ def take_snapshot(
     rendered = [replace(read_live(raw, kind), home=kind.home) for kind, raw in lock.live(kinds)] if lock else []
     top = [kind for kind in kinds.values() if kind.api is not None and kind.api.within is None]
     with threads(parallelism, "read") as pool:
-        listed = list(pool.map(lambda kind: _list(account, memory, kind, kind.name in needed, seen), top))
+        tried = list(pool.map(lambda kind: _list(account, memory, kind, needed.get(kind.name), seen), top))
+        listed = _all_served(tried)
         unserved = frozenset(kind.name for kind, found in zip(top, listed, strict=True) if found is None)
         found = {live.id: live for several in listed for live in several or () if live.id not in memory.deleted}
         for inner in pool.map(lambda pair: _list_within(account, *pair), _places(kinds, found.values())):
@@ -80,8 +82,24 @@ def take_snapshot(
     return tuple(found.values())
 
 
-def _list(account: Account, memory: Memory, kind: Kind, needed: bool, seen: Sighting) -> list[Live] | None:
-    """All objects of a kind; None when the account does not serve the kind, or not to this key, and nobody needs it."""
+def _all_served(tried: Sequence[list[Live] | AccountError | None]) -> list[list[Live] | None]:
+    """What was listed. Raises one AccountError about all that is needed and not served."""
+    unserved = [each for each in tried if isinstance(each, AccountError)]
+    if len(unserved) == 1:
+        raise unserved[0]
+    if unserved:
+        hints = dict.fromkeys(each.hint for each in unserved if each.hint)
+        raise AccountError(
+            "\n".join(each.message for each in unserved), hint="; ".join(hints), status=unserved[0].status
+        )
+    return [each for each in tried if not isinstance(each, AccountError)]
+
+
+def _list(
+    account: Account, memory: Memory, kind: Kind, needed: str | None, seen: Sighting
+) -> list[Live] | AccountError | None:
+    """All objects of a kind. When the account does not serve the kind, or not to this key: what to say to those who
+    need it, or None."""
     api = kind.api
     if api is None:
         return None
@@ -97,13 +115,13 @@ def _list(account: Account, memory: Memory, kind: Kind, needed: bool, seen: Sigh
             return None
         if error.status not in NOT_SERVED or isinstance(error, CredentialError):
             raise
-        where = account.info.url or account.info.name
-        raise AccountError(
-            f"the account at {where} does not serve {kind.section.replace('_', ' ')}: {error.message}",
+        where, what = account.info.url or account.info.name, kind.section.replace("_", " ")
+        return AccountError(
+            f"the account at {where} does not serve {what}: {error.message}; declared: {needed}",
             hint=api.elsewhere or f"use an account that serves {api.path}, such as 'account: local'",
             status=error.status,
             request_id=error.request_id,
-        ) from error
+        )
 
 
 def _places(kinds: Kinds, found: Iterable[Live]) -> list[tuple[Kind, str]]:

@@ -168,6 +168,17 @@ def _note(found: dict[str, str], kind: str, live_id: Any) -> None:
     found[str(live_id)] = kind
 
 
+def needed_kinds(declared: Iterable[Declared]) -> dict[str, str]:
+    """The kinds that the account has to serve, with the first that is declared of each and where."""
+    found: dict[str, list[str]] = {}
+    for each in declared:
+        if each.home is None:
+            found.setdefault(each.address.kind, []).append(f"{each.address} ({each.position()})")
+    return {
+        kind: first + (f" and {len(others)} more" if others else "") for kind, (first, *others) in sorted(found.items())
+    }
+
+
 # ── specifications under names ────────────────────────────────────────────────────────────────────────────────────────
 
 
