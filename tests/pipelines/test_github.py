@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,6 +142,19 @@ def test_a_dashboard_edit_after_the_approval_stops_the_apply(applied: Shop) -> N
     again = shop.apply(by_hand)
     assert again.code == 0, again.output
     assert shop.instructions() == ["Be very kind."]
+
+
+def test_an_approved_plan_that_is_kept_no_longer_is_not_applied_and_the_way_on_is_shown(applied: Shop) -> None:
+    """Artifacts end, after 90 days at the latest."""
+    shop, hub = applied, applied.hub
+    assert shop.plan(2, hub.propose("kinder", changed("Be very kind.")))["plan production"].code == 0
+    hub.merge("kinder", 2)
+    shutil.rmtree(hub.state / "artifacts")
+    ended = shop.apply()
+    assert ended.code == 3, ended.output
+    assert "the plan is kept no longer" in ended.output
+    assert shop.instructions() == ["Be kind."]
+    assert digest_in(ended.summary)
 
 
 def digest_in(text: str) -> str:
