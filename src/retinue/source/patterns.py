@@ -7,6 +7,7 @@ import re
 from retinue.core.model import NAME
 
 _NAMES = re.compile(r"\^(?:\[(?P<first>[^]]+)\])?\[(?P<rest>[^]]+)\](?:\*|\{\d+,(?P<most>\d+)\})\$")
+_START = re.compile(r"\^(?P<start>[\w:/]+)(?:\[\^[^]]+\])?")
 _PARTS = re.compile(r"\w-\w|.")
 
 
@@ -19,6 +20,9 @@ def pattern_hint(pattern: str) -> str:
     if pattern == ADDRESS:
         return "write an address: kind.name, such as assistant.math-tutor"
     if found is None:
+        literal = _START.fullmatch(pattern)
+        if literal:
+            return f"start it with {literal['start']}"
         return "start it with https:// or http://" if pattern.startswith("^https?:") else f"it must match {pattern}"
     first = _PARTS.findall(found["first"] or "")
     most = f"at most {int(found['most']) + bool(first)} of " if found["most"] else ""
