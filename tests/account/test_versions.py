@@ -177,6 +177,27 @@ def test_a_version_that_cannot_be_read_back_at_once_is_waited_for(tmp_path: Path
     assert (skill(team)["default_version"], numbers(team)) == ("2", ["1", "2"])
 
 
+def test_a_version_that_the_account_kept_otherwise_never_becomes_the_default(tmp_path: Path) -> None:
+    """It is read back before anything points to it."""
+
+    class Garbling(httpx2.BaseTransport):
+        def __init__(self, inner: httpx2.BaseTransport) -> None:
+            self.inner = inner
+
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            if request.method == "POST" and request.url.path.endswith("/versions"):
+                headers = {name: value for name, value in request.headers.items() if name != "content-length"}
+                content = request.read().replace(b"Two.", b"2222")
+                request = httpx2.Request("POST", request.url, headers=headers, content=content)
+            return self.inner.handle_request(request)
+
+    team = team_with(tmp_path, "One.")
+    declare(team, "Two.")
+    (failed,) = [event for event in team.apply(Garbling).events if event.status == "failed"]
+    assert "the account kept something else as version 2 than was sent" in str(failed.error)
+    assert (skill(team)["default_version"], numbers(team)) == ("1", ["1"])
+
+
 def test_a_skill_whose_content_cannot_be_read_yet_is_not_taken_for_that_of_others(tmp_path: Path) -> None:
     team = Team(tmp_path)
     declare(team, "One.")

@@ -129,6 +129,13 @@ def test_nothing_asks_for_more_than_it_may(tmp_path: Path) -> None:
             assert "secrets." not in str({**job, "steps": None})
     plan = yaml.safe_load((root / FILES["github"][0]).read_text())["jobs"]
     assert "secrets." not in str(plan["validate"])
+    # An apply that is under way is never cut off by the next one.
+    apply = yaml.safe_load((root / FILES["github"][1]).read_text())["jobs"]["apply"]
+    assert apply["concurrency"] == {
+        "group": "retinue-apply-${{ matrix.environment }}",
+        "cancel-in-progress": False,
+    }
+    assert apply["strategy"]["max-parallel"] == 1
 
 
 def test_each_environment_gets_its_own_key_only(tmp_path: Path) -> None:

@@ -90,6 +90,9 @@ def test_sarif_is_what_the_standard_asks_for(found: tuple[Diagnostic, ...]) -> N
     assert len(run["results"]) == len(found)
     for result, each in zip(run["results"], found, strict=True):
         assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == each.code
+        assert result["level"] == each.severity
+        assert ("locations" in result) is (each.position is not None)
+        assert len(result.get("relatedLocations", ())) == len(each.related)
         assert "](" not in result["message"]["text"]
     prints = [result["partialFingerprints"]["finding/v1"] for result in run["results"]]
     assert len(set(prints)) == len(prints)
