@@ -369,3 +369,27 @@ def test_what_is_never_shown_is_compared(shell: Shell) -> None:
     assert "Differences: 2 changed" in done.out
     assert "evil" not in done.out
     assert "${{ secret.OTHER_TOKEN }}" in shell("render", "credential.crm").out
+
+
+def test_environments_with_secrets_are_compared_without_them(shell: Shell) -> None:
+    shell.write("retinue.yaml", "stack: test\ninclude: team.yaml\nenvironments: {staging: {}, production: {}}\n")
+    shell.write("team.yaml", TEMPLATE.format(command="echo fine", token="CRM_TOKEN"))
+    overlay = "vaults: {keys: {lifecycle: {protect: true, on_delete: keep}}}\n"
+    shell.write("environments/production.yaml", overlay)
+    done = shell("diff", "-e", "staging", "-e", "production")
+    assert done.code == 0
+    assert "lifecycle.protect: false -> true" in done.out
+    assert 'lifecycle.on_delete: "delete" -> "keep"' in done.out
+
+
+def test_an_address_is_compared_without_what_may_be_a_secret_in_it(shell: Shell) -> None:
+    project = "stack: test\ninclude: team.yaml\naccount: {{base_url: 'https://ann:{0}@{1}.example.com/v1?key={0}'}}\n"
+    shell.write("retinue.yaml", project.format("canary-old", "here"))
+    shell.write("team.yaml", "assistants: {bot: {model: gpt-4o}}\n")
+    git(shell.team.root, "init", "--quiet")
+    commit(shell.team.root)
+    shell.write("retinue.yaml", project.format("canary-new", "there"))
+    for form in ("text", "json", "markdown"):
+        done = shell("diff", "--base", "HEAD", "--format", form)
+        assert ".example.com/v1" in done.out
+        assert "canary" not in done.out + done.err

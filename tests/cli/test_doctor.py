@@ -110,6 +110,16 @@ def test_a_key_that_is_taken(project: Shell, monkeypatch: pytest.MonkeyPatch) ->
     assert "from OPENAI_API_KEY, which is set" in text.out
 
 
+def test_what_variables_hold_is_not_printed(project: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-canary")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj_canary")
+    with served(project):
+        for done in (project("doctor"), project("doctor", "--json")):
+            assert "OPENAI_ORG_ID" in done.out
+            assert "canary" not in done.out + done.err
+
+
 def test_a_key_that_is_refused(project: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY.replace("canary", "wrong"))
     with served(project):

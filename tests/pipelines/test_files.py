@@ -138,6 +138,13 @@ def test_nothing_asks_for_more_than_it_may(tmp_path: Path) -> None:
     assert apply["strategy"]["max-parallel"] == 1
 
 
+def test_one_apply_at_a_time_on_gitlab(tmp_path: Path) -> None:
+    root = initialised(tmp_path, "keys-of-their-own", "gitlab")
+    apply = yaml.safe_load((root / ".gitlab" / "retinue.yml").read_text())["retinue apply"]
+    assert apply["resource_group"] == "retinue/$ENVIRONMENT"
+    assert "interruptible" not in apply
+
+
 def test_each_environment_gets_its_own_key_only(tmp_path: Path) -> None:
     root = initialised(tmp_path, "keys-of-their-own", "github")
     text = (root / FILES["github"][1]).read_text()
