@@ -342,6 +342,7 @@ def test_an_account_without_the_assistants_api_is_explained(project: Shell) -> N
     done = project("plan")
     assert done.code == 1
     assert "does not serve assistants" in done.err
+    assert "write 'api: responses', or let 'retinue migrate' move the assistants" in " ".join(done.err.split())
 
 
 # ── interruption ──────────────────────────────────────────────────────────────────────────────────────────────────────
