@@ -27,9 +27,9 @@ from retinue.core.ownership import is_retired
 from retinue.core.plan import make_plan
 from retinue.core.renames import rename_block
 from retinue.errors import AccountError, BlockedError, Interrupted, PartialError, RetinueError, UsageError
-from retinue.guarding import account_blocks, check_account, hold
-from retinue.sessions import Reading, Session, Where, check, check_everywhere, load_from, open_session, read
-from retinue.standing import check_models
+from retinue.operations.guarding import account_blocks, check_account, hold
+from retinue.operations.sessions import Reading, Session, Where, check, check_everywhere, load_from, open_session, read
+from retinue.operations.standing import check_models
 
 __all__ = [
     "Applied",

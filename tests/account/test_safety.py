@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from retinue import looking, workflow
+from retinue import workflow
 from retinue.core.approval import Approval
 from retinue.core.model import Address
 from retinue.errors import BlockedError, LeaseError
 from retinue.local.quirks import Quirks
+from retinue.operations import looking
 from tests.support.faults import CutAfter
 from tests.support.team import Team, ended
 

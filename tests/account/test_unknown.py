@@ -9,8 +9,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from retinue import looking, workflow
+from retinue import workflow
 from retinue.errors import AccountError
+from retinue.operations import looking
 from tests.support.team import Team
 
 DECLARED = """\

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from retinue import guarding, workflow
+from retinue import workflow
 from retinue.cli import main
 from retinue.cli.carrying_out import carry_out
 from retinue.cli.telling import InWords
@@ -20,7 +20,8 @@ from retinue.core.approval import Approval
 from retinue.errors import BlockedError, LeaseError, OvertakenError
 from retinue.local.quirks import Quirks
 from retinue.local.server import running_server
-from retinue.sessions import owner_of
+from retinue.operations import guarding
+from retinue.operations.sessions import owner_of
 from tests.cli.conftest import Shell
 from tests.support.faults import At, CutAfter, writes_a_marker
 from tests.support.team import Team, is_marker

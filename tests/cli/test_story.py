@@ -381,8 +381,9 @@ def test_a_reader_that_leaves_early_is_no_error(project: Shell) -> None:
 
 
 def test_the_api_is_usable_from_python(project: Shell) -> None:
-    from retinue import looking, workflow
+    from retinue import workflow
     from retinue.core.approval import Approval
+    from retinue.operations import looking
 
     with workflow.open_session(workflow.Where(project.team.root, environ={})) as session:
         made = workflow.plan(session)

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from retinue import restacking, workflow
+from retinue import workflow
 from retinue.cli import main
 from retinue.core.changes import Plan
 from retinue.kinds import all_kinds
+from retinue.operations import restacking
 from tests.laws.conftest import LIVE_KINDS, Sample
 from tests.support.breaking import Breaking, meaning
 from tests.support.faults import Mode

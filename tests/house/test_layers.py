@@ -12,7 +12,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "retinue"
 
-# A package may import those listed; everything may import itself, `retinue` and `retinue.errors`.
+# A package, or a module of the operations, may import those listed; everything may import itself and `retinue.errors`.
 ALLOWED = {
     "core": set(),
     "errors": {"core"},
@@ -22,26 +22,35 @@ ALLOWED = {
     "account": {"core", "kinds", "bundles"},
     "report": {"core"},
     "migrate": {"core", "kinds"},
-    "sessions": {"core", "kinds", "source", "account", "bundles"},
-    "guarding": {"core", "account", "sessions"},
-    "standing": {"core", "account", "sessions"},
-    "workflow": {"core", "account", "sessions", "standing", "guarding"},
-    "comparing": {"core", "kinds", "source", "sessions"},
-    "approved": {"core", "sessions"},
-    "looking": {"core", "sessions", "workflow"},
-    "drifting": {"core", "sessions", "standing", "workflow"},
-    "accepting": {"core", "sessions", "source"},
-    "checkup": {"core", "kinds", "source", "account", "sessions"},
-    "originals": {"core", "kinds", "source", "migrate", "workflow", "looking"},
-    "restacking": {"core", "account", "bundles", "sessions", "guarding"},
-    "drafting": {"core", "sessions", "source"},
-    "drafted_texts": {"core", "account", "sessions", "source", "drafting"},
-    "importing": {"core", "source", "account", "migrate", "sessions", "drafting", "drafted_texts"},
-    "migration": {"core", "kinds", "source", "migrate", "workflow", "originals"},
+    "operations.sessions": {"core", "kinds", "source", "account", "bundles"},
+    "operations.guarding": {"core", "account", "operations.sessions"},
+    "operations.standing": {"core", "account", "operations.sessions"},
+    "workflow": {"core", "account", "operations.sessions", "operations.standing", "operations.guarding"},
+    "operations.comparing": {"core", "kinds", "source", "operations.sessions"},
+    "operations.approved": {"core", "operations.sessions"},
+    "operations.looking": {"core", "operations.sessions", "workflow"},
+    "operations.drifting": {"core", "operations.sessions", "operations.standing", "workflow"},
+    "operations.accepting": {"core", "operations.sessions", "source"},
+    "operations.checkup": {"core", "kinds", "source", "account", "operations.sessions"},
+    "operations.originals": {"core", "kinds", "source", "migrate", "workflow", "operations.looking"},
+    "operations.restacking": {"core", "account", "bundles", "operations.sessions", "operations.guarding"},
+    "operations.drafting": {"core", "operations.sessions", "source"},
+    "operations.drafted_texts": {"core", "account", "operations.sessions", "source", "operations.drafting"},
+    "operations.importing": {
+        "core",
+        "source",
+        "account",
+        "migrate",
+        "operations.sessions",
+        "operations.drafting",
+        "operations.drafted_texts",
+    },
+    "operations.migration": {"core", "kinds", "source", "migrate", "workflow", "operations.originals"},
     "cli": {
-        *("core", "kinds", "source", "account", "bundles", "report", "migrate"),
-        *("workflow", "looking", "standing", "migration", "comparing", "checkup", "approved", "drifting"),
-        *("importing", "restacking", "guarding", "accepting"),
+        *("core", "kinds", "source", "account", "bundles", "report", "migrate", "workflow"),
+        *("operations.looking", "operations.standing", "operations.migration", "operations.comparing"),
+        *("operations.approved", "operations.drifting", "operations.importing", "operations.restacking"),
+        *("operations.checkup", "operations.guarding", "operations.accepting"),
     },
     "__main__": {"cli"},
     "local": set(),
@@ -67,6 +76,11 @@ def modules() -> list[Path]:
     return sorted(SOURCE.rglob("*.py"))
 
 
+def is_module(name: str) -> bool:
+    place = SOURCE.parent.joinpath(*name.split("."))
+    return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
+
+
 def imports(path: Path) -> set[str]:
     """The absolute names a module imports, wherever in it."""
     found: set[str] = set()
@@ -75,8 +89,9 @@ def imports(path: Path) -> set[str]:
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            found.add(node.module or "")
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            # Whoever takes a module out of a package names the package only on the way.
+            found.update(names if all(is_module(name) for name in names) else {str(node.module), *names})
     return found
 
 
@@ -84,23 +99,36 @@ def package(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
+def layer(name: str) -> str:
+    """Where an absolute name stands: its package, and among the operations its module."""
+    _, first, *rest = name.split(".")
+    return f"{first}.{rest[0]}" if first == "operations" and rest else first
+
+
+def module_name(path: Path) -> str:
+    """The absolute name of a module."""
+    return ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
 def test_imports_point_down(path: Path) -> None:
-    own = package(path)
-    if own == "__init__":
+    if path.parent == SOURCE and path.stem == "__init__":
         return
+    own = layer(module_name(path))
     for name in imports(path):
-        parts = name.split(".")
-        if parts[0] != "retinue" or len(parts) < 2 or parts[1] in (own, "errors", "__version__"):
+        if not name.startswith("retinue."):
             continue
-        if parts[1] == "local" and str(path.relative_to(SOURCE)) in MAY_OPEN_LOCAL:
+        above = layer(name)
+        if above in (own, "errors", "__version__"):
             continue
-        assert parts[1] in ALLOWED[own], f"{own} must not import {name}"
+        if above == "local" and str(path.relative_to(SOURCE)) in MAY_OPEN_LOCAL:
+            continue
+        assert above in ALLOWED[own], f"{own} must not import {name}"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     """Not even for types: what two of them need stands in a third."""
-    named = {path.relative_to(SOURCE.parent).with_suffix("").as_posix().replace("/", "."): path for path in modules()}
+    named = {module_name(path): path for path in modules()}
     graph = {name: imports(path) & (named.keys() - {name}) for name, path in named.items()}
     try:
         TopologicalSorter(graph).prepare()

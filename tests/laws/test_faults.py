@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from retinue.approved import Approved, is_approved
 from retinue.core.changes import Plan
 from retinue.core.plan_file import from_document, to_document
+from retinue.operations.approved import Approved, is_approved
 from retinue.workflow import plan
 from tests.laws.conftest import Sample
 from tests.laws.test_laws import orphans

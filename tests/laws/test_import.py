@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from retinue import importing
 from retinue.core.kind import Kind
 from retinue.kinds import all_kinds
+from retinue.operations import importing
 from tests.handover.test_handover import without_marks
 from tests.laws.conftest import Sample
 from tests.support.team import Team

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from retinue.comparing import render
-from retinue.sessions import Where, read
+from retinue.operations.comparing import render
+from retinue.operations.sessions import Where, read
 from tests.docs.runner import copy_example
 from tests.laws.conftest import Sample
 

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openai.types.responses import response_create_params
 
-from retinue import bundle, migration, workflow
+from retinue import bundle, workflow
 from retinue.core.canonical import same
 from retinue.kinds import all_kinds
+from retinue.operations import migration
 from tests.docs.pages import ROOT
 from tests.support.team import Team
 

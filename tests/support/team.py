@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import openai
 
-from retinue import looking, workflow
+from retinue import workflow
 from retinue.account.client import Account
 from retinue.account.memory import Memory
 from retinue.core.changes import AccountInfo, Event, Plan
@@ -23,6 +23,7 @@ from retinue.core.model import Address
 from retinue.kinds import all_kinds
 from retinue.local.quirks import Quirks
 from retinue.local.transport import LocalTransport
+from retinue.operations import looking
 from tests.support.description import CheckedTransport, find_description
 
 BASE_URL = "http://local.invalid/v1"

@@ -15,7 +15,7 @@ from retinue.errors import RetinueError, UsageError
 
 if TYPE_CHECKING:
     from retinue.core.model import Address, Live
-    from retinue.looking import Inventory
+    from retinue.operations.looking import Inventory
     from retinue.workflow import Where
 
 Variables = tuple[tuple[str, str], ...]
@@ -39,7 +39,8 @@ def show(
       retinue show
       retinue show assistant.math-tutor
     """
-    from retinue import looking, workflow
+    from retinue import workflow
+    from retinue.operations import looking
     from retinue.report.show_text import render_object, render_objects
 
     terminal = Terminal.detect()
@@ -119,7 +120,8 @@ def output(
       retinue output --format env > .env.assistants
       retinue output assistant.math-tutor --json
     """
-    from retinue import looking, workflow
+    from retinue import workflow
+    from retinue.operations import looking
 
     terminal = Terminal.detect()
     with workflow.open_session(place) as session:
@@ -160,8 +162,9 @@ def models(place: Where, as_json: bool) -> int:
       retinue models
       retinue models --json | jq '.models[] | select(.used_by != [])'
     """
-    from retinue import standing, workflow
+    from retinue import workflow
     from retinue.core.models import standing_document
+    from retinue.operations import standing
     from retinue.report.models_text import render_models
 
     terminal = Terminal.detect()

@@ -18,11 +18,11 @@ from retinue.errors import LeaseError, OvertakenError, RetinueError, UsageError
 if TYPE_CHECKING:
     from types import FrameType
 
-    from retinue.approved import Approved
     from retinue.cli.telling import Telling
     from retinue.core.approval import Approval
     from retinue.core.changes import Event, Plan
     from retinue.core.fail_on import FailOn
+    from retinue.operations.approved import Approved
     from retinue.workflow import Session
 
 
@@ -41,7 +41,7 @@ def carry_out(
     """Plan by `make`, and go on as far as the approval reaches, telling of it; gives the exit code. A plan that is not
     the `approved` one raises StaleError. While somebody else applies the stack, it waits for `wait_lease` seconds, then
     plans anew."""
-    from retinue import guarding
+    from retinue.operations import guarding
 
     terminal = Terminal.detect()
     deadline = session.account.clock() + (wait_lease or 0)
@@ -79,8 +79,9 @@ def _carry_out(
     approved: Approved | None,
     fail_on: tuple[FailOn, ...],
 ) -> int:
-    from retinue import guarding, workflow
-    from retinue.approved import check_stack
+    from retinue import workflow
+    from retinue.operations import guarding
+    from retinue.operations.approved import check_stack
     from retinue.report.progress import Progress
 
     terminal = Terminal.detect()
@@ -126,9 +127,9 @@ def _carry_out(
 
 def hold_against(approved: Approved | None, made: Plan, session: Session, telling: Telling) -> None:
     """Tell the plan. When another one was approved, tell how that differs where it was saved, and raise StaleError."""
-    from retinue.approved import is_approved, stale
     from retinue.core.plan_comparison import compare_plans
     from retinue.core.plan_file import to_document
+    from retinue.operations.approved import is_approved, stale
 
     document = to_document(made)
     if approved is None or is_approved(approved, made, session.live):

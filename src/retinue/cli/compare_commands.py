@@ -36,7 +36,7 @@ def render(address: Address | None, place: Where, explain: bool, as_json: bool) 
       retinue render assistant.math-tutor -e production
       retinue render --explain
     """
-    from retinue import comparing
+    from retinue.operations import comparing
 
     terminal = Terminal.detect()
     rendered = comparing.render(place, address)
@@ -73,8 +73,8 @@ def diff(
       retinue diff --base origin/main
       retinue diff --base HEAD~1 -e production --format markdown
     """
-    from retinue import comparing
     from retinue.core.contrast import contrast_document
+    from retinue.operations import comparing
     from retinue.report.contrast_text import render_contrast
 
     terminal = Terminal.detect()

@@ -32,7 +32,7 @@ def doctor(place: Where, as_json: bool) -> int:
       retinue doctor
       retinue doctor -e production --json
     """
-    from retinue import checkup
+    from retinue.operations import checkup
     from retinue.report.checkup_text import render_checkup
 
     terminal = Terminal.detect()

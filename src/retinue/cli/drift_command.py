@@ -12,9 +12,9 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import BlockedError
 
 if TYPE_CHECKING:
-    from retinue.accepting import Wanted
     from retinue.core.drift import Drift
     from retinue.core.fail_on import FailOn
+    from retinue.operations.accepting import Wanted
     from retinue.report.change_text import Detail
     from retinue.report.drift_rendering import DriftFormat
     from retinue.workflow import Session, Where
@@ -28,7 +28,7 @@ class WantedType(click.ParamType["Wanted"]):
     name = "address"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Wanted:
-        from retinue.accepting import Wanted
+        from retinue.operations.accepting import Wanted
 
         if isinstance(value, Wanted):
             return value
@@ -82,7 +82,8 @@ def drift(
       retinue drift -e production --detailed-exitcode --format github > drift.md
       retinue drift --accept assistant.math-tutor.instructions
     """
-    from retinue import drifting, workflow
+    from retinue import workflow
+    from retinue.operations import drifting
     from retinue.report.drift_rendering import render
 
     terminal = Terminal.detect()
@@ -100,7 +101,7 @@ def drift(
 
 
 def _accept(place: Where, session: Session, found: Drift, wanted: tuple[Wanted, ...], terminal: Terminal) -> int:
-    from retinue import accepting
+    from retinue.operations import accepting
     from retinue.report.drift_text import render_accepted
 
     accepted = accepting.accept(place, session, found, wanted)

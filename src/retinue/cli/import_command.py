@@ -14,7 +14,7 @@ from retinue.errors import RetinueError, UsageError
 
 if TYPE_CHECKING:
     from retinue.core.model import Address
-    from retinue.importing import Prepared
+    from retinue.operations.importing import Prepared
     from retinue.workflow import Where
 
 
@@ -56,7 +56,8 @@ def import_(
       retinue import assistant.critic asst_4xJ2vWq
       retinue import --all
     """
-    from retinue import importing, workflow
+    from retinue import workflow
+    from retinue.operations import importing
     from retinue.report.import_text import render_found, render_import
 
     _check(address, live_id, scan=scan, everything=everything, from_stack=from_stack)

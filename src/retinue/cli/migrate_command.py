@@ -68,7 +68,7 @@ def migrate(
       retinue migrate --to agents --dry-run
       retinue migrate --live --to assistants-v2 --out assistants/adopted
     """
-    from retinue import migration
+    from retinue.operations import migration
     from retinue.report.migration_text import render_migration
 
     terminal = Terminal.detect()

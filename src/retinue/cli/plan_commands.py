@@ -26,10 +26,10 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import BlockedError, UsageError
 
 if TYPE_CHECKING:
-    from retinue.approved import Approved
     from retinue.core.changes import Plan
     from retinue.core.fail_on import FailOn
     from retinue.core.model import Address
+    from retinue.operations.approved import Approved
     from retinue.report.change_text import Detail
     from retinue.report.rendering import Format
     from retinue.workflow import Session, Where
@@ -108,7 +108,7 @@ def plan(
 
 
 def _save(document: Mapping[str, Any], path: Path, terminal: Terminal) -> None:
-    from retinue.approved import save_plan
+    from retinue.operations.approved import save_plan
 
     save_plan(document, path)
     terminal.say(f"saved the plan to {path}")
@@ -129,7 +129,7 @@ def show_saved_plan(file: Path, detail: Detail, form: Format, page: Path | None)
       retinue show-plan plan.json --detail full
       retinue show-plan plan.json --format github > comment.md
     """
-    from retinue.approved import read_document
+    from retinue.operations.approved import read_document
 
     terminal = Terminal.detect()
     document, _ = read_document(file)
@@ -231,7 +231,7 @@ def apply(
 
 def _approved(file: Path | None, expected: str | None) -> Approved | None:
     """What the command line says was approved: a saved plan, a digest, or both."""
-    from retinue.approved import Approved, read_approved
+    from retinue.operations.approved import Approved, read_approved
 
     if file is not None:
         return read_approved(file, expected)

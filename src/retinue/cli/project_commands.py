@@ -173,7 +173,8 @@ def _folder(root: Path) -> str:
 
 
 def _ask_account(place: Where, terminal: Terminal) -> tuple[Diagnostic, ...]:
-    from retinue import standing, workflow
+    from retinue import workflow
+    from retinue.operations import standing
 
     with workflow.open_session(place) as session:
         found = standing.check_models(session)

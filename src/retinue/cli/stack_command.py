@@ -44,8 +44,9 @@ def rename(old: str, new: str, place: Where, parallelism: int, yes: bool) -> int
       retinue stack rename classroom school
       retinue stack rename classroom-production school-production -e production
     """
-    from retinue import restacking, workflow
+    from retinue import workflow
     from retinue.core.approval import Approval
+    from retinue.operations import restacking
 
     terminal = Terminal.detect()
 

@@ -13,8 +13,8 @@ from retinue.core.changes import Block, Plan, Step
 from retinue.core.model import NAME, Live
 from retinue.core.ownership import PROTECT, reseal
 from retinue.errors import BlockedError, RetinueError, UsageError
-from retinue.guarding import check_account
-from retinue.sessions import Session
+from retinue.operations.guarding import check_account
+from retinue.operations.sessions import Session
 
 
 def begin(session: Session, old: str, new: str) -> Session:

@@ -15,11 +15,11 @@ from retinue.core.kind import Kind
 from retinue.core.model import NAME, Address, Handover, Live, Position
 from retinue.core.names import Named, name_live, needed_kinds
 from retinue.core.write_back import write_back
-from retinue.drafted_texts import file_names, free, name_secrets, stray, texts
-from retinue.drafting import Draft, Kept, judge
 from retinue.errors import BlockedError, RetinueError, UsageError
 from retinue.migrate.names import name_from, unique
-from retinue.sessions import Session
+from retinue.operations.drafted_texts import file_names, free, name_secrets, stray, texts
+from retinue.operations.drafting import Draft, Kept, judge
+from retinue.operations.sessions import Session
 from retinue.source.folder import Folder
 from retinue.source.mistakes import Refused
 

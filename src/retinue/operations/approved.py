@@ -16,7 +16,7 @@ from retinue.core.plan_digest import plan_digest
 from retinue.core.plan_file import PlanFormatError, from_document, summarise, to_document
 from retinue.core.remainder import is_remainder
 from retinue.errors import BlockedError, RetinueError, StaleError, UsageError
-from retinue.sessions import Session
+from retinue.operations.sessions import Session
 
 AGAIN = "make a plan again, and have that one approved"
 

@@ -17,7 +17,7 @@ from retinue.account.key_source import key_source
 from retinue.core.kind import Kinds
 from retinue.errors import AccountError, RetinueError
 from retinue.kinds import all_kinds
-from retinue.sessions import MEMORY, Reading, Where, check_loaded, load_from
+from retinue.operations.sessions import MEMORY, Reading, Where, check_loaded, load_from
 from retinue.source import Project
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from retinue.core.kind import Kinds
 from retinue.core.model import Address, Declaration, Diagnostic, Position
 from retinue.errors import DeclarationError, UsageError
 from retinue.kinds import all_kinds
-from retinue.sessions import Reading, Where, check_loaded, load_from, read, read_loaded
+from retinue.operations.sessions import Reading, Where, check_loaded, load_from, read, read_loaded
 from retinue.source import Loaded, Project
 from retinue.source.printing import explained, sources, written
 from retinue.source.project import find

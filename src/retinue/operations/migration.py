@@ -20,7 +20,7 @@ from retinue.errors import BlockedError, DeclarationError, RetinueError, UsageEr
 from retinue.migrate.making import make, prompt_text
 from retinue.migrate.model import Home, Known, Migrated, Migration
 from retinue.migrate.tables import SECTIONS
-from retinue.originals import Found, read_declared, read_files, read_live
+from retinue.operations.originals import Found, read_declared, read_files, read_live
 from retinue.source.project import PROJECT_FILE, find
 from retinue.source.writing import Commented, write_yaml
 

@@ -20,7 +20,7 @@ from retinue.core.paths import fits, show
 from retinue.core.plan import make_plan
 from retinue.core.write_back import write_back
 from retinue.errors import DeclarationError, RetinueError, UsageError
-from retinue.sessions import Reading, Session, Where, check_loaded, load_from
+from retinue.operations.sessions import Reading, Session, Where, check_loaded, load_from
 from retinue.source.editing import Edit, edited
 from retinue.source.folder import Folder
 from retinue.source.sites import Site, Unwritable, find_site

@@ -11,7 +11,7 @@ from retinue.core.hiding import without
 from retinue.core.marker import Lease, Marker
 from retinue.core.model import Address, FileRef, Live
 from retinue.core.names import name_live
-from retinue.sessions import Session
+from retinue.operations.sessions import Session
 
 
 @dataclass(frozen=True, slots=True)

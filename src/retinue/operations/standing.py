@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retinue.core.model import Diagnostic
 from retinue.core.models import Standing, model_warnings, standings, used_models
-from retinue.sessions import Session
+from retinue.operations.sessions import Session
 
 
 def models(session: Session) -> tuple[Standing, ...]:

@@ -13,7 +13,7 @@ from retinue.core.model import Address, Declaration, Declared, Diagnostic, Live,
 from retinue.core.names import Named, live_spec
 from retinue.core.resolve import resolve
 from retinue.errors import DeclarationError
-from retinue.sessions import Session
+from retinue.operations.sessions import Session
 from retinue.source import load
 from retinue.source.project import PROJECT_FILE
 from retinue.source.writing import write_yaml

@@ -12,7 +12,7 @@ from retinue.core.changes import AccountInfo, Block, Event, Plan, Step
 from retinue.core.marker import account_block, different, missing_block
 from retinue.core.ownership import is_retired
 from retinue.errors import BlockedError
-from retinue.sessions import Session
+from retinue.operations.sessions import Session
 
 POLL = 10.0
 """How often a lease is looked at by whoever waits for it, in seconds, more or less."""

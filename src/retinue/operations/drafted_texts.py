@@ -12,8 +12,8 @@ from retinue.core.kind import Kind
 from retinue.core.model import Path as Place
 from retinue.core.model import Unseen
 from retinue.core.resolve import matches, replaced
-from retinue.drafting import Draft
-from retinue.sessions import Session
+from retinue.operations.drafting import Draft
+from retinue.operations.sessions import Session
 from retinue.source.writing import WIDTH, Commented, Verbatim, write_yaml
 
 PROMPTS = "prompts"

@@ -12,8 +12,8 @@ from retinue.core.drift_file import drift_document
 from retinue.core.fail_on import FailOn, fail_on_blocks
 from retinue.core.model import Diagnostic
 from retinue.errors import AccountError
-from retinue.sessions import Session
-from retinue.standing import check_models
+from retinue.operations.sessions import Session
+from retinue.operations.standing import check_models
 
 
 def look_for_drift(session: Session, *, parallelism: int = 8) -> Drift:
