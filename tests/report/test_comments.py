@@ -225,6 +225,25 @@ def test_a_comment_says_what_it_leaves_out_and_where_to_see_it() -> None:
     assert len(set(re.findall(r"assistant\.updated-\d+", text))) + int(unnamed[1]) == 301
 
 
+@pytest.mark.parametrize(("budget", "lines"), [(60_000, 300), (10_000, 50)])
+def test_of_one_very_long_change_the_first_lines_are_shown(budget: int, lines: int) -> None:
+    document = load("prompt-sections")
+    document["steps"][0]["changes"] = [
+        {
+            "path": ["instructions"],
+            "cause": "config",
+            "position": None,
+            "before": "".join(f"Rule {number}: be kind to everybody.\n" for number in range(3_000)),
+            "after": "".join(f"Rule {number}: be very kind to everybody.\n" for number in range(3_000)),
+        }
+    ]
+    text = render_github(document, budget=budget)
+    assert len(text) <= budget
+    assert lines < text.count("\n") < 10 * lines
+    assert re.search(r"^… [\d,]+ more lines$", text, re.M)
+    assert "**Too long for a comment: 1 change shown in part.**" in text
+
+
 def test_a_comment_with_room_for_everything_leaves_nothing_out() -> None:
     text = render_github(load("files-many"))
     assert "Too long" not in text

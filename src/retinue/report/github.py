@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import html
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 from urllib.parse import quote
 
 from retinue.report.change_text import Detail
-from retinue.report.ink import Line, visible
+from retinue.report.ink import Line, line, visible
 from retinue.report.markdown import code, fence, overview, placed, step_lines, text_of
 from retinue.report.plan_groups import Group, plan_groups
 from retinue.report.plan_text import block_lines, replaced_ids, unmanaged_lines, warning_lines
@@ -25,6 +27,8 @@ BUDGET = 65_000
 _GRAVE = 1
 _NOTE = 500
 _LONG = 1_000
+_PARTS = (16_000, 3_000)
+"""Where a change is longer than there is room for, its first so many characters are shown."""
 
 
 def marker(document: Mapping[str, Any]) -> str:
@@ -51,7 +55,7 @@ class _Piece:
     """A part of the comment below a heading: `forms` from the longest to the shortest.
 
     `rank` is its importance, 0 first, and grave up to `_GRAVE`. With `details`, the last form is what is left without
-    them.
+    them. The `parts` forms before that one show only a part of them.
     """
 
     heading: str
@@ -59,6 +63,7 @@ class _Piece:
     rank: int
     details: bool = True
     what: str = "change"
+    parts: int = 0
 
 
 def _pieces(document: Mapping[str, Any], detail: Detail) -> Iterable[_Piece]:
@@ -84,12 +89,26 @@ def _step_piece(step: Mapping[str, Any], group: Group, replaced: Mapping[str, st
     if detail == "summary":
         return _Piece(group.title, (brief,), rank, details=False)
     forms: list[str] = []
+
+    def show(head: Line, body: Sequence[Line]) -> str:
+        return _open(head, body) if group.grave else _folded(step_summary(step, replaced), head, body)
+
     for level in ("full",) if detail == "full" else ("complete", "hunks"):
         head, body = step_lines(step, group, replaced, detail=level)  # type: ignore[arg-type]
-        made = _open(head, body) if group.grave else _folded(step_summary(step, replaced), head, body)
+        made = show(head, body)
         if made not in forms:
             forms.append(made)
-    return _Piece(group.title, (*forms, brief), rank)
+    parts = [show(head, part) for part in _parts(body)]
+    return _Piece(group.title, (*forms, *parts, brief), rank, parts=len(parts))
+
+
+def _parts(body: Sequence[Line]) -> Iterable[Sequence[Line]]:
+    """The first lines of a long body, as many as go into each size, and how many more there are."""
+    ends = list(accumulate(len(text_of(each)) + 1 for each in body))
+    for size in _PARTS:
+        if body and ends[-1] > 2 * size:
+            taken = bisect_right(ends, size)
+            yield [*body[:taken], line(f"… {count(len(body) - taken, 'more line')}")]
 
 
 def _open(head: Line, body: Sequence[Line]) -> str:
@@ -184,6 +203,7 @@ def _laid_out(pieces: Sequence[_Piece], chosen: Sequence[int | None]) -> str:
 
 def _missing(document: Mapping[str, Any], pieces: Sequence[_Piece], chosen: Sequence[int | None]) -> str:
     """What was left out, in words, or nothing."""
+    part: dict[str, int] = {}
     brief: dict[str, int] = {}
     unnamed: dict[str, int] = {}
     for piece, form in zip(pieces, chosen, strict=True):
@@ -191,9 +211,11 @@ def _missing(document: Mapping[str, Any], pieces: Sequence[_Piece], chosen: Sequ
             unnamed[piece.what] = unnamed.get(piece.what, 0) + 1
         elif piece.details and form == len(piece.forms) - 1:
             brief[piece.what] = brief.get(piece.what, 0) + 1
+        elif len(piece.forms) - 1 - piece.parts <= form < len(piece.forms) - 1:
+            part[piece.what] = part.get(piece.what, 0) + 1
     texts = [
         f"{' and '.join(count(number, noun) for noun, number in counts.items())} {words}"
-        for counts, words in ((brief, "shown without details"), (unnamed, "not shown at all"))
+        for counts, words in ((part, "shown in part"), (brief, "shown without details"), (unnamed, "not shown at all"))
         if counts
     ]
     if not texts:
