@@ -212,6 +212,9 @@ TOOL = {
                 "computer_use": _options("Use a browser.", {"include_screenshots": {"type": "boolean"}}),
                 "tool_search": _options("Find deferred functions.", {}),
                 "automations": _options("Let the agent schedule itself.", {}),
+                # What whoever comes from assistants would write.
+                "file_search": {"not": {}, "$comment": "agents have none: give it an MCP server or a function"},
+                "code_interpreter": {"not": {}, "$comment": "agents have none: give its sessions an environment"},
             },
             "additionalProperties": False,
         },

@@ -177,7 +177,8 @@ class Wording:
         return Problem("too-many", path, message, hint or f"remove {len(value) - limit:,}")
 
     def _unknown_fields(self, error: Finding, path: Path) -> Iterator[Problem]:
-        known = list(error.schema.get("properties", {}))
+        properties = error.schema.get("properties", {})
+        known = [name for name, each in properties.items() if not (isinstance(each, Mapping) and "not" in each)]
         free = [each for each in known if each not in error.instance]
         for name in error.instance:
             if name not in known:
