@@ -85,7 +85,7 @@ def fields(schema: Any, path: str = "") -> Iterator[tuple[str, Mapping[str, Any]
     if not isinstance(schema, Mapping) or schema is JSON_SCHEMA:
         return
     for name, each in schema.get("properties", {}).items():
-        if isinstance(each, Mapping):
+        if isinstance(each, Mapping) and "not" not in each:  # such a one is there to be refused
             yield f"{path}{name}", each
             yield from fields(each, f"{path}{name}.")
     for word in ("items", "additionalProperties"):

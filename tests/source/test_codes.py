@@ -9,7 +9,7 @@ from pathlib import Path
 from retinue.source.codes import CODES, page
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("core", "kinds", "source", "account", "cli")
+PACKAGES = ("core", "kinds", "source", "account", "operations", "cli")
 
 # Where the code stands among the arguments of everything that makes or reports a mistake.
 PLACES = {"Problem": 0, "Refused": 0, "error": 0, "warning": 0, "Fault": 1, "SyntaxMistake": 1, "Diagnostic": 1}
