@@ -87,6 +87,20 @@ def test_an_update_of_something_else_leaves_the_unknown_alone(tmp_path: Path) ->
     assert set(body) == {"name", "metadata"}
 
 
+def test_an_update_of_the_tools_sends_back_what_is_unknown_about_them(tmp_path: Path) -> None:
+    team = team_with(tmp_path)
+    team.write("tutor.yaml", DECLARED.replace("[code_interpreter]", "[code_interpreter, file_search]"))
+    future: list[Future] = []
+
+    def wrap(inner: httpx2.BaseTransport) -> Future:
+        future.append(Future(inner, with_tool=False))
+        return future[0]
+
+    team.apply(wrap)
+    (body,) = [each for each in future[0].written if "tools" in each]
+    assert body["tools"] == [{"future_option": 1, "type": "code_interpreter"}, {"type": "file_search"}]
+
+
 def test_rewriting_a_tool_sends_back_what_is_unknown_about_it() -> None:
     from retinue.kinds import all_kinds
 

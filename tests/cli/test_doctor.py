@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,6 +109,16 @@ def test_a_key_that_is_taken(project: Shell, monkeypatch: pytest.MonkeyPatch) ->
     assert found["account"]["url"] == url
     assert found["account"]["clock_offset"] in (-1, 0, 1)
     assert "from OPENAI_API_KEY, which is set" in text.out
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(600, "behind the account's"), (-600, "ahead of the account's")])
+def test_a_clock_that_is_off(project: Shell, monkeypatch: pytest.MonkeyPatch, seconds: int, told: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with served(project, clock=lambda: time.time() + seconds):
+        _, found = examined(project)
+        text = project("doctor")
+    assert abs(found["account"]["clock_offset"] - seconds) <= 2
+    assert re.search(rf"clock +\d+ s {told}", text.out)
 
 
 def test_what_variables_hold_is_not_printed(project: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

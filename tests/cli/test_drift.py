@@ -267,3 +267,13 @@ def test_junit_has_a_test_for_every_object_and_a_failure_for_every_drifted_one(a
     assert failure is not None
     assert '! name: "Tutor" -> "Theirs"' in (failure.text or "")
     assert (root.get("tests"), root.get("failures")) == ("2", "1")
+
+
+def test_a_reason_not_to_go_on_is_a_failed_case_of_junit(applied: Shell) -> None:
+    done = applied("drift", "--format", "junit", "--fail-on", "model-shutdown=90d")
+    assert done.code == 4
+    (blocked,) = [case for case in ET.fromstring(done.out).iter("testcase") if case.find("failure") is not None]
+    assert (blocked.get("name") or "").startswith("blocked ")
+    failure = blocked.find("failure")
+    assert failure is not None
+    assert "gpt-4o" in (failure.text or "")
