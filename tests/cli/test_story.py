@@ -70,6 +70,19 @@ def test_plan_json_is_the_document_and_nothing_else(project: Shell) -> None:
     assert done.err == ""
 
 
+def test_a_comment_says_why_there_is_no_plan(project: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.write("retinue.yaml", "stack: test\ninclude: ['*.yaml']\naccount: {base_url: 'http://127.0.0.1:9/v1'}\n")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    keyless = project("plan", "--format", "github")
+    assert keyless.code == 1
+    assert keyless.out.startswith("<!-- retinue plan: test -->\n\n## No plan for `test`\n")
+    assert keyless.err.splitlines()[0] in keyless.out
+    assert project("plan", "--format", "markdown").out == ""
+    project.write("retinue.yaml", "stack: [\n")
+    broken = project("plan", "--format", "github")
+    assert (broken.code, broken.out) == (1, "")
+
+
 def test_targets_narrow_the_plan_and_never_delete(project: Shell) -> None:
     project("apply", "--yes")
     text = (project.team.root / "team.yaml").read_text(encoding="utf-8")

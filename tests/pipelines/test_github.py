@@ -276,10 +276,17 @@ def test_somebody_elses_comment_is_not_edited(applied: Shop) -> None:
 
 def test_a_plan_that_cannot_be_made_is_not_approved(applied: Shop) -> None:
     shop, hub = applied, applied.hub
+    shop.plan(2, hub.propose("broken", changed("Be very kind.")))
     ended = shop.plan(2, hub.propose("broken", {"assistants/desk.yaml": DESK.replace("model:", "modl:")}))
     assert ended["validate production"].code == 1
     assert "::error file=assistants/desk.yaml,line=4" in ended["validate production"].output
     assert ended["plan production"].code == 1
+    # The comment does not go on showing the plan of an earlier push.
+    [comment] = [each for each in hub.read("comments").values() if each["issue"] == "2"]
+    assert comment["body"].startswith("<!-- retinue plan: shop-production/production -->")
+    assert "unknown field 'modl'" in comment["body"]
+    assert "very kind" not in comment["body"]
+    assert comment["body"].strip() in ended["plan production"].summary
     hub.merge("broken", 2)
     assert shop.apply().code == 1
 

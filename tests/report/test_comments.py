@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from retinue.report.github import marker, render_github
+from retinue.report.github import marker, render_github, render_no_plan
 from retinue.report.ink import Line, visible
 from retinue.report.markdown import code, fence, render_markdown
 from tests.report.test_plan_text import RAW
@@ -153,7 +153,7 @@ def test_the_comment_of_a_stack_is_found_again_by_its_first_line() -> None:
 
 @given(hostile)
 def test_a_marker_is_one_comment_of_html(name: str) -> None:
-    line = marker({"stack": name, "environment": None})
+    line = marker(name, None)
     assert re.fullmatch(r"<!-- retinue plan: [\w.~%-]* -->", line)
 
 
@@ -223,6 +223,16 @@ def test_a_comment_says_what_it_leaves_out_and_where_to_see_it() -> None:
     unnamed = re.search(r", (\d+) changes not shown at all", text)
     assert unnamed
     assert len(set(re.findall(r"assistant\.updated-\d+", text))) + int(unnamed[1]) == 301
+
+
+@given(st.text(), st.text(), st.integers(2_500, 10_000))
+def test_a_comment_without_a_plan_fits_and_is_one_block_of_code(stack: str, why: str, budget: int) -> None:
+    text = render_no_plan(stack, None, why * 200, budget=budget)
+    assert len(text) <= budget
+    assert text.startswith(marker(stack, None))
+    kinds = [each.type for each in MarkdownIt("commonmark").parse(text)]
+    assert kinds.count("fence") == 1
+    assert kinds.count("html_block") == 1
 
 
 @pytest.mark.parametrize(("budget", "lines"), [(60_000, 300), (10_000, 50)])

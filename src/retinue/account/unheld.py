@@ -70,7 +70,7 @@ def _version(account: Account, kind: Kind, step: Step, live: Live | None) -> str
     if wanted is None or (live and wanted == live.raw["default_version"]):
         return None
     there = numbers(account, place(kind.api, live.id, None), kind.api) if live and NEWEST in live.raw else []
-    made = any(change.field == kind.versions.files for change in step.changes)
+    made = step.action == "create" or any(change.field == kind.versions.files for change in step.changes)
     after = max(map(int, there), default=0) + 1
     if wanted in there or (made and wanted == str(after)):
         return None

@@ -100,13 +100,9 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def show_error(terminal: Terminal, error: RetinueError) -> None:
-    from retinue.report.diagnostics import render_diagnostics
-    from retinue.report.errors_text import render_error
+    from retinue.cli.showing import error_text
 
-    if error.diagnostics:
-        terminal.say(render_diagnostics(error.diagnostics, width=terminal.error_width, color=terminal.error_color))
-    else:
-        terminal.say(render_error(error, color=terminal.error_color))
+    terminal.say(error_text(error, width=terminal.error_width, color=terminal.error_color))
 
 
 def show_bug(terminal: Terminal, error: Exception) -> int:

@@ -20,7 +20,7 @@ from retinue.cli.options import (
     target_option,
     wait_lease_option,
 )
-from retinue.cli.showing import show_document, write_page
+from retinue.cli.showing import comment_on_failure, show_document, write_page
 from retinue.cli.telling import AsEvents, InWords
 from retinue.cli.terminal import Terminal
 from retinue.errors import BlockedError, UsageError
@@ -86,7 +86,7 @@ def plan(
     if out is not None and page is not None and out.resolve() == page.resolve():
         raise UsageError(f"--out and --html both name '{out}'", hint="give the page another name, such as plan.html")
     terminal = Terminal.detect()
-    with workflow.open_session(place) as session:
+    with comment_on_failure(place, form, terminal), workflow.open_session(place) as session:
         watch_pauses(session, terminal)
         if destroy:
             made = workflow.plan_destroy(session, parallelism=parallelism)

@@ -1,8 +1,9 @@
-"""Plan documents on stdout and as pages."""
+"""Plan documents on stdout and as pages, and why there is none."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from retinue.errors import RetinueError
 if TYPE_CHECKING:
     from retinue.report.change_text import Detail
     from retinue.report.rendering import Format
+    from retinue.workflow import Where
 
 
 def show_document(document: Mapping[str, Any], terminal: Terminal, *, form: Format = "text", detail: Detail) -> None:
@@ -31,3 +33,31 @@ def write_page(document: Mapping[str, Any], path: Path, terminal: Terminal) -> N
         reason = (error.strerror or str(error)).lower()
         raise RetinueError(f"cannot write '{path}': {reason}", hint="choose another file for --html") from error
     terminal.say(f"wrote {path}")
+
+
+def error_text(error: RetinueError, *, width: int = 80, color: bool = False) -> str:
+    """What went wrong, in words, every mistake of it."""
+    from retinue.report.diagnostics import render_diagnostics
+    from retinue.report.errors_text import render_error
+
+    if error.diagnostics:
+        return render_diagnostics(error.diagnostics, width=width, color=color)
+    return render_error(error, color=color)
+
+
+@contextmanager
+def comment_on_failure(place: Where, form: Format, terminal: Terminal) -> Iterator[None]:
+    """Where a comment is asked for and no plan can be made, print one that says so, to take the place of an older plan.
+    Without a project nobody knows whose it would be."""
+    try:
+        yield
+    except RetinueError as error:
+        if form == "github":
+            from retinue.report.github import render_no_plan
+            from retinue.workflow import load_from
+
+            with suppress(RetinueError):
+                project = load_from(place).project
+                if project is not None:
+                    terminal.print(render_no_plan(project.stack, project.environment, error_text(error)))
+        raise

@@ -31,9 +31,9 @@ _PARTS = (16_000, 3_000)
 """Where a change is longer than there is room for, its first so many characters are shown."""
 
 
-def marker(document: Mapping[str, Any]) -> str:
+def marker(stack: str, environment: str | None) -> str:
     """The hidden first line of every comment about this stack in this environment, whatever the plan."""
-    names = [document["stack"], *([document["environment"]] if document["environment"] else [])]
+    names = [stack, *([environment] if environment else [])]
     return f"<!-- retinue plan: {'/'.join(quote(each[:_LONG], safe='') for each in names)} -->"
 
 
@@ -45,9 +45,21 @@ def render_github(document: Mapping[str, Any], *, detail: Detail = "hunks", budg
     """
     pieces = list(_pieces(document, detail))
     title = f"## Plan for {code(_short(document['stack']))}"
-    top = "\n\n".join([marker(document), title, *_cut(overview(document))]) + "\n"
+    top = "\n\n".join([marker(document["stack"], document["environment"]), title, *_cut(overview(document))]) + "\n"
     chosen = _fitting(pieces, budget - len(top) - _NOTE)
     return top + _laid_out(pieces, chosen) + _missing(document, pieces, chosen)
+
+
+def render_no_plan(stack: str, environment: str | None, why: str, *, budget: int = BUDGET) -> str:
+    """The comment where no plan could be made, of at most `budget` characters: whatever plan it takes the place of is
+    not that of the present files."""
+    about = code(_short(f"stack {stack}" + (f", environment {environment}" if environment else "")))
+    top = "\n\n".join([marker(stack, environment), f"## No plan for {code(_short(stack))}", about])
+    lines = [line(each) for each in why.splitlines()]
+    ends = list(accumulate(len(text_of(each)) + 1 for each in lines))
+    taken = bisect_right(ends, budget - len(top) - _NOTE)
+    left = [line(f"… {count(len(lines) - taken, 'more line')}")] if taken < len(lines) else []
+    return f"{top}\n\n{fence([*lines[:taken], *left], 'text')}\n"
 
 
 @dataclass(frozen=True, slots=True)
