@@ -123,3 +123,38 @@ def test_a_text_is_written_so_that_it_is_read_as_a_text(text: str) -> None:
 def test_comments_cannot_become_anything_else() -> None:
     written = write_yaml({"a": Commented({"b": 1}, "one\ntwo\x0b: three")}, comment="top\u2028x: y")
     assert all(line.startswith("#") for line in written.splitlines()[:-1])
+
+
+def noted(original: dict[str, Any], home: Home, known: Known | None = None) -> tuple[dict[str, Any], dict[str, str]]:
+    """The declaration, and what became of each field."""
+    made = make([Original(original, "x")], home, known or Known()).migrated[0]
+    return dict(made.spec), {note.field: note.outcome for note in made.notes}
+
+
+def test_further_arguments_are_kept_where_there_are_arguments() -> None:
+    original = {"model": "m", "extra": {"truncation": "auto"}}
+    spec, notes = noted(original, "responses")
+    assert spec["extra"] == {"truncation": "auto"}
+    assert notes["extra"] == "carried"
+    spec, notes = noted(original, "agents")
+    assert "extra" not in spec
+    assert notes["extra"] == "lost"
+
+
+def test_a_name_that_is_too_long_for_an_agent_is_lost_and_not_cut() -> None:
+    spec, notes = noted({"model": "m", "name": "x" * 129}, "agents")
+    assert "name" not in spec
+    assert notes["name"] == "lost"
+    assert noted({"model": "m", "name": "x" * 128}, "agents")[0]["name"] == "x" * 128
+    assert noted({"model": "m", "name": "x" * 129}, "responses")[0]["name"] == "x" * 129
+
+
+@pytest.mark.parametrize(("home", "named"), [("agents", True), ("responses", False)])
+def test_a_declared_function_that_differs_in_strictness_only_serves_agents(home: Home, named: bool) -> None:
+    """Agents have no strict mode, so for them it is the same function."""
+    parameters = {"type": "object", "properties": {}, "additionalProperties": False}
+    function = {"name": "f", "description": "Do f.", "parameters": parameters}
+    known = Known(functions={"f": {"name": "f", "description": "Do f.", "parameters": parameters}})
+    original = {"model": "m", "tools": [{"type": "function", "function": {**function, "strict": True}}]}
+    spec, _ = noted(original, home, known)
+    assert (spec["tools"] == [{"function": "f"}]) is named
