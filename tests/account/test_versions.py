@@ -114,6 +114,13 @@ def test_old_versions_are_deleted_as_declared(tmp_path: Path) -> None:
     assert numbers(team) == ["3", "4"]
 
 
+def test_neither_the_default_nor_the_newest_version_is_too_old_to_stay(tmp_path: Path) -> None:
+    team = team_with(tmp_path, "One.", "Two.", "Three.")
+    declare(team, "Three.", ", version: 1, keep_versions: 1")
+    assert team.apply().converged
+    assert (skill(team)["default_version"], numbers(team)) == ("1", ["1", "3"])
+
+
 def test_a_skill_of_others_is_looked_at_once(tmp_path: Path) -> None:
     team = team_with(tmp_path, "One.")
     with team.client() as client:

@@ -101,3 +101,11 @@ def test_reading_costs_no_engine(team: Team) -> None:
     )
     assert done.stderr == ""
     assert done.stdout.strip() == "['retinue.bundles', 'retinue.bundles.reading']"
+
+
+def test_a_lock_file_of_another_format_is_not_guessed_at(tmp_path: Path) -> None:
+    """An application that is older than the lock file must not send what may mean something else now."""
+    path = tmp_path / "retinue.lock.json"
+    path.write_text('{"format_version": "2.0", "assistants": {"desk": {"arguments": {}}}}', encoding="utf-8")
+    with pytest.raises(BundleError, match=r"format 2\.0"):
+        bundle("desk", lock=path)

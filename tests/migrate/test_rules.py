@@ -154,7 +154,7 @@ def test_a_declared_function_that_differs_in_strictness_only_serves_agents(home:
     """Agents have no strict mode, so for them it is the same function."""
     parameters = {"type": "object", "properties": {}, "additionalProperties": False}
     function = {"name": "f", "description": "Do f.", "parameters": parameters}
-    known = Known(functions={"f": {"name": "f", "description": "Do f.", "parameters": parameters}})
-    original = {"model": "m", "tools": [{"type": "function", "function": {**function, "strict": True}}]}
+    known = Known(functions={"f": {**function, "strict": True}})
+    original = {"model": "m", "tools": [{"type": "function", "function": function}]}
     spec, _ = noted(original, home, known)
     assert (spec["tools"] == [{"function": "f"}]) is named
