@@ -91,10 +91,6 @@ def main(args: Sequence[str] | None = None) -> int:
     except RetinueError as error:
         show_error(terminal, error)
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has left; there is nobody to tell, and Python must not try at exit.
-        sys.stdout = None
-        return 0
     except Exception as error:  # noqa: BLE001 - the last net: a bug is reported as one, with what we need to mend it
         return show_bug(terminal, error)
 
