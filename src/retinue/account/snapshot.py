@@ -104,9 +104,8 @@ def _list(
     if api is None:
         return None
     try:
-        listed = [
-            raw for raw in account.pages(api.path, page=api.page, beta=api.beta) if raw["id"] not in memory.deleted
-        ]
+        pages = account.pages(api.path, page=api.page, beta=api.beta)
+        listed = [raw for raw in pages if raw["id"] not in memory.deleted and api.may_be_owned(raw)]
         seen.served.add(kind.name)
         seen.markers += [(kind, raw) for raw in listed if is_marker(raw.get("metadata") or {})]
         return [_read(account, memory, raw, kind) for raw in listed if not is_marker(raw.get("metadata") or {})]
@@ -221,7 +220,7 @@ def find_live(
     if kind.api is None:
         return None
     raw = look(account, memory, live_id, place(kind.api, live_id, within), kind.api.beta, patient=patient)
-    return _read(account, memory, raw, kind, asked=asked) if raw else None
+    return _read(account, memory, raw, kind, asked=asked) if raw and kind.api.may_be_owned(raw) else None
 
 
 def look(

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from retinue.core.paths import dig
+
 
 def same(value: Any) -> Any:
     """A value whose two forms are one."""
@@ -107,6 +109,7 @@ class Api:
     `path` is below the account's base URL; where objects stand `within` others, `{within}` in it is the other's id.
     `marks` says where the ownership tag stands. `beta` is the value of the OpenAI-Beta header; `page` the greatest
     page size. `spent` is a field and the value it has once an object has ended on its own and can only be replaced.
+    `theirs` is a place in an object and the value it has there when nobody may own it: such a one is as good as absent.
     `marker` is how an empty object of the kind, which costs nothing, can be the marker of a stack. `elsewhere` says
     what to do on an account that does not serve the collection.
     """
@@ -117,6 +120,7 @@ class Api:
     within: Within | None = None
     page: int = 100
     spent: tuple[str, str] | None = None
+    theirs: tuple[tuple[str, ...], str] | None = None
     elsewhere: str | None = None
     marker: MarkerForm | None = None
 
@@ -127,6 +131,10 @@ class Api:
     def marks_of(self, raw: Mapping[str, Any]) -> Mapping[str, str]:
         """What Retinue, and where the place is shared others, noted on an object as the API returned it."""
         return self.marks.read(raw.get(self.marks.field))
+
+    def may_be_owned(self, raw: Mapping[str, Any]) -> bool:
+        """Whether an object as the API returned it is one that anybody may own."""
+        return self.theirs is None or dig(raw, self.theirs[0]) != self.theirs[1]
 
     def within_of(self, raw: Mapping[str, Any]) -> str | None:
         """The id of the object that a live object stands within."""

@@ -156,7 +156,8 @@ KIND = Kind(
     name="automation",
     section="automations",
     title="automation",
-    api=Api(path="/agents/automations", beta="agents=v1"),
+    # Agents make automations for themselves (SDK Automation.created_by).
+    api=Api(path="/agents/automations", beta="agents=v1", theirs=(("created_by", "type"), "agent")),
     schema={
         "type": "object",
         "description": "Sessions of an agent, started by a schedule or once.",
