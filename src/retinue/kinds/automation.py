@@ -14,8 +14,6 @@ from retinue.core.model import Path, Problem
 from retinue.core.place import Api
 from retinue.kinds._shapes import FURTHER, METADATA, NAME_OR_ID, TEXT
 
-FIVE_FIELDS = re.compile(r"\S+( \S+){4}")
-
 
 def expand(spec: Mapping[str, Any]) -> Expansion:
     """Say by the schedule which type of automation it is, and by `paused` which status it is to have."""
@@ -96,15 +94,30 @@ def canonical_status(value: Any) -> Any:
     return "active" if value == "completed" else value
 
 
+_RANGES = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
+
+
 def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
     expression = spec.get("expression")
-    if expression is not None and not FIVE_FIELDS.fullmatch(expression.strip()):
+    if expression is not None and len(expression.split()) != len(_RANGES):
         yield Problem(
             "bad-schedule",
             ("expression",),
             f"'{expression}' is not a cron expression of five fields",
             "write minute, hour, day of month, month and day of week: '0 9 * * 1-5'",
         )
+    elif expression is not None:
+        yield from _check_ranges(expression)
+
+
+def _check_ranges(expression: str) -> Iterable[Problem]:
+    """Whatever dialect the account reads, no minute is the 61st. What follows a slash is a step."""
+    for given, (name, low, high) in zip(expression.split(), _RANGES, strict=True):
+        for number in re.findall(r"(?<![/\w])[0-9]+", given):
+            if not low <= int(number) <= high:
+                message = f"'{given}' does not fit the {name} of a cron expression"
+                yield Problem("bad-schedule", ("expression",), message, f"write a number from {low} to {high}, or '*'")
+                break
 
 
 _NAMES = {"type": "array", "items": {"type": "string"}}
