@@ -18,7 +18,7 @@ apply: $(VENV)/installed ## Apply the example stack to the embedded local accoun
 test: $(VENV)/installed-dev ## Run the whole test suite
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
-chaos: $(VENV)/installed-dev ## Break every single request of every kind of change (an hour)
+chaos: $(VENV)/installed-dev ## Break every single request of every kind of change (ten minutes)
 	@$(BIN)/python -m pytest -n $(WORKERS) --chaos -k failure_at_any_request
 
 lint: $(VENV)/installed-dev ## Check style, types, layers and generated files

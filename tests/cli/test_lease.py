@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -437,6 +438,19 @@ def test_a_lease_is_given_back_when_steps_fail(team: Team) -> None:
     applied = team.apply(lambda inner: At(inner, reads, edited), parallelism=1)
     assert not applied.succeeded
     assert marker(team)["retinue.lease"] == ""
+
+
+def test_objects_that_the_last_apply_did_not_leave_are_pointed_out(project: Shell) -> None:
+    """As many as before, and not the same: somebody deleted one and copied another, its tag included."""
+    project("apply", "--yes")
+    told = "These are not the objects that the last apply left (2 objects)."
+    assert told not in project("show").out
+    assert json.loads(project("show", "--json").out)["marker"]["as_left"] is True
+    [assistant] = project.team.listed("/assistants")
+    project.team.send("post", "/assistants", {part: assistant[part] for part in ("model", "name", "metadata")})
+    project.team.send("delete", f"/assistants/{assistant['id']}")
+    assert told in project("show").out
+    assert json.loads(project("show", "--json").out)["marker"]["as_left"] is False
 
 
 def test_reading_takes_no_lease(project: Shell) -> None:

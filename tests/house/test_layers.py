@@ -28,7 +28,7 @@ ALLOWED = {
     "workflow": {"core", "account", "operations.sessions", "operations.standing", "operations.guarding"},
     "operations.comparing": {"core", "kinds", "source", "operations.sessions"},
     "operations.approved": {"core", "operations.sessions"},
-    "operations.looking": {"core", "operations.sessions", "workflow"},
+    "operations.looking": {"core", "operations.sessions", "operations.guarding", "workflow"},
     "operations.drifting": {"core", "operations.sessions", "operations.standing", "workflow"},
     "operations.accepting": {"core", "operations.sessions", "source"},
     "operations.checkup": {"core", "kinds", "source", "account", "operations.sessions"},

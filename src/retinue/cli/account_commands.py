@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -59,7 +59,7 @@ def show(
                 "objects": rows,
                 "foreign": dict(found.foreign),
                 "unowned": dict(found.unowned),
-                "marker": {"id": found.marker.id, "objects": found.marker.owned} if found.marker else None,
+                "marker": _told(found),
                 "applying": found.holder.owner if found.holder else None,
             }
             terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
@@ -69,7 +69,7 @@ def show(
                     rows,
                     foreign=found.foreign,
                     unowned=found.unowned,
-                    marker=found.marker.id if found.marker else None,
+                    marker=_told(found),
                     applying=found.holder.owner if found.holder else None,
                     width=terminal.width,
                     color=terminal.color,
@@ -81,6 +81,12 @@ def show(
         as_text = json.dumps(document, indent=2, ensure_ascii=False) if as_json else None
         terminal.print(as_text or render_object(document, color=terminal.color))
     return 0
+
+
+def _told(found: Inventory) -> dict[str, Any] | None:
+    """What the marker tells of the objects, as JSON data."""
+    marker = found.marker
+    return {"id": marker.id, "objects": marker.owned, "as_left": found.as_left} if marker else None
 
 
 def _row(address: Address, live: Live, declared: set[Address]) -> dict[str, str | None]:

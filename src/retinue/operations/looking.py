@@ -8,9 +8,10 @@ from typing import Any
 
 from retinue import workflow
 from retinue.core.hiding import without
-from retinue.core.marker import Lease, Marker
+from retinue.core.marker import UNKNOWN, Lease, Marker, inventory_of
 from retinue.core.model import Address, FileRef, Live
 from retinue.core.names import name_live
+from retinue.operations.guarding import owned_ids
 from retinue.operations.sessions import Session
 
 
@@ -19,7 +20,8 @@ class Inventory:
     """The live objects of a stack by address, and how many others there are of each kind.
 
     Where several objects share an address, the one that a plan would keep comes first. `marker` is the object that
-    remembers the stack, `holder` the lease of who is applying it now.
+    remembers the stack, `holder` the lease of who is applying it now. `as_left` is whether the live objects are those
+    that the last apply left, by the digest of their ids in the marker; None where that does not tell.
     """
 
     owned: Mapping[Address, tuple[Live, ...]]
@@ -28,6 +30,7 @@ class Inventory:
     unreadable: tuple[Live, ...] = ()
     marker: Marker | None = None
     holder: Lease | None = None
+    as_left: bool | None = None
 
 
 def inventory(session: Session, *, parallelism: int = 8) -> Inventory:
@@ -36,8 +39,10 @@ def inventory(session: Session, *, parallelism: int = 8) -> Inventory:
     declared = {each.address: each for each in session.reading.declared}
     named = name_live(session.live, declared, session.kinds, session.project.stack)
     owned = {address: (live, *named.extra.get(address, ())) for address, live in sorted(named.owned.items())}
-    marking = session.marking
-    return Inventory(owned, made.foreign, made.unowned, tuple(named.unreadable), marking.seen, marking.holder())
+    marker, holder = session.marking.seen, session.marking.holder()
+    told = marker is not None and marker.inventory != UNKNOWN
+    as_left = marker.inventory == inventory_of(owned_ids(session)) if marker and told else None
+    return Inventory(owned, made.foreign, made.unowned, tuple(named.unreadable), marker, holder, as_left)
 
 
 def outputs(session: Session, *, parallelism: int = 8) -> dict[Address, str]:

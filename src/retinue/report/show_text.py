@@ -12,6 +12,7 @@ from rich.cells import cell_len, chop_cells
 
 from retinue.report.ink import BLANK, Line, line, paint, visible
 from retinue.report.plan_text import unmanaged_lines
+from retinue.report.values import count
 from retinue.report.yaml_text import yaml_lines
 
 _COLUMNS = ("address", "id", "state", "name")
@@ -23,7 +24,7 @@ def render_objects(
     *,
     foreign: Mapping[str, int] | None = None,
     unowned: Mapping[str, int] | None = None,
-    marker: str | None = None,
+    marker: Mapping[str, Any] | None = None,
     applying: str | None = None,
     width: int = 80,
     color: bool = False,
@@ -37,7 +38,10 @@ def render_objects(
     lines = table([each.upper() for each in _COLUMNS], cells, fold=3, width=width)
     if not rows:
         lines = [line("Nothing of this stack is in the account.")]
-    below = [line((f"Marker of the stack: {visible(marker)}.", "faint"))] if marker else []
+    below = [line((f"Marker of the stack: {visible(marker['id'])}.", "faint"))] if marker else []
+    if marker and marker["as_left"] is False:
+        left = count(marker["objects"], "object")
+        below.append(line((f"These are not the objects that the last apply left ({left}).", "warning")))
     below += [line((f"It is being applied: {visible(applying)}.", "warning"))] if applying else []
     below += unmanaged_lines({"foreign": foreign or {}, "unowned": unowned or {}})
     return paint([*lines, *([BLANK] if below else []), *below], color=color)
