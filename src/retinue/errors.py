@@ -116,3 +116,8 @@ class Interrupted(RetinueError):  # noqa: N818 - named for what happened; it is 
 
 
 OUR_BUG = 70
+
+
+def cannot_write(path: object, error: OSError, *, hint: str) -> RetinueError:
+    """The error for a file, or a directory, that cannot be written."""
+    return RetinueError(f"cannot write '{path}': {(error.strerror or str(error)).lower()}", hint=hint)

@@ -55,9 +55,8 @@ def take_snapshot(
 
     Lists lag behind creations, so an id that is remembered or referred to but not listed is asked for by itself.
     `needed` are the kinds in use, with who uses them: an account without their endpoints is an error, without others it
-    is not. What was
-    rendered into the lock file counts as ours, and what it refers to as referred to. What `handovers` may make ours is
-    read like what is. Markers are nobody's objects: they go into `sighting`.
+    is not. What was rendered into the lock file counts as ours, and what it refers to as referred to. What `handovers`
+    may make ours is read like what is. Markers are nobody's objects: they go into `sighting`.
     """
     seen = sighting if sighting is not None else Sighting()
     rendered = [replace(read_live(raw, kind), home=kind.home) for kind, raw in lock.live(kinds)] if lock else []

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from retinue.account.key_source import KeySource, key_source
-from retinue.errors import DeclarationError, RetinueError
+from retinue.errors import DeclarationError, cannot_write
 from retinue.kinds import all_kinds
 from retinue.source import Loaded, Project, load
 from retinue.source.loading import SEAL
@@ -292,6 +292,5 @@ def _write(path: Path, text: str, *, force: bool) -> tuple[Path, Outcome]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise RetinueError(f"cannot write '{path}': {reason}", hint="choose a directory you may write to") from error
+        raise cannot_write(path, error, hint="choose a directory you may write to") from error
     return path, outcome

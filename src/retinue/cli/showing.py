@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retinue.cli.terminal import Terminal
-from retinue.errors import RetinueError
+from retinue.errors import RetinueError, cannot_write
 
 if TYPE_CHECKING:
     from retinue.report.change_text import Detail
@@ -30,8 +30,7 @@ def write_page(document: Mapping[str, Any], path: Path, terminal: Terminal) -> N
     try:
         path.write_text(render_page(document), encoding="utf-8", newline="\n")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise RetinueError(f"cannot write '{path}': {reason}", hint="choose another file for --html") from error
+        raise cannot_write(path, error, hint="choose another file for --html") from error
     terminal.say(f"wrote {path}")
 
 

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from retinue.errors import RetinueError
+from retinue.errors import RetinueError, cannot_write
 
 Outcome = Literal["wrote", "kept", "extended"]
 
@@ -115,5 +115,4 @@ def _refused(path: Path, error: OSError) -> RetinueError:
             return RetinueError(f"cannot write '{path}': '{each}' is a file, not a directory", hint=hint)
     if isinstance(error, FileExistsError):
         return RetinueError(f"cannot write '{path}': something else has its name", hint=hint)
-    reason = (error.strerror or str(error)).lower()
-    return RetinueError(f"cannot write '{path}': {reason}", hint="choose a directory you may write to")
+    return cannot_write(path, error, hint="choose a directory you may write to")

@@ -184,10 +184,9 @@ class Plan:
 class Event:
     """Something that happened while a plan was carried out. `seconds` is the time since the step started.
 
-    `error` says what went wrong, and `hint` what to do about it.
-
-    `done` and `total` count the files of a step in progress, `detail` says what was done with them. `failures` maps the
-    paths of files that could not be brought in to the reasons.
+    `error` says what went wrong, and `hint` what to do about it. `done` and `total` count the files of a step in
+    progress, `detail` says what was done with them. `failures` maps the paths of files that could not be brought in to
+    the reasons.
     """
 
     step: Step

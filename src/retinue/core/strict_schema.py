@@ -51,8 +51,8 @@ def _walk(schema: Any, where: Path, depth: int) -> Iterable[Problem]:
 
 
 def _is_object(schema: Mapping[str, Any]) -> bool:
-    kind = schema.get("type")
-    return kind == "object" or (isinstance(kind, list) and "object" in kind) or "properties" in schema
+    types = schema.get("type")
+    return types == "object" or (isinstance(types, list) and "object" in types) or "properties" in schema
 
 
 def _check_object(schema: Mapping[str, Any], where: Path) -> Iterable[Problem]:

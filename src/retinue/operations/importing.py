@@ -15,7 +15,7 @@ from retinue.core.kind import Kind
 from retinue.core.model import NAME, Address, Handover, Live, Position
 from retinue.core.names import Named, name_live, needed_kinds
 from retinue.core.write_back import write_back
-from retinue.errors import BlockedError, RetinueError, UsageError
+from retinue.errors import BlockedError, RetinueError, UsageError, cannot_write
 from retinue.migrate.names import name_from, unique
 from retinue.operations.drafted_texts import file_names, free, name_secrets, stray, texts
 from retinue.operations.drafting import Draft, Kept, judge
@@ -233,10 +233,7 @@ def write(prepared: Prepared) -> tuple[Path, ...]:
             with path.open("xb") as stream:
                 stream.write(text if isinstance(text, bytes) else text.encode())
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise RetinueError(
-                f"cannot write '{path}': {reason}", hint="choose another directory: --out DIR"
-            ) from error
+            raise cannot_write(path, error, hint="choose another directory: --out DIR") from error
         written.append(path)
     return tuple(written)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from retinue import workflow
 from retinue.core.paths import dig
-from retinue.errors import BlockedError, DeclarationError, RetinueError, UsageError
+from retinue.errors import BlockedError, DeclarationError, RetinueError, UsageError, cannot_write
 from retinue.migrate.making import make, prompt_text
 from retinue.migrate.model import Home, Known, Migrated, Migration
 from retinue.migrate.tables import SECTIONS
@@ -192,10 +192,7 @@ def write(prepared: Prepared) -> tuple[Path, ...]:
         try:
             _put(path, text)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise RetinueError(
-                f"cannot write '{path}': {reason}", hint="choose another directory: --out DIR"
-            ) from error
+            raise cannot_write(path, error, hint="choose another directory: --out DIR") from error
         written.append(path)
     return tuple(written)
 

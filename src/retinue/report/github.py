@@ -55,11 +55,8 @@ def render_no_plan(stack: str, environment: str | None, why: str, *, budget: int
     not that of the present files."""
     about = code(_short(f"stack {stack}" + (f", environment {environment}" if environment else "")))
     top = "\n\n".join([marker(stack, environment), f"## No plan for {code(_short(stack))}", about])
-    lines = [line(each) for each in why.splitlines()]
-    ends = list(accumulate(len(text_of(each)) + 1 for each in lines))
-    taken = bisect_right(ends, budget - len(top) - _NOTE)
-    left = [line(f"… {count(len(lines) - taken, 'more line')}")] if taken < len(lines) else []
-    return f"{top}\n\n{fence([*lines[:taken], *left], 'text')}\n"
+    said = _first([line(each) for each in why.splitlines()], budget - len(top) - _NOTE)
+    return f"{top}\n\n{fence(said, 'text')}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +112,18 @@ def _step_piece(step: Mapping[str, Any], group: Group, replaced: Mapping[str, st
 
 
 def _parts(body: Sequence[Line]) -> Iterable[Sequence[Line]]:
-    """The first lines of a long body, as many as go into each size, and how many more there are."""
-    ends = list(accumulate(len(text_of(each)) + 1 for each in body))
-    for size in _PARTS:
-        if body and ends[-1] > 2 * size:
-            taken = bisect_right(ends, size)
-            yield [*body[:taken], line(f"… {count(len(body) - taken, 'more line')}")]
+    """The beginning of a long body, once for each size that it is longer than by far."""
+    return (_first(body, size) for size in _PARTS if sum(map(_size, body)) > 2 * size)
+
+
+def _first(lines: Sequence[Line], size: int) -> Sequence[Line]:
+    """The lines, or as many of the first as go into so many characters and how many more there are."""
+    taken = bisect_right(list(accumulate(map(_size, lines))), size)
+    return lines if taken == len(lines) else [*lines[:taken], line(f"… {count(len(lines) - taken, 'more line')}")]
+
+
+def _size(each: Line) -> int:
+    return len(text_of(each)) + 1
 
 
 def _open(head: Line, body: Sequence[Line]) -> str:
