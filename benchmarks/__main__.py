@@ -67,9 +67,9 @@ def requests_of_an_unchanged_plan(root: Path) -> Counter[str]:
     import httpx2
     import openai
 
-    from retinue import workflow
-    from retinue.account.client import Account
+    from retinue import engine
     from retinue.local.transport import LocalTransport
+    from retinue.providers.openai.client import Account
 
     calls: Counter[str] = Counter()
 
@@ -84,14 +84,14 @@ def requests_of_an_unchanged_plan(root: Path) -> Counter[str]:
         def close(self) -> None:
             self.inner.close()
 
-    with workflow.open_session(workflow.Where(root, environ={})) as session:
-        workflow.apply(session, workflow.plan(session))
+    with engine.open_session(engine.Where(root, environ={})) as session:
+        engine.apply(session, engine.plan(session))
         http = httpx2.Client(transport=Counting())
         client = openai.OpenAI(base_url="http://local.invalid/v1", api_key="local", http_client=http, max_retries=0)
         session.account.close()
         session.account = Account(client, session.account.info)
         calls.clear()
-        if not workflow.plan(session).empty:
+        if not engine.plan(session).empty:
             raise SystemExit("the plan after an apply is not empty")
     return calls
 

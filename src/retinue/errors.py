@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from retinue.core.model import Diagnostic
+    from retinue.model.declared import Diagnostic
 
 
 class RetinueError(Exception):

@@ -10,10 +10,10 @@ import httpx2
 import openai
 import pytest
 
-from retinue.account.client import Account, Ambiguous
-from retinue.account.opening import open_account
-from retinue.core.changes import AccountInfo
 from retinue.errors import AccountError, CredentialError, RetinueError
+from retinue.model.steps import AccountInfo
+from retinue.providers.openai.client import Account, Ambiguous
+from retinue.providers.openai.connect import open_account
 from tests.support.team import FakeTime
 
 Answer = httpx2.Response | Exception

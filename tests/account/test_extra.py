@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from retinue import workflow
+from retinue import engine
 from retinue.kinds import all_kinds
 from tests.support.team import Team
 
@@ -70,9 +70,9 @@ class Server:
 
     def plan(self) -> Any:
         with self.team.session(self.wrap) as session:
-            return workflow.plan(session)
+            return engine.plan(session)
 
-    def apply(self) -> workflow.Applied:
+    def apply(self) -> engine.Applied:
         return self.team.apply(self.wrap)
 
 
@@ -124,7 +124,7 @@ def test_tools_of_unknown_types_are_passed_on_and_compared(tmp_path: Path) -> No
 def test_what_has_a_field_is_refused(tmp_path: Path, name: str) -> None:
     server = Server(tmp_path)
     server.declare(f"{{{name}: {{}}}}")
-    _, found = workflow.check(workflow.Where(tmp_path, environ={}))
+    _, found = engine.check(engine.Where(tmp_path, environ={}))
     assert [each.code for each in found] == ["misplaced-field"]
 
 

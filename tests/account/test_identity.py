@@ -17,12 +17,12 @@ from urllib.parse import parse_qs, urlsplit
 import openai.auth
 import pytest
 
-from retinue import workflow
-from retinue.account import identity
-from retinue.account.opening import open_account
+from retinue import engine
 from retinue.cli import main
+from retinue.config.project_schema import PROVIDERS
 from retinue.errors import AccountError, CredentialError
-from retinue.source.project_schema import PROVIDERS
+from retinue.providers.openai import workload_identity as identity
+from retinue.providers.openai.connect import open_account
 
 SUBJECT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJyZXBvOm8vciJ9.c2lnbmF0dXJlLW9mLXRoZS1zdWJqZWN0"
 BEARER = "bearer-of-this-job-0123456789abcdef"
@@ -274,7 +274,7 @@ def test_a_plan_needs_no_key(
 def test_sending_is_left_to_those_who_ask(tokens: TokenServer, tmp_path: Path) -> None:
     """Opening a session sends nothing yet."""
     (tmp_path / "retinue.yaml").write_text(f"stack: demo\naccount: {json.dumps(tokens.setting())}\n")
-    with workflow.open_session(workflow.Where(tmp_path, environ=tokens.environ)):
+    with engine.open_session(engine.Where(tmp_path, environ=tokens.environ)):
         pass
     assert (tokens.asked, tokens.exchanged) == ([], [])
 

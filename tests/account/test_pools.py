@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from retinue.account.pools import threads
+from retinue.providers.openai.thread_pool import threads
 
 
 def test_after_an_error_nothing_is_under_way_and_nothing_more_begins() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from retinue import workflow
+from retinue import engine
 from retinue.errors import StaleError
 from tests.support.faults import At, writes_a_marker
 from tests.support.team import Team
@@ -64,12 +64,12 @@ def test_nothing_is_sent_when_something_changed_between_plan_and_apply(
 ) -> None:
     """The whole plan is looked at before its first write, not only the step that it concerns."""
     with two.session() as session:
-        made = workflow.plan(session)
+        made = engine.plan(session)
         assert len(made.steps) == 2
         edit(two)
         before = two.state()
         with pytest.raises(StaleError, match=re.escape(said)):
-            workflow.apply(session, made)
+            engine.apply(session, made)
     assert writes(two) == []
     assert two.state() == before
 
@@ -78,10 +78,10 @@ def test_a_plan_is_looked_at_again_where_the_marker_has_to_be_made_anew(two: Tea
     (marker,) = two.markers()
     two.send("delete", f"/vector_stores/{marker['id']}")
     with two.session() as session:
-        made = workflow.plan(session)
+        made = engine.plan(session)
         edit_name(two)
         with pytest.raises(StaleError, match="'name' changed in the account after the plan was made"):
-            workflow.apply(session, made)
+            engine.apply(session, made)
     assert writes(two) == []
 
 
@@ -110,31 +110,31 @@ def test_a_file_that_somebody_else_attached_stops_what_would_remove_it(two: Team
     two.write("b.md", "Parcels leave on weekdays.\n")
     two.write("a.yaml", TWO.replace("[a.md]", files))
     with two.session() as session:
-        made = workflow.plan(session)
+        made = engine.plan(session)
         (store,) = two.listed("/vector_stores")
         (attached,) = two.state()["attached"][store["id"]]
         with two.client() as client:
             other = client.files.create(file=("a.md", b"Theirs."), purpose="assistants")
             client.vector_stores.files.create(store["id"], file_id=other.id, attributes=attached["attributes"])
         with pytest.raises(StaleError, match=r"its files changed .*: 'a\.md'"):
-            workflow.apply(session, made)
+            engine.apply(session, made)
     assert writes(two) == []
 
 
 def test_an_edit_of_what_is_about_to_be_deleted_stops_the_deletion(two: Team) -> None:
     with two.session() as session:
-        made = workflow.plan_destroy(session)
+        made = engine.plan_destroy(session)
         edit_name(two)
         with pytest.raises(StaleError, match="'name' changed in the account after the plan was made"):
-            workflow.apply(session, made)
+            engine.apply(session, made)
     assert writes(two) == []
 
 
 def test_what_is_to_be_deleted_may_be_gone_already(two: Team) -> None:
     with two.session() as session:
-        made = workflow.plan_destroy(session)
+        made = engine.plan_destroy(session)
         delete_assistant(two)
-        applied = workflow.apply(session, made, replan=lambda: workflow.plan_destroy(session))
+        applied = engine.apply(session, made, replan=lambda: engine.plan_destroy(session))
     assert applied.converged
 
 
@@ -168,8 +168,8 @@ def test_what_happens_after_the_first_look_stops_the_step_that_it_concerns(two: 
         seen.append(two.state())
 
     with two.session(lambda inner: At(inner, writes_a_marker, meanwhile)) as session:
-        made = workflow.plan_destroy(session) if destroy else workflow.plan(session)
-        applied = workflow.apply(session, made)
+        made = engine.plan_destroy(session) if destroy else engine.plan(session)
+        applied = engine.apply(session, made)
     (failed,) = [event for event in applied.events if event.status == "failed"]
     assert str(failed.step.address) == address
     assert said in str(failed.error)

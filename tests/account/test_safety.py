@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from retinue import workflow
-from retinue.core.approval import Approval
-from retinue.core.model import Address
+from retinue import engine
+from retinue.commands import show as looking
 from retinue.errors import BlockedError, LeaseError
 from retinue.local.quirks import Quirks
-from retinue.operations import looking
+from retinue.model.values import Address
+from retinue.planning.policy import Approval
 from tests.support.faults import CutAfter
 from tests.support.team import Team, ended
 
@@ -91,10 +91,10 @@ def test_an_edit_of_something_else_does_not_stand_in_the_way(team: Team) -> None
     team.apply()
     team.write("a.yaml", ASSISTANT.replace("Bot", "Robot"))
     with team.session() as session:
-        made = workflow.plan(session)
+        made = engine.plan(session)
         live_id = team.listed("/assistants")[0]["id"]
         team.send("post", f"/assistants/{live_id}", {"description": "Theirs"})
-        assert workflow.apply(session, made).converged
+        assert engine.apply(session, made).converged
     assert team.listed("/assistants")[0]["description"] == "Theirs"
 
 
@@ -113,7 +113,7 @@ def test_dropping_what_somebody_edited_is_a_conflict(team: Team, declared: str, 
     made = team.plan()
     assert {change.cause for step in made.steps for change in step.changes} == {"conflict"}
     with pytest.raises(BlockedError):
-        workflow.guard(made, Approval())
+        engine.guard(made, Approval())
 
 
 def test_an_edit_that_was_taken_into_the_files_is_ours_from_then_on(team: Team) -> None:
@@ -145,9 +145,9 @@ def test_planning_does_not_touch_tags(team: Team) -> None:
 def test_two_applies_at_once_do_not_mix(team: Team) -> None:
     team.write("a.yaml", ASSISTANT)
     with team.session() as session:
-        made = workflow.plan(session)
+        made = engine.plan(session)
         with session.memory.exclusive(), pytest.raises(LeaseError, match="another apply"):
-            workflow.apply(session, made)
+            engine.apply(session, made)
     assert team.listed("/assistants") == []
 
 

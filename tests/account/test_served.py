@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from retinue import workflow
+from retinue import engine
 from retinue.errors import AccountError
 from tests.support.team import Team
 
@@ -31,7 +31,7 @@ def test_what_nobody_declares_need_not_be_served(tmp_path: Path, status: int) ->
     team = Team(tmp_path)
     team.write("all.yaml", "vector_stores:\n  one: {}\n")
     with team.session(lambda inner: Without(inner, "/(skills|vaults|agents)$", status)) as session:
-        assert len(workflow.plan(session).steps) == 1
+        assert len(engine.plan(session).steps) == 1
 
 
 @pytest.mark.parametrize("status", [400, 404, 405, 410, 501])
@@ -41,7 +41,7 @@ def test_what_is_declared_must_be(tmp_path: Path, status: int) -> None:
     team.write("all.yaml", "skills:\n  charting: {folder: charting}\n")
     wrap = lambda inner: Without(inner, "/skills$", status)  # noqa: E731
     with team.session(wrap) as session, pytest.raises(AccountError, match="does not serve skills: no such thing"):
-        workflow.plan(session)
+        engine.plan(session)
 
 
 def test_all_that_is_not_served_is_told_at_once_with_who_declares_it(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_all_that_is_not_served_is_told_at_once_with_who_declares_it(tmp_path: P
     team.write("all.yaml", "vaults:\n  keys: {name: Keys}\nagents:\n  one: {model: gpt-4o}\n  two: {model: gpt-4o}\n")
     wrap = lambda inner: Without(inner, "/(vaults|agents)$", 404)  # noqa: E731
     with team.session(wrap) as session, pytest.raises(AccountError) as caught:
-        workflow.plan(session)
+        engine.plan(session)
     told = caught.value.message.split("\n")
     assert any("serve agents: no such thing" in each and "agent.one (all.yaml:4) and 1 more" in each for each in told)
     assert any("serve vaults: no such thing" in each and "vault.keys (all.yaml:2)" in each for each in told)

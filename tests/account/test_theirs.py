@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from retinue import workflow
-from retinue.account.snapshot import take_snapshot
+from retinue import engine
+from retinue.providers.openai.snapshot import take_snapshot
 from tests.support.team import Team
 
 DECLARED = """\
@@ -79,7 +79,7 @@ def test_an_automation_of_an_agent_is_not_touched(team: Team, declared: str) -> 
 def test_an_automation_of_an_agent_is_not_listed_nor_found(team: Team) -> None:
     [theirs] = [each for each in team.listed("/agents/automations") if each["name"] == "Mine"]
     with team.session(lambda inner: MadeByAgents(inner, "Mine")) as session:
-        made = workflow.plan(session)
+        made = engine.plan(session)
         assert made.empty
         assert made.unowned == {}
         live = take_snapshot(session.account, session.kinds, session.memory, needed={})

@@ -9,9 +9,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from retinue import workflow
+from retinue import engine
+from retinue.commands import show as looking
 from retinue.errors import AccountError
-from retinue.operations import looking
 from tests.support.team import Team
 
 DECLARED = """\
@@ -58,14 +58,14 @@ def team_with(tmp_path: Path) -> Team:
 def test_unknown_fields_are_no_difference_and_are_shown(tmp_path: Path) -> None:
     team = team_with(tmp_path)
     with team.session(lambda inner: Future(inner, with_tool=False)) as session:
-        assert workflow.plan(session).empty
+        assert engine.plan(session).empty
         assert looking.full(session.live[0])["mood"] == {"level": 3}
 
 
 def test_an_unknown_tool_is_shown_as_drift_and_never_an_error(tmp_path: Path) -> None:
     team = team_with(tmp_path)
     with team.session(lambda inner: Future(inner, with_tool=True)) as session:
-        made = workflow.plan(session)
+        made = engine.plan(session)
         (change,) = made.steps[0].changes
         assert change.path == ("tools", "telepathy")
         assert change.cause == "drift"
@@ -148,7 +148,7 @@ def test_collections_that_nobody_uses_need_not_be_served(tmp_path: Path, status:
     team = Team(tmp_path)
     team.write("tutor.yaml", DECLARED)
     with team.session(WithoutAgents) as session:
-        assert len(workflow.plan(session).steps) == 1
+        assert len(engine.plan(session).steps) == 1
     team.write("agent.yaml", "agents: {helper: {model: gpt-6-astra}}")
     with team.session(WithoutAgents) as session, pytest.raises(AccountError):
-        workflow.plan(session)
+        engine.plan(session)

@@ -10,11 +10,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from retinue.commands import show as looking
+from retinue.commands.diff import render
 from retinue.errors import AccountError
 from retinue.kinds import all_kinds
-from retinue.operations import looking
-from retinue.operations.comparing import render
-from retinue.operations.sessions import Where
+from retinue.session import Where
 from tests.support.team import Team
 
 KIND = all_kinds()["skill"]

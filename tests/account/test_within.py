@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from retinue import workflow
-from retinue.core.approval import Approval
+from retinue import engine
 from retinue.errors import BlockedError, DeclarationError
+from retinue.planning.policy import Approval
 from tests.support.team import Team
 
 VAULT = "vaults:\n  keys: {name: Keys}\n"
@@ -29,9 +29,9 @@ def test_a_vault_with_credentials_of_others_is_not_deleted(tmp_path: Path) -> No
     theirs = team.send("post", f"/vaults/{vault}/credentials", THEIRS)["id"]
     team.write("all.yaml", "assistants:\n  other: {model: gpt-4o}\n")
     with team.session() as session:
-        made = workflow.plan(session)
+        made = engine.plan(session)
         with pytest.raises(BlockedError, match=f"the credential {theirs}"):
-            workflow.guard(made, Approval(person=True))
+            engine.guard(made, Approval(person=True))
     team.send("delete", f"/vaults/{vault}/credentials/{theirs}")
     assert team.apply().converged
     assert team.listed("/vaults") == []

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from retinue import workflow
-from retinue.bundles.lock_file import digest_of
-from retinue.core.approval import Approval
-from retinue.core.model import Address
-from retinue.core.plan_file import from_document, to_document
+from retinue import engine
 from retinue.errors import BlockedError, RetinueError, StaleError
+from retinue.model.values import Address
+from retinue.planning.documents.plan_document import from_document, to_document
+from retinue.planning.policy import Approval
+from retinue.providers.bundle.lock_file import digest_of
 from tests.bundles.conftest import DECLARATIONS
 from tests.laws.test_laws import orphans
 from tests.support.breaking import Breaking
@@ -64,7 +64,7 @@ def test_the_file_comes_after_what_it_names(team: Team) -> None:
     assert keys.index("create vector_store.handbook") < keys.index("create assistant.desk")
     team.apply()
     with team.session() as session:
-        gone = [step.key.rsplit(" ", 1)[0] for step in workflow.plan_destroy(session).steps]
+        gone = [step.key.rsplit(" ", 1)[0] for step in engine.plan_destroy(session).steps]
     assert gone.index("delete assistant.desk") < gone.index("delete vector_store.handbook")
 
 
@@ -206,7 +206,7 @@ def test_what_a_hand_changed_is_drift_and_taken_back(team: Team, arguments: dict
     made = team.plan()
     assert {change.cause for step in made.steps for change in step.changes} == {"drift"}
     with pytest.raises(BlockedError):
-        workflow.guard(made, Approval())
+        engine.guard(made, Approval())
     assert team.apply().converged
     assert lock(team)["assistants"]["desk"]["arguments"] == before
 
@@ -224,10 +224,10 @@ def test_an_edit_between_plan_and_apply_is_not_overwritten(team: Team) -> None:
     team.apply()
     team.write("team.yaml", DECLARATIONS.replace("gpt-6-luna", "gpt-6-sol"))
     with team.session() as session:
-        made = workflow.plan(session)
+        made = engine.plan(session)
         edit(team, "desk", model="theirs")
         with pytest.raises(StaleError, match=r"assistant\.desk: 'model' changed"):
-            workflow.apply(session, made)
+            engine.apply(session, made)
     assert lock(team)["assistants"]["desk"]["arguments"]["model"] == "theirs"
 
 
@@ -248,8 +248,8 @@ def test_what_is_no_longer_declared_leaves_the_file(team: Team) -> None:
 
 def test_targets_render_only_what_is_named_and_what_it_needs(team: Team) -> None:
     with team.session() as session:
-        made = workflow.plan(session, targets=[DESK])
-        assert workflow.apply(session, made).converged
+        made = engine.plan(session, targets=[DESK])
+        assert engine.apply(session, made).converged
     assert set(lock(team)["assistants"]) == {"desk"}
     assert len(team.listed("/vector_stores")) == 1
 
@@ -261,7 +261,7 @@ def test_protection_holds_for_a_rendered_assistant(team: Team) -> None:
     team.apply()
     assert team.plan().empty
     with team.session() as session:
-        assert [each.code for each in workflow.plan_destroy(session).blocks] == ["protected"]
+        assert [each.code for each in engine.plan_destroy(session).blocks] == ["protected"]
 
 
 # ── moving ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -293,9 +293,9 @@ def test_a_move_that_was_interrupted_is_finished(team: Team) -> None:
     team.apply()
     team.write("retinue.yaml", "stack: test\ninclude: ['team.yaml']\napi: responses\n")
     with team.session() as session:
-        made = workflow.plan(session)
+        made = engine.plan(session)
         creations = [step for step in made.steps if step.action == "create"]
-        workflow.apply(session, replace(made, steps=tuple(creations)))
+        engine.apply(session, replace(made, steps=tuple(creations)))
     assert (len(team.listed("/assistants")), len(lock(team)["assistants"])) == (2, 2)
     assert [(step.action, step.reason) for step in team.plan().steps] == [("delete", "it moves to responses")] * 2
     assert team.apply().converged
@@ -315,9 +315,9 @@ def test_an_account_without_the_assistants_api_serves_rendered_ones(team: Team) 
 
 def test_each_environment_has_a_file_of_its_own(team: Team) -> None:
     team.write("retinue.yaml", "stack: test\ninclude: ['team.yaml']\napi: responses\nenvironments: {staging: {}}\n")
-    where = workflow.Where(team.root, "staging", environ={})
-    with workflow.open_session(where) as session:
-        assert workflow.apply(session, workflow.plan(session)).converged
+    where = engine.Where(team.root, "staging", environ={})
+    with engine.open_session(where) as session:
+        assert engine.apply(session, engine.plan(session)).converged
     assert team.apply().converged
     staging = json.loads((team.root / "retinue.lock.staging.json").read_text(encoding="utf-8"))
     assert (staging["stack"], lock(team)["stack"]) == ("test-staging", "test")

@@ -12,12 +12,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from openai.types.responses import response_create_params
 
-from retinue import workflow
-from retinue.bundles.lock_schema import LOCK
-from retinue.core.canonical import same
+from retinue import engine
+from retinue.config.project_schema import HOMES
 from retinue.kinds import all_kinds
 from retinue.kinds._responses import read, render
-from retinue.source.project_schema import HOMES
+from retinue.model.canonical import same
+from retinue.providers.bundle.lock_file import LOCK
 from tests.support.description import ABSENT, find_description
 from tests.support.team import Team
 
@@ -120,8 +120,8 @@ def test_the_example_stack_can_be_rendered(tmp_path: Path) -> None:
     for name in ("assistants", "retinue.yaml"):
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
-    with workflow.open_session(workflow.Where(tmp_path, "responses", environ={})) as session:
-        assert workflow.apply(session, workflow.plan(session)).converged
+    with engine.open_session(engine.Where(tmp_path, "responses", environ={})) as session:
+        assert engine.apply(session, engine.plan(session)).converged
     document = json.loads((tmp_path / "retinue.lock.responses.json").read_text(encoding="utf-8"))
     Draft202012Validator(LOCK).validate(document)
     assert set(document["assistants"]) == {"math-tutor", "python-master", "support-desk", "ticket-triage"}
@@ -143,7 +143,7 @@ def test_reading_is_the_inverse_of_rendering(team: Team) -> None:
     team.apply()
     for entry in lock(team)["assistants"].values():
         assert render(read(entry["arguments"])) == entry["arguments"]
-    for each in workflow.read(workflow.Where(team.root, environ={})).declared:
+    for each in engine.read(engine.Where(team.root, environ={})).declared:
         if each.home:
             spec = {name: value for name, value in each.spec.items() if name not in ("file_ids", "vector_store_ids")}
             back = RESPONSES.read({**read(render(RESPONSES.write(spec))), "name": spec.get("name")})
@@ -192,7 +192,7 @@ def test_the_project_can_choose_every_home_there_is() -> None:
 def test_what_the_api_would_refuse_is_found_offline(team: Team, lines: str, message: str) -> None:
     tools = "" if lines.startswith("tools") else "    tools: [code_interpreter]\n"
     team.write("team.yaml", f"assistants:\n  a:\n    model: m\n{tools}    {lines}\n")
-    reading, found = workflow.check(workflow.Where(team.root, environ={}))
+    reading, found = engine.check(engine.Where(team.root, environ={}))
     assert reading is None
     (mistake,) = found
     assert message in mistake.message
@@ -205,14 +205,14 @@ def test_a_ranker_goes_by_either_name(team: Team) -> None:
     team.write("team.yaml", text.replace("default_2024_08_21", "default-2024-11-15"))
     assert team.plan().empty
     team.write("retinue.yaml", "stack: test\ninclude: ['team.yaml']\n")
-    _, found = workflow.check(workflow.Where(team.root, environ={}))
+    _, found = engine.check(engine.Where(team.root, environ={}))
     assert "is called 'default_2024_08_21' with 'api: assistants-v2'" in " ".join(each.message for each in found)
 
 
 def test_arguments_may_also_be_further_fields(team: Team) -> None:
     """Which home takes what is not for Retinue to know: it is passed on."""
     team.write("team.yaml", "assistants:\n  a: {model: m, api: assistants-v2, extra: {store: false}}\n")
-    reading, found = workflow.check(workflow.Where(team.root, environ={}))
+    reading, found = engine.check(engine.Where(team.root, environ={}))
     assert found == ()
     assert reading is not None
     assert reading.declared[0].spec["extra"] == {"store": False}

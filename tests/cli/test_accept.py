@@ -342,8 +342,8 @@ def test_what_has_not_drifted_cannot_be_accepted(shop: Shell, what: str, said: s
 def test_a_file_that_cannot_be_written_leaves_all_as_they_were(shop: Shell) -> None:
     """The second of two files is in the way of what would replace it."""
     edit(shop, "tutor", name="Teacher", instructions="Other.")
+    from retinue.commands.accept import Accepted, write
     from retinue.errors import RetinueError
-    from retinue.operations.accepting import Accepted, write
 
     root: Path = shop.team.root
     changed = {

@@ -499,9 +499,9 @@ def test_a_plan_of_another_environment_is_refused(project: Shell) -> None:
 
 
 def test_a_plan_for_another_account_is_refused(project: Shell, saved: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from retinue.core.plan_digest import plan_digest
-    from retinue.core.plan_file import from_document
-    from retinue.operations.approved import save_plan
+    from retinue.approved import save_plan
+    from retinue.planning.documents.plan_digest import plan_digest
+    from retinue.planning.documents.plan_document import from_document
 
     document = json.loads(Path(saved).read_text(encoding="utf-8"))
     document["account"] = {**document["account"], "project": "proj_other"}

@@ -14,10 +14,10 @@ import httpx2
 import pytest
 
 from retinue.cli import main
-from retinue.core.hiding import MASK
-from retinue.core.ownership import read_tag
 from retinue.kinds import all_kinds
 from retinue.local.transport import LocalTransport
+from retinue.planning.redaction import MASK
+from retinue.planning.tag import read_tag
 from tests.cli.conftest import Result, Shell
 from tests.support.faults import Quoting
 from tests.support.serving import serving

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retinue.cli import main
-from retinue.operations.drafted_texts import stray
+from retinue.commands.drafts import stray
 from tests.support.team import Team
 
 PROMPT = "You are a critic.\n\n- Be fair: ${{ is no expression here }}.\n- Be brief."

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from retinue import workflow
+from retinue import engine
 from retinue.cli import main
 from retinue.cli.starter import EXAMPLE, SCHEMAS, stack_name, write_starter
-from retinue.core.model import NAME
 from retinue.errors import RetinueError
+from retinue.model.values import NAME
 
 ALL = {Path("retinue.yaml"), Path(".gitignore"), *map(Path, EXAMPLE), *(Path("schemas") / each for each in SCHEMAS)}
 
@@ -29,7 +29,7 @@ def test_the_project_is_complete_and_valid_without_a_warning(tmp_path: Path) -> 
     directory = tmp_path / "my-assistants"
     assert set(outcomes(directory).values()) == {"wrote"}
     assert written(directory) == ALL
-    reading, found = workflow.check(workflow.Where(directory, environ={}))
+    reading, found = engine.check(engine.Where(directory, environ={}))
     assert found == ()
     assert reading is not None
     assert reading.project.stack == "my-assistants"
@@ -143,7 +143,7 @@ def test_the_stack_is_named_after_the_directory(tmp_path: Path, name: str, stack
     assert NAME.fullmatch(stack)
     if name != "...":
         list(write_starter(directory))
-        reading, _ = workflow.check(workflow.Where(directory, environ={}))
+        reading, _ = engine.check(engine.Where(directory, environ={}))
         assert reading is not None
         assert reading.project.stack == stack
 

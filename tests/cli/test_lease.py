@@ -12,17 +12,16 @@ from typing import Any
 import httpx2
 import pytest
 
-from retinue import workflow
+from retinue import engine, guarding
 from retinue.cli import main
 from retinue.cli.carrying_out import carry_out
 from retinue.cli.telling import InWords
 from retinue.cli.terminal import Terminal
-from retinue.core.approval import Approval
 from retinue.errors import BlockedError, LeaseError, OvertakenError
 from retinue.local.quirks import Quirks
 from retinue.local.server import running_server
-from retinue.operations import guarding
-from retinue.operations.sessions import owner_of
+from retinue.planning.policy import Approval
+from retinue.session import owner_of
 from tests.cli.conftest import Shell
 from tests.support.faults import At, CutAfter, writes_a_marker
 from tests.support.team import Team, is_marker
@@ -136,7 +135,7 @@ def test_a_key_that_may_not_write_a_marker_applies_all_the_same(team: Team) -> N
     notes: list[str] = []
     with team.session(Refusing) as session:
         session.marking.on_note = notes.append
-        assert workflow.apply(session, workflow.plan(session)).converged
+        assert engine.apply(session, engine.plan(session)).converged
     assert team.markers() == []
     (note,) = notes
     assert "the stack has no marker" in note
@@ -253,9 +252,9 @@ def test_two_runners_do_not_apply_one_stack_at_once(team: Team) -> None:
 
     def meanwhile() -> None:
         with other.session() as session:
-            made = workflow.plan(session)
+            made = engine.plan(session)
             with pytest.raises(LeaseError) as caught:
-                workflow.apply(session, made)
+                engine.apply(session, made)
             refused.append(caught.value)
 
     applied = team.apply(lambda inner: At(inner, writes_an_assistant, meanwhile))
@@ -308,8 +307,8 @@ def test_the_first_of_two_first_applies_wins(team: Team) -> None:
     assert len(team.markers()) == 1
 
 
-def _sighting(session: workflow.Session) -> Any:
-    from retinue.account.snapshot import Sighting, take_snapshot
+def _sighting(session: engine.Session) -> Any:
+    from retinue.providers.openai.snapshot import Sighting, take_snapshot
 
     sighting = Sighting()
     take_snapshot(session.account, session.kinds, session.memory, needed={}, sighting=sighting)
@@ -320,28 +319,28 @@ def test_a_plan_from_before_somebody_elses_apply_is_not_carried_out(team: Team) 
     """Both planned to create the same objects: the second would double them."""
     other = colleague(team)
     with team.session() as session:
-        made = workflow.plan(session)
+        made = engine.plan(session)
         other.apply()
         with pytest.raises((OvertakenError, LeaseError)):
-            workflow.apply(session, made)
+            engine.apply(session, made)
     assert len(team.listed("/assistants")) == 2
     team.write("bots.yaml", BOTS.format("Robot"))
     other.write("bots.yaml", BOTS.format("Android"))
     with team.session() as session:
-        made = workflow.plan(session)
+        made = engine.plan(session)
         other.apply()
         with pytest.raises(OvertakenError, match="somebody else applied the stack"):
-            workflow.apply(session, made)
+            engine.apply(session, made)
 
 
 def test_a_marker_that_was_deleted_since_the_plan_makes_it_outdated(team: Team) -> None:
     team.apply()
     team.write("bots.yaml", BOTS.format("Robot"))
     with team.session() as session:
-        made = workflow.plan(session)
+        made = engine.plan(session)
         team.send("delete", f"/vector_stores/{team.markers()[0]['id']}")
         with pytest.raises(OvertakenError, match="the marker of the stack was deleted after the plan was made"):
-            workflow.apply(session, made)
+            engine.apply(session, made)
     assert {each["name"] for each in team.listed("/assistants")} == {"Bot"}
 
 
@@ -364,9 +363,9 @@ def test_a_wrong_clock_here_does_not_matter(team: Team) -> None:
         account = session.account
         truth = account.clock
         account.clock = lambda: truth() + 3600
-        made = workflow.plan(session)
+        made = engine.plan(session)
         with pytest.raises(LeaseError):
-            workflow.apply(session, made)
+            engine.apply(session, made)
 
 
 def test_the_lease_is_renewed_while_there_is_work(team: Team) -> None:
@@ -402,9 +401,9 @@ def test_an_apply_whose_lease_was_taken_over_stops(team: Team) -> None:
         edit_marker(team, lease=f"theirs {team.time.now + 600:.0f} them")
 
     with team.session(lambda inner: At(inner, writes_an_assistant, taken_over)) as session:
-        applied = workflow.apply(session, workflow.plan(session), parallelism=1)
+        applied = engine.apply(session, engine.plan(session), parallelism=1)
     assert not applied.succeeded
-    failure = workflow.outcome(applied, stopped=True)
+    failure = engine.outcome(applied, stopped=True)
     assert failure is not None
     assert failure.exit_code == 5
     assert "them" in failure.message
@@ -486,7 +485,7 @@ def test_an_apply_goes_on_once_the_lease_it_waits_for_has_ended(team: Team, caps
     telling = InWords(Terminal.detect(), "hunks", "Settled.")
     with team.session() as session:
         going_on = {"question": "?", "approval": Approval(), "wait_lease": 300.0}
-        assert carry_out(session, workflow.plan, 4, telling, **going_on) == 0  # type: ignore[arg-type]
+        assert carry_out(session, engine.plan, 4, telling, **going_on) == 0  # type: ignore[arg-type]
     assert {each["name"] for each in team.listed("/assistants")} == {"Robot"}
     told = capsys.readouterr().err
     assert "waiting up to 300s: another apply of the stack 'test' is under way: them" in told
@@ -497,7 +496,7 @@ def test_waiting_ends_when_the_lease_does(team: Team) -> None:
     team.apply()
     edit_marker(team, lease=f"alive {team.time.now + 95:.0f} them")
     with team.session() as session:
-        workflow.plan(session)
+        engine.plan(session)
         assert not guarding.wait_for_lease(session, 30)
         assert guarding.wait_for_lease(session, 300)
     assert team.time.now < 1_795_000_000 + 200

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from retinue import workflow
+from retinue import engine
 from tests.cli.conftest import Shell
 from tests.support.team import Wrap
 
@@ -143,7 +143,7 @@ def lost(request: httpx2.Request) -> httpx2.Response:
 )
 def test_an_account_that_does_not_say_is_planned_like_any_other(project: Shell, wrap: Wrap) -> None:
     with project.team.session(wrap) as session:
-        made = workflow.plan(session)
+        made = engine.plan(session)
     assert (len(made.steps), made.warnings) == (2, ())
 
 

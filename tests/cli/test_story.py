@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from retinue.core.model import Address
+from retinue.model.values import Address
 from tests.cli.conftest import Shell
 from tests.support.team import Team
 
@@ -339,7 +339,7 @@ def test_a_served_account_is_an_account_like_any_other(project: Shell, monkeypat
 
 def test_a_server_that_is_not_there_is_explained(project: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-    monkeypatch.setattr("retinue.account.client.FIRST_WAIT", 0.0)
+    monkeypatch.setattr("retinue.providers.openai.client.FIRST_WAIT", 0.0)
     project.write("retinue.yaml", "stack: test\ninclude: ['*.yaml']\naccount: {base_url: 'http://127.0.0.1:9/v1'}\n")
     done = project("plan")
     assert done.code == 1
@@ -394,14 +394,14 @@ def test_a_reader_that_leaves_early_is_no_error(project: Shell) -> None:
 
 
 def test_the_api_is_usable_from_python(project: Shell) -> None:
-    from retinue import workflow
-    from retinue.core.approval import Approval
-    from retinue.operations import looking
+    from retinue import engine
+    from retinue.commands import show as looking
+    from retinue.planning.policy import Approval
 
-    with workflow.open_session(workflow.Where(project.team.root, environ={})) as session:
-        made = workflow.plan(session)
-        workflow.guard(made, Approval())
-        assert workflow.outcome(workflow.apply(session, made)) is None
+    with engine.open_session(engine.Where(project.team.root, environ={})) as session:
+        made = engine.plan(session)
+        engine.guard(made, Approval())
+        assert engine.outcome(engine.apply(session, made)) is None
         assert Address("assistant", "tutor") in looking.outputs(session)
 
 

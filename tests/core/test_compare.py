@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from retinue.core.compare import compare
-from retinue.core.model import Address, Declared, Live, LiveFile, Path, Position, Tag
-from retinue.core.names import attached_spec
 from retinue.kinds import all_kinds
+from retinue.model.declared import Declared, Position
+from retinue.model.live import Live, LiveFile, Tag
+from retinue.model.values import Address, Path
+from retinue.planning.matching import attached_spec
+from retinue.planning.object_diff import compare
 
 KIND = all_kinds()["vector_store"]
 ADDRESS = Address("vector_store", "kb")

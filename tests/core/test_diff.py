@@ -7,10 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinue.core.canonical import plain, same
-from retinue.core.changes import ABSENT
-from retinue.core.diff import differences
-from retinue.core.model import Address, FileRef, Ref
+from retinue.model.canonical import plain, same
+from retinue.model.values import ABSENT, Address, FileRef, Ref
+from retinue.planning.object_diff import differences
 
 leaves = st.one_of(
     st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=3), st.just(Ref(Address("vector_store", "kb")))

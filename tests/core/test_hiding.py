@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retinue.core.hiding import mask_line
+from retinue.planning.redaction import mask_line
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from retinue.core.changes import AccountInfo
-from retinue.core.marker import different
+from retinue.model.steps import AccountInfo
+from retinue.planning.marker import different
 
 HERE = AccountInfo("openai", organization="org-here", project="proj_here")
 

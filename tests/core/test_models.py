@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from retinue.core.fail_on import FailOn, fail_on_blocks
-from retinue.core.model import Address, Declared, Diagnostic, Path, Position
-from retinue.core.models import Model, Standing, model_warnings, read_model, standings, used_models
 from retinue.kinds import all_kinds
+from retinue.model.declared import Declared, Diagnostic, Position
+from retinue.model.values import Address, Path
+from retinue.planning.model_catalog import Model, Standing, model_warnings, read_model, standings, used_models
+from retinue.planning.policy import FailOn, fail_on_blocks
 
 TODAY = date(2026, 11, 22)
 KINDS = all_kinds()

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinue.core.canonical import digest
-from retinue.core.changes import ABSENT
-from retinue.core.kind import Field, Kind
-from retinue.core.model import Address, FileRef, Lifecycle, Tag
-from retinue.core.ownership import (
+from retinue.kinds import all_kinds
+from retinue.kinds.kind import Field, Kind
+from retinue.model.canonical import digest
+from retinue.model.declared import Lifecycle
+from retinue.model.live import Tag
+from retinue.model.values import ABSENT, Address, FileRef
+from retinue.planning.tag import (
     MOST_CHARACTERS,
     TagError,
     attribute,
@@ -24,7 +26,6 @@ from retinue.core.ownership import (
     write_file_records,
     write_tag,
 )
-from retinue.kinds import all_kinds
 
 names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,62}", fullmatch=True)
 digests = st.text(string.ascii_letters + string.digits + "-_", min_size=6, max_size=6)

@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinue.core.canonical import same
-from retinue.core.changes import ABSENT, AccountInfo, Block, FieldChange, FileChange, Plan, Step
-from retinue.core.model import Address, Declared, Diagnostic, FileRef, Live, Path, Position, Ref, Tag
-from retinue.core.ownership import provisional
-from retinue.core.plan import make_plan
-from retinue.core.plan_digest import DIGEST, plan_digest
-from retinue.core.plan_file import from_document, to_document
+from retinue.model.canonical import same
+from retinue.model.declared import Declared, Diagnostic, Position
+from retinue.model.live import Live, Tag
+from retinue.model.steps import AccountInfo, Block, FieldChange, FileChange, Plan, Step
+from retinue.model.values import ABSENT, Address, FileRef, Path, Ref
+from retinue.planning.documents.plan_digest import DIGEST, plan_digest
+from retinue.planning.documents.plan_document import from_document, to_document
+from retinue.planning.planner import make_plan
+from retinue.planning.tag import provisional
 from tests.plans import cases
 from tests.plans.cases import CASES, KINDS, LOCAL, STACK, attached, declared, knowledge, live
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from retinue.core.model import Address, FileRef, Gone, Ref
-from retinue.core.plan_file import decode, encode
+from retinue.model.values import Address, FileRef, Gone, Ref
+from retinue.planning.documents.plan_document import decode, encode
 
 
 @pytest.mark.parametrize("word", ["retinue.ref", "retinue.file", "retinue.gone", "retinue.sealed", "retinue.map"])

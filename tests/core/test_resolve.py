@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from retinue.core.changes import AccountInfo
-from retinue.core.kind import Field, Kind, Reference
-from retinue.core.model import Declaration, Path, Position, Ref
-from retinue.core.place import Api
-from retinue.core.plan import make_plan
-from retinue.core.resolve import resolve
+from retinue.kinds.kind import Field, Kind, Reference
+from retinue.kinds.place import Api
+from retinue.model.declared import Declaration, Position
+from retinue.model.steps import AccountInfo
+from retinue.model.values import Path, Ref
+from retinue.planning.planner import make_plan
+from retinue.planning.resolve import resolve
 
 NODE = Kind(
     "node",

@@ -21,8 +21,8 @@ from typing import Any
 import jsonschema
 import yaml
 
+from retinue.config.schemas import documents
 from retinue.kinds import all_kinds
-from retinue.source.schemas import documents
 from tests.docs.pages import DIGEST, ID, ROOT, Block, Command, fits, read_commands
 
 SERVED = "http://127.0.0.1:8765/v1"

@@ -9,17 +9,18 @@ import httpx2
 import openai
 import pytest
 
-from retinue import workflow
+from retinue import engine
 from retinue.cli import main
-from retinue.core.model import Address, Declared
 from retinue.local.transport import LocalTransport
+from retinue.model.declared import Declared
+from retinue.model.values import Address
 from tests.docs.pages import ROOT
 from tests.docs.runner import copy_example
 
 
 @pytest.fixture(scope="module")
 def declared() -> dict[Address, Declared]:
-    reading, found = workflow.check(workflow.Where(ROOT, environ={}))
+    reading, found = engine.check(engine.Where(ROOT, environ={}))
     assert found == ()
     assert reading is not None
     return {each.address: each for each in reading.declared}
@@ -65,7 +66,7 @@ def test_the_support_desk_uses_the_rest(declared: dict[Address, Declared]) -> No
 
 
 def test_every_environment_of_the_example_is_valid() -> None:
-    reading, found = workflow.check(workflow.Where(ROOT, environment="shared", environ={"TICKETS_TOKEN": "canary"}))
+    reading, found = engine.check(engine.Where(ROOT, environment="shared", environ={"TICKETS_TOKEN": "canary"}))
     assert found == ()
     assert reading is not None
     assert reading.project.stack == "example-shared"

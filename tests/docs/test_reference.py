@@ -13,16 +13,17 @@ import click
 import pytest
 
 from retinue.cli import retinue
-from retinue.core.kind import Kind
-from retinue.core.model import Address, Tag
-from retinue.core.ownership import KEEP, PROTECT, RETIRE, SYNCING, TAG_KEY, read_tag, write_tag
+from retinue.config.project_schema import PROJECT
+from retinue.config.schemas import documents
 from retinue.errors import RetinueError
 from retinue.kinds import all_kinds
 from retinue.kinds._shapes import JSON_SCHEMA
+from retinue.kinds.kind import Kind
 from retinue.local.quirks import Quirks
+from retinue.model.live import Tag
+from retinue.model.values import Address
+from retinue.planning.tag import KEEP, PROTECT, RETIRE, SYNCING, TAG_KEY, read_tag, write_tag
 from retinue.report.plan_schema import PLAN
-from retinue.source.project_schema import PROJECT
-from retinue.source.schemas import documents
 from tests.docs.pages import PAGES, ROOT, read_blocks
 
 DOCS = ROOT / "docs"

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinue.source.compose import compose
-from retinue.source.construct import construct
-from retinue.source.editing import Edit, edited
-from retinue.source.interpolation import fill
-from retinue.source.mistakes import Mistakes
-from retinue.source.texts import Source
-from retinue.source.writing import write_yaml
+from retinue.config.compose import compose
+from retinue.config.construct import construct
+from retinue.config.editing import Edit, edited
+from retinue.config.interpolation import fill
+from retinue.config.mistakes import Mistakes
+from retinue.config.texts import Source
+from retinue.config.writing import write_yaml
 
 HERE = Path(__file__).parent
 CASES = sorted(path.name for path in HERE.iterdir() if (path / "before.yaml").exists())

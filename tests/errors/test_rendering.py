@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from retinue.core.model import Diagnostic, Position
+from retinue.model.declared import Diagnostic, Position
 from retinue.report.diagnostics import render_diagnostics
 
 

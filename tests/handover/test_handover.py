@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from retinue import workflow
-from retinue.core.approval import Approval
-from retinue.core.changes import Plan
-from retinue.core.model import Address
+from retinue import engine
 from retinue.errors import BlockedError, DeclarationError, StaleError
 from retinue.local.quirks import Quirks
+from retinue.model.steps import Plan
+from retinue.model.values import Address
+from retinue.planning.policy import Approval
 from tests.support.faults import At, writes_a_marker
 from tests.support.team import Team
 
@@ -193,9 +193,9 @@ def test_what_looks_renamed_waits_for_an_answer(team: Team) -> None:
     assert [each.details["from"] for each in found] == ["assistant.tutor"]
     assert "'moved: [{from: assistant.tutor, to: assistant.coach}]'" in str(found[0].hint)
     with pytest.raises(BlockedError, match=r"assistant\.tutor → assistant\.coach"):
-        workflow.guard(made, Approval(allow_deletes=1))
-    workflow.guard(made, Approval(person=True))
-    workflow.guard(made, Approval(digest=True))
+        engine.guard(made, Approval(allow_deletes=1))
+    engine.guard(made, Approval(person=True))
+    engine.guard(made, Approval(digest=True))
 
 
 def test_what_is_different_is_no_rename(team: Team) -> None:
@@ -204,7 +204,7 @@ def test_what_is_different_is_no_rename(team: Team) -> None:
     made = team.plan()
     assert [each.action for each in made.steps if each.address.kind == "assistant"] == ["create", "delete"]
     assert not [each for each in made.warnings if each.code == "looks-renamed"]
-    workflow.guard(made, Approval(allow_deletes=1))
+    engine.guard(made, Approval(allow_deletes=1))
 
 
 # ── release ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -354,10 +354,10 @@ def test_what_changed_since_the_plan_is_not_adopted(team: Team) -> None:
         f"assistants: {{critic: {{model: gpt-4o}}}}\nadopt: [{{address: assistant.critic, id: {live_id}}}]\n",
     )
     with team.session() as session:
-        made = workflow.plan(session)
+        made = engine.plan(session)
         team.send("post", f"/assistants/{live_id}", {"model": "gpt-4o-mini"})
         with pytest.raises(StaleError, match=r"assistant\.critic: 'model' changed in the account after the plan"):
-            workflow.apply(session, made)
+            engine.apply(session, made)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from retinue.core.canonical import same
-from retinue.core.kind import Kind
 from retinue.kinds import all_kinds
+from retinue.kinds.kind import Kind
+from retinue.model.canonical import same
 from tests.support.team import Team
 
 SAMPLES = Path(__file__).parent / "samples"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from retinue.core.changes import Plan
-from retinue.core.plan_file import from_document, to_document
-from retinue.operations.approved import Approved, is_approved
-from retinue.workflow import plan
+from retinue.approved import Approved, is_approved
+from retinue.engine import plan
+from retinue.model.steps import Plan
+from retinue.planning.documents.plan_document import from_document, to_document
 from tests.laws.conftest import Sample
 from tests.laws.test_laws import orphans
 from tests.support.breaking import Breaking, copied, meaning

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from retinue.core.canonical import same
 from retinue.errors import DeclarationError
 from retinue.kinds import all_kinds
+from retinue.model.canonical import same
 from tests.laws.conftest import Sample
 from tests.support.team import Team
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from retinue.core.kind import Kind
+from retinue.commands import import_ as importing
 from retinue.kinds import all_kinds
-from retinue.operations import importing
+from retinue.kinds.kind import Kind
 from tests.handover.test_handover import without_marks
 from tests.laws.conftest import Sample
 from tests.support.team import Team

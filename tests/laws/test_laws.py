@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from retinue import workflow
-from retinue.core.canonical import same
-from retinue.core.plan import make_plan
-from retinue.core.plan_file import from_document, to_document
+from retinue import engine
 from retinue.kinds import all_kinds
+from retinue.model.canonical import same
+from retinue.planning.documents.plan_document import from_document, to_document
+from retinue.planning.planner import make_plan
 from tests.laws.conftest import LIVE_KINDS, SAMPLES, Sample
 from tests.support.team import Team, ended
 
@@ -32,7 +32,7 @@ def test_the_full_sample_declares_every_field(sample: Sample, tmp_path: Path) ->
     declared: set[str] = set()
     for variant in ("full", "replaced"):
         sample.declare(team, variant)
-        reading = workflow.read(workflow.Where(team.root, environ={}))
+        reading = engine.read(engine.Where(team.root, environ={}))
         declared |= {name for each in reading.declared if each.address.kind == sample.kind for name in each.spec}
     # What nobody knows yet no account of today takes: tests/account/test_unknown.py plays one of next year.
     assert declared == {each.name for each in all_kinds()[sample.kind].fields if not each.rest}
@@ -97,7 +97,7 @@ def test_a_plan_is_deterministic(sample: Sample, tmp_path: Path) -> None:
     team.apply()
     sample.declare(team, "edited")
     with team.session() as session:
-        first = workflow.plan(session)
+        first = engine.plan(session)
         declared, live = list(session.reading.declared), list(session.live)
         for seed in range(5):
             random.Random(seed).shuffle(declared)
@@ -121,7 +121,7 @@ def test_write_then_read_is_identity(sample: Sample, tmp_path: Path) -> None:
     team = sample.team(tmp_path)
     elsewhere = {kind.attachments.field} if kind.attachments else set()
     elsewhere |= {each.name for each in kind.fields if each.uploads or each.policy}
-    for each in workflow.read(workflow.Where(team.root, environ={})).declared:
+    for each in engine.read(engine.Where(team.root, environ={})).declared:
         if each.address.kind != sample.kind:
             continue
         spec = {name: value for name, value in each.spec.items() if name not in elsewhere}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from retinue.operations.comparing import render
-from retinue.operations.sessions import Where, read
+from retinue.commands.diff import render
+from retinue.session import Where, read
 from tests.docs.runner import copy_example
 from tests.laws.conftest import Sample
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from retinue.engine import Applied
 from retinue.kinds import all_kinds
-from retinue.workflow import Applied
 from tests.laws.conftest import Sample
 from tests.support.sdk_types import TypedTransport
 from tests.support.team import Wrap

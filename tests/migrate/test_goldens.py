@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from retinue import workflow
+from retinue import engine
 from retinue.cli import main
 
 HERE = Path(__file__).parent
@@ -56,6 +56,6 @@ def read_tree(root: Path) -> dict[str, bytes]:
 def assert_valid(place: Path) -> None:
     """What is written passes as part of a project, without even a warning."""
     (place / "retinue.yaml").write_text("stack: test\ninclude: ['*.yaml', migrated/*.yaml]\n")
-    reading, found = workflow.check(workflow.Where(place, environ={}))
+    reading, found = engine.check(engine.Where(place, environ={}))
     assert found == ()
     assert reading is not None

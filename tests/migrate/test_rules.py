@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinue.core.model import NAME
+from retinue.commands.migrate.dump_reader import NotAnAssistantError, is_cut, read_data, read_text
+from retinue.commands.migrate.mapping import make, name_from, unique
+from retinue.commands.migrate.original import Known, Original
+from retinue.commands.migrate.rules import ANYWHERE, HOMES, TABLES, Home
+from retinue.config.scalars import scalar
+from retinue.config.writing import Commented, write_yaml
 from retinue.kinds.assistant import KIND
-from retinue.migrate.making import make
-from retinue.migrate.model import HOMES, Home, Known, Original
-from retinue.migrate.names import name_from, unique
-from retinue.migrate.reading import NotAnAssistantError, is_cut, read_data, read_text
-from retinue.migrate.tables import ANYWHERE, TABLES
-from retinue.source.scalars import scalar
-from retinue.source.writing import Commented, write_yaml
+from retinue.model.values import NAME
 
 SAID = {**{f"{home} {name}": rule for home in HOMES for name, rule in TABLES[home].items()}, **ANYWHERE}
 

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from retinue.core.changes import AccountInfo, Plan
-from retinue.core.model import Address, Declared, FileRef, Handover, Lifecycle, Live, LiveFile, Path, Position, Ref, Tag
-from retinue.core.names import attached_spec
-from retinue.core.ownership import make_tag, read_tag, write_tag
-from retinue.core.plan import make_plan
 from retinue.kinds import all_kinds
+from retinue.model.declared import Declared, Handover, Lifecycle, Position
+from retinue.model.live import Live, LiveFile, Tag
+from retinue.model.steps import AccountInfo, Plan
+from retinue.model.values import Address, FileRef, Path, Ref
+from retinue.planning.matching import attached_spec
+from retinue.planning.planner import make_plan
+from retinue.planning.tag import make_tag, read_tag, write_tag
 
 KINDS = all_kinds()
 STACK = "classroom"

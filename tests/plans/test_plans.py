@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from retinue.core.plan_file import from_document, to_document
+from retinue.planning.documents.plan_document import from_document, to_document
 from retinue.report import rendering
 from retinue.report.page import render_page
 from retinue.report.plan_text import render_plan

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from retinue.core.model import Diagnostic, Position
+from retinue.config.codes import CODES
+from retinue.model.declared import Diagnostic, Position
 from retinue.report.annotations import render_annotations
 from retinue.report.findings import Findings
 from retinue.report.findings_rendering import render_findings
-from retinue.source.codes import CODES
 
 hostile = st.text(max_size=20) | st.sampled_from(
     ["\r\n::error::x", "%0A,:", "\x1b[2J\0\ufffe\ud800", "]]><a/>", "[a](1)"]

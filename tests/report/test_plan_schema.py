@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from retinue.core.plan_file import to_document
+from retinue.planning.documents.plan_document import to_document
 from retinue.report.plan_schema import FILE_NAME, PLAN, write
 from tests.plans.cases import CASES
 

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from retinue.core.changes import FieldChange, Plan, Step
-from retinue.core.model import Address, Position
-from retinue.core.plan_file import to_document
+from retinue.model.declared import Position
+from retinue.model.steps import FieldChange, Plan, Step
+from retinue.model.values import Address
+from retinue.planning.documents.plan_document import to_document
 from retinue.report.change_text import Detail
 from retinue.report.ink import visible
 from retinue.report.plan_text import render_plan

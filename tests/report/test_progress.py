@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from retinue.core.changes import Event, Step
-from retinue.core.model import Address
+from retinue.model.steps import Event, Step
+from retinue.model.values import Address
 from retinue.report.events import seconds
 from retinue.report.progress import Progress
 from retinue.report.result_text import render_result

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from retinue.config import Loaded, load
 from retinue.kinds import all_kinds
-from retinue.source import Loaded, load
 
 Files = dict[str, str | bytes]
 Write = Callable[[Files], Path]

@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from retinue.config.accepting import compiled
+from retinue.config.declaration_schema import declaration
+from retinue.config.folder import Folder
+from retinue.config.json_schemas import _SHAPES, JsonSchemas, _plainly_valid
+from retinue.config.mistakes import Mistakes
+from retinue.config.nodes import Node, Tree
+from retinue.config.project_schema import PROJECT
+from retinue.config.reading import Desk
+from retinue.config.texts import Excerpts, Source
+from retinue.config.validation import _locatable
 from retinue.kinds import all_kinds
-from retinue.source.accepting import compiled
-from retinue.source.declaration_schema import declaration
-from retinue.source.folder import Folder
-from retinue.source.json_schemas import _SHAPES, JsonSchemas, _plainly_valid
-from retinue.source.mistakes import Mistakes
-from retinue.source.nodes import Node, Tree
-from retinue.source.project_schema import PROJECT
-from retinue.source.reading import Desk
-from retinue.source.texts import Excerpts, Source
-from retinue.source.validation import _locatable
 
 SCHEMAS = {**{kind.name: declaration(kind) for kind in all_kinds().values()}, "retinue.yaml": PROJECT}
 

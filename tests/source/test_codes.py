@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from retinue.source.codes import CODES, page
+from retinue.config.codes import CODES, page
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("core", "kinds", "source", "account", "operations", "cli")
@@ -36,5 +36,5 @@ def test_every_code_is_explained_and_every_explanation_has_its_code() -> None:
 
 
 def test_the_page_is_fresh() -> None:
-    """Write it with: python -m retinue.source.codes docs/errors.md"""
+    """Write it with: python -m retinue.config.codes docs/errors.md"""
     assert (ROOT / "docs" / "errors.md").read_text(encoding="utf-8") == page()

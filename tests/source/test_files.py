@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from retinue.core.model import Position
+from retinue.config import load
+from retinue.config.folder import Folder
+from retinue.config.mistakes import Refused
 from retinue.kinds import all_kinds
-from retinue.source import load
-from retinue.source.folder import Folder
-from retinue.source.mistakes import Refused
+from retinue.model.declared import Position
 
 from .conftest import Files, Load, Write
 

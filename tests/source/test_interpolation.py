@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinue.source.interpolation import Expression, escaped, fill
+from retinue.config.interpolation import Expression, escaped, fill
 
 from .conftest import Load
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from retinue.core.model import Declared, Path, Secret
-from retinue.core.resolve import resolve
+from retinue.config import Loaded
+from retinue.config.printing import explained, written
+from retinue.config.writing import write_yaml
 from retinue.kinds import all_kinds
-from retinue.source import Loaded
-from retinue.source.printing import explained, written
-from retinue.source.writing import write_yaml
+from retinue.model.declared import Declared
+from retinue.model.values import Path, Secret
+from retinue.planning.resolve import resolve
 from tests.source.conftest import Files, Load
 
 BASE = """\

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retinue.source.patterns import pattern_hint
+from retinue.config.patterns import pattern_hint
 
 
 @pytest.mark.parametrize(

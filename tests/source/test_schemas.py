@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from retinue.config.schemas import documents, text, write
 from retinue.kinds import all_kinds
-from retinue.source.schemas import documents, text, write
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 DOCUMENTS = documents(all_kinds())
@@ -44,7 +44,7 @@ BAD: list[Any] = [
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))
 def test_the_published_schema_is_fresh(name: str) -> None:
-    """Write them with: python -m retinue.source.schemas schemas/"""
+    """Write them with: python -m retinue.config.schemas schemas/"""
     assert (SCHEMAS / name).read_text(encoding="utf-8") == text(DOCUMENTS[name])
 
 

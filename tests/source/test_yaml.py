@@ -11,12 +11,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinue.core.model import Position
-from retinue.source import compose as composing
-from retinue.source.mistakes import Mistakes
-from retinue.source.nodes import Tree
-from retinue.source.reading import Document, parse
-from retinue.source.texts import Source
+from retinue.config import compose as composing
+from retinue.config.mistakes import Mistakes
+from retinue.config.nodes import Tree
+from retinue.config.reading import Document, parse
+from retinue.config.texts import Source
+from retinue.model.declared import Position
 
 PARSERS = {"C library": composing.event_parser, "pure Python": composing._PurePythonParser}
 

@@ -14,16 +14,16 @@ from typing import Any
 import httpx2
 import openai
 
-from retinue import workflow
-from retinue.account.client import Account
-from retinue.account.memory import Memory
-from retinue.core.changes import AccountInfo, Event, Plan
-from retinue.core.kind import Kind
-from retinue.core.model import Address
+from retinue import engine
+from retinue.commands import show as looking
 from retinue.kinds import all_kinds
+from retinue.kinds.kind import Kind
 from retinue.local.quirks import Quirks
 from retinue.local.transport import LocalTransport
-from retinue.operations import looking
+from retinue.model.steps import AccountInfo, Event, Plan
+from retinue.model.values import Address
+from retinue.providers.openai.client import Account
+from retinue.state.memory import Memory
 from tests.support.description import CheckedTransport, find_description
 
 BASE_URL = "http://local.invalid/v1"
@@ -93,8 +93,8 @@ class Team:
     # ── the engine ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @contextmanager
-    def session(self, wrap: Wrap = lambda inner: inner) -> Iterator[workflow.Session]:
-        reading = workflow.read(workflow.Where(self.root, environ=self.environ))
+    def session(self, wrap: Wrap = lambda inner: inner) -> Iterator[engine.Session]:
+        reading = engine.read(engine.Where(self.root, environ=self.environ))
         local = LocalTransport(self.account_directory, quirks=self.quirks, clock=self.time.clock)
         description = find_description() if self.checked else None
         judged = CheckedTransport(local, description) if description else None
@@ -105,7 +105,7 @@ class Team:
         account = Account(client, info, retries=self.retries, sleep=self.time.sleep, clock=self.time.clock)
         try:
             memory = Memory.load(self.root / ".retinue", info, reading.project.stack)
-            yield workflow.Session(reading, account, memory, all_kinds())
+            yield engine.Session(reading, account, memory, all_kinds())
             if judged:
                 judged.check()
         finally:
@@ -113,17 +113,17 @@ class Team:
 
     def plan(self, targets: Sequence[Address] = ()) -> Plan:
         with self.session() as session:
-            return workflow.plan(session, targets=targets)
+            return engine.plan(session, targets=targets)
 
-    def apply(self, wrap: Wrap = lambda inner: inner, *, parallelism: int = 4) -> workflow.Applied:
+    def apply(self, wrap: Wrap = lambda inner: inner, *, parallelism: int = 4) -> engine.Applied:
         with self.session(wrap) as session:
-            made = workflow.plan(session, parallelism=parallelism)
-            return workflow.apply(session, made, parallelism=parallelism)
+            made = engine.plan(session, parallelism=parallelism)
+            return engine.apply(session, made, parallelism=parallelism)
 
-    def destroy(self, wrap: Wrap = lambda inner: inner) -> workflow.Applied:
+    def destroy(self, wrap: Wrap = lambda inner: inner) -> engine.Applied:
         with self.session(wrap) as session:
-            made = workflow.plan_destroy(session)
-            return workflow.apply(session, made, replan=lambda: workflow.plan_destroy(session))
+            made = engine.plan_destroy(session)
+            return engine.apply(session, made, replan=lambda: engine.plan_destroy(session))
 
     # ── the account, as anybody else sees it ──────────────────────────────────────────────────────────────────────────
 

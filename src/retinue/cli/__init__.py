@@ -18,7 +18,6 @@ from retinue.cli import (
     migrate_command,
     plan_commands,
     project_commands,
-    stack_command,
 )
 from retinue.cli.terminal import Terminal
 from retinue.errors import OUR_BUG, Interrupted, RetinueError, UsageError
@@ -68,7 +67,6 @@ for commands in (
     account_commands,
     import_command,
     migrate_command,
-    stack_command,
     doctor_command,
 ):
     for command in commands.COMMANDS:
@@ -105,7 +103,7 @@ def show_bug(terminal: Terminal, error: Exception) -> int:
     import platform
     import traceback
 
-    from retinue.core.hiding import hide
+    from retinue.planning.redaction import hide
 
     # What went wrong says which value it was about, which may be any, and secrets come from the environment.
     hidden = _environment()
@@ -120,7 +118,7 @@ def _environment() -> set[str]:
     """The environment variables' values, but for short ones and for paths, of which the lines of a bug are full."""
     from pathlib import Path
 
-    from retinue.core.hiding import SHORTEST_PLAIN
+    from retinue.planning.redaction import SHORTEST_PLAIN
 
     values = {each for each in os.environ.values() if len(each) >= SHORTEST_PLAIN}
     return {each for each in values if not any(Path(part).exists() for part in each.split(os.pathsep) if part)}

@@ -14,9 +14,10 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError, UsageError
 
 if TYPE_CHECKING:
-    from retinue.core.model import Address, Live
-    from retinue.operations.looking import Inventory
-    from retinue.workflow import Where
+    from retinue.commands.show import Inventory
+    from retinue.engine import Where
+    from retinue.model.live import Live
+    from retinue.model.values import Address
 
 Variables = tuple[tuple[str, str], ...]
 
@@ -39,12 +40,12 @@ def show(
       retinue show
       retinue show assistant.math-tutor
     """
-    from retinue import workflow
-    from retinue.operations import looking
+    from retinue import engine
+    from retinue.commands import show as looking
     from retinue.report.show_text import render_object, render_objects
 
     terminal = Terminal.detect()
-    with workflow.open_session(place) as session:
+    with engine.open_session(place) as session:
         found = looking.inventory(session, parallelism=parallelism)
         declared = {each.address for each in session.reading.declared}
         hidden = session.reading.hidden
@@ -126,11 +127,11 @@ def output(
       retinue output --format env > .env.assistants
       retinue output assistant.math-tutor --json
     """
-    from retinue import workflow
-    from retinue.operations import looking
+    from retinue import engine
+    from retinue.commands import show as looking
 
     terminal = Terminal.detect()
-    with workflow.open_session(place) as session:
+    with engine.open_session(place) as session:
         found = looking.inventory(session, parallelism=parallelism)
     if address is not None:
         live = _owned(found, address)[0]
@@ -168,13 +169,13 @@ def models(place: Where, as_json: bool) -> int:
       retinue models
       retinue models --json | jq '.models[] | select(.used_by != [])'
     """
-    from retinue import workflow
-    from retinue.core.models import standing_document
-    from retinue.operations import standing
+    from retinue import engine
+    from retinue import models as standing
+    from retinue.planning.model_catalog import standing_document
     from retinue.report.models_text import render_models
 
     terminal = Terminal.detect()
-    with workflow.open_session(place) as session:
+    with engine.open_session(place) as session:
         rows = [standing_document(each, session.day) for each in standing.models(session)]
         listed = session.models_listed
     if not listed:
@@ -215,13 +216,13 @@ def serve(directory: Path, host: str, port: int, api_key: str | None, quirks: Va
       OPENAI_BASE_URL=http://127.0.0.1:8765/v1 OPENAI_API_KEY=local python app.py
     """
     # The local account is a program of its own; only the place that opens it and this command know of it.
-    from retinue import workflow
-    from retinue.account.opening import local_setting
+    from retinue import engine
     from retinue.local.quirks import Quirks
     from retinue.local.server import serve as run
+    from retinue.providers.openai.connect import local_setting
 
     terminal = Terminal.detect()
-    reading, _ = workflow.check(workflow.Where(directory))
+    reading, _ = engine.check(engine.Where(directory))
     root = reading.project.root if reading else directory
     stored, configured = local_setting(reading.project.account if reading else "local", root)
 

@@ -18,12 +18,11 @@ from retinue.errors import LeaseError, OvertakenError, RetinueError, UsageError
 if TYPE_CHECKING:
     from types import FrameType
 
+    from retinue.approved import Approved
     from retinue.cli.telling import Telling
-    from retinue.core.approval import Approval
-    from retinue.core.changes import Event, Plan
-    from retinue.core.fail_on import FailOn
-    from retinue.operations.approved import Approved
-    from retinue.workflow import Session
+    from retinue.engine import Session
+    from retinue.model.steps import Event, Plan
+    from retinue.planning.policy import Approval, FailOn
 
 
 def carry_out(
@@ -41,7 +40,7 @@ def carry_out(
     """Plan by `make`, and go on as far as the approval reaches, telling of it; gives the exit code. A plan that is not
     the `approved` one raises StaleError. While somebody else applies the stack, it waits for `wait_lease` seconds, then
     plans anew."""
-    from retinue.operations import guarding
+    from retinue import guarding
 
     terminal = Terminal.detect()
     deadline = session.account.clock() + (wait_lease or 0)
@@ -79,9 +78,8 @@ def _carry_out(
     approved: Approved | None,
     fail_on: tuple[FailOn, ...],
 ) -> int:
-    from retinue import workflow
-    from retinue.operations import guarding
-    from retinue.operations.approved import check_stack
+    from retinue import engine, guarding
+    from retinue.approved import check_stack
     from retinue.report.progress import Progress
 
     terminal = Terminal.detect()
@@ -91,7 +89,7 @@ def _carry_out(
     made = make(session)
     hold_against(approved, made, session, telling)
     note_unlisted(session, terminal, fail_on)
-    workflow.guard(made, approval, session.project.guards)
+    engine.guard(made, approval, session.project.guards)
     guarding.check_free(session, made)
     if not made.empty and approval.person:
         _ask(terminal, question)
@@ -107,7 +105,7 @@ def _carry_out(
         # A pause ends as soon as somebody asks to stop.
         session.account.sleep = stop.wait
         session.marking.on_note = terminal.say
-        applied = workflow.apply(
+        applied = engine.apply(
             session,
             made,
             on_event=on_event,
@@ -116,7 +114,7 @@ def _carry_out(
             replan=lambda: make(session),
         )
     stopped = stop.is_set()
-    failure = workflow.outcome(applied, stopped=stopped)
+    failure = engine.outcome(applied, stopped=stopped)
     telling.result(applied, failure, stopped=stopped)
     if failure is None:
         return 0
@@ -127,9 +125,9 @@ def _carry_out(
 
 def hold_against(approved: Approved | None, made: Plan, session: Session, telling: Telling) -> None:
     """Tell the plan. When another one was approved, tell how that differs where it was saved, and raise StaleError."""
-    from retinue.core.plan_comparison import compare_plans
-    from retinue.core.plan_file import to_document
-    from retinue.operations.approved import is_approved, stale
+    from retinue.approved import is_approved, stale
+    from retinue.planning.documents.plan_diff import compare_plans
+    from retinue.planning.documents.plan_document import to_document
 
     document = to_document(made)
     if approved is None or is_approved(approved, made, session.live):

@@ -13,10 +13,10 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import UsageError
 
 if TYPE_CHECKING:
-    from retinue.core.model import Address
+    from retinue.engine import Where
+    from retinue.model.values import Address
     from retinue.report.change_text import Detail
     from retinue.report.contrast_text import Format
-    from retinue.workflow import Where
 
 CHANGES = 2
 
@@ -36,7 +36,7 @@ def render(address: Address | None, place: Where, explain: bool, as_json: bool) 
       retinue render assistant.math-tutor -e production
       retinue render --explain
     """
-    from retinue.operations import comparing
+    from retinue.commands import diff as comparing
 
     terminal = Terminal.detect()
     rendered = comparing.render(place, address)
@@ -73,8 +73,8 @@ def diff(
       retinue diff --base origin/main
       retinue diff --base HEAD~1 -e production --format markdown
     """
-    from retinue.core.contrast import contrast_document
-    from retinue.operations import comparing
+    from retinue.commands import diff as comparing
+    from retinue.planning.declaration_diff import contrast_document
     from retinue.report.contrast_text import render_contrast
 
     terminal = Terminal.detect()

@@ -12,7 +12,7 @@ from retinue.cli.options import project_options
 from retinue.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from retinue.workflow import Where
+    from retinue.engine import Where
 
 NOT_USABLE = 1
 VARIABLES = ("CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
@@ -32,7 +32,7 @@ def doctor(place: Where, as_json: bool) -> int:
       retinue doctor
       retinue doctor -e production --json
     """
-    from retinue.operations import checkup
+    from retinue.commands import doctor as checkup
     from retinue.report.checkup_text import render_checkup
 
     terminal = Terminal.detect()

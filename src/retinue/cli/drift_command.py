@@ -12,12 +12,12 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import BlockedError
 
 if TYPE_CHECKING:
-    from retinue.core.drift import Drift
-    from retinue.core.fail_on import FailOn
-    from retinue.operations.accepting import Wanted
+    from retinue.commands.accept import Wanted
+    from retinue.engine import Session, Where
+    from retinue.planning.drift_detection import Drift
+    from retinue.planning.policy import FailOn
     from retinue.report.change_text import Detail
     from retinue.report.drift_rendering import DriftFormat
-    from retinue.workflow import Session, Where
 
 DRIFT = 2
 
@@ -28,7 +28,7 @@ class WantedType(click.ParamType["Wanted"]):
     name = "address"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Wanted:
-        from retinue.operations.accepting import Wanted
+        from retinue.commands.accept import Wanted
 
         if isinstance(value, Wanted):
             return value
@@ -82,12 +82,12 @@ def drift(
       retinue drift -e production --detailed-exitcode --format github > drift.md
       retinue drift --accept assistant.math-tutor.instructions
     """
-    from retinue import workflow
-    from retinue.operations import drifting
+    from retinue import engine
+    from retinue.commands import drift as drifting
     from retinue.report.drift_rendering import render
 
     terminal = Terminal.detect()
-    with workflow.open_session(place) as session:
+    with engine.open_session(place) as session:
         watch_pauses(session, terminal)
         found = drifting.look_for_drift(session, parallelism=parallelism)
         if wanted:
@@ -101,7 +101,7 @@ def drift(
 
 
 def _accept(place: Where, session: Session, found: Drift, wanted: tuple[Wanted, ...], terminal: Terminal) -> int:
-    from retinue.operations import accepting
+    from retinue.commands import accept as accepting
     from retinue.report.drift_text import render_accepted
 
     accepted = accepting.accept(place, session, found, wanted)

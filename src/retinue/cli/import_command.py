@@ -13,9 +13,9 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError, UsageError
 
 if TYPE_CHECKING:
-    from retinue.core.model import Address
-    from retinue.operations.importing import Prepared
-    from retinue.workflow import Where
+    from retinue.commands.import_ import Prepared
+    from retinue.engine import Where
+    from retinue.model.values import Address
 
 
 @click.command("import")
@@ -56,13 +56,13 @@ def import_(
       retinue import assistant.critic asst_4xJ2vWq
       retinue import --all
     """
-    from retinue import workflow
-    from retinue.operations import importing
+    from retinue import engine
+    from retinue.commands import import_ as importing
     from retinue.report.import_text import render_found, render_import
 
     _check(address, live_id, scan=scan, everything=everything, from_stack=from_stack)
     terminal = Terminal.detect()
-    with workflow.open_session(place) as session:
+    with engine.open_session(place) as session:
         found = importing.scan(session, parallelism=parallelism)
         if scan:
             rows = importing.to_document(found, session)

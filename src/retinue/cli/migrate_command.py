@@ -12,11 +12,11 @@ import click
 
 from retinue.cli.options import VariableType, project_options
 from retinue.cli.terminal import Terminal
+from retinue.commands.migrate.rules import HOMES
 from retinue.errors import UsageError
-from retinue.migrate.model import HOMES
 
 if TYPE_CHECKING:
-    from retinue.workflow import Where
+    from retinue.engine import Where
 
 Variables = tuple[tuple[str, str], ...]
 
@@ -68,7 +68,7 @@ def migrate(
       retinue migrate --to agents --dry-run
       retinue migrate --live --to assistants-v2 --out assistants/adopted
     """
-    from retinue.operations import migration
+    from retinue.commands.migrate import migration
     from retinue.report.migration_text import render_migration
 
     terminal = Terminal.detect()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from retinue.core.fail_on import FailOn
-    from retinue.core.model import Address
+    from retinue.model.values import Address
+    from retinue.planning.policy import FailOn
 
 Command = Callable[..., Any]
 
@@ -23,7 +23,7 @@ class AddressType(click.ParamType["Address"]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
         # `--help` and `--version` need no address, and its module costs as much as click itself.
-        from retinue.core.model import Address
+        from retinue.model.values import Address
 
         if isinstance(value, Address):
             return value
@@ -80,7 +80,7 @@ def several_environments(command: Command) -> Command:
 
 
 def _located(command: Command, args: tuple[Any, ...], environment: str | None, rest: dict[str, Any]) -> Any:
-    from retinue.workflow import Where
+    from retinue.engine import Where
 
     start, variables, files = (rest.pop(name) for name in ("directory", "variables", "var_files"))
     return command(*args, place=Where(start, environment, dict(variables), var_files=files), **rest)
@@ -175,7 +175,7 @@ class DigestType(click.ParamType[str]):
     name = "digest"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from retinue.core.plan_digest import DIGEST
+        from retinue.planning.documents.plan_digest import DIGEST
 
         digest = str(value).strip().lower()
         if not DIGEST.fullmatch(digest):
@@ -230,8 +230,8 @@ class FailOnType(click.ParamType["FailOn"]):
     name = "code"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FailOn:
-        from retinue.core.fail_on import FailOn
-        from retinue.source.codes import WARNINGS
+        from retinue.config.codes import WARNINGS
+        from retinue.planning.policy import FailOn
 
         if isinstance(value, FailOn):
             return value

@@ -13,11 +13,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from retinue.account.key_source import KeySource, key_source
+from retinue.config import Loaded, Project, load
+from retinue.config.loading import SEAL
 from retinue.errors import DeclarationError, cannot_write
 from retinue.kinds import all_kinds
-from retinue.source import Loaded, Project, load
-from retinue.source.loading import SEAL
+from retinue.providers.openai.key_source import KeySource, key_source
 
 Host = Literal["github", "gitlab"]
 Outcome = Literal["wrote", "kept", "replaced"]

@@ -26,13 +26,13 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import BlockedError, UsageError
 
 if TYPE_CHECKING:
-    from retinue.core.changes import Plan
-    from retinue.core.fail_on import FailOn
-    from retinue.core.model import Address
-    from retinue.operations.approved import Approved
+    from retinue.approved import Approved
+    from retinue.engine import Session, Where
+    from retinue.model.steps import Plan
+    from retinue.model.values import Address
+    from retinue.planning.policy import FailOn
     from retinue.report.change_text import Detail
     from retinue.report.rendering import Format
-    from retinue.workflow import Session, Where
 
 SAVED = click.Path(dir_okay=False, path_type=Path)
 Variables = tuple[tuple[str, str], ...]
@@ -75,8 +75,8 @@ def plan(
       retinue plan --html plan.html
       retinue plan --out plan.json
     """
-    from retinue import workflow
-    from retinue.core.plan_file import to_document
+    from retinue import engine
+    from retinue.planning.documents.plan_document import to_document
 
     if destroy and targets:
         raise UsageError("--destroy is about everything the stack owns", hint="leave --target out")
@@ -86,12 +86,12 @@ def plan(
     if out is not None and page is not None and out.resolve() == page.resolve():
         raise UsageError(f"--out and --html both name '{out}'", hint="give the page another name, such as plan.html")
     terminal = Terminal.detect()
-    with comment_on_failure(place, form, terminal), workflow.open_session(place) as session:
+    with comment_on_failure(place, form, terminal), engine.open_session(place) as session:
         watch_pauses(session, terminal)
         if destroy:
-            made = workflow.plan_destroy(session, parallelism=parallelism)
+            made = engine.plan_destroy(session, parallelism=parallelism)
         else:
-            made = workflow.plan(
+            made = engine.plan(
                 session, targets=targets, parallelism=parallelism, fail_on=fail_on, allow_missing=allow_missing
             )
         note_unlisted(session, terminal, fail_on)
@@ -108,7 +108,7 @@ def plan(
 
 
 def _save(document: Mapping[str, Any], path: Path, terminal: Terminal) -> None:
-    from retinue.operations.approved import save_plan
+    from retinue.approved import save_plan
 
     save_plan(document, path)
     terminal.say(f"saved the plan to {path}")
@@ -129,7 +129,7 @@ def show_saved_plan(file: Path, detail: Detail, form: Format, page: Path | None)
       retinue show-plan plan.json --detail full
       retinue show-plan plan.json --format github > comment.md
     """
-    from retinue.operations.approved import read_document
+    from retinue.approved import read_document
 
     terminal = Terminal.detect()
     document, _ = read_document(file)
@@ -187,8 +187,8 @@ def apply(
       retinue apply --yes --allow-deletes 2
       retinue apply --yes --json | jq -r 'select(.type == "step").address'
     """
-    from retinue import workflow
-    from retinue.core.approval import Approval
+    from retinue import engine
+    from retinue.planning.policy import Approval
 
     if file is not None and targets:
         raise UsageError("a saved plan has its own targets", hint="leave --target out")
@@ -206,14 +206,14 @@ def apply(
 
     def make(session: Session) -> Plan:
         if destroys:
-            return workflow.plan_destroy(session, parallelism=parallelism)
+            return engine.plan_destroy(session, parallelism=parallelism)
         narrowed = saved.targets if saved else targets
-        return workflow.plan(
+        return engine.plan(
             session, targets=narrowed, parallelism=parallelism, fail_on=fail_on, allow_missing=allow_missing
         )
 
     def work() -> int:
-        with workflow.open_session(place) as session:
+        with engine.open_session(place) as session:
             return carry_out(
                 session,
                 make,
@@ -231,7 +231,7 @@ def apply(
 
 def _approved(file: Path | None, expected: str | None) -> Approved | None:
     """What the command line says was approved: a saved plan, a digest, or both."""
-    from retinue.operations.approved import Approved, read_approved
+    from retinue.approved import Approved, read_approved
 
     if file is not None:
         return read_approved(file, expected)
@@ -258,15 +258,15 @@ def destroy(
       retinue destroy --yes -e review-42
       retinue plan --destroy --out plan.json && retinue apply plan.json
     """
-    from retinue import workflow
-    from retinue.core.approval import Approval
+    from retinue import engine
+    from retinue.planning.policy import Approval
 
     approved = _approved(None, expected)
 
     def make(session: Session) -> Plan:
-        return workflow.plan_destroy(session, parallelism=parallelism)
+        return engine.plan_destroy(session, parallelism=parallelism)
 
-    with workflow.open_session(place) as session:
+    with engine.open_session(place) as session:
         return carry_out(
             session,
             make,

@@ -16,10 +16,10 @@ from retinue.errors import DeclarationError, RetinueError, UsageError
 
 if TYPE_CHECKING:
     from retinue.cli.pipelines import Host, Outcome
-    from retinue.core.fail_on import FailOn
-    from retinue.core.model import Diagnostic
+    from retinue.engine import Where
+    from retinue.model.declared import Diagnostic
+    from retinue.planning.policy import FailOn
     from retinue.report.findings_rendering import FindingsFormat
-    from retinue.workflow import Where
 
 
 @click.command()
@@ -102,7 +102,7 @@ def validate(
       retinue validate --online --fail-on model-shutdown=90d
       retinue validate --format sarif > retinue.sarif
     """
-    from retinue.core.fail_on import fail_on_blocks
+    from retinue.planning.policy import fail_on_blocks
 
     terminal = Terminal.detect()
     if every and (place.environment or online):
@@ -129,14 +129,14 @@ def validate(
 
 def _checked(place: Where, *, every: bool) -> tuple[dict[str | None, int | None], tuple[Diagnostic, ...]]:
     """How many objects each environment declares, None where there are mistakes, and all that was found."""
-    from retinue import workflow
+    from retinue import engine
 
     readings: dict[str | None, Any] = {}
     if every:
-        everywhere, found = workflow.check_everywhere(place)
+        everywhere, found = engine.check_everywhere(place)
         readings.update(everywhere)
     if not readings:
-        readings[place.environment], found = workflow.check(place)
+        readings[place.environment], found = engine.check(place)
     return {name: None if each is None else len(each.declared) for name, each in readings.items()}, found
 
 
@@ -155,10 +155,10 @@ def _show_findings(
         terminal.say(render_diagnostics(found, width=terminal.error_width, color=terminal.error_color))
         return
     from retinue import __version__
+    from retinue.config.codes import CODES
+    from retinue.config.project import find
     from retinue.report.findings import Findings
     from retinue.report.findings_rendering import render_findings
-    from retinue.source.codes import CODES
-    from retinue.source.project import find
 
     project = find(place.start)
     findings = Findings(found, valid, _folder(project.parent if project else place.start), CODES, __version__)
@@ -173,10 +173,10 @@ def _folder(root: Path) -> str:
 
 
 def _ask_account(place: Where, terminal: Terminal) -> tuple[Diagnostic, ...]:
-    from retinue import workflow
-    from retinue.operations import standing
+    from retinue import engine
+    from retinue import models as standing
 
-    with workflow.open_session(place) as session:
+    with engine.open_session(place) as session:
         found = standing.check_models(session)
         if session.models_listed is False:
             terminal.say("the account does not say which models it has")
@@ -225,13 +225,13 @@ def schema(kind: str | None, out: Path | None) -> int:
 
 
 def _schemas() -> dict[str, Any]:
-    from retinue.bundles.lock_schema import LOCK
+    from retinue.config.schemas import documents
     from retinue.kinds import all_kinds
+    from retinue.providers.bundle.lock_file import LOCK
     from retinue.report.contrast_schema import DIFF
     from retinue.report.drift_schema import DRIFT
     from retinue.report.events_schema import EVENTS
     from retinue.report.plan_schema import PLAN
-    from retinue.source.schemas import documents
 
     others = {"plan": PLAN, "diff": DIFF, "drift": DRIFT, "events": EVENTS, "bundle": LOCK}
     return {**documents(all_kinds()), **{f"{name}.schema.json": each for name, each in others.items()}}

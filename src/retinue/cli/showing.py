@@ -11,9 +11,9 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError, cannot_write
 
 if TYPE_CHECKING:
+    from retinue.engine import Where
     from retinue.report.change_text import Detail
     from retinue.report.rendering import Format
-    from retinue.workflow import Where
 
 
 def show_document(document: Mapping[str, Any], terminal: Terminal, *, form: Format = "text", detail: Detail) -> None:
@@ -52,8 +52,8 @@ def comment_on_failure(place: Where, form: Format, terminal: Terminal) -> Iterat
         yield
     except RetinueError as error:
         if form == "github":
+            from retinue.engine import load_from
             from retinue.report.github import render_no_plan
-            from retinue.workflow import load_from
 
             with suppress(RetinueError):
                 project = load_from(place).project

@@ -56,7 +56,7 @@ def stack_name(directory: Path) -> str:
 
 def _as_yaml(name: str) -> str:
     """The name as YAML that reads as a string even where it looks like a number or a word of YAML."""
-    from retinue.source.scalars import scalar
+    from retinue.config.scalars import scalar
 
     return name if scalar(name) == name else f'"{name}"'
 
@@ -66,8 +66,8 @@ def _template(name: str) -> str:
 
 
 def _schemas() -> Iterator[tuple[str, str]]:
+    from retinue.config.schemas import documents
     from retinue.kinds import all_kinds
-    from retinue.source.schemas import documents
 
     made = documents(all_kinds())
     for name in SCHEMAS:

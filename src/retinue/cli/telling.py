@@ -11,9 +11,9 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError
 
 if TYPE_CHECKING:
-    from retinue.core.changes import Event
+    from retinue.engine import Applied
+    from retinue.model.steps import Event
     from retinue.report.change_text import Detail
-    from retinue.workflow import Applied
 
 
 class Telling(Protocol):
@@ -55,7 +55,7 @@ class InWords:
     def result(self, applied: Applied, failure: RetinueError | None, *, stopped: bool) -> None:  # noqa: ARG002 - said by the steps
         if not applied.events:
             return
-        from retinue.core.plan_file import to_document
+        from retinue.planning.documents.plan_document import to_document
         from retinue.report.result_text import render_result
 
         document = to_document(applied.plan)

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from functools import cache
 
-from retinue.core.kind import Kind
+from retinue.kinds.kind import Kind
 
 
 @cache

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.core.paths import without_defaults
 from retinue.kinds._responses import RANKERS
 from retinue.kinds._shapes import FILE_ID, FUNCTION_NAME, FUNCTION_PROPERTIES, NAME_OR_ID, by_key, canonical_function
+from retinue.kinds.paths import without_defaults
 
 FILE_SEARCH_OPTIONS = ("max_num_results", "ranking_options")
 RANKING_OPTIONS = ("ranker", "score_threshold")

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from retinue.core.kind import Expansion, Field, Kind
-from retinue.core.model import Path, Problem
-from retinue.core.paths import without_defaults
-from retinue.core.place import EDITED, Bundle
+from retinue.kinds.kind import Expansion, Field, Kind
+from retinue.kinds.paths import without_defaults
+from retinue.kinds.place import EDITED, Bundle
+from retinue.model.declared import Problem
+from retinue.model.values import Path
 
 Json = dict[str, Any]
 

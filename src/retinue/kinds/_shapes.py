@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.core.kind import Field, Keyed, Schema
-from retinue.core.model import Path, Problem
-from retinue.core.paths import Pattern, without_defaults
+from retinue.kinds.kind import Field, Keyed, Schema
+from retinue.kinds.paths import Pattern, without_defaults
+from retinue.model.declared import Problem
+from retinue.model.values import Path
 
 FURTHER = Field("extra", default={}, per_key=True, rest=True)
 """Fields of the API that this version does not know."""

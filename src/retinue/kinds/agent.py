@@ -9,11 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.core.canonical import canonical_json
-from retinue.core.kind import Expansion, Field, Inclusion, Kind, Reference
-from retinue.core.model import Path, Problem
-from retinue.core.paths import without_defaults
-from retinue.core.place import Api
 from retinue.kinds._shapes import (
     FUNCTION_NAME,
     FUNCTION_PROPERTIES,
@@ -25,6 +20,12 @@ from retinue.kinds._shapes import (
     by_key,
     keyed_tools,
 )
+from retinue.kinds.kind import Expansion, Field, Inclusion, Kind, Reference
+from retinue.kinds.paths import without_defaults
+from retinue.kinds.place import Api
+from retinue.model.canonical import canonical_json
+from retinue.model.declared import Problem
+from retinue.model.values import Path
 
 # SDK agent_create_params: the tool list must fit within 3 MiB of compact JSON.
 LARGEST_TOOLS = 3 * 1024 * 1024

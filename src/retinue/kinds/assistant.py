@@ -6,12 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from retinue.core.kind import Expansion, Field, Inclusion, Kind, Reference
-from retinue.core.model import FileRef, Path, Problem
-from retinue.core.ownership import file_record_keys
-from retinue.core.paths import without_defaults
-from retinue.core.place import Api, Uploads
-from retinue.core.strict_schema import strict_problems
 from retinue.kinds._assistant_tools import TOOL, canonical_tools, carry_over_unknown, read_entry, tool_key, wire_tools
 from retinue.kinds._responses import EXTRA, RANKERS, responses_home
 from retinue.kinds._shapes import (
@@ -24,6 +18,13 @@ from retinue.kinds._shapes import (
     keyed_files,
     keyed_tools,
 )
+from retinue.kinds.kind import Expansion, Field, Inclusion, Kind, Reference
+from retinue.kinds.paths import without_defaults
+from retinue.kinds.place import Api, Uploads
+from retinue.kinds.strict_schema import strict_problems
+from retinue.model.declared import Problem
+from retinue.model.values import FileRef, Path
+from retinue.planning.tag import file_record_keys
 
 # SPEC CreateAssistantRequest: tools maxItems 128, code_interpreter.file_ids maxItems 20.
 MOST_TOOLS = 128

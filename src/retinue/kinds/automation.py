@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.core.kind import Expansion, Field, Inclusion, Kind, Reference
-from retinue.core.model import Path, Problem
-from retinue.core.place import Api
 from retinue.kinds._shapes import FURTHER, METADATA, NAME_OR_ID, TEXT
+from retinue.kinds.kind import Expansion, Field, Inclusion, Kind, Reference
+from retinue.kinds.place import Api
+from retinue.model.declared import Problem
+from retinue.model.values import Path
 
 
 def expand(spec: Mapping[str, Any]) -> Expansion:

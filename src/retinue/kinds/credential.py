@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from retinue.core.kind import Expansion, Field, Kind, Reference
-from retinue.core.model import Path, Problem, Unseen
-from retinue.core.place import Api, Within
 from retinue.kinds._shapes import FURTHER, METADATA, NAME_OR_ID, check_byte_length, trimmed, without
+from retinue.kinds.kind import Expansion, Field, Kind, Reference
+from retinue.kinds.place import Api, Within
+from retinue.model.declared import Problem
+from retinue.model.values import Path, Unseen
 
 SECRETS: tuple[tuple[str, ...], ...] = (
     ("token",),

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.core.kind import Expansion, Field, Inclusion, Kind, Reference, Schema
-from retinue.core.model import FileRef, Path, Problem
-from retinue.core.place import Api, Marks, Uploads
 from retinue.kinds import _marker
 from retinue.kinds._shapes import FURTHER, NAME_OR_ID, TEXT_FILE
+from retinue.kinds.kind import Expansion, Field, Inclusion, Kind, Reference, Schema
+from retinue.kinds.place import Api, Marks, Uploads
+from retinue.model.declared import Problem
+from retinue.model.values import FileRef, Path
 
 # REC and the files guide (platform.md §4.4): what one request takes. One of the files is the marker.
 MOST_FILES = 49

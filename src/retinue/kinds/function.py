@@ -1,7 +1,7 @@
 """A function an assistant may call: declared once, inlined into every assistant that names it."""
 
-from retinue.core.kind import Inclusion, Kind
 from retinue.kinds._shapes import FUNCTION_NAME, FUNCTION_PROPERTIES
+from retinue.kinds.kind import Inclusion, Kind
 
 KIND = Kind(
     name="function",

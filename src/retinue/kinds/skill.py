@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from retinue.core.kind import Expansion, Field, Inclusion, Kind
-from retinue.core.model import FileRef, Path, Problem
-from retinue.core.place import Api, Marks, Versions
+from retinue.kinds.kind import Expansion, Field, Inclusion, Kind
+from retinue.kinds.place import Api, Marks, Versions
+from retinue.model.declared import Problem
+from retinue.model.values import FileRef, Path
 
 MARKER = ".retinue"
 # DOC guides/tools-skills: 500 files a version, of 25 MB each; one of them is the marker, one SKILL.md.

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.core.kind import Field, Kind
-from retinue.core.model import Problem
-from retinue.core.place import Api, MarkerForm
 from retinue.kinds._shapes import FURTHER, METADATA, check_byte_length, trimmed
+from retinue.kinds.kind import Field, Kind
+from retinue.kinds.place import Api, MarkerForm
+from retinue.model.declared import Problem
 
 
 def check(spec: Mapping[str, Any]) -> Iterable[Problem]:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from retinue.core.kind import Expansion, Field, Inclusion, Kind
-from retinue.core.model import Path, Problem
-from retinue.core.paths import without_defaults
-from retinue.core.place import Api, Attachments, MarkerForm
 from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, FILE_ID, FURTHER, METADATA, keyed_files
+from retinue.kinds.kind import Expansion, Field, Inclusion, Kind
+from retinue.kinds.paths import without_defaults
+from retinue.kinds.place import Api, Attachments, MarkerForm
+from retinue.model.declared import Problem
+from retinue.model.values import Path
 
 # REC CanApplyChunkingStrategy(Auto): `auto` comes back as static 800/400.
 AUTO_CHUNKING = {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}

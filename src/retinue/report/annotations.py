@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from retinue.core.model import Diagnostic
+from retinue.model.declared import Diagnostic
 from retinue.report.findings import described
 from retinue.report.ink import visible
 

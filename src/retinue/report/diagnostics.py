@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.cells import cell_len
 
-from retinue.core.model import Diagnostic
+from retinue.model.declared import Diagnostic
 from retinue.report.ink import BLANK, Line, line, paint, visible
 
 _WIDTH = 120

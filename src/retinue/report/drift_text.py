@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retinue.core.changes import FieldChange
-from retinue.core.model import Address
+from retinue.model.steps import FieldChange
+from retinue.model.values import Address
 from retinue.report.change_text import Detail, change_lines
 from retinue.report.ink import BLANK, Line, Part, align_places, indent, line, paint
 from retinue.report.plan_text import block_lines, header_lines, unmanaged_lines, warning_lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retinue.core.changes import Action, Event
+from retinue.model.steps import Action, Event
 from retinue.report.values import count
 
 DOING: dict[Action, str] = {

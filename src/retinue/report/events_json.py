@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from retinue.core.changes import Event
-from retinue.core.plan_file import diagnostic_document
 from retinue.errors import RetinueError
+from retinue.model.steps import Event
+from retinue.planning.documents.plan_document import diagnostic_document
 from retinue.report.result_text import last_events, tally
 
 FORMAT_VERSION = "1.0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from retinue.core.changes import Action, Status
+from retinue.model.steps import Action, Status
 from retinue.report.events_json import FAILED, OUTCOMES
 from retinue.report.plan_schema import PLAN
 

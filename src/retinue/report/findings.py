@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from retinue.core.model import Diagnostic, Position
+from retinue.model.declared import Diagnostic, Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-from retinue.core.plan_file import diagnostic_document
+from retinue.planning.documents.plan_document import diagnostic_document
 from retinue.report.findings import Findings
 
 FindingsFormat = Literal["json", "sarif", "github", "junit"]

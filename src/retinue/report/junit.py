@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from retinue.core.model import Diagnostic
+from retinue.model.declared import Diagnostic
 from retinue.report.drift_text import Item, Section, sections
 from retinue.report.findings import described
 from retinue.report.ink import paint, visible

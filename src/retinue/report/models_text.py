@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from retinue.core.models import SOON, when
+from retinue.planning.model_catalog import SOON, when
 from retinue.report.ink import Line, Role, align_places, line, paint, visible
 
 _HEAD = ("MODEL", "OWNER", "SHUTS DOWN")

@@ -13,7 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from retinue.core.changes import Event
+from retinue.model.steps import Event
 from retinue.report.events import DOING, FINAL, amount, describe, seconds
 from retinue.report.ink import Role, line, paint, visible
 

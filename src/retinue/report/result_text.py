@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from retinue.core.changes import Event
+from retinue.model.steps import Event
 from retinue.report.events import DOING, DONE, FINAL, TAG_ONLY, reasons
 from retinue.report.ink import BLANK, Line, Role, line, paint
 

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 from urllib.parse import quote
 
-from retinue.core.model import Diagnostic, Position
+from retinue.model.declared import Diagnostic, Position
 from retinue.report.findings import Findings, described
 
 _LINK = re.compile(r" \(\[[^\]]*\]\([^)]*\)\)")

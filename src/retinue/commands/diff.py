@@ -1,0 +1,180 @@
+"""Looking at declarations offline: what they come to, and how they differ between environments and revisions."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from retinue.config import Loaded, Project
+from retinue.config.printing import explained, sources, written
+from retinue.config.project import find
+from retinue.config.revision import checked_out
+from retinue.config.writing import write_yaml
+from retinue.errors import DeclarationError, UsageError
+from retinue.kinds import all_kinds
+from retinue.kinds.kind import Kinds
+from retinue.model.declared import Declaration, Diagnostic, Position
+from retinue.model.values import Address
+from retinue.planning.declaration_diff import Contrast, Side, contrast
+from retinue.session import Reading, Where, check_loaded, load_from, read, read_loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Declarations with everything filled in, merged and read in its place."""
+
+    reading: Reading
+    loaded: Loaded
+    declarations: tuple[Declaration, ...]
+    kinds: Kinds
+
+    def data(self) -> dict[str, Any]:
+        """Sections, names and specifications, as in a file of declarations."""
+        return self._sections({each.address: written(each, self.kinds[each.kind]) for each in self.declarations})
+
+    def yaml(self, *, explain: bool = False) -> str:
+        """A file of declarations that comes to the same; with `explain`, each line says where its value is from."""
+        if not explain:
+            return write_yaml(self.data(), comment=self._title())
+        noted = {
+            each.address: explained(each, self.kinds[each.kind], self.loaded.variables) for each in self.declarations
+        }
+        return write_yaml(self._sections(noted), comment=self._title())
+
+    def document(self, *, explain: bool = False) -> dict[str, Any]:
+        """The same as JSON data."""
+        if not explain:
+            return self.data()
+        return {
+            "stack": self.reading.project.stack,
+            "environment": self.reading.project.environment,
+            "declarations": [self._explained(each) for each in self.declarations],
+        }
+
+    def _explained(self, declaration: Declaration) -> dict[str, Any]:
+        kind = self.kinds[declaration.kind]
+        place = declaration.places.at((), key=True)
+        return {
+            "address": str(declaration.address),
+            "position": {"file": place.file, "line": place.line, "column": place.column},
+            "spec": written(declaration, kind),
+            "sources": [
+                {
+                    "path": list(each.path),
+                    "file": each.position.file,
+                    "line": each.position.line,
+                    "column": each.position.column,
+                    "also": list(each.also),
+                }
+                for each in sources(declaration, kind, self.loaded.variables)
+            ],
+        }
+
+    def _title(self) -> str:
+        project = self.reading.project
+        environment = f", environment {project.environment}" if project.environment else ""
+        return f"Stack {project.stack}{environment}. Paths are relative to the project."
+
+    def _sections(self, specs: Mapping[Address, Any]) -> dict[str, Any]:
+        sections: dict[str, Any] = {}
+        for address, spec in specs.items():
+            sections.setdefault(self.kinds[address.kind].section, {})[address.name] = spec
+        return sections
+
+
+def render(where: Where, address: Address | None = None) -> Rendered:
+    """The declarations, or one of them, as they are in the environment.
+
+    Raises DeclarationError when they hold mistakes, UsageError when there is none of that address.
+    """
+    loaded = load_from(replace(where, offline=True))
+    reading = read_loaded(loaded)
+    chosen = [each for each in loaded.declarations if address in (None, each.address)]
+    if address is not None and not chosen:
+        known = [str(each.address) for each in loaded.declarations]
+        close = difflib.get_close_matches(str(address), known, n=1)
+        hint = f"did you mean {close[0]}?" if close else "without an address, all that is declared is printed"
+        raise UsageError(f"there is no declaration {address}", hint=hint)
+    kinds = all_kinds()
+    order = list(kinds)
+    chosen.sort(key=lambda each: (order.index(each.kind), each.name))
+    return Rendered(reading, loaded, tuple(chosen), kinds)
+
+
+# ── differences ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def diff_environments(where: Where, before: str, after: str) -> Contrast:
+    """How the declarations of the environment `after` differ from those of `before`. Raises DeclarationError."""
+    sides = [_side(name, read(replace(where, environment=name, offline=True))) for name in (before, after)]
+    return contrast(sides[0], sides[1], all_kinds())
+
+
+def diff_base(where: Where, revision: str) -> Contrast:
+    """How the declarations of the working tree differ from those of a revision.
+
+    Raises DeclarationError when one of the two holds mistakes, RetinueError when there is no such revision.
+    """
+    where = replace(where, offline=True)
+    now = read(where)
+    with checked_out(now.project.root, revision) as root:
+        file = find(where.start)
+        then = _read_base(replace(where, start=root / (file.name if file else "")), revision)
+    kinds = all_kinds()
+    after = _side("the working tree", now)
+    if isinstance(then, Reading):
+        return contrast(_side(revision, then), after, kinds, settings=True)
+    nothing = Side(revision, None, where.environment, (), {})
+    return contrast(nothing, after, kinds, settings=True, notes=(then,))
+
+
+def _side(name: str, reading: Reading) -> Side:
+    project = reading.project
+    return Side(name, project.stack, project.environment, reading.declared, _settings(project))
+
+
+def _settings(project: Project) -> dict[str, Any]:
+    """What the project file says besides declarations, without what may be a secret in it."""
+    return {"stack": project.stack, "account": _printable(project.account), "api": project.api}
+
+
+def _printable(account: Any) -> Any:
+    if not isinstance(account, Mapping):
+        return account
+    known = ("local", "base_url", "api_key_env", "organization", "project")
+    shown = {name: account[name] for name in known if name in account}
+    if "base_url" in shown:
+        parts = urlsplit(str(shown["base_url"]))
+        shown["base_url"] = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return {**shown, **{name: "…" for name in account if name not in known}}
+
+
+def _read_base(where: Where, revision: str) -> Reading | str:
+    """The declarations of a revision, or a sentence about why there are none."""
+    if not where.start.is_file():
+        return f"{revision} has no project here, so that everything is new"
+    # A variable that is given now may not have been declared then.
+    reading, found = check_loaded(load_from(where, strict=False))
+    errors = [each for each in found if each.severity == "error"]
+    if any(each.code == "unknown-environment" for each in errors):
+        return f"{revision} has no environment '{where.environment}', so that everything is new"
+    if reading is None:
+        message = f"the declarations of {revision} hold mistakes, so that nothing can be compared with them"
+        broken = Diagnostic(
+            "error", "broken-base", message, None, "compare with another revision, or correct them there"
+        )
+        raise DeclarationError.of([*(_of_revision(each, revision) for each in found), broken])
+    return reading
+
+
+def _of_revision(each: Diagnostic, revision: str) -> Diagnostic:
+    """A mistake that stands in a revision, said so: there it was, whatever the working tree has."""
+
+    def there(place: Position) -> Position:
+        return replace(place, file=f"{revision}:{place.file}")
+
+    related = tuple((text, there(place)) for text, place in each.related)
+    return replace(each, position=there(each.position) if each.position else None, related=related)

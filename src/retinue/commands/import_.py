@@ -1,0 +1,251 @@
+"""The story of `retinue import`: what lives in the account without an owner, and the declarations that adopt it.
+
+account ─ scan ─→ [Live] ─ choose ─→ {Address: Live} ─ prepare ─→ texts, read back and compared before any is written
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from retinue.commands.drafts import Draft, Kept, file_names, free, judge, name_secrets, stray, texts
+from retinue.commands.migrate.mapping import name_from, unique
+from retinue.config.folder import Folder
+from retinue.config.mistakes import Refused
+from retinue.errors import BlockedError, RetinueError, UsageError, cannot_write
+from retinue.kinds.kind import Kind
+from retinue.model.declared import Handover, Position
+from retinue.model.live import Live
+from retinue.model.values import NAME, Address
+from retinue.planning.matching import Named, name_live, needed_kinds
+from retinue.planning.moves import hand_over
+from retinue.planning.write_back import write_back
+from retinue.session import Session
+
+_MAGIC = frozenset("*?[")
+_NOWHERE = Position("", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Declarations that could be written: `files` maps paths below the project's root to texts, the first of which
+    holds the declarations. `kept` says what of each object is not declared, `skipped` why another cannot be at all.
+
+    Of what the account never shows, `unseen` are the fields that are not declared, and `secrets` the environment
+    variables that are to hold what is.
+    """
+
+    root: Path
+    files: Mapping[str, str | bytes]
+    adopted: Mapping[Address, Live]
+    kept: Mapping[Address, Sequence[Kept]] = field(default_factory=dict)
+    unseen: Mapping[Address, Sequence[str]] = field(default_factory=dict)
+    secrets: Mapping[Address, Sequence[str]] = field(default_factory=dict)
+    skipped: Mapping[Address, tuple[Live, str]] = field(default_factory=dict)
+
+
+# ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def scan(session: Session, *, parallelism: int = 8) -> tuple[Live, ...]:
+    """Every live object that is not this stack's, by kind and age."""
+    from retinue.providers.openai.snapshot import take_snapshot
+
+    session.account.limit(parallelism)
+    session.live = take_snapshot(
+        session.account,
+        session.kinds,
+        session.memory,
+        needed=needed_kinds(session.reading.declared),
+        parallelism=parallelism,
+        lock=session.lock,
+    )
+    others = [live for live in session.live if not (live.tag and live.tag.stack == session.project.stack)]
+    return tuple(sorted(others, key=lambda live: (live.kind, live.raw.get("created_at") or 0, live.id)))
+
+
+def to_document(found: Iterable[Live], session: Session) -> list[dict[str, Any]]:
+    """What was found, as JSON data. `adopted_as` is where an entry of 'adopt:' waits for an apply."""
+    waiting = _waiting(session)
+    return [
+        {
+            "kind": live.kind,
+            "id": live.id,
+            "name": _title(live, session.kinds[live.kind]),
+            "created_at": live.raw.get("created_at"),
+            "owner": {"stack": live.tag.stack, "address": str(live.tag.address)} if live.tag else None,
+            "adopted_as": str(waiting[live.id]) if live.id in waiting else None,
+            "problem": live.tag_error,
+        }
+        for live in found
+    ]
+
+
+def _waiting(session: Session) -> dict[str | None, Address]:
+    """The objects that the declarations adopt already, by id."""
+    return {each.id: each.address for each in session.reading.handovers if each.verb == "adopt"}
+
+
+def _title(live: Live, kind: Kind) -> str | None:
+    title = kind.read(live.raw).get(kind.identity) if kind.has(kind.identity) else live.raw.get(kind.identity)
+    return title if isinstance(title, str) and title else None
+
+
+# ── choosing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def choose_all(session: Session, found: Iterable[Live]) -> dict[Address, Live]:
+    """A name for every object that nobody owns or is about to, made of what people call it."""
+    waiting = _waiting(session)
+    taken = {each.address for each in session.reading.declared}
+    chosen: dict[Address, Live] = {}
+    for live in found:
+        if live.tag is None and live.tag_error is None and live.id not in waiting:
+            kind = session.kinds[live.kind]
+            wanted = name_from(_title(live, kind) or "", otherwise=kind.name.replace("_", "-"))
+            used = {each.name for each in (*taken, *chosen) if each.kind == live.kind}
+            chosen[Address(live.kind, unique(wanted, used))] = live
+    return chosen
+
+
+def choose(session: Session, found: Iterable[Live], address: Address, live_id: str) -> dict[Address, Live]:
+    """One object under the address that a person gave it.
+
+    Raises UsageError for an address that cannot be declared, RetinueError when there is no such object.
+    """
+    kind = session.kinds.get(address.kind)
+    if kind is None or kind.api is None:
+        known = ", ".join(name for name, each in session.kinds.items() if each.api)
+        raise UsageError(f"'{address.kind}' is not a kind of live object", hint=f"kinds: {known}")
+    if not NAME.fullmatch(address.name):
+        raise UsageError(f"'{address.name}' is not a valid name", hint="use a-z, 0-9, _ and -, at most 63 of them")
+    if any(each.address == address for each in session.reading.declared):
+        raise UsageError(f"{address} is declared already", hint="choose another name, or write an entry of 'adopt:'")
+    if live_id in _waiting(session):
+        raise UsageError(f"{live_id} is adopted as {_waiting(session)[live_id]} already", hint="run 'retinue plan'")
+    live = next((each for each in (*found, *session.live) if each.id == live_id), None)
+    if live is None or live.kind != address.kind:
+        wrong = f"{live_id} is of the kind '{live.kind}', and {address} would be of another" if live else None
+        other = wrong or f"the account has no {kind.title} {live_id}"
+        raise RetinueError(other, hint="'retinue import --scan' lists what there is")
+    return {address: live}
+
+
+# ── preparing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def prepare(
+    session: Session, chosen: Mapping[Address, Live], *, out: str | None = None, from_stack: str | None = None
+) -> Prepared:
+    """Everything that would be written, read back and compared. Nothing is written yet.
+
+    Raises BlockedError when an object is somebody's, UsageError when `out` is not in the project.
+    """
+    from retinue.providers.openai.snapshot import read_whole
+    from retinue.providers.openai.stores.version_content import newest_contents
+
+    root = session.project.root
+    below = _below(session, out)
+    file = free(root, below, f"{next(iter(chosen)).name if len(chosen) == 1 else 'imported'}.yaml", set())
+    drafts = {address: Draft(address, live) for address, live in chosen.items()}
+    names = file_names(session) if any(session.kinds[each.kind].holds_files for each in chosen) else {}
+    whole = {
+        each.id: read_whole(session.account, each, session.kinds[each.kind], session.memory) for each in chosen.values()
+    }
+    for address, draft in drafts.items():
+        draft.contents = newest_contents(session.account, whole[draft.live.id], session.kinds[address.kind])
+        if (name := stray(draft.contents)) is not None:
+            draft.skipped = f"its file '{name}' cannot stand in a folder"
+    while True:
+        taken: set[str] = set()
+        kept = {address: draft for address, draft in drafts.items() if draft.skipped is None}
+        live, named = _handed(session, {address: each.live for address, each in kept.items()}, whole, from_stack)
+        for draft in kept.values():
+            draft.live = next(each for each in live if each.id == draft.live.id)
+            _write_back(session, draft, named)
+            name_secrets(draft, taken)
+        files = texts(session, file, list(kept.values()), names, from_stack)
+        if not judge(session, files, kept, named):
+            break
+    return Prepared(
+        root,
+        files if kept else {},
+        {address: draft.live for address, draft in kept.items()},
+        {address: tuple(draft.kept.values()) for address, draft in kept.items() if draft.kept},
+        {address: draft.unseen for address, draft in kept.items() if draft.unseen},
+        {address: draft.secrets for address, draft in kept.items() if draft.secrets},
+        {address: (draft.live, draft.skipped) for address, draft in drafts.items() if draft.skipped is not None},
+    )
+
+
+def _handed(
+    session: Session, chosen: Mapping[Address, Live], whole: Mapping[str, Live], from_stack: str | None
+) -> tuple[Sequence[Live], Named]:
+    """The account as it will be once the chosen objects are adopted. `whole` are they, by id, as they were read."""
+    said = [Handover("adopt", address, _NOWHERE, id=live.id) for address, live in chosen.items()]
+    if from_stack is not None:
+        said += [Handover("takeover", address, _NOWHERE, stack=from_stack) for address in chosen]
+    handed = hand_over(session.live, said, session.project.stack)
+    if handed.blocks:
+        messages = [each.message.removesuffix(f" ({_NOWHERE})") for each in handed.blocks]
+        hint = "with --from-stack, an object of another stack is taken over" if from_stack is None else None
+        raise BlockedError("\n".join(messages), hint=hint)
+    live = [replace(whole[each.id], tag=each.tag) if each.id in handed.claims else each for each in handed.live]
+    named = name_live(live, {}, session.kinds, session.project.stack)
+    named.forget({*chosen, *(each.address for each in session.reading.declared)})
+    return live, named
+
+
+def _write_back(session: Session, draft: Draft, named: Named) -> None:
+    kind = session.kinds[draft.address.kind]
+    written = write_back(draft.live, kind, named)
+    if kind.homes and session.project.api not in (None, kind.home):
+        written = {"api": kind.home, **written}
+    draft.written = {key: value for key, value in written.items() if key not in draft.kept}
+
+
+# ── places ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _below(session: Session, out: str | None) -> str:
+    """The directory to write into, relative to the project: the one given, or where declarations are looked for."""
+    if out is not None:
+        target = Path(out).resolve()
+        if not target.is_relative_to(session.project.root):
+            raise UsageError(f"'{out}' is not in the project", hint="choose a directory of the project: --out DIR")
+        return target.relative_to(session.project.root).as_posix()
+    parts = PurePosixPath(next(iter(session.project.include), "")).parts[:-1]
+    fixed = [part for index, part in enumerate(parts) if not any(_MAGIC & set(each) for each in parts[: index + 1])]
+    return PurePosixPath(*fixed).as_posix()
+
+
+# ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write(prepared: Prepared) -> tuple[Path, ...]:
+    """Write the files. One that came into being meanwhile is left alone and ends the writing with a RetinueError."""
+    written: list[Path] = []
+    for name, text in prepared.files.items():
+        path = prepared.root / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as stream:
+                stream.write(text if isinstance(text, bytes) else text.encode())
+        except OSError as error:
+            raise cannot_write(path, error, hint="choose another directory: --out DIR") from error
+        written.append(path)
+    return tuple(written)
+
+
+def included(session: Session, prepared: Prepared) -> bool:
+    """Whether the declarations stand where the project looks for some."""
+    folder, file = Folder(prepared.root), next(iter(prepared.files))
+    for glob in session.project.include:
+        try:
+            if file in folder.files("", glob):
+                return True
+        except Refused:
+            continue
+    return False

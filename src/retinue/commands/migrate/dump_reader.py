@@ -1,0 +1,161 @@
+"""JSON data of any of the known shapes → the assistants in it. Tolerant of the shape, inventing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from retinue.commands.migrate.original import Note, Original
+
+_TELLING = ("model", "instructions", "tools", "name", "messages", "prompt")
+_OBJECTS = (None, "assistant", "prompt", "prompt.version", "response")
+_READ_BY = ("developer", "system")
+
+
+class NotAnAssistantError(ValueError):
+    """The data is something else than what assistants are dumped as."""
+
+
+def read_data(data: Any, source: str) -> list[Original]:
+    """The assistants of a list of the API, a bare list, or one object. Raises NotAnAssistantError."""
+    if isinstance(data, Mapping) and isinstance(data.get("data"), list):
+        data = data["data"]
+    entries = data if isinstance(data, list) else [data]
+    several = len(entries) > 1
+    return [_original(each, f"{source}[{index}]" if several else source) for index, each in enumerate(entries)]
+
+
+def is_cut(data: Any) -> bool:
+    """Whether the data is one page of a list that goes on."""
+    return isinstance(data, Mapping) and isinstance(data.get("data"), list) and data.get("has_more") is True
+
+
+def read_text(text: str, source: str) -> Original:
+    """A prompt that is nothing but its text. The line end that ends the file is not part of it."""
+    text = text.replace("\r\n", "\n").removesuffix("\n")
+    return Original({"instructions": text}, source, name=source.rpartition("/")[2].partition(".")[0])
+
+
+def _original(entry: Any, where: str) -> Original:
+    if not isinstance(entry, Mapping):
+        raise NotAnAssistantError(f"{where} is no object, but {type(entry).__name__}")
+    if entry.get("object") not in _OBJECTS:
+        raise NotAnAssistantError(f"{where} is a '{entry['object']}', not an assistant")
+    if not any(key in entry for key in _TELLING):
+        raise NotAnAssistantError(f"{where} has neither a model nor instructions")
+    try:
+        check_text(entry)
+    except UnicodeEncodeError as error:
+        raise NotAnAssistantError(f"{where} holds half of a surrogate pair, which is no text") from error
+    raw, notes = _as_assistant(entry)
+    return Original(raw, str(entry.get("id") or where), notes=tuple(notes))
+
+
+def check_text(value: Any) -> None:
+    """Raises UnicodeEncodeError for text that cannot be written to a file."""
+    for each in _texts(value):
+        each.encode("utf-8")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield str(key)
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
+# ── prompts of the dashboard and arguments of the Responses API ───────────────────────────────────────────────────────
+
+
+def _as_assistant(entry: Mapping[str, Any]) -> tuple[dict[str, Any], list[Note]]:
+    """The entry in the shape of the Assistants API. What has no place there keeps its own, and is reported later."""
+    raw = dict(entry)
+    notes: list[Note] = []
+    _move(raw, "reasoning", "effort", "reasoning_effort", lambda value: value)
+    _move(raw, "text", "format", "response_format", _response_format)
+    if not raw.get("instructions"):
+        _take_message(raw, notes)
+    held = raw.get("tool_resources")
+    if isinstance(raw.get("tools"), list) and (held is None or isinstance(held, Mapping)):
+        resources = dict(held or {})
+        raw["tools"] = [_tool(each, resources) for each in raw["tools"]]
+        raw["tool_resources"] = resources
+    return raw, notes
+
+
+def _move(raw: dict[str, Any], part: str, key: str, name: str, change: Any) -> None:
+    inner = raw.get(part)
+    if not isinstance(inner, Mapping) or key not in inner or name in raw:
+        return
+    raw[name] = change(inner[key])
+    rest = {other: value for other, value in inner.items() if other != key}
+    raw.pop(part)
+    if rest:
+        raw[part] = rest
+
+
+def _response_format(value: Any) -> Any:
+    if not isinstance(value, Mapping) or "type" not in value or "json_schema" in value:
+        return value
+    if value["type"] == "text":
+        return "auto"
+    rest = {key: each for key, each in value.items() if key != "type"}
+    return {"type": value["type"], **({"json_schema": rest} if rest else {})}
+
+
+def _take_message(raw: dict[str, Any], notes: list[Note]) -> None:
+    """A prompt object may hold its instructions as its one message by the developer or the system."""
+    messages = raw.get("messages")
+    if not isinstance(messages, list):
+        return
+    chosen = [each for each in messages if isinstance(each, Mapping) and each.get("role") in _READ_BY]
+    text = _message_text(chosen[0]) if len(chosen) == 1 else None
+    if text is None:
+        return
+    raw["instructions"] = text
+    rest = [each for each in messages if each is not chosen[0]]
+    raw.pop("messages")
+    if rest:
+        raw["messages"] = rest
+    notes.append(Note("messages", "changed", f"the message of the {chosen[0]['role']} becomes the instructions"))
+
+
+def _message_text(message: Mapping[str, Any]) -> str | None:
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    if len(parts) == 1 and isinstance(parts[0], Mapping) and isinstance(parts[0].get("text"), str):
+        return str(parts[0]["text"])
+    return None
+
+
+def _tool(tool: Any, resources: dict[str, Any]) -> Any:
+    """A tool with its options where the Assistants API has them; flat ones are of the Responses API."""
+    if not isinstance(tool, Mapping):
+        return {"type": str(tool)} if isinstance(tool, str) else tool
+    kind = tool.get("type")
+    options = {key: value for key, value in tool.items() if key != "type"}
+    if kind not in ("function", "file_search", "code_interpreter") or kind in tool or not options:
+        return dict(tool)
+    if kind == "function":
+        return {"type": kind, "function": options}
+    if kind == "file_search":
+        _move_ids(options, "vector_store_ids", resources, kind)
+        return {"type": kind, **({kind: options} if options else {})}
+    container = options.get("container")
+    if isinstance(container, Mapping):
+        inner = {key: value for key, value in container.items() if (key, value) != ("type", "auto")}
+        _move_ids(inner, "file_ids", resources, kind)
+        options["container"] = inner
+    return {"type": kind, **{key: value for key, value in options.items() if value not in ({}, None)}}
+
+
+def _move_ids(options: dict[str, Any], key: str, resources: dict[str, Any], kind: str) -> None:
+    if isinstance(options.get(key), list) and kind not in resources:
+        resources[kind] = {key: options.pop(key)}

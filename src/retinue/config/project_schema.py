@@ -1,0 +1,228 @@
+"""The JSON Schema of the project file, retinue.yaml, as its author writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from retinue.model.values import NAME
+from retinue.planning.policy import DEFAULT_DELETE_PERCENT
+
+# A name, or a string with an expression in it: what that comes to is checked when it is filled.
+_NAME_OR_EXPRESSION = {"type": "string", "pattern": rf"^{NAME.pattern}$|\$\{{\{{"}
+VARIABLE_TYPES = ("string", "number", "boolean")
+VARIABLE_NAME = "^[A-Za-z_][A-Za-z0-9_-]*$"
+DEFAULT_INCLUDE = ("assistants/**/*.yaml", "assistants/**/*.yml")
+
+_VALUE = {"type": list(VARIABLE_TYPES)}
+
+_STACK = {
+    **_NAME_OR_EXPRESSION,
+    "description": "The ownership boundary: others are never touched. Up to 63 of a-z, 0-9, _ and -.",
+}
+_TEXT = {"type": "string", "minLength": 1}
+
+
+def _provider(**options: str) -> dict[str, Any]:
+    """What one provider of tokens takes: all of its options are texts."""
+    properties = {name: {**_TEXT, "description": description} for name, description in options.items()}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+# Named after the SDK's functions (openai.auth) and their parameters; tests compare the two.
+PROVIDERS: dict[str, Any] = {
+    "github_actions_id_token": {
+        **_provider(audience="Whom the token is for, as the account expects it. Default: https://api.openai.com/v1."),
+        "description": "The token of a GitHub Actions job.",
+    },
+    "gitlab_id_token": {
+        **_provider(variable="The environment variable that 'id_tokens:' of the job sets. Default: OPENAI_ID_TOKEN."),
+        "description": "The token of a GitLab job.",
+    },
+    "k8s_service_account_token": {
+        **_provider(token_file_path="Where the token is mounted. Default: where Kubernetes does."),  # noqa: S106
+        "description": "The token of a Kubernetes service account.",
+    },
+    "azure_managed_identity_token": {
+        **_provider(
+            resource="The resource to ask a token for. Default: https://management.azure.com/.",
+            object_id="The object id of the identity, where there are several.",
+            client_id="The client id of the identity, where there are several.",
+            msi_res_id="The resource id of the identity, where there are several.",
+            api_version="The version of Azure's instance metadata service.",
+        ),
+        "description": "The token of an Azure managed identity.",
+    },
+    "gcp_id_token": {
+        **_provider(audience="Whom the token is for, as the account expects it. Default: https://api.openai.com/v1."),
+        "description": "The token of a Google Cloud machine.",
+    },
+}
+_WORKLOAD_IDENTITY = {
+    "type": "object",
+    "description": "In place of a key: a token of the place where Retinue runs, exchanged for one of the account.",
+    "properties": {
+        "identity_provider_id": {**_TEXT, "description": "The id of the identity provider in the account."},
+        "service_account_id": {**_TEXT, "description": "The id of the service account to act as."},
+        "provider": {
+            "description": "Where the token comes from: a name, or a mapping of that name to its options.",
+            "anyOf": [
+                {"enum": list(PROVIDERS)},
+                {
+                    "type": "object",
+                    "properties": PROVIDERS,
+                    "minProperties": 1,
+                    "maxProperties": 1,
+                    "additionalProperties": False,
+                },
+            ],
+        },
+        "refresh_buffer_seconds": {
+            "type": "number",
+            "minimum": 0,
+            "description": "How long before its end a token is renewed, in seconds. Default: 1200.",
+        },
+        "token_exchange_url": {
+            "type": "string",
+            "pattern": r"^https?://|\$\{\{",
+            "description": "Where tokens are exchanged. Default: OpenAI's own.",
+        },
+    },
+    "required": ["identity_provider_id", "service_account_id", "provider"],
+    "additionalProperties": False,
+}
+_ACCOUNT = {
+    "description": "Where objects live: 'local', 'openai', or the details of one of the two. Default: local.",
+    "anyOf": [
+        {"enum": ["local", "openai"]},
+        {
+            "type": "object",
+            "description": "The account embedded in Retinue.",
+            "properties": {
+                "local": {
+                    "type": "string",
+                    "minLength": 1,
+                    "description": "Its directory, relative to the project. Default: .retinue/local.",
+                },
+                "quirks": {"type": "object", "description": "Ways to misbehave, for tests and demonstrations."},
+            },
+            "required": ["local"],
+            "additionalProperties": False,
+        },
+        {
+            "type": "object",
+            "description": "An account that speaks the OpenAI API.",
+            "minProperties": 1,
+            "properties": {
+                "base_url": {
+                    "type": "string",
+                    "pattern": r"^https?://|\$\{\{",
+                    "description": "Default: OpenAI's own.",
+                },
+                "api_key_env": {
+                    "type": "string",
+                    "pattern": r"^[A-Za-z_][A-Za-z0-9_]*$",
+                    "description": "The environment variable that holds the key. Default: OPENAI_API_KEY.",
+                },
+                "workload_identity": _WORKLOAD_IDENTITY,
+                "organization": {"type": "string", "minLength": 1, "description": "The organization's id, org-…."},
+                "project": {"type": "string", "minLength": 1, "description": "The project's id, proj_…."},
+            },
+            "additionalProperties": False,
+            "if": {"required": ["workload_identity"]},
+            "then": {"properties": {"api_key_env": {"not": {}, "$comment": "keep it, or 'workload_identity'"}}},
+        },
+    ],
+}
+HOMES = ("assistants-v2", "responses")
+_API = {
+    "enum": list(HOMES),
+    "description": "Which API assistants are for that do not say it themselves. Default: assistants-v2.",
+}
+_INCLUDE = {
+    "description": f"Globs and paths of the declaration files. Default: {', '.join(DEFAULT_INCLUDE)}.",
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+    ],
+}
+_VARIABLES = {
+    "type": "object",
+    "description": "Values for ${{ var.NAME }}.",
+    "propertyNames": {"pattern": VARIABLE_NAME},
+    "additionalProperties": {
+        "anyOf": [
+            _VALUE,
+            {
+                "type": "object",
+                "properties": {
+                    "default": {**_VALUE, "description": "The value where no other is given."},
+                    "description": {"type": "string", "description": "What it is for."},
+                    "type": {
+                        "enum": list(VARIABLE_TYPES),
+                        "description": "How a value of the command line is read. Default: as the type of the default.",
+                    },
+                },
+                "additionalProperties": False,
+            },
+        ]
+    },
+}
+
+_PERCENT = {"type": ["number", "null"], "minimum": 0, "maximum": 100}
+_GUARDS = {
+    "type": "object",
+    "description": "How much of the stack's objects an apply may touch that nobody has looked at.",
+    "properties": {
+        "max_change_percent": {**_PERCENT, "description": "The greatest share that may change. Default: any."},
+        "max_delete_percent": {
+            **_PERCENT,
+            "description": f"The greatest share that may be deleted; null for any. Default: {DEFAULT_DELETE_PERCENT}.",
+        },
+    },
+    "additionalProperties": False,
+}
+
+PROJECT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "stack": _STACK,
+        "account": _ACCOUNT,
+        "api": _API,
+        "include": _INCLUDE,
+        "guards": _GUARDS,
+        "variables": _VARIABLES,
+        "environments": {
+            "type": "object",
+            "description": "What differs by environment; choose one with -e. The stack is then STACK-ENVIRONMENT.",
+            "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+            "additionalProperties": {
+                "type": ["object", "null"],
+                "properties": {
+                    "stack": {**_STACK, "description": "The stack's name in place of STACK-ENVIRONMENT."},
+                    "account": _ACCOUNT,
+                    "api": _API,
+                    "include": _INCLUDE,
+                    "guards": _GUARDS,
+                    "variables": {
+                        "type": "object",
+                        "description": "Values of declared variables.",
+                        "additionalProperties": _VALUE,
+                    },
+                },
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["stack"],
+    "additionalProperties": False,
+}
+
+
+def with_overlays(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of the project file, whose environments may change declarations: section → its schema there."""
+    properties = PROJECT["properties"]
+    environments = properties["environments"]
+    one = environments["additionalProperties"]
+    one = {**one, "properties": {**one["properties"], **sections}}
+    return {**PROJECT, "properties": {**properties, "environments": {**environments, "additionalProperties": one}}}

@@ -1,0 +1,1 @@
+"""The values that everything passes around. They hold data; they decide nothing."""

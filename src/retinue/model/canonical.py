@@ -1,0 +1,65 @@
+"""One spelling for every value: digests, and equality that does not see the difference between 1 and 1.0."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from retinue.model.values import FileRef, Gone, Ref, Sealed
+
+DIGEST_LENGTH = 6
+"""Characters of a digest: 36 bits in base64url."""
+
+RECORDED_SHA = 16
+"""Hex digits of a file's sha256 that an object's metadata has room for; 64 bits decide whether content is the same."""
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON data with sorted keys: references by address, files by content, whole floats as ints."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(value[key]) for key in sorted(value, key=str)}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, Ref):
+        return {"retinue.ref": str(value.address)}
+    if isinstance(value, FileRef):
+        return {"retinue.file": value.sha256[:RECORDED_SHA]}
+    if isinstance(value, Sealed):
+        return {"retinue.sealed": True}
+    if isinstance(value, Gone):
+        return {"retinue.gone": value.id}
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def canonical_json(value: Any) -> str:
+    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def digest(value: Any) -> str:
+    """36 bits that tell values apart, as six characters; enough to attribute a change, never to decide equality."""
+    hashed = hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).digest()
+    return base64.urlsafe_b64encode(hashed[:5]).decode("ascii")[:DIGEST_LENGTH]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two canonical values mean the same to the API. Booleans are not numbers; 1 and 1.0 are equal."""
+    return one is other or canonical_json(one) == canonical_json(other)
+
+
+LARGEST_TEXT = 100_000
+"""Bytes up to which a text is shown as such."""
+
+
+def content_value(path: str, content: bytes) -> str | FileRef:
+    """What stands for a file in a specification. `path` is where the content can be had again."""
+    if len(content) <= LARGEST_TEXT and b"\0" not in content:
+        try:
+            return content.decode("utf-8")
+        except UnicodeDecodeError:
+            pass
+    return FileRef(path, hashlib.sha256(content).hexdigest(), len(content))

@@ -1,0 +1,188 @@
+"""What is to change and what happened: changes, steps, the plan, events. They hold data; they decide nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from retinue.model.declared import Diagnostic, Position
+from retinue.model.live import Tag
+from retinue.model.values import Address, FileRef, Path
+
+Cause = Literal["config", "drift", "conflict", "unset"]
+
+
+Action = Literal["create", "update", "delete", "adopt", "move", "release"]
+
+
+FileAction = Literal["add", "attach", "replace", "attributes", "remove", "wait"]
+
+
+Status = Literal["started", "progress", "done", "incomplete", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One difference inside an object. `before`/`after` are canonical values; `ABSENT` where there is none."""
+
+    path: Path
+    before: Any
+    after: Any
+    cause: Cause
+    position: Position | None = None
+
+    @property
+    def field(self) -> str:
+        return str(self.path[0])
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One difference in the files attached to an object.
+
+    `file_ids` are the live files to take out once `path` can be searched as declared; `live_id` is the one that stays
+    and is waited for or given new attributes. `after` is None for a removal. `attributes` are the author's, complete.
+    `expects` are digests of the attributes that are written over or go with a file, by the file's id, where it has any.
+    """
+
+    action: FileAction
+    path: str
+    before: FileRef | None = None
+    after: FileRef | None = None
+    file_ids: tuple[str, ...] = ()
+    live_id: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    chunking: Mapping[str, Any] | None = None
+    reason: str | None = None
+    cause: Cause = "config"
+    position: Position | None = None
+    expects: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """The ids of the live files that go or get other attributes."""
+        return (*self.file_ids, *([self.live_id] if self.live_id and self.action == "attributes" else []))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of the plan, complete: whoever carries it out decides nothing.
+
+    `after` is the canonical specification to reach (None for a deletion), `before` what the account has (None for a
+    creation). `expects` are digests of the live values about to be written over: when one no longer holds, somebody was
+    faster. `unset` names the fields that go back to the API's default; `forget_keys` are the pairs of field and key to
+    reset in fields that are owned key by key. `needs` are the keys of the steps that must have succeeded first.
+    `shared_files` are files that outlive a deletion, since another object carries them too. `home` is where the object
+    lives, when that is not the account. `held` is the ownership tag that an object carries until the step gives it
+    another one; a step that finds a third one stops. `within` is the live id of the object that a live one stands in.
+    """
+
+    action: Action
+    address: Address
+    id: str | None = None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    changes: tuple[FieldChange, ...] = ()
+    files: tuple[FileChange, ...] = ()
+    expects: Mapping[str, str] = field(default_factory=dict)
+    unset: tuple[str, ...] = ()
+    forget_keys: tuple[tuple[str, str], ...] = ()
+    tag: Tag | None = None
+    reason: str | None = None
+    position: Position | None = None
+    needs: tuple[str, ...] = ()
+    replaces: bool = False
+    protected: bool = False
+    shared_files: tuple[str, ...] = ()
+    home: str | None = None
+    held: Tag | None = None
+    within: str | None = None
+
+    @property
+    def causes(self) -> frozenset[Cause]:
+        """Why the step's differences exist, over fields and files."""
+        return frozenset(each.cause for each in self.changes) | frozenset(each.cause for each in self.files)
+
+    @property
+    def key(self) -> str:
+        """Names the step inside its plan; where several objects may share an address, the id tells them apart."""
+        suffix = f" {self.id}" if self.action in ("delete", "release") else ""
+        return f"{self.action} {self.address}{suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A reason why a plan may not be applied as it is. `override` is the option that a person may give."""
+
+    code: str
+    message: str
+    address: Address | None = None
+    override: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInfo:
+    """Which account a plan is about, in words that are safe to print."""
+
+    name: str
+    url: str | None = None
+    organization: str | None = None
+    project: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an apply would do, in order. `targets` is set when the plan was narrowed and is therefore incomplete.
+
+    `in_sync` counts the objects that need nothing. `foreign` and `unowned` count, per kind, what lives in the account
+    under another stack's tag or without one. `ids` are the live ids that steps refer to. `retags` bring tags up to date
+    whose objects are in sync; they change nothing that anybody sees. `owned` counts the stack's live objects.
+    `destroy`: it deletes everything that is owned. `retired` counts, per kind, what was let go and is to end by itself.
+    """
+
+    stack: str
+    account: AccountInfo
+    steps: tuple[Step, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    targets: tuple[Address, ...] = ()
+    in_sync: int = 0
+    foreign: Mapping[str, int] = field(default_factory=dict)
+    unowned: Mapping[str, int] = field(default_factory=dict)
+    environment: str | None = None
+    ids: Mapping[Address, str] = field(default_factory=dict)
+    retags: tuple[Step, ...] = ()
+    owned: int = 0
+    destroy: bool = False
+    retired: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        return not self.steps
+
+    @property
+    def reverts(self) -> tuple[Step, ...]:
+        """The steps that would overwrite an edit somebody else made."""
+        return tuple(step for step in self.steps if step.causes & {"drift", "conflict"})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened while a plan was carried out. `seconds` is the time since the step started.
+
+    `error` says what went wrong, and `hint` what to do about it. `done` and `total` count the files of a step in
+    progress, `detail` says what was done with them. `failures` maps the paths of files that could not be brought in to
+    the reasons.
+    """
+
+    step: Step
+    status: Status
+    id: str | None = None
+    seconds: float = 0.0
+    error: str | None = None
+    hint: str | None = None
+    detail: str | None = None
+    done: int = 0
+    total: int = 0
+    failures: Mapping[str, str] = field(default_factory=dict)

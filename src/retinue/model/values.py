@@ -1,0 +1,101 @@
+"""What stands in specifications beside plain JSON data: addresses, references, files, and what is shown nowhere."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+Path = tuple[str | int, ...]
+"""Where a value stands inside a specification: keys and list indexes from the top."""
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """The name of an object in the declarations, `kind.name`; it stays the same whatever id the account gives."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}.{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read `kind.name`. Raises ValueError when the text is not of that form."""
+        kind, dot, name = text.partition(".")
+        if not (kind and dot and name):
+            raise ValueError(f"'{text}' is not an address of the form kind.name")
+        return cls(kind, name)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ref:
+    """Stands where the API wants the id of another declared object."""
+
+    address: Address
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FileRef:
+    """Stands where the API wants a file id: the content of a file of the project.
+
+    `path` is relative to the project with forward slashes, `sha256` is in hex, `size` is in bytes.
+    """
+
+    path: str
+    sha256: str
+    size: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Gone:
+    """A live id that points at nothing: the account no longer has the object."""
+
+    id: str
+
+
+class Secret(str):
+    """A text with a secret in it, filled in from the environment. It is text to the checks of its form, and shown to
+    nobody: only fields that the API never returns may hold one (core.resolve)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Stands in what is written back for a live object where something is needed that the API never shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The value of a hidden field: carried to the account and shown nowhere.
+
+    `key` goes into the digest that tells whether it changed, so that who reads the digest cannot try values out.
+    """
+
+    value: Any = field(default=None, repr=False, compare=False)
+    key: bytes = field(default=b"", repr=False, compare=False)
+
+
+class _Absent:
+    """The value of a part that is not there, which is not the same as null."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+    def __reduce__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT = _Absent()

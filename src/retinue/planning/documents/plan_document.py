@@ -1,0 +1,303 @@
+"""Plan ⇄ JSON: the document that the reports render, `plan --json` prints, and other programs may rely on.
+
+The format is versioned and described by `schemas/plan.schema.json`. A reference is `{"retinue.ref": "kind.name"}`, a
+file `{"retinue.file": path, "sha256": …, "size": …}`, an id that points at nothing `{"retinue.gone": id}`,
+what is never shown `{"retinue.sealed": true}`; a side of a
+change that does not exist is left out, which is not the same as null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any, get_args
+
+from retinue.model.declared import Diagnostic, Position
+from retinue.model.steps import AccountInfo, Action, Block, FieldChange, FileChange, Plan, Step
+from retinue.model.values import ABSENT, Address, FileRef, Gone, Ref, Sealed
+from retinue.planning.documents.plan_digest import plan_digest
+from retinue.planning.tag import read_tag, write_tag
+
+FORMAT_VERSION = "1.0"
+
+
+class PlanFormatError(ValueError):
+    """A document is not a plan that this version can read."""
+
+
+def to_document(plan: Plan) -> dict[str, Any]:
+    """The plan as plain JSON data."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "digest": plan_digest(plan),
+        "stack": plan.stack,
+        "environment": plan.environment,
+        "account": account_document(plan.account),
+        "complete": not plan.targets,
+        "targets": [str(each) for each in plan.targets],
+        "destroy": plan.destroy,
+        "summary": summarise(plan),
+        "steps": [step_document(each) for each in plan.steps],
+        "warnings": [diagnostic_document(each) for each in plan.warnings],
+        "blocks": [block_document(each) for each in plan.blocks],
+        "ids": {str(address): live_id for address, live_id in plan.ids.items()},
+        "retags": [step_document(each) for each in plan.retags],
+    }
+
+
+def summarise(plan: Plan) -> dict[str, Any]:
+    """The counts of a plan. A replacement is one creation and one deletion."""
+    counted = {action: sum(1 for step in plan.steps if step.action == action) for action in get_args(Action)}
+    return {
+        **{action: number for action, number in counted.items() if number or action in ("create", "update", "delete")},
+        "reverts": len(plan.reverts),
+        "in_sync": plan.in_sync,
+        "foreign": dict(plan.foreign),
+        "unowned": dict(plan.unowned),
+        **({"retired": dict(plan.retired)} if plan.retired else {}),
+    }
+
+
+def account_document(account: AccountInfo) -> dict[str, Any]:
+    return {
+        "name": account.name,
+        "url": account.url,
+        "organization": account.organization,
+        "project": account.project,
+    }
+
+
+def step_document(step: Step) -> dict[str, Any]:
+    """A step as plain JSON data."""
+    return {
+        "key": step.key,
+        "action": step.action,
+        "address": str(step.address),
+        "id": step.id,
+        "reason": step.reason,
+        "replaces": step.replaces,
+        "protected": step.protected,
+        "position": position_document(step.position),
+        "changes": [change_document(each) for each in step.changes],
+        "files": [_file_change(each) for each in step.files],
+        "before": encode(step.before),
+        "after": encode(step.after),
+        "expects": dict(step.expects),
+        "unset": list(step.unset),
+        "forget_keys": [list(each) for each in step.forget_keys],
+        "tag": write_tag(step.tag) if step.tag else None,
+        "needs": list(step.needs),
+        "shared_files": list(step.shared_files),
+        **({"home": step.home} if step.home else {}),
+        **({"held": write_tag(step.held)} if step.held else {}),
+        **({"within": step.within} if step.within else {}),
+    }
+
+
+def change_document(change: FieldChange) -> dict[str, Any]:
+    """A difference inside an object as plain JSON data."""
+    document: dict[str, Any] = {
+        "path": list(change.path),
+        "cause": change.cause,
+        "position": position_document(change.position),
+    }
+    for side, value in (("before", change.before), ("after", change.after)):
+        if value is not ABSENT:
+            document[side] = encode(value)
+    return document
+
+
+def _file_change(change: FileChange) -> dict[str, Any]:
+    return {
+        "action": change.action,
+        "path": change.path,
+        "before": encode(change.before),
+        "after": encode(change.after),
+        "file_ids": list(change.file_ids),
+        "live_id": change.live_id,
+        "attributes": dict(change.attributes),
+        "chunking": dict(change.chunking) if change.chunking is not None else None,
+        "reason": change.reason,
+        "cause": change.cause,
+        "position": position_document(change.position),
+        **({"expects": dict(change.expects)} if change.expects else {}),
+    }
+
+
+def diagnostic_document(each: Diagnostic) -> dict[str, Any]:
+    """A diagnostic as plain JSON data; `validate --json` prints these too."""
+    return {
+        "severity": each.severity,
+        "code": each.code,
+        "message": each.message,
+        "position": position_document(each.position),
+        "hint": each.hint,
+        "related": [{"message": text, "position": position_document(position)} for text, position in each.related],
+        "details": dict(each.details),
+    }
+
+
+def block_document(block: Block) -> dict[str, Any]:
+    return {
+        "code": block.code,
+        "message": block.message,
+        "address": str(block.address) if block.address else None,
+        "override": block.override,
+    }
+
+
+def position_document(position: Position | None) -> dict[str, Any] | None:
+    return {"file": position.file, "line": position.line, "column": position.column} if position else None
+
+
+_WORDS = frozenset(("retinue.ref", "retinue.file", "retinue.gone", "retinue.sealed", "retinue.map"))
+"""Keys that say that a map stands for something else. One that has such a key itself stands below `retinue.map`."""
+
+
+def encode(value: Any) -> Any:
+    """A canonical value as JSON data that `decode` turns back."""
+    match value:
+        case Ref():
+            return {"retinue.ref": str(value.address)}
+        case FileRef():
+            return {"retinue.file": value.path, "sha256": value.sha256, "size": value.size}
+        case Gone():
+            return {"retinue.gone": value.id}
+        case Sealed():
+            return {"retinue.sealed": True}
+        case Mapping():
+            encoded = {str(key): encode(each) for key, each in value.items()}
+            return {"retinue.map": encoded} if _WORDS & encoded.keys() else encoded
+        case list() | tuple():
+            return [encode(each) for each in value]
+    return value
+
+
+def decode(value: Any) -> Any:
+    """The inverse of `encode`."""
+    if isinstance(value, list):
+        return [decode(each) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    if "retinue.map" in value:
+        return {key: decode(each) for key, each in value["retinue.map"].items()}
+    if "retinue.ref" in value:
+        return Ref(Address.parse(value["retinue.ref"]))
+    if "retinue.file" in value:
+        return FileRef(value["retinue.file"], _typed(value["sha256"], str), _typed(value["size"], int))
+    if "retinue.gone" in value:
+        return Gone(value["retinue.gone"])
+    if "retinue.sealed" in value:
+        return Sealed()
+    return {key: decode(each) for key, each in value.items()}
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def from_document(document: Mapping[str, Any]) -> Plan:
+    """The plan a document describes. Raises PlanFormatError for another major version or a document that is no plan."""
+    version = document.get("format_version")
+    if not isinstance(version, str) or version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
+        raise PlanFormatError(f"its format is {version!r}, and this version of retinue reads format {FORMAT_VERSION}")
+    try:
+        return Plan(
+            stack=document["stack"],
+            account=AccountInfo(**document["account"]),
+            steps=tuple(_read_step(each) for each in document["steps"]),
+            warnings=tuple(_read_diagnostic(each) for each in document["warnings"]),
+            blocks=tuple(_read_block(each) for each in document["blocks"]),
+            targets=tuple(Address.parse(each) for each in document["targets"]),
+            in_sync=document["summary"]["in_sync"],
+            foreign=_typed(document["summary"]["foreign"], Mapping),
+            unowned=_typed(document["summary"]["unowned"], Mapping),
+            environment=_typed(document["environment"], str, NoneType),
+            ids={Address.parse(address): live_id for address, live_id in document["ids"].items()},
+            retags=tuple(_read_step(each) for each in document["retags"]),
+            destroy=document["destroy"],
+            retired=document["summary"].get("retired", {}),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise PlanFormatError(f"it is not a complete plan ({error})") from error
+
+
+def _typed(value: Any, *types: type) -> Any:
+    """The value, when it is one of what is written there."""
+    if not isinstance(value, types):
+        raise TypeError(f"{value!r:.40} is not of the type that belongs there")
+    return value
+
+
+def _read_step(each: Mapping[str, Any]) -> Step:
+    return Step(
+        action=each["action"],
+        address=Address.parse(each["address"]),
+        id=each["id"],
+        before=_typed(decode(each["before"]), Mapping, NoneType),
+        after=_typed(decode(each["after"]), Mapping, NoneType),
+        changes=tuple(_read_field_change(change) for change in each["changes"]),
+        files=tuple(_read_file_change(change) for change in each["files"]),
+        expects=each["expects"],
+        unset=tuple(each["unset"]),
+        forget_keys=tuple((name, key) for name, key in each["forget_keys"]),
+        tag=read_tag(each["tag"]) if each["tag"] else None,
+        reason=each["reason"],
+        position=_read_position(each["position"]),
+        needs=tuple(each["needs"]),
+        shared_files=tuple(each["shared_files"]),
+        replaces=each["replaces"],
+        protected=each["protected"],
+        home=each.get("home"),
+        held=read_tag(each["held"]) if each.get("held") else None,
+        within=each.get("within"),
+    )
+
+
+def _read_field_change(each: Mapping[str, Any]) -> FieldChange:
+    return FieldChange(
+        path=tuple(each["path"]),
+        before=decode(each["before"]) if "before" in each else ABSENT,
+        after=decode(each["after"]) if "after" in each else ABSENT,
+        cause=_typed(each["cause"], str),
+        position=_read_position(each["position"]),
+    )
+
+
+def _read_file_change(each: Mapping[str, Any]) -> FileChange:
+    return FileChange(
+        action=each["action"],
+        path=each["path"],
+        before=_typed(decode(each["before"]), FileRef, NoneType),
+        after=_typed(decode(each["after"]), FileRef, NoneType),
+        file_ids=tuple(each["file_ids"]),
+        live_id=each["live_id"],
+        attributes=each["attributes"],
+        chunking=each["chunking"],
+        reason=each["reason"],
+        cause=_typed(each["cause"], str),
+        position=_read_position(each["position"]),
+        expects=each.get("expects", {}),
+    )
+
+
+def _read_diagnostic(each: Mapping[str, Any]) -> Diagnostic:
+    related = tuple((one["message"], _read_position(one["position"]) or Position("", 0)) for one in each["related"])
+    position = _read_position(each["position"])
+    return Diagnostic(
+        each["severity"],
+        each["code"],
+        each["message"],
+        position,
+        each["hint"],
+        related=related,
+        details=each.get("details", {}),
+    )
+
+
+def _read_block(each: Mapping[str, Any]) -> Block:
+    address = Address.parse(each["address"]) if each["address"] else None
+    return Block(each["code"], each["message"], address, each["override"])
+
+
+def _read_position(each: Mapping[str, Any] | None) -> Position | None:
+    return Position(each["file"], each["line"], each["column"]) if each else None

@@ -1,0 +1,106 @@
+"""What is left of an approved plan that was cut off: each step was approved, and each other one has come about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from retinue.model.live import Live
+from retinue.model.steps import FileChange, Plan, Step
+from retinue.planning.documents.plan_digest import step_parts
+from retinue.planning.tag import SYNCING
+
+
+def is_remainder(fresh: Plan, approved: Plan, live: Iterable[Live]) -> bool:
+    """Whether carrying `fresh` out brings about just what carrying `approved` out would have: every step of it was
+    approved, as a whole or as what is left of one, and `live` shows the work of every approved step that it lacks."""
+    if (fresh.stack, fresh.environment, fresh.targets) != (approved.stack, approved.environment, approved.targets):
+        return False
+    found, left = tuple(live), set()
+    for step in fresh.steps:
+        its = [each for each in found if each.id == step.id]
+        of = next((each for each in approved.steps if _covers(each, step, its)), None)
+        if of is None:
+            return False
+        left.add(of.key)
+    return all(
+        step.key in left or _is_done(step, found) or _is_passed(step, approved, found) for step in approved.steps
+    )
+
+
+def _covers(approved: Step, step: Step, live: Iterable[Live]) -> bool:
+    """Whether a step does nothing that the approved one would not have done."""
+    if step_parts(approved) == step_parts(step):
+        return True
+    if (approved.address, approved.home, approved.within or step.within) != (step.address, step.home, step.within):
+        return False
+    if step.causes - {"config", "unset"} or not _covers_files(approved.files, step.files):
+        return False
+    if step.action == "delete":
+        same = (approved.action, approved.id, approved.expects) == ("delete", step.id, step.expects)
+        return same and set(approved.shared_files) <= set(step.shared_files)
+    if step.action != "update" or approved.action not in ("create", "update"):
+        return False
+    if approved.id not in (None, step.id) or approved.tag != step.tag:
+        return False
+    whole, after = approved.after or {}, step.after or {}
+    wanted = all(name in whole and whole[name] == value for name, value in after.items())
+    # A creation that was cut off goes on as an update of what it made.
+    return (
+        wanted
+        and (_is_begun(approved, live) or step.expects.items() <= approved.expects.items())
+        and set(step.unset) <= {*approved.unset, *whole}
+        and set(step.forget_keys) <= set(approved.forget_keys)
+    )
+
+
+def _covers_files(approved: Sequence[FileChange], files: Sequence[FileChange]) -> bool:
+    return all(any(_covers_file(one, each) for one in approved) for each in files)
+
+
+def _covers_file(approved: FileChange, file: FileChange) -> bool:
+    """Bringing a file in goes on as waiting for it, or as taking out the one that it stands in for."""
+    if file.path != approved.path or file.cause not in ("config", "unset"):
+        return False
+    if file.action != "wait" and not set(file.file_ids) <= set(approved.file_ids):
+        return False
+    if file.action == "attributes" and approved.live_id != file.live_id:
+        return False  # a file that was brought in has its attributes from the first
+    if any(file.expects.get(each) != approved.expects.get(each) for each in file.touched):
+        return False
+    return file.after is None or (file.after, file.attributes, file.chunking) == (
+        approved.after,
+        approved.attributes,
+        approved.chunking,
+    )
+
+
+def _is_begun(step: Step, live: Iterable[Live]) -> bool:
+    """Whether the object carries the tag that the step's apply gave it before it was cut off: what it holds besides is
+    nobody else's."""
+    tags = [each.tag for each in live if each.tag and SYNCING in each.tag.flags]
+    return step.tag is not None and any(
+        (tag.stack, tag.address) == (step.tag.stack, step.tag.address)
+        and tag.fields.items() <= step.tag.fields.items()
+        and tag.keys == step.tag.keys
+        for tag in tags
+    )
+
+
+def _is_done(step: Step, live: Iterable[Live]) -> bool:
+    """Whether the account shows what the step was to bring about."""
+    if step.action == "delete":
+        return all(each.id != step.id or each.home != step.home for each in live)
+    if step.tag is None:
+        return all(each.id != step.id or each.tag is None for each in live)
+    return any(each.home == step.home and each.tag == step.tag for each in live)
+
+
+def _is_passed(step: Step, approved: Plan, live: Iterable[Live]) -> bool:
+    """Whether an object has its new address, and what is to change besides is another step, which says more."""
+    if step.tag is None or step.action not in ("adopt", "move"):
+        return False
+    more = any(each.action == "update" and each.id == step.id for each in approved.steps)
+    owner = (step.tag.stack, step.tag.address)
+    return more and any(
+        each.id == step.id and each.tag and (each.tag.stack, each.tag.address) == owner for each in live
+    )

@@ -1,0 +1,173 @@
+"""What keeps a plan from being carried out as it is: ownership, protection, and edits nobody agreed to overwrite."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from retinue.kinds.kind import Kind, Kinds
+from retinue.model.canonical import digest
+from retinue.model.declared import Declared, Diagnostic
+from retinue.model.live import Live, LiveFile
+from retinue.model.steps import Block, Plan, Step
+from retinue.model.values import ABSENT, Address, Path
+from retinue.planning.tag import file_record_keys, is_retired, owned_keys
+
+
+def witness(raw: Mapping[str, Any], kind: Kind, paths: Iterable[Path]) -> dict[str, str]:
+    """Digests of the live values at `paths` (a field, or field and key), in ids: what a step is about to write over."""
+    spec = kind.read(raw)
+    found: dict[str, str] = {}
+    for path in paths:
+        name = str(path[0])
+        if not kind.has(name) or kind.field(name).hidden or (kind.attachments and name == kind.attachments.field):
+            continue
+        if kind.field(name).per_key and len(path) > 1:
+            value = spec[name].get(path[1], ABSENT)
+            found[f"{name}/{path[1]}"] = "" if value is ABSENT else digest(value)
+        else:
+            found[name] = digest(spec[name])
+    return found
+
+
+def all_ours(live: Live, kind: Kind) -> list[Path]:
+    """What would be lost with a live object, as paths: every field, and the keys that we applied of those that are
+    owned key by key."""
+    spec = kind.read(live.raw)
+    paths: list[Path] = []
+    for each in kind.fields:
+        keys = owned_keys(live.tag, each.name, spec[each.name]) if each.per_key else ()
+        paths += [(each.name, key) for key in keys] if each.per_key else [(each.name,)]
+    return paths
+
+
+def file_witness(files: Iterable[LiveFile]) -> dict[str, str]:
+    """The same for the attributes of attached files, by their ids; nothing is lost of a file that has none."""
+    return {each.id: digest(each.attributes) for each in files if each.attributes}
+
+
+def moved(expects: Mapping[str, str], raw: Mapping[str, Any], kind: Kind) -> list[str]:
+    """What no longer holds of `expects`, by name."""
+    paths = [tuple(each.split("/", 1)) for each in expects]
+    now = witness(raw, kind, paths)
+    return [name for name, value in expects.items() if now.get(name) != value]
+
+
+def drift_block(plan: Plan) -> Block | None:
+    """The guard of unattended applies: somebody else's edit is overwritten only when a person says so."""
+    reverted = plan.reverts
+    if not reverted:
+        return None
+    names = ", ".join(sorted({str(step.address) for step in reverted}))
+    return Block(
+        "drift",
+        f"the plan would overwrite changes made outside of retinue: {names}",
+        override="--revert-drift",
+    )
+
+
+def plan_blocks(
+    steps: Sequence[Step],
+    unreadable: Iterable[Live],
+    written: Mapping[Address, Declared],
+    kinds: Kinds,
+    *,
+    released: Collection[Address] = (),
+    destroy: bool = False,
+) -> Iterator[Block]:
+    """Everything that forbids these steps. `written` is what the files declare, `released` what they let go by name."""
+    for live in unreadable:
+        yield _unreadable(live)
+    # What its lifecycle keeps or retires is lost to the stack all the same.
+    last = [step for step in steps if step.action == "delete" or is_retired(step.tag) or step.action == "release"]
+    going = sum(1 for step in last if step.address not in released)
+    if going and not written and not destroy:
+        yield Block(
+            "nothing-declared",
+            f"nothing is declared, and all that the stack owns ({going} {'object' if going == 1 else 'objects'}) would "
+            "go; if that is meant, run 'retinue destroy'",
+        )
+    for step in steps:
+        if step.protected and (step.action == "delete" or is_retired(step.tag)):
+            yield _protected(step, written.get(step.address))
+        elif step.action in ("create", "update") or (step.action == "adopt" and step.held is None):
+            yield from _too_many_keys(step, kinds[step.address.kind].at(step.home))
+
+
+def not_empty(steps: Sequence[Step], live: Iterable[Live], kinds: Kinds) -> Iterator[Block]:
+    """With an object go those that stand in it: none of them may be somebody else's."""
+    going = {step.id for step in steps if step.action == "delete"}
+    inside: dict[str, list[Live]] = {}
+    for each in live:
+        if each.within is not None and each.id not in going:
+            inside.setdefault(each.within, []).append(each)
+    for step in steps:
+        if step.action == "delete" and step.id in inside:
+            titles = ", ".join(sorted(f"the {kinds[each.kind].title} {each.id}" for each in inside[step.id]))
+            yield Block(
+                "not-empty",
+                f"{step.address} ({step.id}) would be deleted with what stands in it and is not of this stack: "
+                f"{titles}; move or delete that first",
+                step.address,
+            )
+
+
+def _too_many_keys(step: Step, kind: Kind) -> Iterator[Block]:
+    """Our marks and what others wrote share the room with the declared pairs."""
+    if kind.bundle or kind.api is None or kind.api.marks.room is None:
+        return  # our marks stand in a place of their own
+    name, room = kind.api.marks.field, kind.api.marks.room
+    spec = step.after or {}
+    dropped = {key for field_name, key in step.forget_keys if field_name == name}
+    others = set((step.before or {}).get(name, {})) - dropped - set(spec.get(name, {}))
+    records = sum(file_record_keys(spec.get(each.name, {})) for each in kind.fields if each.uploads)
+    total = len(spec.get(name, {})) + len(others) + records + 1
+    if total > room:
+        theirs = f", and {len(others)} written by others ({', '.join(sorted(others))})" if others else ""
+        yield Block(
+            "too-many-metadata",
+            f"{step.address} would have {total} metadata pairs, but the API takes {room}: "
+            f"{len(spec.get(name, {}))} declared, {records + 1} of retinue{theirs}; declare fewer or remove theirs",
+            step.address,
+        )
+
+
+def _unreadable(live: Live) -> Block:
+    return Block(
+        "unreadable-tag",
+        f"{live.id} carries an ownership tag that cannot be read: {live.tag_error}; "
+        "repair or remove its 'retinue' metadata key, or use the version of retinue that wrote it",
+    )
+
+
+def _protected(step: Step, written: Declared | None) -> Block:
+    """Lifting the protection is an apply of its own, so that no single edit can both lift it and delete."""
+    what = "retired" if is_retired(step.tag) else "replaced" if step.replaces else "deleted"
+    if written is None:
+        way = "declare it with 'lifecycle: {protect: false}' and apply first"
+    elif written.lifecycle.protect:
+        way = f"set 'protect: false' in its lifecycle ({written.position(('lifecycle', 'protect'))}) and apply first"
+    elif step.replaces:
+        way = "its declaration lifts the protection: undo the other changes, apply, then make them again"
+    else:
+        way = "its declaration lifts the protection: run 'retinue apply' first"
+    return Block("protected", f"{step.address} ({step.id}) is protected and would be {what}; {way}", step.address)
+
+
+def look_alikes(steps: Iterable[Step], unowned: Iterable[Live], kinds: Kinds) -> Iterator[Diagnostic]:
+    """An object about to be created may exist already, made by hand; it stays untouched, but its owner should know."""
+    titles: dict[tuple[str, Any], Live] = {}
+    for live in unowned:
+        titles.setdefault((live.kind, live.raw.get(kinds[live.kind].identity)), live)
+    for step in steps:
+        kind = kinds[step.address.kind]
+        title = (step.after or {}).get(kind.identity)
+        twin = titles.get((kind.name, title)) if step.action == "create" and title else None
+        if twin is not None:
+            yield Diagnostic(
+                "warning",
+                "look-alike",
+                f"the account has another {kind.title} named '{title}' ({twin.id}) that nobody manages",
+                step.position,
+                f"it stays as it is; to make it this one, write 'adopt: [{{address: {step.address}, id: {twin.id}}}]'",
+            )

@@ -1,0 +1,289 @@
+"""Handovers → whose each live object is to be: adopted, renamed, taken over, let go. Pure; the plan makes steps of it.
+
+A live object that is handed over is planned as if it carried its new tag already; the step that writes the tag comes
+first, so that whatever else is to change finds an object that is ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, get_args
+
+from retinue.kinds.kind import Kind, Kinds
+from retinue.model.canonical import canonical_json, same
+from retinue.model.declared import Declared, Diagnostic, Handover, Verb
+from retinue.model.live import Live, Tag
+from retinue.model.steps import Action, Block, Plan, Step
+from retinue.model.values import Address
+from retinue.planning.tag import reseal
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A live object that is to carry another tag: by which action, said where, and which tag it carries until then."""
+
+    action: Action
+    said: Handover
+    held: Tag | None
+
+    def reason(self, stack: str) -> str:
+        """In words, for an object that is to belong to `stack`."""
+        if self.held is None:
+            return "it has no owner yet"
+        if self.action == "move":
+            return f"it was {self.held.address}"
+        known = "" if self.held.address == self.said.address else f" ({self.held.address})"
+        return f"from stack {self.held.stack}{known} to stack {stack}"
+
+
+@dataclass(slots=True)
+class Handed:
+    """The live objects with the tags that they are to have; `claims` says by id which of them have another one yet.
+
+    `released` are the addresses whose objects are let go, `former` the old address of each that was renamed.
+    """
+
+    live: list[Live]
+    claims: dict[str, Claim] = field(default_factory=dict)
+    released: dict[Address, Handover] = field(default_factory=dict)
+    former: dict[Address, Address] = field(default_factory=dict)
+    notes: list[Diagnostic] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+
+
+def concerns(live: Live, handovers: Iterable[Handover]) -> bool:
+    """Whether an object that is not ours may become ours, so that it has to be read as completely as ours are."""
+    for each in handovers:
+        if each.verb == "adopt" and each.id == live.id:
+            return True
+        tag = live.tag
+        if each.verb == "takeover" and tag and (tag.stack, tag.address) == (each.stack, each.address):
+            return True
+    return False
+
+
+def hand_over(
+    live: Iterable[Live],
+    handovers: Sequence[Handover],
+    stack: str,
+    declared: Mapping[Address, Declared] = MappingProxyType({}),
+) -> Handed:
+    """Decide for each handover which live object it is about, and what forbids it."""
+    handed = Handed(list(live))
+    if handovers:
+        found = _Found(handed, stack)
+        said = {verb: [each for each in handovers if each.verb == verb] for verb in get_args(Verb)}
+        for each in said["adopt"]:
+            found.adopt(each, said["takeover"])
+        for each in said["takeover"]:
+            found.take_over(each)
+        found.move(said["moved"], {each.address: each for each in said["release"]})
+        for each in said["release"]:
+            found.release(each)
+    handed.live = [
+        replace(each, tag=_new_tag(handed.claims[each.id], stack, declared)) if each.id in handed.claims else each
+        for each in handed.live
+    ]
+    return handed
+
+
+def _new_tag(claim: Claim, stack: str, declared: Mapping[Address, Declared]) -> Tag:
+    address = claim.said.address
+    if claim.held is None:
+        return Tag(stack, address)
+    # What was applied last stays known, whoever applied it: an edit made since is still told from a new declaration.
+    return reseal(claim.held, stack, address, declared[address].spec if address in declared else {})
+
+
+class _Found:
+    """The live objects by what handovers look for."""
+
+    def __init__(self, handed: Handed, stack: str) -> None:
+        self._handed = handed
+        self._stack = stack
+        self._by_id = {each.id: each for each in handed.live}
+        self._ours: dict[Address, list[Live]] = {}
+        for each in handed.live:
+            if each.tag and each.tag.stack == stack:
+                self._ours.setdefault(each.tag.address, []).append(each)
+
+    # ── from elsewhere ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def adopt(self, said: Handover, takeovers: Sequence[Handover]) -> None:
+        live = self._by_id.get(str(said.id))
+        ours = self._ours.get(said.address, [])
+        if live in ours or (live is None and ours):
+            self._settled(said, f"{said.address} is adopted")
+        elif live is None:
+            self._block(said, f"the account has no {said.id} to adopt as {said.address}")
+        elif live.kind != said.address.kind:
+            self._block(said, f"{said.id} cannot become {said.address}: its kind is {live.kind.replace('_', ' ')}")
+        elif ours:
+            self._block(said, f"{said.address} is {ours[0].id} already, so that {said.id} cannot be adopted as it")
+        elif live.tag_error is None:
+            self._claim_if_free(said, live, takeovers)
+
+    def _claim_if_free(self, said: Handover, live: Live, takeovers: Sequence[Handover]) -> None:
+        tag = live.tag
+        if tag and tag.stack == self._stack:
+            entry = f"moved: [{{from: {tag.address}, to: {said.address}}}]"
+            self._block(said, f"{live.id} is {tag.address} already; to rename it, write '{entry}'")
+        elif tag and not any((each.address, each.stack) == (said.address, tag.stack) for each in takeovers):
+            entry = f"takeover: [{{address: {said.address}, from_stack: {tag.stack}}}]"
+            self._block(
+                said, f"{live.id} belongs to the stack '{tag.stack}' ({tag.address}); to take it, add '{entry}'"
+            )
+        else:
+            self._claim("adopt", said, live)
+
+    def take_over(self, said: Handover) -> None:
+        if any(each.said.address == said.address for each in self._handed.claims.values()):
+            return  # adopted by its id
+        found = [
+            each
+            for each in self._handed.live
+            if each.tag and (each.tag.stack, each.tag.address) == (said.stack, said.address)
+        ]
+        if self._ours.get(said.address):
+            self._settled(said, f"{said.address} belongs to this stack")
+        elif len(found) == 1:
+            self._claim("adopt", said, found[0])
+        elif found:
+            ids = ", ".join(each.id for each in found)
+            self._block(said, f"the stack '{said.stack}' has several objects called {said.address}: {ids}")
+        elif not self._adopted(said):
+            self._block(said, f"the stack '{said.stack}' has no {said.address} to take over")
+
+    def _adopted(self, said: Handover) -> bool:
+        """Whether there is an entry that names the object by its id, which has complained already."""
+        return any(each.address == said.address for each in self._handed.blocks)
+
+    # ── what is ours ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def release(self, said: Handover) -> None:
+        if said.address in self._ours:
+            self._handed.released[said.address] = said
+        elif said not in self._handed.released.values():
+            self._settled(said, f"{said.address} is not this stack's any more")
+
+    def move(self, moves: Sequence[Handover], released: Mapping[Address, Handover]) -> None:
+        onward = {each.origin: each for each in moves}
+        heads: dict[Address, list[Handover]] = {}
+        for each in moves:
+            if each.origin is None or each.origin not in self._ours:
+                self._settled(each, f"no object has the address {each.origin} any more")
+            else:
+                heads.setdefault(_end(each, onward), []).append(each)
+        for target, several in heads.items():
+            if target in released:
+                # What was renamed and then let go is let go under its old name by whoever missed the renaming.
+                self._handed.released.update({each.origin: released[target] for each in several if each.origin})
+                continue
+            objects = [live for each in several if each.origin for live in self._ours[each.origin]]
+            objects += self._ours.get(target, [])
+            if len(objects) > 1:
+                named = ", ".join(f"{each.id} ({each.tag.address})" for each in objects if each.tag)
+                self._block(
+                    several[0], f"{len(objects)} objects would become {target}: {named}; release or delete all but one"
+                )
+                continue
+            said = replace(several[0], address=target)
+            self._claim("move", said, objects[0])
+            self._handed.former[target] = several[0].origin or target
+
+    # ── results ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _claim(self, action: Action, said: Handover, live: Live) -> None:
+        self._handed.claims[live.id] = Claim(action, said, live.tag)
+
+    def _settled(self, said: Handover, why: str) -> None:
+        message = f"{why}, so that this entry of '{said.verb}' has nothing left to do"
+        hint = "remove it once it has been applied in every environment"
+        self._handed.notes.append(Diagnostic("warning", "settled-entry", message, said.position, hint))
+
+    def _block(self, said: Handover, why: str) -> None:
+        self._handed.blocks.append(Block("handover", f"{why} ({said.position})", said.address))
+
+
+def _end(said: Handover, onward: dict[Address | None, Handover]) -> Address:
+    """The last address of a chain of renames. The declarations were checked: it ends."""
+    seen = {said.origin}
+    while said.address in onward and said.address not in seen:
+        seen.add(said.address)
+        said = onward[said.address]
+    return said.address
+
+
+ALIKE = 0.75
+"""How much of two specifications must be the same. Git takes half of a file for a rename, but here the model and the
+tools of unrelated objects are often the same; at three quarters, the prompt or the files must be, too."""
+
+_WORD = re.compile(r"\w+")
+
+
+def look_renamed(steps: Iterable[Step], kinds: Kinds) -> Iterator[Diagnostic]:
+    """A warning for each object that would be deleted while one that is much like it would be created."""
+    steps = list(steps)
+    made = [step for step in steps if step.action == "create" and not step.replaces]
+    going = [step for step in steps if step.action == "delete" and not step.replaces]
+    created = {step.address for step in steps if step.action != "delete"}
+    pairs = sorted(
+        (
+            (-_likeness(old, new, kinds[new.address.kind]), old, new)
+            for old in going
+            for new in made
+            if old.address.kind == new.address.kind and old.address not in created and old.home == new.home
+        ),
+        key=lambda pair: (pair[0], pair[1].address, pair[2].address),
+    )
+    told: set[str] = set()
+    for score, old, new in pairs:
+        if -score < ALIKE or old.key in told or new.key in told:
+            continue
+        told |= {old.key, new.key}
+        entry = f"moved: [{{from: {old.address}, to: {new.address}}}]"
+        yield Diagnostic(
+            "warning",
+            "looks-renamed",
+            f"{old.address} ({old.id}) would be deleted and {new.address}, which is much like it, created",
+            new.position,
+            f"to rename it instead, write '{entry}' into a file of declarations",
+            details={"from": str(old.address), "to": str(new.address), "alike": round(-score, 2)},
+        )
+
+
+def rename_block(plan: Plan) -> Block | None:
+    """The guard of unattended applies: what looks like a rename is not deleted before somebody has answered."""
+    found = [each for each in plan.warnings if each.code == "looks-renamed"]
+    if not found:
+        return None
+    names = ", ".join(f"{each.details['from']} → {each.details['to']}" for each in found)
+    return Block(
+        "looks-renamed",
+        f"the plan would delete what looks renamed: {names}; say 'moved:' or 'release:', or let a person approve it",
+    )
+
+
+def _likeness(old: Step, new: Step, kind: Kind) -> float:
+    """From 0 to 1: the share of words that two specifications have in common, however they are ordered.
+
+    What one of them leaves at its default and the other does not speak of says nothing.
+    """
+    before, after = _chosen(old.before or {}, kind), dict(new.after or {})
+    names = {name for name in {*before, *after} if kind.has(name)}
+    one = Counter(word for name in sorted(names) for word in _words(name, before.get(name)))
+    other = Counter(word for name in sorted(names) for word in _words(name, after.get(name)))
+    total = one.total() + other.total()
+    return 2 * (one & other).total() / total if total else 0.0
+
+
+def _chosen(spec: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+    return {name: value for name, value in spec.items() if kind.has(name) and not same(value, kind.field(name).default)}
+
+
+def _words(name: str, value: Any) -> list[str]:
+    return _WORD.findall(canonical_json({name: value})) if value is not None else []

@@ -1,0 +1,500 @@
+"""(declared, live) → Plan: what to create, change and delete, in which order, and what forbids it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from retinue.kinds.kind import Kind, Kinds
+from retinue.model.canonical import same
+from retinue.model.declared import Declared, Diagnostic, Handover
+from retinue.model.live import Live
+from retinue.model.steps import AccountInfo, FieldChange, FileChange, Plan, Step
+from retinue.model.values import Address, Path, Ref, Sealed
+from retinue.planning.guards import all_ours, file_witness, look_alikes, not_empty, plan_blocks, witness
+from retinue.planning.matching import (
+    Named,
+    file_ref,
+    is_spent,
+    live_spec,
+    name_declared,
+    name_live,
+    recorded_ids,
+    referenced_ids,
+)
+from retinue.planning.moves import Handed, hand_over, look_renamed
+from retinue.planning.object_diff import Comparison, attach, compare
+from retinue.planning.tag import PROTECT, RETIRED, make_tag, on_delete
+
+
+def make_plan(
+    declared: Iterable[Declared],
+    live: Iterable[Live],
+    kinds: Kinds,
+    *,
+    stack: str,
+    account: AccountInfo,
+    targets: Sequence[Address] = (),
+    environment: str | None = None,
+    warnings: Sequence[Diagnostic] = (),
+    handovers: Sequence[Handover] = (),
+    destroy: bool = False,
+) -> Plan:
+    """Decide everything an apply would do to make the account match what is declared.
+
+    The result depends on nothing else: no clock, no order of the inputs. With `targets`, only those addresses and what
+    they depend on are planned, and nothing is deleted. With `destroy`, everything the stack owns is deleted instead,
+    but for what `handovers` release.
+    """
+    live = tuple(live)
+    wanted = {each.address: each for each in declared}
+    handed = hand_over(live, [each for each in handovers if each.verb == "release" or not destroy], stack, wanted)
+    named = name_live(handed.live, wanted, kinds, stack)
+    wanted = {
+        address: name_declared(each, kinds[address.kind].at(each.home), named) for address, each in wanted.items()
+    }
+    draft = Draft(named, {} if destroy else wanted, kinds, dict(wanted), handed, warnings=list(warnings))
+    for address in sorted(draft.declared):
+        _plan_declared(draft, wanted[address])
+    for address in sorted(set(named.owned) - set(draft.declared)):
+        if address in handed.released:
+            draft.releases += [release(draft, each, address) for each in named.of(address)]
+            continue
+        _delete(draft, named.owned[address], address, None if address in wanted else "it is no longer declared")
+    for address in sorted(set(named.extra) - set(handed.released)):
+        for one in named.extra[address]:
+            _delete_extra(draft, one, address)
+    _repoint_dependents(draft)
+    only = frozenset(closure(targets, draft.declared)) if targets else None
+    steps = ordered(draft, only)
+    return Plan(
+        stack=stack,
+        account=account,
+        steps=tuple(steps),
+        warnings=(
+            *draft.warnings,
+            *(() if destroy or targets else handed.notes),
+            *look_alikes(steps, named.unowned, kinds),
+            *look_renamed(steps, kinds),
+        ),
+        blocks=(
+            *(each for each in handed.blocks if only is None or each.address in only),
+            *plan_blocks(
+                steps, named.unreadable, draft.written, kinds, released=handed.released.keys(), destroy=destroy
+            ),
+            *not_empty(steps, live, kinds),
+        ),
+        targets=tuple(sorted(targets)),
+        in_sync=draft.in_sync,
+        foreign=dict(sorted(named.foreign.items())),
+        unowned=_counted(named.unowned),
+        retired=dict(sorted(named.retired.items())),
+        environment=environment,
+        ids=_referred_ids(steps, named),
+        retags=() if targets else tuple(draft.retags),
+        owned=len(named.owned) + sum(len(several) for several in named.extra.values()),
+        destroy=destroy,
+    )
+
+
+def _counted(live: Iterable[Live]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for each in live:
+        counts[each.kind] = counts.get(each.kind, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+# ── one object ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _plan_declared(draft: Draft, wanted: Declared) -> None:
+    kind = draft.kinds[wanted.address.kind].at(wanted.home)
+    live = draft.named.owned.get(wanted.address)
+    if live is None:
+        draft.upserts[wanted.address] = _create(draft, wanted, kind)
+        return
+    if live.home != wanted.home:
+        _move(draft, wanted, live, kind)
+        return
+    spec = live_spec(live, kind, draft.named)
+    missing = set(draft.declared) - set(draft.named.owned)
+    found = compare(wanted, live, spec, kind, missing, former=draft.handed.former)
+    if live.id in draft.handed.claims:
+        draft.claims[wanted.address] = claim(draft, wanted, live, spec, in_sync=found.in_sync)
+    if is_spent(live, kind):
+        _replace(draft, wanted, live, kind, found, "the account let it expire")
+    elif found.fixed:
+        fields = " and ".join(f"'{name}'" for name in found.fixed)
+        _replace(draft, wanted, live, kind, found, f"{fields} can only be set on creation")
+    elif found.in_sync and wanted.address in draft.claims:
+        pass  # its new tag is all that it lacks
+    elif found.in_sync:
+        draft.in_sync += 1
+        tag = make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle)
+        if tag != live.tag and kind.api is not None:
+            name = kind.api.marks.field
+            # What is rendered is written as a whole, its tag included.
+            after = wanted.spec if kind.bundle else {name: wanted.lifecycle.heeded(wanted.spec).get(name, {})}
+            draft.retags.append(
+                Step("update", wanted.address, live.id, after=after, tag=tag, home=live.home, within=live.within)
+            )
+    else:
+        draft.upserts[wanted.address] = _update(draft, wanted, live, kind, spec, found)
+
+
+def _create(draft: Draft, wanted: Declared, kind: Kind) -> Step:
+    return Step(
+        "create",
+        wanted.address,
+        after=wanted.spec,
+        files=tuple(_added_files(wanted, kind)),
+        tag=make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle),
+        reason=f"rendered for {kind.bundle.title}" if kind.bundle else None,
+        position=wanted.position(),
+        protected=wanted.lifecycle.protect,
+        home=wanted.home,
+    )
+
+
+def _added_files(wanted: Declared, kind: Kind) -> Iterator[FileChange]:
+    if kind.attachments:
+        for path, entry in sorted(wanted.spec.get(kind.attachments.field, {}).items()):
+            if "id" in entry:
+                yield attach(path, wanted)
+                continue
+            yield FileChange(
+                "add",
+                path,
+                after=file_ref(path, entry),
+                attributes=entry["attributes"],
+                chunking=entry["chunking"],
+                position=wanted.position((kind.attachments.field, path)),
+            )
+
+
+def _update(draft: Draft, wanted: Declared, live: Live, kind: Kind, spec: Mapping[str, Any], found: Comparison) -> Step:
+    return Step(
+        "update",
+        wanted.address,
+        live.id,
+        before=spec,
+        after={
+            **wanted.lifecycle.heeded(wanted.spec),
+            **_kept(wanted, kind, spec),
+            **{name: kind.field(name).default for name in found.unset},
+        },
+        changes=tuple(found.changes),
+        files=tuple(found.files),
+        expects=witness(live.raw, kind, [change.path for change in found.changes]),
+        unset=tuple(found.unset),
+        forget_keys=tuple(found.forget_keys),
+        tag=make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle),
+        reason=_unfinished(kind) if found.unfinished else None,
+        position=wanted.position(),
+        protected=wanted.lifecycle.protect,
+        home=live.home,
+        within=live.within,
+    )
+
+
+def _kept(wanted: Declared, kind: Kind, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The live values of ignored fields, for a kind that puts bodies together from the whole; of one that the account
+    does not tell, the declared one."""
+    if kind.assemble is None:
+        return {}
+    live = {name: value for name, value in spec.items() if wanted.lifecycle.ignores(name)}
+    hidden = {name: value for name, value in wanted.spec.items() if name in live and isinstance(value, Sealed)}
+    return {**live, **hidden}
+
+
+def _unfinished(kind: Kind) -> str:
+    return "it was rendered by another version" if kind.bundle else "an earlier apply did not finish"
+
+
+def _move(draft: Draft, wanted: Declared, live: Live, kind: Kind) -> None:
+    """From one home to another: made there first, deleted here last, and never without a word."""
+    here, there = draft.kinds[live.kind].at(live.home).home, kind.home
+    made = _create(draft, wanted, kind)
+    draft.upserts[wanted.address] = replace(made, reason=f"it moves from {here} to {there}")
+    _delete(draft, live, wanted.address, f"it moves to {there}")
+
+
+def _replace(draft: Draft, wanted: Declared, live: Live, kind: Kind, found: Comparison, reason: str) -> None:
+    """An early create and a late delete that share the address; whoever points at the old one is updated in between."""
+    made = replace(_create(draft, wanted, kind), replaces=True, reason=reason, changes=tuple(found.changes))
+    draft.upserts[wanted.address] = made
+    _delete(draft, live, wanted.address, "it is replaced", replaces=True)
+
+
+def _delete(
+    draft: Draft,
+    live: Live,
+    address: Address,
+    reason: str | None,
+    *,
+    replaces: bool = False,
+    keeper: Live | None = None,
+) -> None:
+    kind = draft.kinds[live.kind].at(live.home)
+    if on_delete(live.tag) != "delete" and not is_spent(live, kind):
+        draft.releases.append(let_go(draft, live, address, reason))
+        return
+    # An object that the account let expire has nothing left to protect.
+    protected = live.tag is not None and PROTECT in live.tag.flags and not is_spent(live, kind)
+    step = Step(
+        "delete",
+        address,
+        live.id,
+        before=live_spec(live, kind, draft.named),
+        expects=witness(live.raw, kind, all_ours(live, kind)),
+        files=tuple(
+            FileChange("remove", each.path, file_ids=(each.id,), expects=file_witness([each]))
+            for each in live.files
+            if each.path
+        ),
+        reason=reason,
+        replaces=replaces,
+        protected=protected,
+        shared_files=tuple(sorted(recorded_ids(live, kind) & recorded_ids(keeper, kind))) if keeper else (),
+        home=live.home,
+        within=live.within,
+    )
+    draft.deletes.append(step)
+
+
+def _delete_extra(draft: Draft, live: Live, address: Address) -> None:
+    keeper = draft.named.owned[address]
+    reason = f"it has the same address as {keeper.id}, which is kept"
+    if live.home != keeper.home:
+        reason = f"it moves to {draft.kinds[keeper.kind].at(keeper.home).home}"
+    _delete(draft, live, address, reason, keeper=keeper)
+
+
+# ── what one object means for others ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _repoint_dependents(draft: Draft) -> None:
+    """Objects that point at a replaced one hold its old id, which reads the same under names but must be written."""
+    replaced = {address: step for address, step in draft.upserts.items() if step.replaces}
+    if not replaced:
+        return
+    for address, wanted in sorted(draft.declared.items()):
+        live = draft.named.owned.get(address)
+        step = draft.upserts.get(address)
+        changes = tuple(_repointed(draft, wanted, replaced))
+        if live is None or (step is not None and step.action == "create") or not changes:
+            continue
+        kind = draft.kinds[address.kind].at(wanted.home)
+        if step is None:
+            draft.in_sync -= address not in draft.claims
+            step = _update(draft, wanted, live, kind, live_spec(live, kind, draft.named), Comparison())
+        known = {change.path for change in step.changes}
+        added = tuple(change for change in changes if change.path not in known)
+        expects = {**step.expects, **witness(live.raw, kind, [change.path for change in added])}
+        draft.upserts[address] = replace(step, changes=(*step.changes, *added), expects=expects)
+
+
+def _repointed(draft: Draft, wanted: Declared, replaced: Mapping[Address, Step]) -> Iterator[FieldChange]:
+    kind = draft.kinds[wanted.address.kind].at(wanted.home)
+    for each in kind.fields:
+        if each.refs and each.name in wanted.spec and not wanted.lifecycle.ignores(each.name):
+            for path, reference in references(wanted.spec[each.name], (each.name,)):
+                if reference.address in replaced:
+                    old = draft.named.owned[reference.address].id
+                    yield FieldChange(path, old, reference, "config", wanted.position(path))
+
+
+def _referred_ids(steps: Iterable[Step], named: Named) -> dict[Address, str]:
+    """The live ids that the steps need for what they refer to; what is created on the way is not among them yet."""
+    made = {step.address for step in steps if step.action == "create"}
+    wanted = {reference.address for step in steps for _, reference in references(step.after)}
+    return {address: named.owned[address].id for address in sorted(wanted - made) if address in named.owned}
+
+
+def references(value: Any, path: Path = ()) -> Iterator[tuple[Path, Ref]]:
+    """Every reference inside a canonical value, with where it stands."""
+    if isinstance(value, Ref):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from references(each, (*path, key))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from references(each, (*path, index))
+
+
+def closure(targets: Iterable[Address], declared: Mapping[Address, Declared]) -> set[Address]:
+    """The targets and everything they depend on."""
+    found: set[Address] = set()
+    waiting = list(targets)
+    while waiting:
+        address = waiting.pop()
+        if address not in found:
+            found.add(address)
+            if address in declared:
+                waiting += [reference.address for _, reference in references(declared[address].spec)]
+    return found
+
+
+def ordered(draft: Draft, only: frozenset[Address] | None) -> list[Step]:
+    """Creations and updates after what they refer to, then deletions after whatever still pointed at them."""
+    steps: list[Step] = []
+    done: set[Address] = set()
+
+    def visit(address: Address) -> None:
+        if address in done:
+            return
+        done.add(address)
+        wanted = draft.declared[address]
+        targets = sorted({reference.address for _, reference in references(wanted.spec)})
+        for target in targets:
+            visit(target)
+        claim = draft.claims.get(address)
+        if claim is not None:
+            steps.append(claim)
+        step = draft.upserts.get(address)
+        if step is not None:
+            needs = tuple(draft.upserts[each].key for each in targets if each in draft.upserts)
+            steps.append(replace(step, needs=((claim.key,) if claim else ()) + needs))
+
+    for address in sorted(draft.declared):
+        visit(address)
+    if only is not None:
+        return [step for step in steps if step.address in only]
+    return steps + draft.releases + _ordered_deletes(draft)
+
+
+def _ordered_deletes(draft: Draft) -> list[Step]:
+    pointing = _pointing_at(draft)
+    by_id = {step.id: step for step in draft.deletes if step.id}
+    steps: list[Step] = []
+    done: set[str] = set()
+
+    def visit(step: Step) -> None:
+        live_id = step.id or ""
+        if live_id in done:
+            return
+        done.add(live_id)
+        # What takes its place must be complete first: the new object of a replacement, the kept one of several.
+        keeper = draft.upserts.get(step.address)
+        claim = draft.claims.get(step.address)
+        needs = [each.key for each in (claim, keeper) if each]
+        for holder_id in sorted(pointing.get(live_id, ())):
+            holder = by_id.get(holder_id)
+            if holder is not None:
+                visit(holder)
+                needs.append(holder.key)
+            else:
+                address = draft.named.addresses.get(holder_id)
+                if address in draft.upserts:
+                    needs.append(draft.upserts[address].key)
+        steps.append(replace(step, needs=tuple(dict.fromkeys(needs))))
+
+    for step in sorted(draft.deletes, key=lambda each: (each.address, each.id or "")):
+        visit(step)
+    return steps
+
+
+def _pointing_at(draft: Draft) -> dict[str, set[str]]:
+    """Live id → ids of our live objects that hold it."""
+    pointing: dict[str, set[str]] = {}
+    ours = [*draft.named.owned.values(), *(each for several in draft.named.extra.values() for each in several)]
+    for live in ours:
+        for target in referenced_ids(live, draft.kinds[live.kind].at(live.home)):
+            pointing.setdefault(target, set()).add(live.id)
+    return pointing
+
+
+@dataclass(slots=True)
+class Draft:
+    """`written` is what the files declare, `declared` what the account is to have. `claims` come before `upserts`."""
+
+    named: Named
+    declared: Mapping[Address, Declared]
+    kinds: Kinds
+    written: Mapping[Address, Declared]
+    handed: Handed
+    claims: dict[Address, Step] = field(default_factory=dict)
+    releases: list[Step] = field(default_factory=list)
+    upserts: dict[Address, Step] = field(default_factory=dict)
+    deletes: list[Step] = field(default_factory=list)
+    retags: list[Step] = field(default_factory=list)
+    warnings: list[Diagnostic] = field(default_factory=list)
+    in_sync: int = 0
+
+
+def claim(draft: Draft, wanted: Declared, live: Live, spec: Mapping[str, Any], *, in_sync: bool) -> Step:
+    """The step that gives an object the tag of this stack and address. Where more is to change, the tag claims nothing
+    of it yet: the step after it will."""
+    kind = draft.kinds[live.kind].at(live.home)
+    handed = draft.handed.claims[live.id]
+    full = make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle)
+    return Step(
+        handed.action,
+        wanted.address,
+        live.id,
+        before=spec,
+        after=wanted.spec,
+        expects=witness(live.raw, kind, _claimed(wanted, kind)) if in_sync else {},
+        tag=full if in_sync else live.tag,
+        reason=handed.reason(draft.named.stack),
+        position=handed.said.position,
+        protected=live.tag is not None and PROTECT in live.tag.flags,
+        home=live.home,
+        within=live.within,
+        held=handed.held,
+    )
+
+
+def _claimed(wanted: Declared, kind: Kind) -> list[Path]:
+    """The values that the tag will say we applied: they must still be what the plan saw."""
+    paths: list[Path] = []
+    for name, value in wanted.lifecycle.heeded(wanted.spec).items():
+        paths += [(name, key) for key in value] if kind.field(name).per_key else [(name,)]
+    return paths
+
+
+def let_go(draft: Draft, live: Live, address: Address, reason: str | None) -> Step:
+    """The step for an object that would be deleted, had its lifecycle not said otherwise: it is kept or retired."""
+    kind = draft.kinds[live.kind].at(live.home)
+    why = f"{reason}; " if reason else ""
+    if live.tag is None or kind.retire is None or on_delete(live.tag) == "keep":
+        return release(draft, live, address, reason=f"{why}its lifecycle keeps it, without an owner")
+    spec = live_spec(live, kind, draft.named)
+    last = kind.retire(spec)
+    changed = [name for name, value in last.items() if not same(value, spec[name])]
+    return Step(
+        "update",
+        address,
+        live.id,
+        before=spec,
+        after=last,
+        changes=(
+            *(FieldChange((name,), spec[name], last[name], "config") for name in changed),
+            FieldChange(("lifecycle", "retired"), before=False, after=True, cause="config"),
+        ),
+        expects=witness(live.raw, kind, [(name,) for name in changed]),
+        tag=replace(live.tag, flags=frozenset({RETIRED})),
+        reason=f"{why}it is retired, and ends by itself",
+        protected=PROTECT in live.tag.flags,
+        home=live.home,
+        within=live.within,
+    )
+
+
+def release(draft: Draft, live: Live, address: Address, *, reason: str | None = None) -> Step:
+    """The step that takes our marks off an object and its files, and leaves everything else."""
+    kind = draft.kinds[live.kind].at(live.home)
+    said = draft.handed.released.get(address)
+    return Step(
+        "release",
+        address,
+        live.id,
+        before=live_spec(live, kind, draft.named),
+        reason=reason or "it stays in the account, without an owner",
+        position=said.position if said else None,
+        home=live.home,
+        within=live.within,
+        held=live.tag,
+    )

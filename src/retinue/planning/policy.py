@@ -1,0 +1,145 @@
+"""How much of a stack one apply may change or delete before somebody has to look."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from retinue.model.declared import Diagnostic
+from retinue.model.steps import Block, Plan
+
+DEFAULT_DELETE_PERCENT = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The greatest shares, in percent of the objects that the stack owns, that may go or change without being looked
+    at; None for any."""
+
+    max_change_percent: float | None = None
+    max_delete_percent: float | None = DEFAULT_DELETE_PERCENT
+
+
+USUAL = Limits()
+
+
+def deletions(plan: Plan) -> int:
+    """How many objects the plan deletes. A replacement deletes the old object, and with it what others remember."""
+    return sum(1 for step in plan.steps if step.action == "delete")
+
+
+def deletion_blocks(plan: Plan, approval: Approval, limits: Limits) -> Iterator[Block]:
+    """The guards of an apply that nobody looks at: objects go only as far as somebody said, and never many at once."""
+    if approval.person or approval.destroy or approval.digest:
+        return
+    going = [step for step in plan.steps if step.action == "delete"]
+    if len(going) > (approval.allow_deletes or 0):
+        names = ", ".join(str(step.address) for step in going[:5]) + (", …" if len(going) > 5 else "")
+        allowed = f", and --allow-deletes allows {approval.allow_deletes}" if approval.allow_deletes else ""
+        yield Block(
+            "deletions",
+            f"the plan would delete {_objects(len(going))} that nobody agreed to delete{allowed}: {names}",
+            override=f"--allow-deletes {len(going)}",
+        )
+    for warning in limit_warnings(plan, limits):
+        yield Block("limit", f"{warning.message}; {warning.hint}")
+
+
+def limit_warnings(plan: Plan, limits: Limits) -> Iterator[Diagnostic]:
+    """What an apply would stop at that nobody looks at."""
+    gone = deletions(plan)
+    # What is created changes nothing that is there, and a replacement is counted once.
+    touched = len({step.address for step in plan.steps if step.action in ("update", "delete")})
+    who = "it takes a person who answers the question of 'retinue apply', or an approved digest"
+    if _exceeds(gone, plan, limits.max_delete_percent):
+        share = _share("delete", gone, plan)
+        message = f"{share}, more than max_delete_percent ({limits.max_delete_percent:g})"
+        yield Diagnostic("warning", "many-deletions", message, hint=who)
+    if _exceeds(touched, plan, limits.max_change_percent):
+        share = _share("change", touched, plan)
+        message = f"{share}, more than max_change_percent ({limits.max_change_percent:g})"
+        yield Diagnostic("warning", "many-changes", message, hint=who)
+
+
+def _exceeds(number: int, plan: Plan, limit: float | None) -> bool:
+    """One object is never too many: in a small stack it is a large share."""
+    return limit is not None and number > 1 and number * 100 > limit * plan.owned
+
+
+def _share(verb: str, number: int, plan: Plan) -> str:
+    percent = number * 100 // plan.owned if plan.owned else 100
+    return f"the plan would {verb} {number} of the {_objects(plan.owned)} of the stack ({percent} %)"
+
+
+def _objects(number: int) -> str:
+    return f"{number} object" if number == 1 else f"{number} objects"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """`person`: somebody sees the plan and is asked. `revert_drift`: edits made elsewhere may be overwritten.
+
+    `allow_deletes`: so many objects may go, None for none. `destroy`: deleting everything is what was asked for.
+    `digest`: somebody saw this very plan before and approved it.
+    """
+
+    person: bool = False
+    revert_drift: bool = False
+    allow_deletes: int | None = None
+    destroy: bool = False
+    digest: bool = False
+
+
+TIMED = "model-shutdown"
+"""The warning that has a time left: `model-shutdown=90d`. What has shut down already is included."""
+
+ABOUT_MODELS = (TIMED, "model-gone", "unknown-model")
+INCLUDED = {TIMED: ("model-gone",)}
+_DURATION = re.compile(r"([0-9]{1,5})([dw])")
+_DAYS = {"d": 1, "w": 7}
+
+
+@dataclass(frozen=True, slots=True)
+class FailOn:
+    """Stop on warnings with this code; for a shutdown, when no more than so many days are left."""
+
+    code: str
+    days: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> FailOn:
+        """Read `CODE` or `CODE=90d` (days) or `CODE=12w` (weeks). Raises ValueError."""
+        code, equals, duration = text.partition("=")
+        if not equals:
+            return cls(code)
+        found = _DURATION.fullmatch(duration)
+        if code != TIMED:
+            raise ValueError(f"only {TIMED} takes a time, as in {TIMED}=90d")
+        if found is None:
+            raise ValueError(f"'{duration}' is not a time such as 90d or 12w")
+        return cls(code, int(found[1]) * _DAYS[found[2]])
+
+    def __str__(self) -> str:
+        return self.code if self.days is None else f"{self.code}={self.days}d"
+
+    @property
+    def about_models(self) -> bool:
+        """Whether only the account can tell."""
+        return self.code in ABOUT_MODELS
+
+    def meets(self, warning: Diagnostic) -> bool:
+        if warning.code not in (self.code, *INCLUDED.get(self.code, ())):
+            return False
+        left = warning.details.get("days_left")
+        return self.days is None or (left is not None and left <= self.days)
+
+
+def fail_on_blocks(warnings: Iterable[Diagnostic], conditions: Iterable[FailOn]) -> Iterator[Block]:
+    """A block for every warning that meets a condition, each warning once."""
+    conditions = tuple(conditions)
+    for warning in warnings:
+        met = next((each for each in conditions if each.meets(warning)), None)
+        if met is not None:
+            place = f" ({warning.position})" if warning.position else ""
+            yield Block("fail-on", f"--fail-on {met}{place}: {warning.message}")

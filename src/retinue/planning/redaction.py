@@ -1,0 +1,167 @@
+"""Secrets: where they may not stand, and how they are taken out of what somebody else says.
+
+An account may quote what it was sent, as it was or encoded, or a part of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from retinue.kinds.kind import Kind
+from retinue.kinds.paths import fits, show
+from retinue.model.declared import Declared, Problem
+from retinue.model.values import Path, Sealed, Secret
+
+MASK = "***"
+SHORTEST = 4
+"""Characters of a text that can be hidden: of a shorter one, the gaps would tell more than they hide."""
+SHORTEST_PLAIN = 8
+"""The same of a hidden text that nobody called a secret: shorter ones are words that any message may have."""
+LONGEST = 4096
+"""Characters; what is longer, such as a script or an archive, is no secret, and a secret in it is hidden as such."""
+_WINDOW = 12
+"""Characters of a hidden text that are recognised wherever they stand, since an account may quote a part of it."""
+
+_KEYS = re.compile(
+    r"(?<![A-Za-z0-9])(?:sk|rk|pk|ghp|gho|ghs|ghu|github_pat|glpat|xox[abprs]|AKIA|AIza|eyJ)(?=[-_A-Z0-9])[-_.A-Za-z0-9]{12,}"
+)
+"""What keys of OpenAI and of the usual services look like, and tokens in JSON (JWT)."""
+_NAMED = re.compile(
+    r"""(?:api_?key|token|secret|password|passwd|authorization)['"]?\s*[:=]\s*
+    (?P<value>"[^"]*" | '[^']*' | (?![\s{$&*|>'"])[^,}]+)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""A value whose name says that it is a secret. One that names a secret, `${{ secret.NAME }}`, is none."""
+
+
+def mask_keys(text: str) -> str:
+    """A text without what looks like a key. It keeps its length."""
+    return _KEYS.sub(lambda found: "*" * len(found[0]), text)
+
+
+def mask_line(line: str) -> str:
+    """A line of a declaration without what looks like a key, or is called one. It keeps its length, so that what is
+    below a part of it still is."""
+    return mask_keys(_NAMED.sub(_masked_value, line))
+
+
+def _masked_value(found: re.Match[str]) -> str:
+    value = found["value"]
+    names_one = "${{" in value
+    return found[0] if names_one else found[0][: found.start("value") - found.start()] + "*" * len(value)
+
+
+# ── where they may stand ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def secrets_in(value: Any, path: Path = ()) -> Iterator[Path]:
+    """The paths of all secrets in a value."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from secrets_in(each, (*path, key))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from secrets_in(each, (*path, index))
+    elif isinstance(value, Secret):
+        yield path
+
+
+def secrets_in_the_open(kind: Kind, spec: Mapping[str, Any]) -> Iterator[Problem]:
+    """Secrets where the API would show them to everybody who may read the account."""
+    places = ", ".join(f"'{'.'.join(pattern)}'" for pattern in kind.secrets)
+    hint = f"secrets may stand in {places}" if places else "keep it in a credential of a vault"
+    for path in secrets_in(spec):
+        if not any(fits(path, pattern) for pattern in kind.secrets):
+            where = _as_written(kind, spec, path)
+            message = f"a secret may not stand in '{show(where)}': everybody who may read the account could read it"
+            yield Problem("secret-in-the-open", where, message, hint)
+
+
+def _as_written(kind: Kind, spec: Mapping[str, Any], path: Path) -> Path:
+    """The path as the author counts: a glob of a list of files has become the files that match it."""
+    globs = [each.pattern for each in kind.inclusions if each.form == "files"]
+    for cut in range(1, len(path)):
+        if any(fits(path[:cut], pattern) for pattern in globs):
+            entry: Any = spec
+            for key in path[: cut + 1]:
+                entry = entry[key]
+            if isinstance(entry, Mapping) and "entry" in entry:
+                return (*path[:cut], entry["entry"], *path[cut + 1 :])
+    return path
+
+
+# ── how they are hidden ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def hidden_texts(declared: Iterable[Declared], secrets: Iterable[str]) -> frozenset[str]:
+    """Every text that no message may quote: the values of secrets, and what is in fields that the API never shows."""
+    found = {each for each in secrets if len(each) >= SHORTEST}
+    for one in declared:
+        for value in one.spec.values():
+            if isinstance(value, Sealed):
+                found.update(_texts(value.value))
+    return frozenset(found)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, str) and (SHORTEST if isinstance(value, Secret) else SHORTEST_PLAIN) <= len(value) < LONGEST:
+        yield str(value)
+
+
+def hide(text: str, hidden: Collection[str]) -> str:
+    """The text without the hidden ones and without parts of them, however they are encoded."""
+    windows: dict[int, set[str]] = {}
+    for form in {form for each in hidden for form in _forms(each)}:
+        size = min(len(form), _WINDOW)
+        windows.setdefault(size, set()).update(form[start : start + size] for start in range(len(form) - size + 1))
+    covered = bytearray(len(text))
+    for size, known in windows.items():
+        for start in range(len(text) - size + 1):
+            if text[start : start + size] in known:
+                covered[start : start + size] = bytes([1]) * size
+    runs = groupby(zip(covered, text, strict=True), key=lambda pair: pair[0])
+    return "".join(MASK if is_covered else "".join(each for _, each in run) for is_covered, run in runs)
+
+
+def without(value: Any, hidden: Collection[str]) -> Any:
+    """The same for all texts in JSON data."""
+    if isinstance(value, Mapping):
+        return {key: without(each, hidden) for key, each in value.items()}
+    if isinstance(value, list):
+        return [without(each, hidden) for each in value]
+    return hide(value, hidden) if isinstance(value, str) and hidden else value
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """How a text may be written by somebody who quotes it, or something that it is a part of."""
+    for written in {secret, *_escaped(secret)}:
+        raw = written.encode("utf-8", "surrogateescape")
+        quoted = (quote(raw), quote(raw, safe=""), quote_plus(raw))
+        yield from (written, html.escape(written), *_escaped(written), *quoted, *_base64(raw))
+        yield from (re.sub("%..", lambda found: found[0].lower(), each) for each in quoted)
+
+
+def _escaped(text: str) -> Iterator[str]:
+    yield from (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(str(text))[1:-1])
+
+
+def _base64(raw: bytes) -> Iterator[str]:
+    """What every encoding of the bytes among others has in it, wherever they begin."""
+    for before, first in ((0, 0), (1, 2), (2, 3)):
+        encoded = base64.b64encode(bytes(before) + raw).decode("ascii").rstrip("=")
+        # The last character of an incomplete group depends on what follows.
+        found = encoded[first : len(encoded) - (1 if (before + len(raw)) % 3 else 0)]
+        if len(found) >= SHORTEST_PLAIN:
+            yield from (found, found.replace("+", "-").replace("/", "_"))

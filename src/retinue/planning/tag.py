@@ -1,0 +1,241 @@
+"""The ownership tag and the file records in an object's metadata: written, parsed, and what they tell.
+
+retinue          1;s=<stack>;a=<kind>.<name>;f=<field>:<digest>,…;k=<key digest><digest>…;l=<flag>,…
+retinue.files    <file id> <sha256, 16 digits> <path>, one a line; continued in retinue.files.1, …
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from retinue.kinds.kind import Kind
+from retinue.model.canonical import DIGEST_LENGTH, RECORDED_SHA, canonical_json, digest
+from retinue.model.declared import Lifecycle, OnDelete
+from retinue.model.live import Tag
+from retinue.model.steps import Cause
+from retinue.model.values import ABSENT, Address, FileRef, Sealed
+
+TAG_KEY = "retinue"
+PATH_ATTRIBUTE = "retinue.path"
+SHA256_ATTRIBUTE = "retinue.sha256"
+RECORD_KEY = "retinue.files"
+VERSION = "1"
+MOST_CHARACTERS = 512
+"""SPEC Metadata: the longest value."""
+PROTECT = "protect"
+SYNCING = "syncing"
+KEEP = "keep"
+RETIRE = "retire"
+RETIRED = "retired"
+"""The flags: the object may not be deleted; its attached files were not all in place when the tag was written; instead
+of being deleted it is to be left, or let expire; it was let go and is waiting for its end."""
+
+_KEY_DIGEST = 4
+_LONGEST_FILE_ID = 40
+
+
+class TagError(ValueError):
+    """A tag is there but is not one that this version can read."""
+
+
+def is_ours(key: str) -> bool:
+    """Whether a metadata key or attribute belongs to Retinue rather than to the author."""
+    return key == TAG_KEY or key.startswith(f"{TAG_KEY}.")
+
+
+def make_tag(stack: str, address: Address, spec: Mapping[str, Any], kind: Kind, lifecycle: Lifecycle) -> Tag:
+    """The tag that says `spec` was applied to `address` of `stack`."""
+    fields: dict[str, str] = {}
+    keys: dict[str, str] = {}
+    for name, value in lifecycle.heeded(spec).items():
+        if kind.field(name).per_key:
+            keys.update({_key_digest(name, key): digest(each) for key, each in value.items()})
+        elif kind.field(name).policy:
+            continue
+        elif kind.versions and name == kind.versions.default:
+            # A version cannot be changed, so its tag cannot say later which one is the default: it says "the newest".
+            fields[name] = digest(kind.field(name).default)
+        elif isinstance(value, Sealed):
+            fields[name] = sealed_digest(value, stack, address, name)
+        elif kind.attachments and name == kind.attachments.field:
+            fields[name] = digest(without_sizes(value))
+        else:
+            fields[name] = digest(value)
+    return Tag(stack, address, fields, keys, _flags(lifecycle))
+
+
+def _flags(lifecycle: Lifecycle) -> frozenset[str]:
+    """What must be known of a lifecycle when nobody declares it any more."""
+    chosen = {PROTECT} if lifecycle.protect else set()
+    return frozenset(chosen | ({lifecycle.on_delete} if lifecycle.on_delete != "delete" else set()))
+
+
+def on_delete(tag: Tag | None) -> OnDelete:
+    """What a tag says is to happen to its object when it is declared no more."""
+    flags = tag.flags if tag else frozenset()
+    return "keep" if KEEP in flags else "retire" if RETIRE in flags else "delete"
+
+
+def is_retired(tag: Tag | None) -> bool:
+    """Whether the object was let go and is only waiting for its end."""
+    return tag is not None and RETIRED in tag.flags
+
+
+def sealed_digest(sealed: Sealed, stack: str, address: Address, name: str) -> str:
+    """What the tag says of a value that is shown nowhere. Who can read tags can try values out against it, so it is
+    slow to compute, different for each field of each object, and with a key of the author's impossible to compute."""
+    salt = f"{stack}/{address}/{name}/".encode() + sealed.key
+    return _slow_digest(canonical_json(sealed.value).encode("utf-8", "surrogatepass"), salt)
+
+
+def reseal(tag: Tag, stack: str, address: Address, spec: Mapping[str, Any]) -> Tag:
+    """The tag under another stack or address. What it says of values that are shown nowhere is said anew, as far as
+    `spec`, what is declared, has those very values; otherwise a new name would look like new values."""
+    fields = dict(tag.fields)
+    for name, value in spec.items():
+        known = fields.get(name) if isinstance(value, Sealed) else None
+        if known is not None and known == sealed_digest(value, tag.stack, tag.address, name):
+            fields[name] = sealed_digest(value, stack, address, name)
+    return replace(tag, stack=stack, address=address, fields=fields)
+
+
+@lru_cache(maxsize=4096)
+def _slow_digest(value: bytes, salt: bytes) -> str:
+    hashed = hashlib.scrypt(value, salt=salt, n=2**13, r=8, p=1, dklen=5)
+    return base64.urlsafe_b64encode(hashed).decode("ascii")[:DIGEST_LENGTH]
+
+
+def provisional(tag: Tag, kind: Kind, pending: Collection[str], before: Tag | None) -> Tag:
+    """The tag while something is still to be done after the write: it claims nothing of that, and says so.
+
+    Attached files are not claimed; the `pending` fields, which have endpoints of their own, are claimed as `before`.
+    """
+    attached = kind.attachments.field if kind.attachments else None
+    fields = {name: value for name, value in tag.fields.items() if name != attached and name not in pending}
+    fields |= {name: before.fields[name] for name in pending if before and name in before.fields}
+    return replace(tag, fields=fields, flags=tag.flags | {SYNCING})
+
+
+def without_sizes(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Attached files as they are compared and digested: the size follows from the content. Those that are declared by
+    their ids are not ours."""
+    return {
+        path: {key: value for key, value in entry.items() if key != "size"}
+        for path, entry in files.items()
+        if "id" not in entry
+    }
+
+
+def _key_digest(field: str, key: str) -> str:
+    return digest([field, key])[:_KEY_DIGEST]
+
+
+def write_tag(tag: Tag) -> str:
+    """The tag as a metadata value: within 512 characters even with every field, 15 keys and the longest names."""
+    fields = ",".join(f"{name}:{value}" for name, value in sorted(tag.fields.items()))
+    keys = "".join(f"{key}{value}" for key, value in sorted(tag.keys.items()))
+    parts = [VERSION, f"s={tag.stack}", f"a={tag.address}", f"f={fields}"]
+    parts += [f"k={keys}"] if keys else []
+    parts += [f"l={','.join(sorted(tag.flags))}"] if tag.flags else []
+    return ";".join(parts)
+
+
+def read_tag(text: str) -> Tag:
+    """Parse a tag. Raises TagError for anything that is not one: half a tag must never pass for none."""
+    version, *parts = text.split(";")
+    if version != VERSION:
+        raise TagError(f"its format is '{version[:20]}', and this version of retinue reads format {VERSION}")
+    try:
+        values = dict(part.split("=", 1) for part in parts)
+        fields = dict(entry.split(":", 1) for entry in values["f"].split(",") if entry)
+        stack, address = values["s"], Address.parse(values["a"])
+    except (KeyError, ValueError) as error:
+        raise TagError(f"'{text[:80]}' is not a complete tag") from error
+    keys = values.get("k", "")
+    width = _KEY_DIGEST + DIGEST_LENGTH
+    if len(keys) % width or not stack or any(len(value) != DIGEST_LENGTH for value in fields.values()):
+        raise TagError(f"'{text[:80]}' is not a complete tag")
+    chunks = [keys[start : start + width] for start in range(0, len(keys), width)]
+    return Tag(
+        stack,
+        address,
+        fields,
+        {chunk[:_KEY_DIGEST]: chunk[_KEY_DIGEST:] for chunk in chunks},
+        frozenset(flag for flag in values.get("l", "").split(",") if flag),
+    )
+
+
+def attribute(tag: Tag | None, name: str, declared: Any, live: Any) -> Cause:
+    """Who moved a field that differs: the three-way decision of the last applied, the declared and the live value."""
+    return _attribute(tag.fields.get(name) if tag else None, declared, live)
+
+
+def attribute_key(tag: Tag | None, name: str, key: str, declared: Any, live: Any) -> Cause:
+    """The same for one key of a field that is owned key by key. `live` is ABSENT when the key is not there."""
+    return _attribute(tag.keys.get(_key_digest(name, key)) if tag else None, declared, live)
+
+
+def _attribute(applied: str | None, declared: Any, live: Any) -> Cause:
+    if applied is None or (live is not ABSENT and digest(live) == applied):
+        return "config"
+    return "drift" if digest(declared) == applied else "conflict"
+
+
+def unset_key_cause(tag: Tag, name: str, key: str, live: Any) -> Cause:
+    """Why a key that is declared no more is reset: it still holds what we applied, or somebody changed it since."""
+    return "unset" if tag.keys.get(_key_digest(name, key)) == digest(live) else "conflict"
+
+
+def owned_keys(tag: Tag | None, name: str, live: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys of a live map that were applied by us. A key that is gone needs no name any more."""
+    return tuple(key for key in live if tag and not is_ours(key) and _key_digest(name, key) in tag.keys)
+
+
+# ── file records ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write_file_records(files: Mapping[str, tuple[str, str]], key: str = RECORD_KEY) -> dict[str, str]:
+    """Metadata pairs that record path → (file id, sha256), as few as hold them."""
+    lines = [f"{file_id} {sha256[:RECORDED_SHA]} {_escaped(path)}" for path, (file_id, sha256) in sorted(files.items())]
+    values: list[str] = []
+    for line in lines:
+        if values and len(values[-1]) + 1 + len(line) <= MOST_CHARACTERS:
+            values[-1] += f"\n{line}"
+        else:
+            values.append(line)
+    return {key if index == 0 else f"{key}.{index}": value for index, value in enumerate(values)}
+
+
+def read_file_records(metadata: Mapping[str, str], key: str = RECORD_KEY) -> dict[str, FileRef]:
+    """File id → the file it was made from, with the first digits of its sha256. Raises TagError when unreadable."""
+    records: dict[str, FileRef] = {}
+    for name, value in metadata.items():
+        if value and (name == key or name.startswith(f"{key}.")):
+            for line in value.split("\n"):
+                file_id, _, rest = line.partition(" ")
+                sha256, _, path = rest.partition(" ")
+                if not (file_id and path and len(sha256) == RECORDED_SHA):
+                    raise TagError(f"its file record '{line[:80]}' is not complete")
+                records[file_id] = FileRef(_unescaped(path), sha256)
+    return records
+
+
+def _escaped(path: str) -> str:
+    """A path on one line; a file's name may hold any character but a slash."""
+    return path.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _unescaped(line: str) -> str:
+    return re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], line)
+
+
+def file_record_keys(files: Mapping[str, Any]) -> int:
+    """How many metadata pairs the records of these paths take, whatever ids the account gives."""
+    ours = [path for path, file in files.items() if not isinstance(file, str)]
+    return len(write_file_records(dict.fromkeys(ours, ("x" * _LONGEST_FILE_ID, "0" * 64))))

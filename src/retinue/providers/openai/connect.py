@@ -1,0 +1,114 @@
+"""The account a project names → a connection. The one place that knows of the local account and of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx2
+import openai
+
+from retinue.errors import CredentialError, RetinueError
+from retinue.model.steps import AccountInfo
+from retinue.providers.openai.client import Account
+from retinue.providers.openai.key_source import key_source
+
+LOCAL_DIRECTORY = Path(".retinue") / "local"
+OPENAI_URL = "https://api.openai.com/v1"
+LOCAL_URL = "http://local.invalid/v1"
+TIMEOUT = 120.0
+
+
+def open_account(
+    setting: Any, *, root: Path, environ: Mapping[str, str], hidden: frozenset[str] = frozenset()
+) -> Account:
+    """Connect to the account of a project file: `local`, `openai`, or a mapping (design, declarations). What it says
+    is told without the `hidden` texts.
+
+    Raises CredentialError when the key is missing. Nothing is sent yet.
+    """
+    details = setting if isinstance(setting, Mapping) else {}
+    if setting == "local" or "local" in details:
+        account = _open_local(details, root)
+    elif setting == "openai" or isinstance(setting, Mapping):
+        account = _open_remote(details, environ)
+    else:
+        raise RetinueError(
+            f"the account {setting!r} is not known", hint="use local, openai, or a mapping with base_url"
+        )
+    account.hidden = hidden
+    return account
+
+
+def local_setting(setting: Any, root: Path) -> tuple[Path, Mapping[str, Any]]:
+    """The directory and the quirks of the local account that a project file names, or would use by default."""
+    chosen = setting.get("local") if isinstance(setting, Mapping) else None
+    quirks = (setting.get("quirks") or {}) if isinstance(setting, Mapping) else {}
+    return root / (chosen if isinstance(chosen, str) else LOCAL_DIRECTORY), quirks
+
+
+def _open_local(setting: Mapping[str, Any], root: Path) -> Account:
+    from retinue.local.quirks import Quirks
+    from retinue.local.transport import LocalTransport
+
+    directory, configured = local_setting(setting, root)
+    try:
+        quirks = Quirks.parse(configured)
+    except ValueError as error:
+        raise RetinueError(f"the account's quirks are wrong: {error}") from error
+    transport = LocalTransport(directory, quirks=quirks)
+    return _connect(transport, AccountInfo("local"), base_url=LOCAL_URL, api_key="local")
+
+
+def _open_remote(setting: Mapping[str, Any], environ: Mapping[str, str]) -> Account:
+    url = setting.get("base_url") or environ.get("OPENAI_BASE_URL") or OPENAI_URL
+    info = AccountInfo("openai" if url == OPENAI_URL else "custom", url=_printable(str(url)))
+    where = {
+        "base_url": url,
+        "organization": setting.get("organization") or environ.get("OPENAI_ORG_ID"),
+        "project": setting.get("project") or environ.get("OPENAI_PROJECT_ID"),
+    }
+    if "workload_identity" in setting:
+        from retinue.providers.openai.workload_identity import workload_identity
+
+        identity = workload_identity(setting["workload_identity"], environ)
+        account = _connect(None, info, api_key=identity.token, **where)
+        account.renew = identity.renew
+        return account
+    return _connect(None, info, api_key=_key(key_source(setting, environ).name, environ), **where)
+
+
+def _key(variable: str, environ: Mapping[str, str]) -> str:
+    key = environ.get(variable, "").strip()
+    if not key:
+        raise CredentialError(
+            f"there is no key for the account: the environment variable '{variable}' is not set",
+            hint=f"export {variable}=…, or use 'account: local' to work without an account",
+        )
+    if not key.isascii() or not key.isprintable():
+        raise CredentialError(
+            f"the environment variable '{variable}' does not hold a key: it has characters that no key has",
+            hint="copy the key again",
+        )
+    return key
+
+
+def _printable(url: str) -> str:
+    """The address without what may be a secret in it: a password, a query."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+        host = parts.hostname or ""
+    except ValueError as error:
+        raise RetinueError(f"base_url is not an address: {error}", hint="write https://host/v1") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise RetinueError("base_url is not an address", hint="write https://host/v1")
+    return urlunsplit((parts.scheme, f"[{host}]{port}" if ":" in host else f"{host}{port}", parts.path, "", ""))
+
+
+def _connect(transport: httpx2.BaseTransport | None, info: AccountInfo, **credentials: Any) -> Account:
+    # The SDK's own retries repeat creations, which the API does not guard against; the policy is in client.py.
+    http_client = httpx2.Client(transport=transport, timeout=TIMEOUT, follow_redirects=False)
+    return Account(openai.OpenAI(http_client=http_client, max_retries=0, timeout=TIMEOUT, **credentials), info)

@@ -1,0 +1,32 @@
+"""Creations whose answer was lost: look for what they made before making it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from retinue.providers.openai.client import Account, Ambiguous
+
+LOOKS = 3
+"""How often a list is asked before a creation counts as not done; lists lag some seconds behind [V §10.1]."""
+
+Attempt = str | tuple[Ambiguous, Callable[[], str | None]]
+"""The id that was made; or the failure, and a way to look for what it may have made."""
+
+
+def settle(account: Account, attempt: Callable[[], Attempt]) -> str:
+    """Make something exactly once, as far as the account lets us know. Raises Ambiguous when it cannot be settled.
+
+    Should a list lag for longer than we look, a second object comes to be; it carries the same tag, and the next plan
+    removes one of the two.
+    """
+    for _ in range(account.retries + 1):
+        outcome = attempt()
+        if isinstance(outcome, str):
+            return outcome
+        failure, find = outcome
+        for look in range(LOOKS):
+            account.sleep(float(2**look) / 2)
+            found = find()
+            if found is not None:
+                return found
+    raise failure

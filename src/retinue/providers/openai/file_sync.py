@@ -1,0 +1,221 @@
+"""The files attached to one object: upload, attach, wait until they can be searched, and only then let old ones go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from retinue.errors import AccountError, RetinueError
+from retinue.kinds.kind import Kind
+from retinue.kinds.place import Attachments
+from retinue.model.live import LiveFile
+from retinue.model.steps import FileChange
+from retinue.planning.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE
+from retinue.providers.openai.client import Account, Ambiguous
+from retinue.providers.openai.snapshot import read_file
+from retinue.providers.openai.uploads import Uploader
+from retinue.state.memory import Memory
+
+FIRST_POLL = 0.1
+LONGEST_POLL = 5.0
+FEW = 8
+PATIENCE = 900.0
+"""Seconds without any progress after which indexing counts as failed; the service may stay in_progress for ever [V]."""
+
+Report = Callable[[int, int, str], None]
+"""Hears of progress: how many files of how many, and what is being done with them."""
+
+
+@dataclass(slots=True)
+class FileSync:
+    """Carries out the file changes of one step on the object `id`. `check` raises when the person asked to stop."""
+
+    account: Account
+    kind: Kind
+    id: str
+    uploader: Uploader
+    memory: Memory
+    pool: Executor
+    report: Report
+    check: Callable[[], None]
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def run(self, changes: Sequence[FileChange]) -> dict[str, str]:
+        """Carry the changes out; give path → reason of what failed. Removals wait until new files are searchable."""
+        kept: dict[str, FileChange] = {}
+        fresh = [each for each in changes if each.action in ("add", "replace")]
+        theirs = [each for each in changes if each.action == "attach"]
+        for each in [each for each in changes if each not in theirs]:
+            if each.live_id and self._write_attributes(each.live_id, each):
+                kept[each.live_id] = each
+            elif each.live_id:
+                fresh.append(replace(each, file_ids=(*each.file_ids, each.live_id)))
+        placed = [*self._place(fresh), *self._place(theirs)]
+        awaited = {**{file_id: change for change, file_id in placed}, **kept}
+        good = self._wait(awaited)
+        replaced = [change for file_id, change in awaited.items() if file_id in good]
+        removed = [] if self.failures else [each for each in changes if each.action == "remove"]
+        self._remove([file_id for change in (*replaced, *removed) for file_id in change.file_ids])
+        return self.failures
+
+    @property
+    def _attachments(self) -> Attachments:
+        if self.kind.attachments is None:
+            raise TypeError(f"a {self.kind.name} has no attached files")
+        return self.kind.attachments
+
+    @property
+    def _beta(self) -> str | None:
+        return self.kind.api.beta if self.kind.api else None
+
+    def _path(self, file_id: str = "") -> str:
+        path = self._attachments.path.format(id=self.id)
+        return f"{path}/{file_id}" if file_id else path
+
+    # ── new files ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _place(self, changes: Sequence[FileChange]) -> list[tuple[FileChange, str]]:
+        """Upload and attach, a batch at a time, so that an interruption leaves little to do again."""
+        placed: list[tuple[FileChange, str]] = []
+        for start in range(0, len(changes), self._attachments.batch):
+            self.check()
+            batch = list(self._upload(changes[start : start + self._attachments.batch], start, len(changes)))
+            if batch:
+                self.check()
+                self._attach(batch)
+            placed += batch
+        return placed
+
+    def _upload(self, changes: Sequence[FileChange], before: int, total: int) -> Iterator[tuple[FileChange, str]]:
+        def upload(change: FileChange) -> str | RetinueError:
+            try:
+                self.check()
+                if change.action == "attach" and change.live_id:
+                    return change.live_id  # it is in the account
+                if change.after is None:
+                    raise TypeError(f"'{change.path}' has no content to upload")
+                return self.uploader.upload(change.after, self._attachments.purpose)
+            except RetinueError as error:
+                return error
+
+        outcomes = self.pool.map(upload, changes)
+        for number, (change, outcome) in enumerate(zip(changes, outcomes, strict=True), start=before + 1):
+            if isinstance(outcome, RetinueError):
+                self.check()
+                self.failures[change.path] = outcome.message
+            else:
+                yield change, outcome
+            self.report(number, total, "uploaded")
+
+    def _attach(self, batch: Sequence[tuple[FileChange, str]]) -> None:
+        """Attach uploaded files by one request. When its answer is lost, only what is not attached is sent again."""
+        missing = list(batch)
+        for attempt in range(self.account.retries + 1):
+            body = {"files": [self._entry(change, file_id) for change, file_id in missing]}
+            try:
+                self.account.create(self._attachments.batch_path.format(id=self.id), body, beta=self._beta)
+                break
+            except Ambiguous:
+                if attempt == self.account.retries:
+                    raise
+                self.account.sleep(float(2**attempt) / 2)
+                missing = [pair for pair in missing if self._find(pair[1]) is None]
+                if not missing:
+                    break
+        for change, file_id in batch:
+            self.memory.attached(self.id, file_id, change.after.sha256 if change.after else "")
+            self.uploader.settled(file_id)
+
+    def _entry(self, change: FileChange, file_id: str) -> dict[str, Any]:
+        if change.action == "attach":
+            return {"file_id": file_id}
+        return {
+            "file_id": file_id,
+            "attributes": self._attributes(change),
+            "chunking_strategy": self._attachments.wire_chunking(change.chunking or {}),
+        }
+
+    def _attributes(self, change: FileChange) -> dict[str, Any]:
+        sha256 = change.after.sha256 if change.after else ""
+        return {**change.attributes, PATH_ATTRIBUTE: change.path, SHA256_ATTRIBUTE: sha256}
+
+    def _write_attributes(self, file_id: str, change: FileChange) -> bool:
+        """Whether the account took the attributes. Whether it replaces or merges them is not documented; where it keeps
+        one that was dropped, the file has to be attached anew."""
+        if change.action != "attributes":
+            return True
+        self.check()
+        wanted = self._attributes(change)
+        answer = self.account.update(self._path(file_id), {"attributes": wanted}, beta=self._beta)
+        return set(answer.get("attributes") or {}) <= set(wanted)
+
+    def _find(self, file_id: str) -> LiveFile | None:
+        raw = self.account.find(self._path(file_id), beta=self._beta)
+        return read_file(raw, self.kind) if raw else None
+
+    # ── indexing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _wait(self, files: dict[str, FileChange]) -> set[str]:
+        """Wait until every file is indexed; give the ids of those that are. What failed is reported and taken out."""
+        pending = dict(files)
+        pause = FIRST_POLL
+        deadline = self.account.clock() + PATIENCE
+        while pending:
+            self.check()
+            settled = [each for each in self._states(pending) if each.status != "in_progress"]
+            for each in settled:
+                change = pending.pop(each.id)
+                if each.status != "completed":
+                    self._give_up(change, each.id, each.error or f"its status is '{each.status}'")
+            if settled:
+                self.report(len(files) - len(pending), len(files), "indexed")
+                pause, deadline = FIRST_POLL, self.account.clock() + PATIENCE
+            elif self.account.clock() > deadline:
+                for file_id, change in pending.items():
+                    self._give_up(change, file_id, f"it was not indexed within {PATIENCE / 60:.0f} minutes")
+                break
+            if pending:
+                self.account.sleep(pause)
+                pause = min(pause * 1.5, LONGEST_POLL)
+        return {file_id for file_id, change in files.items() if change.path not in self.failures}
+
+    def _states(self, pending: dict[str, FileChange]) -> Iterable[LiveFile]:
+        """The state of the pending files: one by one while they are few, from the list while they are many.
+
+        A file that the account does not know yet, or does not list yet, counts as in progress [V §10.3].
+        """
+        if len(pending) <= FEW:
+            return [each for each in self.pool.map(self._find, pending) if each]
+        page = self.kind.api.page if self.kind.api else 100
+        listed = (read_file(raw, self.kind) for raw in self.account.pages(self._path(), page=page, beta=self._beta))
+        return [each for each in listed if each.id in pending]
+
+    def _give_up(self, change: FileChange, file_id: str, why: str) -> None:
+        """Take a file that cannot be searched out again: the old one serves on and the next apply starts anew."""
+        self.failures[change.path] = why
+        if change.action != "attach":
+            self._remove([file_id])
+
+    # ── old files ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _remove(self, file_ids: Sequence[str]) -> None:
+        """Detach, then delete: the other order leaves the store's counts wrong for good [V §10.4]."""
+
+        def remove(file_id: str) -> RetinueError | None:
+            try:
+                self.check()
+                key = self.uploader.doom(file_id, self._attachments.purpose)
+                self.account.delete(self._path(file_id), beta=self._beta)
+                self.memory.forget_file(self.id, file_id)
+                self.uploader.finish_discard(file_id, key)
+            except RetinueError as error:
+                return error
+            return None
+
+        for file_id, error in zip(file_ids, self.pool.map(remove, file_ids), strict=True):
+            if isinstance(error, AccountError):
+                self.failures[file_id] = error.message
+            elif error is not None:
+                raise error

@@ -1,0 +1,303 @@
+"""The marker of a stack in its account: found, made, and who may write. One apply at a time holds its lease."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from retinue.errors import AccountError, BlockedError, LeaseError, OvertakenError
+from retinue.kinds.kind import Kind, Kinds
+from retinue.planning.marker import (
+    UNKNOWN,
+    Lease,
+    Marker,
+    MarkerError,
+    first_of,
+    inventory_of,
+    is_marker,
+    marked_stack,
+    read_marker,
+    write_marker,
+)
+from retinue.providers.openai.client import Account, Ambiguous
+from retinue.providers.openai.create_once import Attempt, settle
+from retinue.providers.openai.snapshot import MISSING_SCOPE, Sighting, look
+from retinue.state.memory import Memory
+
+TERM = 600.0
+"""How long a lease holds that nobody renews, in seconds: longer than any one request with its retries should take."""
+RENEW_AFTER = TERM / 3
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+REFUSED = frozenset({400, 401, 403, 404, 405})
+"""How an account says that this key may not write a marker, or that it has no place for one."""
+
+
+@dataclass(slots=True)
+class Marking:
+    """What is known of the markers of one stack, and the lease while this process holds it.
+
+    `seen` is the marker as the plan saw it, `spare` are further ones, which an interrupted start left behind. `on_note`
+    hears what a person should know. `stop` is set when somebody else took the lease over: `lost` says who.
+    """
+
+    account: Account
+    kinds: Kinds
+    memory: Memory
+    owner: str = "somebody"
+    hosts: list[Kind] = field(default_factory=list)
+    seen: Marker | None = None
+    spare: list[Marker] = field(default_factory=list)
+    on_note: Callable[[str], None] = lambda _: None
+    stop: threading.Event = field(default_factory=threading.Event)
+    lost: LeaseError | None = None
+    _held: Marker | None = None
+    _renew_at: float = 0.0
+    _busy: threading.Lock = field(default_factory=threading.Lock)
+
+    # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def sight(self, sighting: Sighting) -> None:
+        """Take in what a listing of the account showed. Raises BlockedError for a marker that cannot be read."""
+        served = [kind for kind in self.kinds.values() if kind.name in sighting.served and kind.api]
+        hosts = [(kind.api.marker.rank, kind) for kind in served if kind.api and kind.api.marker]
+        self.hosts = [kind for _, kind in sorted(hosts, key=lambda each: each[0])]
+        found = [self._read(raw, kind) for kind, raw in sighting.markers if self._is_of_stack(raw)]
+        noted = self.memory.marker
+        if noted and noted[1] not in {each.id for each in found} and noted[0] in self.kinds:
+            unlisted = self._find(*noted)
+            found += [unlisted] if unlisted else []
+        found = first_of(found)
+        self.seen, self.spare = (found[0] if found else None), found[1:]
+        self.memory.marker = (self.seen.kind, self.seen.id) if self.seen else None
+
+    def holder(self) -> Lease | None:
+        """Who is applying the stack now, other than a run of this very directory that was killed."""
+        lease = self.seen.held_at(self.account.server_time()) if self.seen else None
+        return lease if lease and lease.nonce != self.memory.lease else None
+
+    def look_again(self) -> None:
+        """Read the marker anew."""
+        if self.seen is not None:
+            self.seen = self._find(self.seen.kind, self.seen.id)
+
+    def _is_of_stack(self, raw: Mapping[str, Any]) -> bool:
+        return marked_stack(raw.get("metadata") or {}) == self.memory.stack
+
+    def _read(self, raw: Mapping[str, Any], kind: Kind) -> Marker:
+        try:
+            return read_marker(raw, raw.get("metadata") or {}, kind.name)
+        except MarkerError as error:
+            raise BlockedError(
+                f"the marker of the stack ({raw['id']}) cannot be read: {error}",
+                hint="use the version of retinue that wrote it; or delete it, and the next apply makes it anew",
+            ) from error
+
+    def _find(self, kind_name: str, marker_id: str) -> Marker | None:
+        kind = self.kinds[kind_name]
+        if kind.api is None:
+            return None
+        raw = look(self.account, self.memory, marker_id, f"{kind.api.path}/{marker_id}", kind.api.beta)
+        ours = raw is not None and is_marker(raw.get("metadata") or {}) and self._is_of_stack(raw)
+        return self._read(raw, kind) if raw is not None and ours else None
+
+    # ── the lease ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def acquire(self, floor: int, *, alone: bool, check: Callable[[], None] = lambda: None) -> None:
+        """Take the lease before the first write. `floor` is how many objects the stack will own at least; `alone` says
+        that no other run of this directory is alive, so that a lease which one left behind is over. `check` is called
+        when nobody holds the lease, before anything is written.
+
+        Raises LeaseError while somebody else holds it, OvertakenError when somebody applied since the plan was made.
+        """
+        self.lost = None
+        lease = Lease(secrets.token_hex(8), self.account.server_time() + TERM, self.owner)
+        earlier = self.memory.lease if alone else ""
+        begun = self.account.clock()
+        try:
+            marker = self._take(lease, floor, earlier, check) if self.seen else self._make(lease, floor, check)
+        except AccountError as error:
+            if error.status not in REFUSED and error.code != MISSING_SCOPE:
+                raise
+            self.on_note(f"there is no marker of the stack, and nothing keeps others from applying it: {error.message}")
+            return
+        if marker is None:
+            return
+        # Whoever read before our write is done writing when their request has taken as long as ours, several times.
+        took = self.account.clock() - begun
+        self.account.sleep(min(max(3 * took, SHORTEST_PAUSE), LONGEST_PAUSE))
+        self._verify(marker, lease, earlier)
+        self._held = marker
+        self._renew_at = (marker.lease or lease).ends - TERM + RENEW_AFTER
+        self.account.on_answer = self.keep
+
+    def _take(self, lease: Lease, floor: int, earlier: str, check: Callable[[], None]) -> Marker | None:
+        """Write the lease into the marker that is there."""
+        planned = self.seen
+        current = self._find(planned.kind, planned.id) if planned else None
+        if planned is None or current is None:
+            raise OvertakenError(
+                "the marker of the stack was deleted after the plan was made", hint="run the command again"
+            )
+        holder = current.held_at(self.account.server_time())
+        if holder and holder.nonce != earlier:
+            raise self.taken(holder)
+        if current.revision != planned.revision:
+            raise _overtaken()
+        check()
+        self._note(lease)
+        lease = replace(lease, ends=self.account.server_time() + TERM)
+        # Should this apply be cut off, its deletions must not look like objects that somebody else lost.
+        current = replace(current, owned=floor, inventory=UNKNOWN)
+        return self._write(self._of_this_account(current, lease))
+
+    def _note(self, lease: Lease) -> None:
+        """Before it is written: should this process be killed, the next one here knows the lease for its own."""
+        self.memory.lease = lease.nonce
+        self.memory.save()
+
+    def _make(self, lease: Lease, floor: int, check: Callable[[], None]) -> Marker | None:
+        """The first apply makes the marker, with the lease in it."""
+        check()
+        self._note(lease)
+        refused: AccountError | None = None
+        for kind in self.hosts:
+            marker = self._of_this_account(Marker(self.memory.stack, kind=kind.name, owned=floor), lease)
+            try:
+                made = self._create(kind, marker)
+            except AccountError as error:
+                if error.status not in REFUSED and error.code != MISSING_SCOPE:
+                    raise
+                refused = error
+                continue
+            self.memory.marker = (kind.name, made)
+            self.memory.fresh.add(made)
+            self.memory.save()
+            return replace(marker, id=made)
+        why = refused.message if refused else "the account has no place for it"
+        self.on_note(f"the stack has no marker, so that nothing keeps others from applying it meanwhile: {why}")
+        return None
+
+    def _create(self, kind: Kind, marker: Marker) -> str:
+        api = kind.api
+        if api is None or api.marker is None:
+            raise TypeError(f"a {kind.name} cannot be a marker")
+        names = {key: value.format(stack=marker.stack) for key, value in api.marker.body.items()}
+        body = {**names, "metadata": write_marker(marker)}
+        nonce = marker.lease.nonce if marker.lease else ""
+
+        def find() -> str | None:
+            mine = [each for each in self._listed(kind) if each.lease and each.lease.nonce == nonce]
+            return mine[0].id if mine else None
+
+        def attempt() -> Attempt:
+            try:
+                return str(self.account.create(api.path, body, beta=api.beta)["id"])
+            except Ambiguous as error:
+                return error, find
+
+        return settle(self.account, attempt)
+
+    def _listed(self, kind: Kind) -> list[Marker]:
+        if kind.api is None:
+            return []
+        pages = self.account.pages(kind.api.path, page=kind.api.page, beta=kind.api.beta)
+        return [self._read(raw, kind) for raw in pages if self._is_of_stack(raw)]
+
+    def _verify(self, marker: Marker, lease: Lease, earlier: str) -> None:
+        """Read back what was written: whoever is in the marker holds it."""
+        if self.seen is None:
+            self._verify_first(marker, earlier)
+            return
+        now = self._find(marker.kind, marker.id)
+        if now is None or now.lease is None or now.lease.nonce != lease.nonce:
+            raise self.taken(now.lease if now else None)
+
+    def _verify_first(self, marker: Marker, earlier: str) -> None:
+        """A marker that was made must be the only one. Of two made at once neither goes on: both see the other."""
+        others = [each for each in self._listed(self.kinds[marker.kind]) if each.id != marker.id]
+        rivals = [each for each in others if not (each.lease and each.lease.nonce == earlier)]
+        if rivals:
+            self._delete(marker)
+            holder = next((each.lease for each in rivals if each.held_at(self.account.server_time())), None)
+            raise self.taken(holder) if holder else _overtaken()
+
+    def taken(self, holder: Lease | None) -> LeaseError:
+        """The error for somebody else's lease."""
+        who = f": {holder.owner}" if holder else ""
+        ends = f", until {datetime.fromtimestamp(holder.ends, UTC):%H:%M:%S} UTC unless renewed" if holder else ""
+        return LeaseError(
+            f"another apply of the stack '{self.memory.stack}' is under way{who}{ends}",
+            hint="wait for it with --wait-lease 15m, or run the command again later",
+            ends=holder.ends if holder else None,
+        )
+
+    def keep(self) -> None:
+        """Renew the lease when it is time. Called after every answer of the account, by any thread: whoever works keeps
+        it, whoever hangs loses it."""
+        if self._held is None or self.account.server_time() < self._renew_at or not self._busy.acquire(blocking=False):
+            return
+        try:
+            held = self._held
+            self._renew_at = self.account.server_time() + RENEW_AFTER / 4
+            now = self._find(held.kind, held.id)
+            if now is None or now.lease is None or held.lease is None or now.lease.nonce != held.lease.nonce:
+                self._held, self.lost = None, self.taken(now.lease if now else None)
+                self.stop.set()
+                return
+            lease = replace(held.lease, ends=self.account.server_time() + TERM)
+            self._held = self._write(replace(held, lease=lease))
+            self._renew_at = self.account.server_time() + RENEW_AFTER
+        except AccountError:
+            pass  # it holds for a while; the next answer is the next occasion
+        finally:
+            self._busy.release()
+
+    def release(self, ids: Collection[str]) -> None:
+        """Give the lease back, and remember what the stack owns now. A stack that owns nothing needs no marker.
+
+        A failure is left to the end of the lease.
+        """
+        self.account.on_answer = None
+        held, self._held = self._held, None
+        if held is None:
+            return
+        try:
+            if not ids:
+                for each in (held, *self.spare):
+                    self._delete(each)
+                self.seen, self.spare, self.memory.marker = None, [], None
+            else:
+                known = replace(held, owned=len(ids), inventory=inventory_of(ids))
+                self.seen = self._write(replace(known, revision=held.revision + 1, lease=None))
+                for each in self.spare:
+                    self._delete(each)
+            self.memory.lease = ""
+        except AccountError as error:
+            self.on_note(f"the lease of the stack could not be given back and ends by itself: {error.message}")
+        self.memory.save()
+
+    # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _of_this_account(self, marker: Marker, lease: Lease) -> Marker:
+        info = self.account.info
+        return replace(marker, organization=info.organization, project=info.project, lease=lease)
+
+    def _write(self, marker: Marker) -> Marker:
+        api = self.kinds[marker.kind].api
+        if api is not None:
+            body: dict[str, Any] = {"metadata": write_marker(marker)}
+            self.account.update(f"{api.path}/{marker.id}", body, beta=api.beta)
+        return marker
+
+    def _delete(self, marker: Marker) -> None:
+        api = self.kinds[marker.kind].api
+        if api is not None:
+            self.account.delete(f"{api.path}/{marker.id}", beta=api.beta)
+
+
+def _overtaken() -> OvertakenError:
+    return OvertakenError("somebody else applied the stack after the plan was made", hint="run the command again")

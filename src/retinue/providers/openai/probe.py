@@ -1,0 +1,67 @@
+"""Which of the API's collections answer, one request each. What a server says in words is never passed on: some repeat
+parts of the key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from retinue.errors import AccountError
+from retinue.kinds.kind import Kinds
+from retinue.providers.openai.client import Account
+from retinue.providers.openai.snapshot import MISSING_SCOPE, NOT_SERVED
+from retinue.providers.openai.thread_pool import threads
+
+State = Literal["answers", "not-served", "missing-scope", "refused", "unreachable", "error"]
+
+_CODE = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
+_SCOPE = re.compile(r"\b[a-z_]+(?:\.[a-z_]+)+\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How one collection answered. `status` is the HTTP status, None without an answer; `scopes` are those missing."""
+
+    name: str
+    path: str
+    state: State
+    status: int | None = None
+    code: str | None = None
+    scopes: tuple[str, ...] = ()
+
+
+def probe(account: Account, kinds: Kinds) -> tuple[Probe, ...]:
+    """Ask for one object of each kind, and for one file. Raises nothing: what fails is the answer."""
+    wanted = [
+        (kind.section, kind.api.path, kind.api.beta) for kind in kinds.values() if kind.api and kind.api.within is None
+    ]
+    everything: Sequence[tuple[str, str, str | None]] = [*wanted, ("files", "/files", None)]
+    with threads(len(everything), "ask") as pool:
+        return tuple(pool.map(lambda each: _probe(account, *each), everything))
+
+
+def _probe(account: Account, name: str, path: str, beta: str | None) -> Probe:
+    try:
+        answer = account.get(path, beta=beta, query={"limit": 1})
+    except AccountError as error:
+        code = error.code if error.code and _CODE.fullmatch(error.code) else None
+        return Probe(name, path, _state(error), error.status, code, missing_scopes(error))
+    return Probe(name, path, "answers" if isinstance(answer.get("data"), list) else "error", 200)
+
+
+def missing_scopes(error: AccountError) -> tuple[str, ...]:
+    """The scopes that the account says the key lacks; it names them in the sentence only."""
+    _, found, rest = error.message.lower().partition("missing scope")
+    return tuple(dict.fromkeys(_SCOPE.findall(rest))) if found else ()
+
+
+def _state(error: AccountError) -> State:
+    if error.code == MISSING_SCOPE or missing_scopes(error):
+        return "missing-scope"
+    if error.status is None:
+        return "unreachable"
+    if error.status == 401:
+        return "refused"
+    return "not-served" if error.status in NOT_SERVED else "error"

@@ -1,0 +1,1 @@
+"""How an OpenAI-style account keeps objects: one module for each shape."""

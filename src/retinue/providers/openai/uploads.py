@@ -1,0 +1,208 @@
+"""Files of the project → files of the account. Every upload and deletion is journalled, since a file carries no tag."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from dataclasses import field as default
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from retinue.errors import AccountError, StaleError
+from retinue.kinds.kind import Field, Kind
+from retinue.kinds.place import Uploads
+from retinue.model.canonical import RECORDED_SHA
+from retinue.model.live import Live
+from retinue.model.values import FileRef
+from retinue.planning.tag import read_file_records, write_file_records
+from retinue.providers.openai.client import Account, Ambiguous
+from retinue.providers.openai.create_once import Attempt, settle
+from retinue.state.memory import Journalled, Memory
+
+FILES_PAGE = 10_000
+"""SDK file_list_params: the greatest page of the list of files."""
+CLOCK_SKEW = 3
+"""Seconds by which times of the account, which are whole seconds, may seem to lie before what caused them."""
+
+
+@dataclass(slots=True)
+class Uploader:
+    """Creates and deletes files for one apply.
+
+    `root` is the project's directory; `held` are the ids of the files that our live objects held when it began.
+    """
+
+    account: Account
+    memory: Memory
+    root: Path
+    held: frozenset[str] = frozenset()
+    spare: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    _alike: dict[tuple[str, int], threading.Lock] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def upload(self, file: FileRef, purpose: str) -> str:
+        """Create a file from the project's and return its id. A spare one of an interrupted apply is used first.
+
+        The file stays journalled until `settled`. Raises StaleError when the file changed after the plan was made.
+        """
+        name = PurePosixPath(file.path).name
+        # A lost upload is known by its name and size only, so never two of the same are under way together.
+        with self._lock:
+            spares = self.spare.get((file.sha256, purpose))
+            if spares:
+                return spares.pop()
+            alike = self._alike.setdefault((name, file.size), threading.Lock())
+        content = self.read(file)
+        with alike:
+            return settle(self.account, lambda: self._attempt(name, content, file, purpose))
+
+    def _attempt(self, name: str, content: bytes, file: FileRef, purpose: str) -> Attempt:
+        entry = Journalled(uuid.uuid4().hex, name, len(content), file.sha256, purpose, self.account.server_time())
+        self.memory.open(entry)
+        try:
+            self.memory.uploaded(entry.key, str(self.account.upload(name, content, purpose)["id"]))
+        except Ambiguous as error:
+            return error, lambda: self._find_lost(entry)
+        except AccountError:
+            self.memory.close(entry.key)
+            raise
+        return entry.id or ""
+
+    def read(self, file: FileRef) -> bytes:
+        """The content of a file of the project. Raises StaleError when it changed after the plan was made."""
+        try:
+            content = (self.root / file.path).read_bytes()
+        except OSError as error:
+            raise StaleError(f"'{file.path}' cannot be read: {error.strerror}") from error
+        if hashlib.sha256(content).hexdigest() != file.sha256:
+            raise StaleError(f"'{file.path}' changed after the plan was made", hint="run the command again")
+        return content
+
+    def settled(self, file_id: str) -> None:
+        """The file is attached, so that it can be found without the journal."""
+        self.memory.close_file(file_id)
+
+    def doom(self, file_id: str, purpose: str) -> str:
+        """Journal a file before it is let go: once nothing holds it, nothing else would remember it."""
+        key = uuid.uuid4().hex
+        self.memory.open(Journalled(key, "", 0, "", purpose, self.account.server_time(), file_id, doomed=True))
+        return key
+
+    def finish_discard(self, file_id: str, key: str) -> None:
+        """Delete a file that was doomed and that nothing holds any more."""
+        self.account.delete(f"/files/{file_id}")
+        self.memory.close(key)
+
+    # ── after an interruption ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def recover(self) -> None:
+        """Settle what an earlier apply left in the journal: keep what is held, finish deletions, gather spares."""
+        for entry in list(self.memory.journal.values()):
+            if entry.doomed and entry.id and entry.id not in self.held:
+                self.finish_discard(entry.id, entry.key)
+                continue
+            file_id = entry.id or self._find_lost(entry)
+            if file_id is None or file_id in self.held or self.account.find(f"/files/{file_id}") is None:
+                self.memory.close(entry.key)
+                continue
+            self.spare.setdefault((entry.sha256, entry.purpose), []).append(file_id)
+        for file_id, sha256 in list(self.memory.lost.items()):
+            found = None if file_id in self.held else self.account.find(f"/files/{file_id}")
+            if found is None:
+                del self.memory.lost[file_id]
+            else:
+                self.spare.setdefault((sha256, str(found.get("purpose"))), []).append(file_id)
+
+    def discard_spares(self) -> None:
+        """Delete what an interrupted apply uploaded and nothing wanted in the end.
+
+        A file that somebody else detached may be of use to them, and stays.
+        """
+        for file_ids in self.spare.values():
+            for file_id in set(file_ids) - set(self.memory.lost):
+                self.account.delete(f"/files/{file_id}")
+                self.memory.close_file(file_id)
+        self.spare.clear()
+
+    def _find_lost(self, entry: Journalled) -> str | None:
+        """The file that an upload without an answer left behind: of our name, size and time, and known to nobody."""
+        known = {each.id for each in self.memory.journal.values() if each.id} | self.held | self.memory.fresh
+        for raw in self.account.pages("/files", page=FILES_PAGE, purpose=entry.purpose, order="desc"):
+            if (raw.get("created_at") or 0) < entry.started - CLOCK_SKEW:
+                return None
+            if (raw.get("filename"), raw.get("bytes")) == (entry.filename, entry.size) and raw["id"] not in known:
+                self.memory.uploaded(entry.key, str(raw["id"]))
+                return str(raw["id"])
+        return None
+
+
+@dataclass(slots=True)
+class Carried:
+    """The ids for the fields that hold files, the metadata pairs that record them, and what happens after the write."""
+
+    ids: dict[str, Any] = default(default_factory=dict)
+    records: dict[str, str] = default(default_factory=dict)
+    fresh: list[str] = default(default_factory=list)
+    stale: dict[str, str] = default(default_factory=dict)
+
+
+def carry_files(spec: Mapping[str, Any], kind: Kind, live: Live | None, uploader: Uploader) -> Carried:
+    """Bring in every file that `spec` wants and the live object does not have with the same content."""
+    carried = Carried()
+    for each in kind.fields:
+        if each.uploads is None:
+            continue
+        present = recorded_files(live, kind, each)
+        if each.name not in spec:
+            carried.records.update(_records_of(present, each.uploads))
+            continue
+        wanted: dict[str, tuple[str, str]] = {}
+        theirs = {path: file for path, file in spec[each.name].items() if isinstance(file, str)}
+        for path, file in spec[each.name].items():
+            if path in theirs:
+                continue
+            file_id, content = present.get(path, ("", ""))
+            if content != file.sha256[:RECORDED_SHA] or uploader.account.find(f"/files/{file_id}") is None:
+                file_id = uploader.upload(file, each.uploads.purpose)
+                carried.fresh.append(file_id)
+            wanted[path] = (file_id, file.sha256)
+        kept = {file_id for file_id, _ in wanted.values()} | set(theirs.values())
+        placed = {path: theirs.get(path) or wanted[path][0] for path in spec[each.name]}
+        carried.ids[each.name] = placed if each.uploads.placed else list(placed.values())
+        carried.records.update(_records_of(wanted, each.uploads))
+        carried.stale.update({old: each.uploads.purpose for old, _ in present.values() if old and old not in kept})
+    return carried
+
+
+def _records_of(files: Mapping[str, tuple[str, str]], uploads: Uploads) -> dict[str, str]:
+    if uploads.placed:  # the object itself says where each file lies, and room is short
+        files = {str(number): files[path] for number, path in enumerate(sorted(files))}
+    return write_file_records(files, uploads.record) if files else {}
+
+
+def recorded_files(live: Live | None, kind: Kind, field: Field) -> dict[str, tuple[str, str]]:
+    """Path → (file id, first digits of its sha256) of the files that a live object carries and that we made."""
+    if live is None or kind.api is None or field.uploads is None:
+        return {}
+    files: dict[str, FileRef] = read_file_records(kind.api.marks_of(live.raw), field.uploads.record)
+    if field.uploads.placed:
+        placed = kind.read(live.raw)[field.name]
+        return {
+            path: (file_id, files[file_id].sha256)
+            for path, file_id in placed.items()
+            if isinstance(file_id, str) and file_id in files
+        }
+    return {file.path: (file_id, file.sha256) for file_id, file in files.items()}
+
+
+def carried_ids(live: Live, kind: Kind) -> dict[str, str]:
+    """File id → purpose, of every file that we made for a live object."""
+    return {
+        file_id: each.uploads.purpose
+        for each in kind.fields
+        if each.uploads
+        for file_id, _ in recorded_files(live, kind, each).values()
+    }

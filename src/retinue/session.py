@@ -1,0 +1,216 @@
+"""A project, read and connected to its account: what everything else works on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from retinue.config import Loaded, Project, load
+from retinue.errors import DeclarationError, UsageError
+from retinue.kinds import all_kinds
+from retinue.kinds.kind import Kinds
+from retinue.model.declared import Declared, Diagnostic, Handover
+from retinue.model.live import Live
+from retinue.planning.declaration_checks import check_handovers
+from retinue.planning.redaction import hidden_texts
+from retinue.planning.resolve import resolve
+from retinue.providers.bundle.lock_file import LockFile, lock_name
+
+if TYPE_CHECKING:
+    from retinue.providers.openai.client import Account
+    from retinue.providers.openai.lock import Marking
+    from retinue.state.memory import Memory
+
+
+MEMORY = Path(".retinue")
+
+
+TODAY = "RETINUE_TODAY"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which project, in which environment, with which variables. `environ` are the process's environment variables.
+
+    `variables` win over those of `var_files`, and later files over earlier ones. Whoever is `offline` needs no secrets:
+    the name of one that is not set stands in its place.
+    """
+
+    start: Path = Path()
+    environment: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    var_files: tuple[Path, ...] = ()
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the files say: the project, what it declares, and what is to have another owner or name. `warnings` do not
+    keep anybody from applying. `hidden` are the texts that nothing we print may quote."""
+
+    project: Project
+    declared: tuple[Declared, ...]
+    warnings: tuple[Diagnostic, ...]
+    handovers: tuple[Handover, ...] = ()
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
+
+
+@dataclass(slots=True)
+class Session:
+    """A project and its account, open. `live` is what the last plan saw, `models_listed` whether the account said which
+    models there are when it was asked. `today`, where given, stands for the day by the account's clock."""
+
+    reading: Reading
+    account: Account
+    memory: Memory
+    kinds: Kinds
+    live: tuple[Live, ...] = ()
+    today: date | None = None
+    models_listed: bool | None = None
+    owner: str = "somebody"
+    _marking: Marking | None = None
+
+    @property
+    def marking(self) -> Marking:
+        """The marker of the stack in its account."""
+        from retinue.providers.openai.lock import Marking
+
+        if self._marking is None:
+            self._marking = Marking(self.account, self.kinds, self.memory, self.owner)
+        return self._marking
+
+    @property
+    def day(self) -> date:
+        return self.today or datetime.fromtimestamp(self.account.server_time(), UTC).date()
+
+    @property
+    def project(self) -> Project:
+        return self.reading.project
+
+    @property
+    def lock(self) -> LockFile:
+        """Where what is rendered instead of stored is kept."""
+        return LockFile(self.project.root / lock_name(self.project.environment), self.project.stack)
+
+
+def load_from(where: Where, *, strict: bool = True, instead: Mapping[str, bytes] = MappingProxyType({})) -> Loaded:
+    """Read the files, whether or not all in them is right. Unless `strict`, variables may be given that are not
+    declared. `instead` is what files of the project would hold."""
+    return load(
+        where.start,
+        environment=where.environment,
+        variables=where.variables,
+        var_files=where.var_files,
+        environ=where.environ,
+        kinds=all_kinds(),
+        strict=strict,
+        instead=instead,
+        stand_ins=("secret",) if where.offline else (),
+    )
+
+
+def check(where: Where) -> tuple[Reading | None, tuple[Diagnostic, ...]]:
+    """Read the declarations and find every mistake, offline. Without errors there is a reading to go on with."""
+    return check_loaded(load_from(where))
+
+
+def check_everywhere(where: Where) -> tuple[dict[str, Reading | None], tuple[Diagnostic, ...]]:
+    """The same in every environment, by name. A mistake that is not one in all of them says where it is."""
+    outline = load_from(where).outline
+    checked = {name: check(replace(where, environment=name)) for name in (outline.environments if outline else ())}
+    found: dict[Diagnostic, list[str]] = {}
+    for name, (_, diagnostics) in checked.items():
+        for each in diagnostics:
+            found.setdefault(each, []).append(name)
+    told = (
+        each if len(names) == len(checked) else replace(each, message=f"{each.message} (in {', '.join(names)})")
+        for each, names in found.items()
+    )
+    return {name: reading for name, (reading, _) in checked.items()}, tuple(told)
+
+
+def check_loaded(loaded: Loaded) -> tuple[Reading | None, tuple[Diagnostic, ...]]:
+    """What was read, resolved: every mistake, and without errors a reading."""
+    home = loaded.project.api if loaded.project else None
+    kinds = all_kinds()
+    resolved = resolve(loaded.declarations, kinds, complete=loaded.complete, home=home, seal=loaded.seal)
+    handed = check_handovers(
+        loaded.handovers,
+        loaded.declarations,
+        kinds,
+        stack=loaded.project.stack if loaded.project else None,
+        complete=loaded.complete,
+    )
+    found = loaded.excerpts.fill((*loaded.diagnostics, *resolved.diagnostics, *handed))
+    if loaded.project is None or any(each.severity == "error" for each in found):
+        return None, found
+    hidden = hidden_texts(resolved.declared, loaded.variables.secrets)
+    return Reading(loaded.project, resolved.declared, found, loaded.handovers, hidden), found
+
+
+def read(where: Where) -> Reading:
+    """Read the declarations. Raises DeclarationError with every mistake at once."""
+    return read_loaded(load_from(where))
+
+
+def read_loaded(loaded: Loaded) -> Reading:
+    """What was read, resolved. Raises DeclarationError with every mistake at once."""
+    reading, found = check_loaded(loaded)
+    if reading is None:
+        raise DeclarationError.of(found)
+    return reading
+
+
+@contextmanager
+def open_session(where: Where) -> Iterator[Session]:
+    """Read the declarations and connect to their account. Raises DeclarationError or CredentialError; sends nothing."""
+    reading = read(where)
+    # openai takes half a second to import: only what talks to an account pays it.
+    from retinue.providers.openai.connect import open_account
+    from retinue.state.memory import Memory
+
+    project = reading.project
+    today = _today(where.environ)
+    account = open_account(project.account, root=project.root, environ=where.environ, hidden=reading.hidden)
+    try:
+        memory = Memory.load(project.root / MEMORY, account.info, project.stack)
+        yield Session(reading, account, memory, all_kinds(), today=today, owner=owner_of(where.environ))
+    finally:
+        account.close()
+
+
+def owner_of(environ: Mapping[str, str]) -> str:
+    """Who is working here, for others who wait: the run of a pipeline as an address to look at, else user and host."""
+    if environ.get("GITHUB_RUN_ID"):
+        server, repository = (
+            environ.get("GITHUB_SERVER_URL", "https://github.com"),
+            environ.get("GITHUB_REPOSITORY", ""),
+        )
+        return f"{server}/{repository}/actions/runs/{environ['GITHUB_RUN_ID']}"
+    for name in ("CI_JOB_URL", "BUILD_URL"):
+        if environ.get(name):
+            return environ[name]
+    import getpass
+    import socket
+
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container may run under a number that nobody has
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"
+
+
+def _today(environ: Mapping[str, str]) -> date | None:
+    """The day that somebody asked us to pretend it is, to look ahead or to repeat what was printed once."""
+    text = environ.get(TODAY)
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise UsageError(f"{TODAY} is '{text}', which is not a date", hint=f"write {TODAY}=2027-01-31") from error
