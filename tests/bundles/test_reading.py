@@ -100,7 +100,7 @@ def test_reading_costs_no_engine(team: Team) -> None:
         [sys.executable, "-c", script], cwd=team.root, capture_output=True, text=True, check=False, env={**os.environ}
     )
     assert done.stderr == ""
-    assert done.stdout.strip() == "['retinue.providers.bundle', 'retinue.providers.bundle.reader']"
+    assert done.stdout.strip() == "['retinue.providers', 'retinue.providers.bundle', 'retinue.providers.bundle.reader']"
 
 
 def test_a_lock_file_of_another_format_is_not_guessed_at(tmp_path: Path) -> None:

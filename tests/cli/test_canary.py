@@ -268,9 +268,7 @@ def test_no_command_shows_or_keeps_a_secret(
     watch("drift", "--format", "json", "--detail", "full")
     watch("drift", "--accept", "agent.clerk", "--accept", "environment_template.bench.name")
 
-    watch("stack", "rename", "canary", "bird", "--yes")
     watch.look_into_the_account()
-    watch("stack", "rename", "bird", "canary", "--yes")
     watch("plan", "--destroy", "--format", "json", "--detail", "full")
     watch("destroy", "--yes")
     watch.look_into_the_account()
@@ -441,9 +439,7 @@ def test_one_secret_has_another_digest_in_every_place(watch: Watch, monkeypatch:
     watch.shell.write("team.yaml", SAME)
     watch("apply", "--yes")
     assert len(set(first := digests(watch))) == 5
-    watch("stack", "rename", "canary", "bird", "--yes")
     assert not set(second := digests(watch)) & set(first)
-    watch("stack", "rename", "bird", "canary", "--yes")
     assert digests(watch) == first
     monkeypatch.setenv("RETINUE_DIGEST_KEY", "a long random text")
     rotated = watch("plan")
