@@ -14,12 +14,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from retinue.errors import AccountError, BlockedError, Interrupted, PartialError, RetinueError, UsageError
 from retinue.guarding import account_blocks, check_account, hold
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declared
 from retinue.model.steps import Event, Plan
+from retinue.model.tag import is_retired
 from retinue.model.values import Address
 from retinue.models import check_models
 from retinue.planning.guards import drift_block
@@ -27,8 +29,10 @@ from retinue.planning.matching import needed_kinds
 from retinue.planning.moves import rename_block
 from retinue.planning.planner import make_plan
 from retinue.planning.policy import USUAL, Approval, FailOn, Limits, deletion_blocks, fail_on_blocks, limit_warnings
-from retinue.planning.tag import is_retired
 from retinue.session import Reading, Session, Where, check, check_everywhere, load_from, open_session, read
+
+if TYPE_CHECKING:
+    from retinue.providers.port import Wanted
 
 __all__ = [
     "Applied",
@@ -114,26 +118,15 @@ def decide(
     allow_missing: bool = False,
 ) -> Plan:
     """Read the account and compare. Raises BlockedError when it is not the one that the project names."""
-    from retinue.providers.openai.preflight import unheld_blocks
-    from retinue.providers.openai.snapshot import Sighting, take_snapshot
+    from retinue.providers.port import Wanted
 
     declared = session.reading.declared
     _check_targets(declared, targets, session.kinds)
     session.account.limit(parallelism)
     needed = {} if destroy else needed_kinds(declared)
-    remembered, sighting = len(session.memory.ids), Sighting()
-    session.live = take_snapshot(
-        session.account,
-        session.kinds,
-        session.memory,
-        needed=needed,
-        parallelism=parallelism,
-        lock=session.lock,
-        handovers=() if destroy else session.reading.handovers,
-        sighting=sighting,
-    )
-    check_account(session)
-    session.marking.sight(sighting)
+    remembered = len(session.memory.ids)
+    wanted = Wanted(needed, () if destroy else session.reading.handovers, parallelism)
+    look(session, wanted)
     made = make_plan(
         declared,
         session.live,
@@ -149,8 +142,19 @@ def decide(
     blocks = () if destroy or allow_missing else tuple(account_blocks(session, remembered))
     if not blocks:
         _remember(session, made)
-    unheld = unheld_blocks(session.account, session.kinds, made, session.live)
+    known = {each.id: each for each in session.live}
+    by_home = {home: [step for step in made.steps if step.home == home] for home in session.providers}
+    unheld = [block for home, steps in by_home.items() for block in session.providers[home].preflight(steps, known)]
     return replace(made, blocks=(*blocks, *made.blocks, *unheld))
+
+
+def look(session: Session, wanted: Wanted) -> None:
+    """Read what every provider has into the session. Raises BlockedError when the account is not the project's."""
+    elsewhere = [live for home, each in session.providers.items() if home for live in each.snapshot(wanted).live]
+    snapshot = session.providers[None].snapshot(wanted, elsewhere)
+    session.live = tuple(snapshot.live)
+    check_account(session)
+    session.marking.sight(snapshot)
 
 
 def _check_targets(declared: Sequence[Declared], targets: Sequence[Address], kinds: Kinds) -> None:
@@ -159,7 +163,7 @@ def _check_targets(declared: Sequence[Declared], targets: Sequence[Address], kin
         if str(target) in known:
             continue
         kind = kinds.get(target.kind)
-        if kind is not None and kind.api is None:
+        if kind is not None and not kind.stored:
             hint = f"a {kind.title} lives inside the objects that use it: name one of those"
             raise UsageError(f"the target {target} has no object of its own", hint=hint)
         close = difflib.get_close_matches(str(target), known, n=1)
@@ -242,22 +246,17 @@ def apply(
 
 
 def _carried_out(session: Session, made: Plan, parallelism: int, stop: threading.Event) -> Iterator[Event]:
-    from retinue.providers.openai.execution import apply_plan
-    from retinue.providers.openai.uploads import carried_ids
+    from retinue.providers.execution import execute
 
-    attached = {file.id for live in session.live for file in live.files}
-    for live in session.live:
-        attached.update(carried_ids(live, session.kinds[live.kind]))
-    return apply_plan(
+    held = {file.id for live in session.live for file in live.files}
+    held.update(file_id for live in session.live for file_id in live.made_files)
+    return execute(
         made,
-        session.account,
-        session.kinds,
-        session.memory,
-        root=session.project.root,
-        attached=tuple(attached),
+        session.providers,
+        held=held,
+        hidden=session.account.hidden,
         parallelism=parallelism,
         stop=stop,
-        lock=session.lock,
     )
 
 

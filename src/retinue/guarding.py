@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from retinue.errors import BlockedError
 from retinue.model.steps import AccountInfo, Block, Event, Plan, Step
+from retinue.model.tag import is_retired
 from retinue.planning.marker import account_block, different, missing_block
-from retinue.planning.tag import is_retired
 from retinue.session import Session
 
 POLL = 10.0
@@ -89,10 +89,10 @@ def hold(session: Session, made: Plan, stop: threading.Event, *, parallelism: in
     the lease over.
     """
     holding = Holding(owned_ids(session))
-    from retinue.providers.openai.preconditions import check_plan
+    from retinue.providers.preconditions import check_plan
 
     def check() -> None:
-        check_plan(made, session.account, session.kinds, session.memory, lock=session.lock, parallelism=parallelism)
+        check_plan(made, session.providers, session.kinds, stack=session.memory.stack, parallelism=parallelism)
 
     with session.memory.exclusive() as alone:
         if all(step.home is not None for step in made.steps):

@@ -25,6 +25,7 @@ from retinue.providers.bundle.lock_file import LockFile, lock_name
 if TYPE_CHECKING:
     from retinue.providers.openai.client import Account
     from retinue.providers.openai.lock import Marking
+    from retinue.providers.port import Providers
     from retinue.state.memory import Memory
 
 
@@ -76,6 +77,7 @@ class Session:
     models_listed: bool | None = None
     owner: str = "somebody"
     _marking: Marking | None = None
+    _providers: Providers | None = None
 
     @property
     def marking(self) -> Marking:
@@ -85,6 +87,17 @@ class Session:
         if self._marking is None:
             self._marking = Marking(self.account, self.kinds, self.memory, self.owner)
         return self._marking
+
+    @property
+    def providers(self) -> Providers:
+        """The sorts of account by home: the project's own, and the lock file."""
+        from retinue.providers.bundle.provider import HOME, BundleProvider
+        from retinue.providers.openai.provider import OpenAIProvider
+
+        if self._providers is None:
+            account = OpenAIProvider(self.account, self.kinds, self.memory, self.project.root)
+            self._providers = {None: account, HOME: BundleProvider(self.lock, self.kinds, account)}
+        return self._providers
 
     @property
     def day(self) -> date:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from retinue.providers.openai.thread_pool import threads
+from retinue.providers.thread_pool import threads
 
 
 def test_after_an_error_nothing_is_under_way_and_nothing_more_begins() -> None:

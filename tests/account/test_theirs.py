@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from retinue import engine
-from retinue.providers.openai.snapshot import take_snapshot
+from retinue.providers.port import Wanted
 from tests.support.team import Team
 
 DECLARED = """\
@@ -82,6 +82,6 @@ def test_an_automation_of_an_agent_is_not_listed_nor_found(team: Team) -> None:
         made = engine.plan(session)
         assert made.empty
         assert made.unowned == {}
-        live = take_snapshot(session.account, session.kinds, session.memory, needed={})
+        live = session.providers[None].snapshot(Wanted()).live
         assert theirs["id"] not in {each.id for each in live}
     assert not team.plan().empty  # to anybody else's eyes it has the address of ours

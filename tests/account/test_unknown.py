@@ -59,7 +59,7 @@ def test_unknown_fields_are_no_difference_and_are_shown(tmp_path: Path) -> None:
     team = team_with(tmp_path)
     with team.session(lambda inner: Future(inner, with_tool=False)) as session:
         assert engine.plan(session).empty
-        assert looking.full(session.live[0])["mood"] == {"level": 3}
+        assert looking.full(session, session.live[0])["mood"] == {"level": 3}
 
 
 def test_an_unknown_tool_is_shown_as_drift_and_never_an_error(tmp_path: Path) -> None:
@@ -112,6 +112,7 @@ def test_rewriting_a_tool_sends_back_what_is_unknown_about_it() -> None:
     ]
     wanted = {"code_interpreter": {}, "file_search": {"max_num_results": 5}, "function/f": {}, "function/g": {}}
     assert field.carry_over is not None
+    assert field.wire is not None
     assert field.carry_over(field.wire(wanted), live) == [
         {"type": "code_interpreter", "speed": "fast"},
         {"type": "file_search", "file_search": {"mode": "deep", "max_num_results": 5}},
@@ -124,7 +125,7 @@ def test_several_tools_of_one_unknown_type_stay_apart() -> None:
     from retinue.kinds import all_kinds
 
     for kind in ("assistant", "agent"):
-        tools = all_kinds()[kind].field("tools").canonical([{"type": "psi", "n": 1}, {"type": "psi", "n": 2}])
+        tools = all_kinds()[kind].field("tools").read({"tools": [{"type": "psi", "n": 1}, {"type": "psi", "n": 2}]}, ())
         assert tools == {"psi": {"n": 1}, "psi#2": {"n": 2}}
 
 

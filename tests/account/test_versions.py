@@ -231,5 +231,5 @@ def test_a_skill_with_files_that_are_no_text_can_be_shown(tmp_path: Path) -> Non
     assert team.apply().converged
     with team.session() as session:
         ((live,),) = looking.inventory(session).owned.values()
-    assert looking.full(live)["files"]["logo.png"]["size"] == 8
+    assert looking.full(session, live)["files"]["logo.png"]["size"] == 8
     assert render(Where(tmp_path, environ={})).data() == {"skills": {"charting": {"folder": "charting"}}}

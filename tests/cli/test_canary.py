@@ -16,10 +16,11 @@ import pytest
 from retinue.cli import main
 from retinue.kinds import all_kinds
 from retinue.local.transport import LocalTransport
+from retinue.model.tag import read_tag
 from retinue.planning.redaction import MASK
-from retinue.planning.tag import read_tag
 from tests.cli.conftest import Result, Shell
 from tests.support.faults import Quoting
+from tests.support.forms import form
 from tests.support.serving import serving
 
 NAMES = (
@@ -193,25 +194,25 @@ def saved(shell: Shell, name: str) -> str:
     return str(shell.team.root / name)
 
 
-# ── every command, every form ─────────────────────────────────────────────────────────────────────────────────────────
+# ── every command, every view ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def offline(watch: Watch) -> None:
-    for form in ("text", "json", "sarif", "github", "junit"):
-        watch("validate", "--format", form)
+    for view in ("text", "json", "sarif", "github", "junit"):
+        watch("validate", "--format", view)
     for options in ([], ["--explain"], ["--json"], ["--explain", "--json"], ["credential.bearer"]):
         watch("render", *options)
-    for form in ("text", "json", "markdown"):
-        watch("diff", "-e", "other", "-e", "other", "--format", form, "--detail", "full")
-        watch("diff", "--base", "HEAD", "--format", form, "--detail", "full")
+    for view in ("text", "json", "markdown"):
+        watch("diff", "-e", "other", "-e", "other", "--format", view, "--detail", "full")
+        watch("diff", "--base", "HEAD", "--format", view, "--detail", "full")
 
 
 def planned(watch: Watch, *options: str) -> None:
-    for form in ("text", "json", "markdown", "github"):
-        watch("plan", "--format", form, "--detail", "full", *options)
+    for view in ("text", "json", "markdown", "github"):
+        watch("plan", "--format", view, "--detail", "full", *options)
     watch("plan", "--out", saved(watch.shell, "plan.json"), "--html", saved(watch.shell, "plan.html"), *options)
-    for form in ("text", "json", "markdown", "github"):
-        result = watch.shell("show-plan", saved(watch.shell, "plan.json"), "--format", form, "--detail", "full")
+    for view in ("text", "json", "markdown", "github"):
+        result = watch.shell("show-plan", saved(watch.shell, "plan.json"), "--format", view, "--detail", "full")
         assert_clean((result.out + result.err).encode(), "show-plan")
 
 
@@ -222,10 +223,10 @@ def looked_at(watch: Watch) -> None:
         watch("show", address)
         watch("show", address, "--json")
         watch("output", address)
-    for form in ("table", "json", "env"):
-        watch("output", "--format", form)
-    for form in ("text", "json", "markdown", "github", "junit"):
-        watch("drift", "--format", form, "--detail", "full", "--unowned")
+    for view in ("table", "json", "env"):
+        watch("output", "--format", view)
+    for view in ("text", "json", "markdown", "github", "junit"):
+        watch("drift", "--format", view, "--detail", "full", "--unowned")
     for command in ("doctor", "models"):
         watch(command, code=None)
         watch(command, "--json", code=None)
@@ -427,10 +428,9 @@ def digests(watch: Watch) -> list[str]:
     """What the tags in the account say of hidden fields."""
     found = []
     for kind in all_kinds().values():
-        hidden = {each.name for each in kind.fields if each.hidden}
-        for raw in watch.shell.team.objects(kind) if hidden and kind.api else ():
-            assert kind.api is not None
-            tag = read_tag(kind.api.marks_of(raw)["retinue"])
+        hidden = {each.name for each in kind.fields if not each.shown}
+        for raw in watch.shell.team.objects(kind) if hidden and kind.stored else ():
+            tag = read_tag(form(kind).marks_of(raw)["retinue"])
             found += [digest for name, digest in tag.fields.items() if name in hidden]
     return sorted(found)
 

@@ -17,9 +17,10 @@ from retinue.kinds import all_kinds
 from retinue.local.server import running_server
 from tests.account.test_identity import BEARER, SUBJECT, TokenServer, serving
 from tests.cli.conftest import Shell
+from tests.support.forms import form
 
 KEY = "sk-proj-canary0123456789abcdefghijklmnopqrstuvwxyz"
-COLLECTIONS = {kind.section for kind in all_kinds().values() if kind.api and not kind.api.within} | {"files"}
+COLLECTIONS = {kind.section for kind in all_kinds().values() if kind.stored and kind.store.listed} | {"files"}
 
 
 def examined(shell: Shell, *args: str) -> tuple[int, dict[str, Any]]:
@@ -192,8 +193,8 @@ def test_a_server_that_repeats_the_key(shell: Shell, monkeypatch: pytest.MonkeyP
         refusing(server, shell)
         said = {"error": {"message": f"Incorrect API key provided: {KEY[:10]}***{KEY[-4:]}.", "code": KEY}}
         for kind in all_kinds().values():
-            if kind.api:
-                server.failures[f"/v1{kind.api.path}"] = (401, said)
+            if kind.stored:
+                server.failures[f"/v1{form(kind).path}"] = (401, said)
         server.failures["/v1/files"] = server.failures["/v1/models"] = (401, said)
         result = shell("doctor")
         _, found = examined(shell)

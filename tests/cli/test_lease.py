@@ -307,11 +307,9 @@ def test_the_first_of_two_first_applies_wins(team: Team) -> None:
 
 
 def _sighting(session: engine.Session) -> Any:
-    from retinue.providers.openai.snapshot import Sighting, take_snapshot
+    from retinue.providers.port import Wanted
 
-    sighting = Sighting()
-    take_snapshot(session.account, session.kinds, session.memory, needed={}, sighting=sighting)
-    return sighting
+    return session.providers[None].snapshot(Wanted())
 
 
 def test_a_plan_from_before_somebody_elses_apply_is_not_carried_out(team: Team) -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from retinue.kinds import all_kinds
 from retinue.model.declared import Declared, Position
-from retinue.model.live import Live, LiveFile, Tag
+from retinue.model.live import Live, LiveFile
+from retinue.model.tag import Tag
 from retinue.model.values import Address, Path
-from retinue.planning.matching import attached_spec
+from retinue.planning.matching import Named
 from retinue.planning.object_diff import compare
 
 KIND = all_kinds()["vector_store"]
@@ -35,9 +36,8 @@ def test_of_two_files_of_one_second_the_one_with_the_declared_chunking_stays(ids
     """An apply that was cut off between attaching the new file and taking the old one out leaves both."""
     old, new = attached(ids[0], LARGE), attached(ids[1], SMALL)
     spec: dict[str, Any] = {"files": {"a.md": {"sha256": "0" * 16, "size": 3, "attributes": {}, "chunking": SMALL}}}
-    live = Live("vs_1", KIND.name, {}, Tag("test", ADDRESS, flags=frozenset({"syncing"})), files=(old, new))
-    found = compare(
-        Declared(ADDRESS, spec, Nowhere()), live, {**KIND.read({}), "files": attached_spec(live.files)}, KIND
-    )
+    tag = Tag("test", ADDRESS, flags=frozenset({"syncing"}))
+    live = Named("test").translate(Live("vs_1", KIND.name, KIND.read({}), tag, files=(old, new)), KIND)
+    found = compare(Declared(ADDRESS, spec, Nowhere()), live, KIND)
     [change] = found.files
     assert (change.action, change.file_ids) == ("remove", (old.id,))

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retinue.model.canonical import plain, same
+from retinue.model.differences import differences
 from retinue.model.values import ABSENT, Address, FileRef, Ref
-from retinue.planning.object_diff import differences
 
 leaves = st.one_of(
     st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=3), st.just(Ref(Address("vector_store", "kb")))

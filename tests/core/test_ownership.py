@@ -9,23 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retinue.kinds import all_kinds
-from retinue.kinds.kind import Field, Kind
+from retinue.kinds.fields import Field, KeyedField
+from retinue.kinds.kind import Kind
 from retinue.model.canonical import digest
 from retinue.model.declared import Lifecycle
-from retinue.model.live import Tag
-from retinue.model.values import ABSENT, Address, FileRef
-from retinue.planning.tag import (
+from retinue.model.tag import (
     MOST_CHARACTERS,
+    Tag,
     TagError,
     attribute,
     attribute_key,
     file_record_keys,
-    make_tag,
     read_file_records,
     read_tag,
     write_file_records,
     write_tag,
 )
+from retinue.model.values import ABSENT, Address, FileRef
 
 names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,62}", fullmatch=True)
 digests = st.text(string.ascii_letters + string.digits + "-_", min_size=6, max_size=6)
@@ -59,14 +59,14 @@ def test_nothing_else_is_a_tag(text: str) -> None:
         read_tag(text)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in all_kinds().values() if kind.api], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [kind for kind in all_kinds().values() if kind.stored], ids=lambda kind: kind.name)
 def test_the_longest_tag_fits(kind: Kind) -> None:
     """Every field, 15 metadata pairs and the longest names stay within one metadata value."""
-    spec = {each.name: each.default for each in kind.fields if not each.per_key}
+    spec = {each.name: each.default for each in kind.fields if not each.by_key}
     pairs = {f"{number:02}{'k' * 62}": "v" * 512 for number in range(15)} if kind.has("metadata") else {}
     spec |= {"metadata": pairs} if pairs else {}
     address = Address(kind.name, "n" * 63)
-    tag = make_tag("s" * 63, address, spec, kind, Lifecycle(protect=True))
+    tag = kind.make_tag("s" * 63, address, spec, Lifecycle(protect=True))
     tag = Tag(tag.stack, tag.address, tag.fields, tag.keys, tag.flags | {"syncing"})
     assert len(write_tag(tag)) <= MOST_CHARACTERS
     assert len(tag.keys) == len(pairs)
@@ -86,9 +86,9 @@ def test_the_longest_tag_fits(kind: Kind) -> None:
 )
 def test_the_three_way_decision(applied: str | None, declared: str, live: object, cause: str) -> None:
     """Design, ownership: who moved a field that differs."""
-    kind = Kind("k", "ks", "k", {}, fields=(Field("metadata", default={}, per_key=True), Field("name")))
+    kind = Kind("k", "ks", "k", {}, fields=(KeyedField("metadata"), Field("name")))
     spec = {"name": applied, "metadata": {"key": applied}} if applied else {}
-    tag = make_tag("s", Address("k", "n"), spec, kind, Lifecycle())
+    tag = kind.make_tag("s", Address("k", "n"), spec, Lifecycle())
     assert attribute_key(tag, "metadata", "key", declared, live) == cause
     if live is not ABSENT:
         assert attribute(tag, "name", declared, live) == cause

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from retinue.model.canonical import same
 from retinue.model.declared import Declared, Diagnostic, Position
-from retinue.model.live import Live, Tag
+from retinue.model.live import Live
 from retinue.model.steps import AccountInfo, Block, FieldChange, FileChange, Plan, Step
+from retinue.model.tag import Tag
 from retinue.model.values import ABSENT, Address, FileRef, Path, Ref
 from retinue.planning.documents.plan_digest import DIGEST, plan_digest
 from retinue.planning.documents.plan_document import from_document, to_document
 from retinue.planning.planner import make_plan
-from retinue.planning.tag import provisional
 from tests.plans import cases
-from tests.plans.cases import CASES, KINDS, LOCAL, STACK, attached, declared, knowledge, live
+from tests.plans.cases import CASES, KINDS, LOCAL, STACK, attached, declared, knowledge, live, seen
 
 TUTOR, HELPER, HANDBOOK = Address("assistant", "tutor"), Address("assistant", "helper"), Address("vector_store", "book")
 
@@ -157,10 +157,10 @@ def test_an_edit_of_what_is_about_to_be_deleted_counts() -> None:
     first = plan_digest(planned(wanted, found))
     helper = next(each for each in found if each.id == "asst_2")
     others = [each for each in found if each is not helper]
-    for edit in ({"instructions": "By hand."}, {"metadata": {**helper.raw["metadata"], "team": "two"}}):
-        edited = replace(helper, raw={**helper.raw, **edit})
+    for edit in ({"instructions": "By hand."}, {"metadata": {**helper.answer["metadata"], "team": "two"}}):
+        edited = seen({**helper.answer, **edit}, helper.kind)
         assert plan_digest(planned(wanted, [*others, edited])) != first
-    counted = replace(helper, raw={**helper.raw, "metadata": {**helper.raw["metadata"], "hits": "12"}})
+    counted = seen({**helper.answer, "metadata": {**helper.answer["metadata"], "hits": "12"}}, helper.kind)
     assert plan_digest(planned(wanted, [*others, counted])) == first, "what an application writes beside us is not ours"
 
 
@@ -201,7 +201,7 @@ OTHERS: dict[type, dict[str, Any]] = {
         "expects": {"name": "other."},
         "unset": ("name",),
         "forget_keys": (("metadata", "team"),),
-        "tag": provisional(Tag(STACK, TUTOR), KINDS["assistant"], (), None),
+        "tag": KINDS["assistant"].provisional(Tag(STACK, TUTOR), (), None),
         "replaces": True,
         "shared_files": ("file-9",),
         "home": "responses",

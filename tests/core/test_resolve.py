@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from retinue.kinds.kind import Field, Kind, Reference
-from retinue.kinds.place import Api
+from retinue.kinds.fields import Field, KeyedField
+from retinue.kinds.kind import Kind, Reference
+from retinue.kinds.stores import Plain
 from retinue.model.declared import Declaration, Position
 from retinue.model.steps import AccountInfo
 from retinue.model.values import Path, Ref
@@ -18,8 +19,8 @@ NODE = Kind(
     "nodes",
     "node",
     {},
-    api=Api("/nodes"),
-    fields=(Field("metadata", default={}, per_key=True), Field("next", refs="node"), Field("name")),
+    store=Plain("/nodes"),
+    fields=(KeyedField("metadata"), Field("next", refs="node"), Field("name")),
     references=(Reference(("next",), "node"),),
 )
 KINDS = {"node": NODE}

@@ -20,11 +20,11 @@ from retinue.kinds import all_kinds
 from retinue.kinds._shapes import JSON_SCHEMA
 from retinue.kinds.kind import Kind
 from retinue.local.quirks import Quirks
-from retinue.model.live import Tag
+from retinue.model.tag import KEEP, PROTECT, RETIRE, SYNCING, TAG_KEY, Tag, read_tag, write_tag
 from retinue.model.values import Address
-from retinue.planning.tag import KEEP, PROTECT, RETIRE, SYNCING, TAG_KEY, read_tag, write_tag
 from retinue.report.plan_schema import PLAN
 from tests.docs.pages import PAGES, ROOT, read_blocks
+from tests.support.forms import form
 
 DOCS = ROOT / "docs"
 COMMANDS = sorted(retinue.commands)
@@ -177,15 +177,17 @@ def test_the_tag_in_the_documentation_has_the_parts_of_a_real_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS.values() if kind.api and kind.api.marks.shared], ids=lambda kind: kind.name
+    "kind", [kind for kind in KINDS.values() if kind.stored and form(kind).marks.shared], ids=lambda kind: kind.name
 )
 def test_the_longest_tag_fits_into_one_metadata_value(kind: Kind) -> None:
     """As decision 5 says: the longest names, every field, 15 keys, and the flags that the kind can have."""
-    flags = {PROTECT, RETIRE if kind.retire else KEEP} | ({SYNCING} if kind.attachments else set())
+    flags = {PROTECT, RETIRE if kind.retire else KEEP} | (
+        {SYNCING} if any(each.content for each in kind.fields) else set()
+    )
     tag = Tag(
         "s" * 63,
         Address(kind.name, "n" * 63),
-        {each.name: "d" * 6 for each in kind.fields if not each.per_key},
+        {each.name: "d" * 6 for each in kind.fields if not each.by_key},
         {f"{number:04}": "d" * 6 for number in range(15)},
         frozenset(flags),
     )

@@ -12,10 +12,11 @@ import yaml
 from retinue.kinds import all_kinds
 from retinue.kinds.kind import Kind
 from retinue.model.canonical import same
+from tests.support.forms import form
 from tests.support.team import Team
 
 SAMPLES = Path(__file__).parent / "samples"
-LIVE_KINDS = sorted(kind.name for kind in all_kinds().values() if kind.api is not None)
+LIVE_KINDS = sorted(kind.name for kind in all_kinds().values() if kind.stored)
 
 
 class Sample:
@@ -43,17 +44,15 @@ class Sample:
     def twin(self, kind: Kind, original: dict[str, Any]) -> dict[str, Any]:
         """The body of a second creation of the same object, as far as the account tells."""
         spec = kind.read(original)
-        above = kind.api.within.field if kind.api and kind.api.within else None
+        above = kind.store.fixed_field
         chosen = {
             each.name
             for each in kind.fields
-            if not (each.actions or each.rest) and each.name != above and not same(spec[each.name], each.default)
+            if each.in_body and not each.rest and each.name != above and not same(spec[each.name], each.default)
         }
         body = kind.write({name: spec[name] for name in chosen})
-        if kind.api and kind.api.marks.field not in body:
-            body[kind.api.marks.field] = kind.api.marks.write(None, kind.api.marks_of(original))
-        elif kind.api:
-            body[kind.api.marks.field] = kind.api.marks.write(body[kind.api.marks.field], kind.api.marks_of(original))
+        marks, marked = form(kind).marks, form(kind).marks_of(original)
+        body[marks.field] = marks.write(body.get(marks.field), marked)
         return {**body, **self.data.get("twin", {})}
 
 

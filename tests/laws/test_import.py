@@ -15,16 +15,17 @@ from retinue.kinds import all_kinds
 from retinue.kinds.kind import Kind
 from tests.handover.test_handover import without_marks
 from tests.laws.conftest import Sample
+from tests.support.forms import form, is_versioned
 from tests.support.team import Team
 
 
 def disown(team: Team) -> None:
     """Take our marks off every object, as somebody with another client may."""
     for kind, each in everything(team):
-        if kind.versions:
+        if is_versioned(kind):
             without_mark(team, team.path(kind, each))
-        elif kind.api is not None:
-            field = kind.api.marks.field
+        elif kind.stored:
+            field = form(kind).marks.field
             team.send("post", team.path(kind, each), {field: unmarked(kind, each)[field]})
     # The marker would tell that the stack has lost everything.
     for each in team.markers():
@@ -45,22 +46,21 @@ def without_mark(team: Team, path: str) -> None:
 
 
 def everything(team: Team) -> list[tuple[Kind, dict[str, Any]]]:
-    return [(kind, each) for kind in all_kinds().values() if kind.api for each in team.objects(kind)]
+    return [(kind, each) for kind in all_kinds().values() if kind.stored for each in team.objects(kind)]
 
 
 def unmarked(kind: Kind, raw: Mapping[str, Any]) -> dict[str, Any]:
     """An object without our marks and without the time of its last change."""
-    assert kind.api is not None
-    value = raw[kind.api.marks.field]
-    if kind.api.marks.shared:
+    value = raw[form(kind).marks.field]
+    if form(kind).marks.shared:
         value = {key: each for key, each in value.items() if key.partition(".")[0] != "retinue"}
     bare = {key: each for key, each in raw.items() if key != "updated_at"}
-    return {**bare, kind.api.marks.field: kind.api.marks.write(value, {})}
+    return {**bare, form(kind).marks.field: form(kind).marks.write(value, {})}
 
 
 def unmarked_state(team: Team) -> list[dict[str, Any]]:
     attached = [without_marks(each) for files in team.state()["attached"].values() for each in files]
-    return [*(unmarked(kind, each) for kind, each in everything(team) if not kind.versions), *attached]
+    return [*(unmarked(kind, each) for kind, each in everything(team) if not is_versioned(kind)), *attached]
 
 
 def import_all(team: Team) -> importing.Prepared:
@@ -81,7 +81,7 @@ def test_importing_adopts_everything_and_changes_nothing_but_tags(sample: Sample
     before, files = unmarked_state(team), [each["id"] for each in team.state()["files"]]
     prepared = import_all(team)
     kind = all_kinds()[sample.kind]
-    hidden = {each.name for each in kind.fields if each.hidden}
+    hidden = {each.name for each in kind.fields if not each.shown}
     assert hidden or not prepared.kept
     assert not prepared.skipped
     # What the account never shows is neither lost in silence nor made up.

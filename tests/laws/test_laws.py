@@ -12,10 +12,12 @@ import yaml
 
 from retinue import engine
 from retinue.kinds import all_kinds
+from retinue.kinds.fields import PolicyField
 from retinue.model.canonical import same
 from retinue.planning.documents.plan_document import from_document, to_document
 from retinue.planning.planner import make_plan
 from tests.laws.conftest import LIVE_KINDS, SAMPLES, Sample
+from tests.support.forms import form, is_versioned
 from tests.support.team import Team, ended
 
 VARIANTS = ("full", "minimal", "edited", "replaced")
@@ -119,8 +121,8 @@ def test_write_then_read_is_identity(sample: Sample, tmp_path: Path) -> None:
     """What a kind writes into the API's body, it reads back as the same canonical value."""
     kind = all_kinds()[sample.kind]
     team = sample.team(tmp_path)
-    elsewhere = {kind.attachments.field} if kind.attachments else set()
-    elsewhere |= {each.name for each in kind.fields if each.uploads or each.policy}
+    uploads = {each.name for each in kind.uploads}
+    elsewhere = uploads | {each.name for each in kind.fields if each.content or isinstance(each, PolicyField)}
     for each in engine.read(engine.Where(team.root, environ={})).declared:
         if each.address.kind != sample.kind:
             continue
@@ -164,7 +166,6 @@ def test_destroy_leaves_exactly_what_is_not_ours(sample: Sample, tmp_path: Path)
 def test_drift_is_told_from_configuration_and_reverted(sample: Sample, tmp_path: Path) -> None:
     """Each edit somebody makes elsewhere is shown as drift, and one apply takes it back."""
     kind = all_kinds()[sample.kind]
-    assert kind.api is not None
     team = sample.team(tmp_path)
     for variant in sample.data.get("history", ["full"]):
         sample.declare(team, variant)
@@ -182,7 +183,6 @@ def test_drift_is_told_from_configuration_and_reverted(sample: Sample, tmp_path:
 def test_a_field_nobody_declared_is_never_touched(sample: Sample, tmp_path: Path) -> None:
     """You own what you declare: edits to other fields are neither shown nor undone."""
     kind = all_kinds()[sample.kind]
-    assert kind.api is not None
     team = sample.team(tmp_path, "minimal")
     team.apply()
     path = team.path(kind, team.objects(kind)[0])
@@ -202,7 +202,6 @@ def test_a_field_nobody_declared_is_never_touched(sample: Sample, tmp_path: Path
 
 def test_an_object_deleted_by_hand_comes_back(sample: Sample, tmp_path: Path) -> None:
     kind = all_kinds()[sample.kind]
-    assert kind.api is not None
     team = sample.team(tmp_path)
     team.apply()
     for each in team.objects(kind):
@@ -215,14 +214,13 @@ def test_an_object_deleted_by_hand_comes_back(sample: Sample, tmp_path: Path) ->
 def test_two_objects_with_one_address_become_one(sample: Sample, tmp_path: Path) -> None:
     """A creation that was repeated by accident is found and undone."""
     kind = all_kinds()[sample.kind]
-    assert kind.api is not None
     team = sample.team(tmp_path)
     team.apply()
     original = team.objects(kind)[0]
-    if kind.versions:
+    if is_versioned(kind):
         team.copy_version(team.path(kind, original))
     else:
-        team.send("post", kind.api.collection(kind.api.within_of(original)), sample.twin(kind, original))
+        team.send("post", form(kind).collection(form(kind).within_of(original)), sample.twin(kind, original))
     made = team.plan()
     assert [step.action for step in made.steps] == ["delete"]
     assert team.apply().converged

@@ -10,6 +10,7 @@ import yaml
 from retinue.errors import DeclarationError
 from retinue.kinds import all_kinds
 from tests.laws.conftest import Sample
+from tests.support.forms import form
 from tests.support.team import Team, ended
 
 STORE = "vector_stores:\n  kb:\n    name: KB\n    files: [kb/*.md]\n    lifecycle: {{on_delete: {}}}\n"
@@ -27,7 +28,6 @@ def team(tmp_path: Path) -> Team:
 def test_what_is_kept_stays_without_an_owner(sample: Sample, tmp_path: Path) -> None:
     """For every kind: the object is there as it was, and nobody's."""
     kind = all_kinds()[sample.kind]
-    assert kind.api is not None
     team = sample.team(tmp_path)
     declared = yaml.safe_load(sample.data["full"])
     declared[kind.section]["sample"]["lifecycle"] = {"on_delete": "keep"}
@@ -41,7 +41,7 @@ def test_what_is_kept_stays_without_an_owner(sample: Sample, tmp_path: Path) -> 
     made = team.plan()
     assert [step.action for step in made.steps if step.address.name == "sample"] == ["release"]
     assert team.apply().converged
-    after = [each for each in team.objects(kind) if "retinue" not in kind.api.marks_of(each)]
+    after = [each for each in team.objects(kind) if "retinue" not in form(kind).marks_of(each)]
     assert len(after) >= 1
     assert len(team.objects(kind)) == len(before)
     assert team.plan().unowned.get(kind.name, 0) >= 1

@@ -11,6 +11,7 @@ import pytest
 from retinue.engine import Applied
 from retinue.kinds import all_kinds
 from tests.laws.conftest import Sample
+from tests.support.forms import form
 from tests.support.sdk_types import TypedTransport
 from tests.support.team import Wrap
 
@@ -31,14 +32,13 @@ def judged(change: Callable[[Wrap], Applied]) -> TypedTransport:
 
 def test_every_exchange_is_of_the_sdks_types(sample: Sample, tmp_path: Path) -> None:
     team = sample.team(tmp_path)
-    api = all_kinds()[sample.kind].api
-    assert api is not None
+    path = form(all_kinds()[sample.kind]).path
     seen: list[str] = []
     for variant in ("full", "edited", "replaced", "minimal", "full"):
         sample.declare(team, variant)
         seen += judged(team.apply).seen
     seen += judged(team.destroy).seen
-    collection = api.path.partition("/{within}/")[2] or api.path.strip("/")
+    collection = path.partition("/{within}/")[2] or path.strip("/")
     for method in ("GET", "POST", "DELETE"):
         assert any(each.startswith(f"{method} ") and collection in each for each in seen), method
 

@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from retinue.content.manifest import attached_spec
 from retinue.kinds import all_kinds
 from retinue.model.declared import Declared, Handover, Lifecycle, Position
-from retinue.model.live import Live, LiveFile, Tag
+from retinue.model.live import Live, LiveFile
 from retinue.model.steps import AccountInfo, Plan
+from retinue.model.tag import Tag, write_tag
 from retinue.model.values import Address, FileRef, Path, Ref
-from retinue.planning.matching import attached_spec
 from retinue.planning.planner import make_plan
-from retinue.planning.tag import make_tag, read_tag, write_tag
+from retinue.providers.live_reader import read_live
 
 KINDS = all_kinds()
 STACK = "classroom"
@@ -58,18 +59,22 @@ def live(
 ) -> Live:
     """An object as the last apply left it, except for what somebody edited since."""
     kind = KINDS[address.kind]
-    knowledge_field = kind.attachments.field if kind.attachments else ""
-    fields = {key: each for key, each in applied.items() if key != knowledge_field}
+    fields = {key: each for key, each in applied.items() if not kind.field(key).content}
     raw = kind.write(fields) | kind.write(edits or {})
-    tag = write_tag(make_tag(STACK, address, applied, kind, Lifecycle(protect)))
+    tag = write_tag(kind.make_tag(STACK, address, applied, Lifecycle(protect)))
     raw |= {"id": live_id, "metadata": {**raw.get("metadata", {}), "retinue": tag}}
-    return Live(live_id, address.kind, raw, read_tag(tag), files=files)
+    return replace(seen(raw, address.kind), files=files)
+
+
+def seen(raw: Mapping[str, Any], kind: str) -> Live:
+    """An object as its provider reads it."""
+    return read_live(raw, KINDS[kind], raw.get("metadata", {}))
 
 
 def stranger(live_id: str, kind: str, name: str, *, stack: str | None = None) -> Live:
     """An object that is not ours: without an owner, or with another stack's tag."""
     tag = Tag(stack, Address(kind, "theirs")) if stack else None
-    return Live(live_id, kind, {"id": live_id, "name": name, "model": "gpt-4o", "metadata": {}}, tag)
+    return replace(seen({"id": live_id, "name": name, "model": "gpt-4o", "metadata": {}}, kind), tag=tag)
 
 
 def knowledge(path: str, digest: str, size: int, **attributes: Any) -> dict[str, Any]:
@@ -250,7 +255,7 @@ def replacement() -> Plan:
 
 def protected() -> Plan:
     """Protected objects that are declared no more, and a tag that cannot be read."""
-    unreadable = Live("asst_9", "assistant", {"id": "asst_9", "metadata": {"retinue": "?"}}, None, "it has no version")
+    unreadable = Live("asst_9", "assistant", tag_error="it has no version")
     return plan([], [live("asst_1", TUTOR, MATH, protect=True), live("asst_2", SUPPORT, MATH), unreadable])
 
 

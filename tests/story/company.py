@@ -272,7 +272,7 @@ class Company:
 
     def state(self) -> dict[str, Any]:
         """All that is in the account, by kind, and what is attached where."""
-        kinds = [kind for kind in all_kinds().values() if kind.api]
+        kinds = [kind for kind in all_kinds().values() if kind.stored]
         everything: dict[str, Any] = {kind.name: objects(self.client, kind) for kind in kinds}
         everything["file"] = listed(self.client, "/files")
         stores = [each["id"] for each in everything["vector_store"]]

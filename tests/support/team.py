@@ -18,6 +18,7 @@ from retinue import engine
 from retinue.commands import show as looking
 from retinue.kinds import all_kinds
 from retinue.kinds.kind import Kind
+from retinue.kinds.stores import Nested
 from retinue.local.quirks import Quirks
 from retinue.local.transport import LocalTransport
 from retinue.model.steps import AccountInfo, Event, Plan
@@ -25,6 +26,7 @@ from retinue.model.values import Address
 from retinue.providers.openai.client import Account
 from retinue.state.memory import Memory
 from tests.support.description import CheckedTransport, find_description
+from tests.support.forms import form
 
 BASE_URL = "http://local.invalid/v1"
 Wrap = Callable[[httpx2.BaseTransport], httpx2.BaseTransport]
@@ -151,8 +153,7 @@ class Team:
 
     def path(self, kind: Kind, raw: Mapping[str, Any]) -> str:
         """Where one live object stands."""
-        assert kind.api is not None
-        return f"{kind.api.collection(kind.api.within_of(raw))}/{raw['id']}"
+        return f"{form(kind).collection(form(kind).within_of(raw))}/{raw['id']}"
 
     def outputs(self) -> dict[str, str]:
         """Address → live id, as an application asks for them."""
@@ -187,9 +188,9 @@ class Team:
         """All that is in the account but the markers of stacks: objects, files, and what is attached where."""
         with self.client() as client:
             everything = {
-                kind.api.path.strip("/"): [each for each in objects(client, kind) if not is_marker(each)]
+                form(kind).path.strip("/"): [each for each in objects(client, kind) if not is_marker(each)]
                 for kind in all_kinds().values()
-                if kind.api
+                if kind.stored
             }
             everything["files"] = listed(client, "/files")
             ids = [each["id"] for each in everything["vector_stores"]]
@@ -198,12 +199,12 @@ class Team:
 
 def objects(client: openai.OpenAI, kind: Kind) -> list[dict[str, Any]]:
     """Every live object of a kind, raw, sorted by id; where they stand within others, of all of those."""
-    if kind.api is None:
+    if not kind.stored:
         return []
-    if kind.api.within is None:
-        return listed(client, kind.api.path)
-    holders = objects(client, all_kinds()[kind.api.within.kind])
-    found = [each for holder in holders for each in listed(client, kind.api.collection(holder["id"]))]
+    if not isinstance(kind.store, Nested):
+        return listed(client, form(kind).path)
+    holders = objects(client, all_kinds()[kind.store.parent])
+    found = [each for holder in holders for each in listed(client, form(kind).collection(holder["id"]))]
     return sorted(found, key=lambda each: str(each["id"]))
 
 

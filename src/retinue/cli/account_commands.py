@@ -48,12 +48,10 @@ def show(
     with engine.open_session(place) as session:
         found = looking.inventory(session, parallelism=parallelism)
         declared = {each.address for each in session.reading.declared}
-        hidden = session.reading.hidden
     if address is None:
         rows = [_row(each, live, declared) for each, several in found.owned.items() for live in several]
         rows += [
-            {"address": "?", "id": live.id, "state": "unreadable tag", "name": live.raw.get("name")}
-            for live in found.unreadable
+            {"address": "?", "id": live.id, "state": "unreadable tag", "name": live.title} for live in found.unreadable
         ]
         if as_json:
             document = {
@@ -78,7 +76,7 @@ def show(
             )
         return 0
     for live in _owned(found, address):
-        document = looking.full(live, hidden)
+        document = looking.full(session, live)
         as_text = json.dumps(document, indent=2, ensure_ascii=False) if as_json else None
         terminal.print(as_text or render_object(document, color=terminal.color))
     return 0
@@ -91,9 +89,8 @@ def _told(found: Inventory) -> dict[str, Any] | None:
 
 
 def _row(address: Address, live: Live, declared: set[Address]) -> dict[str, str | None]:
-    state = str(live.raw.get("status") or "live") if address in declared else "no longer declared"
-    name = live.raw.get("name")
-    return {"address": str(address), "id": live.id, "name": str(name) if name else None, "state": state}
+    state = live.status or "live" if address in declared else "no longer declared"
+    return {"address": str(address), "id": live.id, "name": live.title or None, "state": state}
 
 
 def _owned(found: Inventory, address: Address) -> tuple[Live, ...]:
@@ -135,7 +132,7 @@ def output(
         found = looking.inventory(session, parallelism=parallelism)
     if address is not None:
         live = _owned(found, address)[0]
-        as_text = json.dumps(looking.handed_out(live), indent=2, ensure_ascii=False)
+        as_text = json.dumps(looking.handed_out(session, live), indent=2, ensure_ascii=False)
         terminal.print(as_text if as_json or form == "json" else live.id)
         return 0
     ids = {str(each): live[0].id for each, live in found.owned.items()}

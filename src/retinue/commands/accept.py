@@ -16,8 +16,8 @@ from retinue.config.folder import Folder
 from retinue.config.sites import Site, Unwritable, find_site
 from retinue.errors import DeclarationError, RetinueError, UsageError
 from retinue.kinds.kind import Keyed, Kind
-from retinue.kinds.paths import fits, show
 from retinue.model.declared import Declaration, Declared, Diagnostic
+from retinue.model.paths import fits, show
 from retinue.model.steps import FieldChange, Plan, Step
 from retinue.model.values import ABSENT, Address, FileRef, Gone, Path, Ref, Sealed
 from retinue.planning.drift_detection import Drift
@@ -169,7 +169,7 @@ class _Writing:
         """What stands at a place of the declaration that would be written for the live object; ABSENT for nothing."""
         declared = {each.address: each for each in self.session.reading.declared}
         named = name_live(self.session.live, declared, self.session.kinds, self.session.project.stack)
-        return _walk(write_back(named.owned[address], kind, named), declaration.spec, kind, place)
+        return _walk(write_back(named.owned[address], kind), declaration.spec, kind, place)
 
     def _remove(self, declaration: Declaration, kind: Kind, place: Path) -> None:
         # An entry of a list goes as a whole, whatever of it says what it is.

@@ -156,8 +156,8 @@ def _needed(reading: Reading | None, kinds: Kinds) -> set[str]:
     """The sections that the declarations use in the account, and files where they bring some."""
     names = {each.address.kind for each in reading.declared if each.home is None} if reading else set()
     used = [kinds[name] for name in names]
-    files = {"files" for kind in used if kind.attachments or any(each.uploads for each in kind.fields)}
-    return {kind.section for kind in used if kind.api is not None} | files
+    files = {"files" for kind in used if kind.holds_files}
+    return {kind.section for kind in used if kind.stored} | files
 
 
 def _ask(document: Document, account: Account, needed: set[str], kinds: Kinds) -> list[str]:

@@ -20,7 +20,7 @@ from retinue.model.declared import Declaration, Declared, Diagnostic
 from retinue.model.live import Live
 from retinue.model.values import Address, Unseen
 from retinue.model.values import Path as Place
-from retinue.planning.matching import Named, live_spec
+from retinue.planning.matching import Named
 from retinue.planning.object_diff import compare
 from retinue.planning.resolve import matches, replaced, resolve
 from retinue.session import Session
@@ -208,7 +208,7 @@ def judge(session: Session, files: Mapping[str, str | bytes], drafts: Mapping[Ad
     changed = False
     for declared in resolved.declared:
         draft, kind = drafts[declared.address], session.kinds[declared.address.kind]
-        unseen = tuple(each.name for each in kind.fields if each.hidden and each.name not in declared.spec)
+        unseen = tuple(each.name for each in kind.fields if not each.shown and each.name not in declared.spec)
         if unseen != draft.unseen:
             draft.unseen, changed = unseen, True
         for key in _different(session, declared, draft.live, named):
@@ -260,10 +260,10 @@ def _leave_out(session: Session, draft: Draft, key: str | None, why: str) -> Non
 def _different(session: Session, declared: Declared, live: Live, named: Named) -> set[str]:
     """The keys that a plan would change, but for what is never shown: nobody knows whether that differs."""
     kind = session.kinds[live.kind]
-    found = compare(declared, live, live_spec(live, kind, named), kind)
-    shown = [change for change in found.changes if not (kind.has(change.field) and kind.field(change.field).hidden)]
+    found = compare(declared, named.translate(live, kind), kind)
+    shown = [change for change in found.changes if not kind.has(change.field) or kind.field(change.field).shown]
     keys = {_key(declared, change.path) for change in shown}
-    return keys | ({kind.attachments.field} if found.files and kind.attachments else set())
+    return keys | {each.name for each in kind.fields if each.content and found.files}
 
 
 def _key(declared: Declared, path: values.Path) -> str:

@@ -20,7 +20,7 @@ def look_for_drift(session: Session, *, parallelism: int = 8) -> Drift:
     """What differs from what was applied."""
     made = engine.decide(session, (), parallelism)
     remembered = {**session.memory.gone, **session.memory.ids}
-    return find_drift(made, session.live, session.kinds, remembered)
+    return find_drift(made, session.live, remembered)
 
 
 def describe(
@@ -31,4 +31,4 @@ def describe(
     with suppress(AccountError):  # what there is to say of models is worth a warning, and no failure
         warnings = check_models(session)
     blocks = tuple(fail_on_blocks(warnings, fail_on))
-    return drift_document(drift, session.kinds, warnings=warnings, blocks=blocks, unowned=unowned)
+    return drift_document(drift, warnings=warnings, blocks=blocks, unowned=unowned)

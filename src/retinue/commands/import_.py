@@ -15,7 +15,6 @@ from retinue.commands.migrate.mapping import name_from, unique
 from retinue.config.folder import Folder
 from retinue.config.mistakes import Refused
 from retinue.errors import BlockedError, RetinueError, UsageError, cannot_write
-from retinue.kinds.kind import Kind
 from retinue.model.declared import Handover, Position
 from retinue.model.live import Live
 from retinue.model.values import NAME, Address
@@ -51,19 +50,13 @@ class Prepared:
 
 def scan(session: Session, *, parallelism: int = 8) -> tuple[Live, ...]:
     """Every live object that is not this stack's, by kind and age."""
-    from retinue.providers.openai.snapshot import take_snapshot
+    from retinue.engine import look
+    from retinue.providers.port import Wanted
 
     session.account.limit(parallelism)
-    session.live = take_snapshot(
-        session.account,
-        session.kinds,
-        session.memory,
-        needed=needed_kinds(session.reading.declared),
-        parallelism=parallelism,
-        lock=session.lock,
-    )
+    look(session, Wanted(needed_kinds(session.reading.declared), parallelism=parallelism))
     others = [live for live in session.live if not (live.tag and live.tag.stack == session.project.stack)]
-    return tuple(sorted(others, key=lambda live: (live.kind, live.raw.get("created_at") or 0, live.id)))
+    return tuple(sorted(others, key=lambda live: (live.kind, live.born, live.id)))
 
 
 def to_document(found: Iterable[Live], session: Session) -> list[dict[str, Any]]:
@@ -73,8 +66,8 @@ def to_document(found: Iterable[Live], session: Session) -> list[dict[str, Any]]
         {
             "kind": live.kind,
             "id": live.id,
-            "name": _title(live, session.kinds[live.kind]),
-            "created_at": live.raw.get("created_at"),
+            "name": live.title or None,
+            "created_at": live.born or None,
             "owner": {"stack": live.tag.stack, "address": str(live.tag.address)} if live.tag else None,
             "adopted_as": str(waiting[live.id]) if live.id in waiting else None,
             "problem": live.tag_error,
@@ -88,11 +81,6 @@ def _waiting(session: Session) -> dict[str | None, Address]:
     return {each.id: each.address for each in session.reading.handovers if each.verb == "adopt"}
 
 
-def _title(live: Live, kind: Kind) -> str | None:
-    title = kind.read(live.raw).get(kind.identity) if kind.has(kind.identity) else live.raw.get(kind.identity)
-    return title if isinstance(title, str) and title else None
-
-
 # ── choosing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -104,7 +92,7 @@ def choose_all(session: Session, found: Iterable[Live]) -> dict[Address, Live]:
     for live in found:
         if live.tag is None and live.tag_error is None and live.id not in waiting:
             kind = session.kinds[live.kind]
-            wanted = name_from(_title(live, kind) or "", otherwise=kind.name.replace("_", "-"))
+            wanted = name_from(live.title or "", otherwise=kind.name.replace("_", "-"))
             used = {each.name for each in (*taken, *chosen) if each.kind == live.kind}
             chosen[Address(live.kind, unique(wanted, used))] = live
     return chosen
@@ -116,8 +104,8 @@ def choose(session: Session, found: Iterable[Live], address: Address, live_id: s
     Raises UsageError for an address that cannot be declared, RetinueError when there is no such object.
     """
     kind = session.kinds.get(address.kind)
-    if kind is None or kind.api is None:
-        known = ", ".join(name for name, each in session.kinds.items() if each.api)
+    if kind is None or not kind.stored:
+        known = ", ".join(name for name, each in session.kinds.items() if each.stored)
         raise UsageError(f"'{address.kind}' is not a kind of live object", hint=f"kinds: {known}")
     if not NAME.fullmatch(address.name):
         raise UsageError(f"'{address.name}' is not a valid name", hint="use a-z, 0-9, _ and -, at most 63 of them")
@@ -143,19 +131,15 @@ def prepare(
 
     Raises BlockedError when an object is somebody's, UsageError when `out` is not in the project.
     """
-    from retinue.providers.openai.snapshot import read_whole
-    from retinue.providers.openai.stores.version_content import newest_contents
-
     root = session.project.root
     below = _below(session, out)
     file = free(root, below, f"{next(iter(chosen)).name if len(chosen) == 1 else 'imported'}.yaml", set())
     drafts = {address: Draft(address, live) for address, live in chosen.items()}
     names = file_names(session) if any(session.kinds[each.kind].holds_files for each in chosen) else {}
-    whole = {
-        each.id: read_whole(session.account, each, session.kinds[each.kind], session.memory) for each in chosen.values()
-    }
-    for address, draft in drafts.items():
-        draft.contents = newest_contents(session.account, whole[draft.live.id], session.kinds[address.kind])
+    account = session.providers[None]
+    whole = {each.id: account.whole(each) for each in chosen.values()}
+    for draft in drafts.values():
+        draft.contents = account.contents(whole[draft.live.id])
         if (name := stray(draft.contents)) is not None:
             draft.skipped = f"its file '{name}' cannot stand in a folder"
     while True:
@@ -200,7 +184,7 @@ def _handed(
 
 def _write_back(session: Session, draft: Draft, named: Named) -> None:
     kind = session.kinds[draft.address.kind]
-    written = write_back(draft.live, kind, named)
+    written = write_back(named.translate(draft.live, kind), kind)
     if kind.homes and session.project.api not in (None, kind.home):
         written = {"api": kind.home, **written}
     draft.written = {key: value for key, value in written.items() if key not in draft.kept}

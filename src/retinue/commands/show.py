@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from retinue import engine
 from retinue.guarding import owned_ids
 from retinue.model.live import Live
-from retinue.model.values import Address, FileRef
+from retinue.model.values import Address
 from retinue.planning.marker import UNKNOWN, Lease, Marker, inventory_of
 from retinue.planning.matching import name_live
 from retinue.planning.redaction import without
@@ -51,41 +51,14 @@ def outputs(session: Session, *, parallelism: int = 8) -> dict[Address, str]:
     return {address: live[0].id for address, live in inventory(session, parallelism=parallelism).owned.items()}
 
 
-def handed_out(live: Live) -> Any:
+def handed_out(session: Session, live: Live) -> Any:
     """What an application needs of a live object: its id, or the arguments of the call where it is rendered."""
-    return live.id if live.home is None else live.raw["entry"]["arguments"]
+    return session.providers[live.home].handed_out(live)
 
 
-def full(live: Live, hidden: Collection[str] = ()) -> dict[str, Any]:
-    """A live object as the account returned it, unknown fields included, with its attached files.
-
-    Of what is rendered instead of stored, the entry of the lock file. None of the `hidden` texts is in it, though the
-    account may have shown it.
-    """
-    shown: dict[str, Any] = without(_full(live), hidden)
+def full(session: Session, live: Live) -> dict[str, Any]:
+    """A live object as the account returned it, unknown fields included, with its attached files; of what is rendered
+    instead of stored, the entry of the lock file. None of the texts that nobody may see is in it, though the account
+    may have shown it."""
+    shown: dict[str, Any] = without(session.providers[live.home].document(live), session.reading.hidden)
     return shown
-
-
-def _full(live: Live) -> dict[str, Any]:
-    if live.home is not None:
-        return {"id": live.id, **live.raw["entry"]}
-    files = [
-        {
-            "id": each.id,
-            "path": each.path,
-            "status": each.status,
-            "attributes": dict(each.attributes),
-            "error": each.error,
-        }
-        for each in live.files
-    ]
-    return {**{name: _plain(value) for name, value in live.raw.items()}, **({"files": files} if files else {})}
-
-
-def _plain(value: Any) -> Any:
-    """A value as data. Of a file that is no text, its digest and size stand for its content."""
-    if isinstance(value, FileRef):
-        return {"sha256": value.sha256, "size": value.size}
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    return value

@@ -39,7 +39,7 @@ EXTRA = {
 
 def declaration(kind: Kind) -> dict[str, Any]:
     """What one declaration of the kind must look like once its expressions are filled."""
-    if kind.api is None:
+    if not kind.stored:
         return dict(kind.schema)
     common = {"lifecycle": LIFECYCLE}
     if any(each.rest for each in kind.fields):

@@ -8,7 +8,7 @@ from retinue.config.interpolation import OPEN, Fault, Lookup, Values, fill
 from retinue.config.mistakes import Mistakes
 from retinue.config.nodes import Tree
 from retinue.config.texts import Source
-from retinue.kinds.paths import show
+from retinue.model.paths import show
 from retinue.model.values import Path, Secret
 from retinue.planning.redaction import secrets_in
 

@@ -14,8 +14,8 @@ from retinue.config.mistakes import Refused
 from retinue.config.nodes import Tree
 from retinue.config.reading import Desk
 from retinue.kinds.kind import Kind
-from retinue.kinds.paths import Pattern
 from retinue.model.canonical import content_value
+from retinue.model.paths import Pattern
 from retinue.model.values import Path, Secret
 from retinue.planning.redaction import secrets_in_the_open
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from retinue.config.mistakes import Mistakes, did_you_mean, listed
 from retinue.config.nodes import Node
 from retinue.kinds.kind import Keyed, Kind
-from retinue.kinds.paths import Pattern
+from retinue.model.paths import Pattern
 from retinue.model.values import Path
 
 

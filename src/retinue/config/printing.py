@@ -12,8 +12,8 @@ from retinue.config.nodes import Node, Tree
 from retinue.config.variables import Variables
 from retinue.config.writing import Noted, Verbatim
 from retinue.kinds.kind import Kind
-from retinue.kinds.paths import Pattern
 from retinue.model.declared import Declaration, Position
+from retinue.model.paths import Pattern
 from retinue.model.values import Path, Secret
 
 # What reading adds to an entry of a list of files.

@@ -12,8 +12,8 @@ from retinue.config.mistakes import Mistakes, Refused
 from retinue.config.nodes import Node, Tree
 from retinue.config.texts import Source
 from retinue.kinds.kind import Kinds
-from retinue.kinds.paths import fits
 from retinue.model.declared import Declaration, Position
+from retinue.model.paths import fits
 from retinue.model.values import Address, Path
 
 

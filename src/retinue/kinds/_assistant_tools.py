@@ -7,7 +7,7 @@ from typing import Any
 
 from retinue.kinds._responses import RANKERS
 from retinue.kinds._shapes import FILE_ID, FUNCTION_NAME, FUNCTION_PROPERTIES, NAME_OR_ID, by_key, canonical_function
-from retinue.kinds.paths import without_defaults
+from retinue.model.paths import without_defaults
 
 FILE_SEARCH_OPTIONS = ("max_num_results", "ranking_options")
 RANKING_OPTIONS = ("ranker", "score_threshold")

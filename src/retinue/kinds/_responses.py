@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from retinue.kinds.kind import Expansion, Field, Kind
-from retinue.kinds.paths import without_defaults
-from retinue.kinds.place import EDITED, Bundle
+from retinue.kinds.fields import Convert, Field
+from retinue.kinds.kind import Expansion, Kind
+from retinue.kinds.stores import EDITED, Rendered
 from retinue.model.declared import Problem
+from retinue.model.paths import without_defaults
 from retinue.model.values import Path
 
 Json = dict[str, Any]
@@ -163,7 +164,9 @@ EXTRA = {
 def responses_home(kind: Kind) -> Kind:
     """The same kind of assistant, kept as arguments of calls."""
     fields = tuple(
-        replace(each, canonical=_canonical_tools(each), carry_over=None) if each.name == "tools" else each
+        replace(each, canonical=_canonical_tools(each.canonical or dict), carry_over=None)
+        if each.name == "tools"
+        else each
         for each in kind.fields
         if not each.rest
     )
@@ -185,7 +188,7 @@ def responses_home(kind: Kind) -> Kind:
         fields=(*fields, Field("extra", default={}, canonical=_canonical_extra), Field(EDITED)),
         expand=expand,
         check=check,
-        bundle=Bundle(render=render, read=read, title="the Responses API"),
+        store=Rendered(render=render, read=read, title="the Responses API", home="responses"),
     )
 
 
@@ -205,12 +208,12 @@ def _canonical_extra(extra: Mapping[str, Any]) -> Json:
     return {key: each for key, each in extra.items() if each or not (key in parts or key.startswith("tools."))}
 
 
-def _canonical_tools(field: Field) -> Any:
+def _canonical_tools(convert: Convert | None) -> Convert:
     """As the Assistants API has them, but nobody fills in rankers here: the dated one was chosen."""
 
     def canonical(tools: Iterable[Mapping[str, Any]]) -> Json:
         listed = list(tools)
-        found: Json = field.canonical(listed)
+        found: Json = convert(listed) if convert else {}
         for tool in listed:
             options = tool.get("file_search") or {}
             ranker = (options.get("ranking_options") or {}).get("ranker")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.kinds.kind import Field, Keyed, Schema
-from retinue.kinds.paths import Pattern, without_defaults
+from retinue.kinds.fields import RestField
+from retinue.kinds.kind import Keyed, Schema
 from retinue.model.declared import Problem
+from retinue.model.paths import Pattern, without_defaults
 from retinue.model.values import Path
 
-FURTHER = Field("extra", default={}, per_key=True, rest=True)
+FURTHER = RestField("extra")
 """Fields of the API that this version does not know."""
 
 TEXT_FILE: Schema = {

@@ -20,11 +20,12 @@ from retinue.kinds._shapes import (
     by_key,
     keyed_tools,
 )
-from retinue.kinds.kind import Expansion, Field, Inclusion, Kind, Reference
-from retinue.kinds.paths import without_defaults
-from retinue.kinds.place import Api
+from retinue.kinds.fields import Field, KeyedField
+from retinue.kinds.kind import Expansion, Inclusion, Kind, Reference
+from retinue.kinds.stores import Plain
 from retinue.model.canonical import canonical_json
 from retinue.model.declared import Problem
+from retinue.model.paths import without_defaults
 from retinue.model.values import Path
 
 # SDK agent_create_params: the tool list must fit within 3 MiB of compact JSON.
@@ -236,7 +237,7 @@ KIND = Kind(
     name="agent",
     section="agents",
     title="agent",
-    api=Api(path="/agents", beta="agents=v1"),
+    store=Plain(path="/agents", beta="agents=v1"),
     schema={
         "type": "object",
         "description": "A saved agent: sessions started from it work with this model, these instructions and tools.",
@@ -284,20 +285,18 @@ KIND = Kind(
             extendable=True,
             ref_at=("*", "credential_id"),
         ),
-        Field("metadata", default={}, per_key=True),
+        KeyedField("metadata"),
         FURTHER,
         # The server resolves what is left out, so that only declared parts can be compared.
-        Field("reasoning", default={}, per_key=True, key_defaults={"effort": None, "summary": None}),
-        Field("text", default={}, per_key=True, key_defaults={"format": {"type": "text"}, "verbosity": "medium"}),
-        Field(
+        KeyedField("reasoning", key_defaults={"effort": None, "summary": None}),
+        KeyedField("text", key_defaults={"format": {"type": "text"}, "verbosity": "medium"}),
+        KeyedField(
             "multi_agent",
-            default={},
-            per_key=True,
             key_defaults={"enabled": False, "max_concurrent_subagents": 6},
         ),
         Field("service_tier", default="auto"),
-        Field("compaction", default={}, per_key=True, key_defaults={"async": False}),
-        Field("experimental", default={}, per_key=True, key_defaults={"time_awareness": False}),
+        KeyedField("compaction", key_defaults={"async": False}),
+        KeyedField("experimental", key_defaults={"time_awareness": False}),
     ),
     references=(
         Reference(("tools", "*", "function"), "function", inline=True),

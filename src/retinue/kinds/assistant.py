@@ -18,13 +18,14 @@ from retinue.kinds._shapes import (
     keyed_files,
     keyed_tools,
 )
-from retinue.kinds.kind import Expansion, Field, Inclusion, Kind, Reference
-from retinue.kinds.paths import without_defaults
-from retinue.kinds.place import Api, Uploads
+from retinue.kinds.fields import Field, KeyedField, UploadsField
+from retinue.kinds.kind import Expansion, Inclusion, Kind, Reference
+from retinue.kinds.stores import Plain
 from retinue.kinds.strict_schema import strict_problems
 from retinue.model.declared import Problem
+from retinue.model.paths import without_defaults
+from retinue.model.tag import file_record_keys
 from retinue.model.values import FileRef, Path
-from retinue.planning.tag import file_record_keys
 
 # SPEC CreateAssistantRequest: tools maxItems 128, code_interpreter.file_ids maxItems 20.
 MOST_TOOLS = 128
@@ -193,7 +194,7 @@ _STORED = Kind(
     home="assistants-v2",
     section="assistants",
     title="assistant",
-    api=Api(
+    store=Plain(
         path="/assistants",
         beta="assistants=v2",
         elsewhere="OpenAI closed the Assistants API on 2026-08-26: write 'api: responses', or let 'retinue migrate' "
@@ -255,13 +256,12 @@ _STORED = Kind(
             default=[],
             refs="vector_store",
         ),
-        Field(
+        UploadsField(
             "file_ids",
             ("tool_resources", "code_interpreter", "file_ids"),
             default={},
-            uploads=Uploads(purpose="assistants"),
         ),
-        Field("metadata", default={}, per_key=True),
+        KeyedField("metadata"),
         FURTHER,
         Field("temperature", default=1.0),
         Field("top_p", default=1.0),

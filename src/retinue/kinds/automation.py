@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retinue.kinds._shapes import FURTHER, METADATA, NAME_OR_ID, TEXT
-from retinue.kinds.kind import Expansion, Field, Inclusion, Kind, Reference
-from retinue.kinds.place import Api
+from retinue.kinds.fields import ActionField, Field, KeyedField
+from retinue.kinds.kind import Expansion, Inclusion, Kind, Reference
+from retinue.kinds.stores import WithActions
 from retinue.model.declared import Problem
 from retinue.model.values import Path
 
@@ -171,7 +172,7 @@ KIND = Kind(
     section="automations",
     title="automation",
     # Agents make automations for themselves (SDK Automation.created_by).
-    api=Api(path="/agents/automations", beta="agents=v1", theirs=(("created_by", "type"), "agent")),
+    store=WithActions(path="/agents/automations", beta="agents=v1", theirs=(("created_by", "type"), "agent")),
     schema={
         "type": "object",
         "description": "Sessions of an agent, started by a schedule or once.",
@@ -220,8 +221,10 @@ KIND = Kind(
         ),
         Field("vault_ids", ("target", "vault_ids"), default=[], refs="vault"),
         Field("session_metadata", ("target", "metadata"), default={}),
-        Field("status", default="active", canonical=canonical_status, actions={"paused": "pause", "active": "resume"}),
-        Field("metadata", default={}, per_key=True),
+        ActionField(
+            "status", default="active", canonical=canonical_status, actions={"paused": "pause", "active": "resume"}
+        ),
+        KeyedField("metadata"),
         FURTHER,
     ),
     references=(

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from retinue.kinds._shapes import FURTHER, METADATA, NAME_OR_ID, check_byte_length, trimmed, without
-from retinue.kinds.kind import Expansion, Field, Kind, Reference
-from retinue.kinds.place import Api, Within
+from retinue.kinds.fields import Field, HiddenField, KeyedField
+from retinue.kinds.kind import Expansion, Kind, Reference
+from retinue.kinds.stores import Nested
 from retinue.model.declared import Problem
 from retinue.model.values import Path, Unseen
 
@@ -251,7 +252,7 @@ KIND = Kind(
     name="credential",
     section="credentials",
     title="credential",
-    api=Api(path="/vaults/{within}/credentials", beta="agents=v1", within=Within("vault", "vault_id")),
+    store=Nested(path="/vaults/{within}/credentials", beta="agents=v1", parent="vault", field="vault_id"),
     schema={
         "type": "object",
         "description": "A credential in a vault. Its secrets are never shown.",
@@ -273,8 +274,8 @@ KIND = Kind(
         Field("auth", mutable=False, canonical=canonical_auth),
         Field("expires_at", ("auth", "expires_at"), canonical=canonical_time),
         Field("scope", ("auth", "refresh", "scope")),
-        Field("secrets", hidden=True),
-        Field("metadata", default={}, per_key=True),
+        HiddenField("secrets"),
+        KeyedField("metadata"),
         FURTHER,
     ),
     references=(Reference(("vault",), "vault", allow_id=True),),

@@ -13,8 +13,9 @@ from typing import Any
 
 from retinue.kinds import _marker
 from retinue.kinds._shapes import FURTHER, NAME_OR_ID, TEXT_FILE
-from retinue.kinds.kind import Expansion, Field, Inclusion, Kind, Reference, Schema
-from retinue.kinds.place import Api, Marks, Uploads
+from retinue.kinds.fields import Field, HiddenField, UploadsField
+from retinue.kinds.kind import Expansion, Inclusion, Kind, Reference, Schema
+from retinue.kinds.stores import Marks, Plain
 from retinue.model.declared import Problem
 from retinue.model.values import FileRef, Path
 
@@ -231,10 +232,10 @@ KIND = Kind(
     name="environment_template",
     section="environment_templates",
     title="environment template",
-    api=Api(
+    store=Plain(
         path="/agents/environments/templates",
         beta="agents=v1",
-        marks=Marks("files", _marker.read, _marker.write, room=None, lost=_marker.lost),
+        tagged=Marks("files", _marker.read, _marker.write, room=None, lost=_marker.lost),
     ),
     schema={
         "type": "object",
@@ -286,12 +287,13 @@ KIND = Kind(
     fields=(
         Field("name"),
         Field("packages", default={}, canonical=canonical_packages),
-        Field(
+        UploadsField(
             "files",
             default={},
             canonical=canonical_files,
             wire=wire_files,
-            uploads=Uploads("user_data", placed=True),
+            purpose="user_data",
+            placed=True,
         ),
         Field(
             "skills",
@@ -302,11 +304,11 @@ KIND = Kind(
             ref_at=("*", "skill_id"),
         ),
         Field("plugins", default={}, canonical=canonical_plugins),
-        Field("plugin_archives", default={}, hidden=True),
-        Field("env", default={}, hidden=True),
-        Field("setup_commands", default=[], hidden=True),
+        HiddenField("plugin_archives", default={}),
+        HiddenField("env", default={}),
+        HiddenField("setup_commands", default=[]),
         Field("network", canonical=canonical_network),
-        Field("blocked_domains", default=[], hidden=True),
+        HiddenField("blocked_domains", default=[]),
         Field("desktop", canonical=canonical_desktop),
         Field("capability_directories", default=[]),
         FURTHER,

@@ -1,77 +1,23 @@
 """The vocabulary a kind module is written in. The engine reads these values and never asks for a kind by name.
 
-Where live objects stand and what is kept with them has words of its own: `place.py`.
+What fields there are and how they differ is in `fields.py`, how objects are kept in `stores.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from retinue.kinds.paths import Pattern, dig
-from retinue.kinds.place import READ_ONLY, Api, Attachments, Bundle, Uploads, Versions, same
-from retinue.model.declared import Problem
-from retinue.model.values import Path
+from retinue.kinds.fields import Claims, Field, UploadsField
+from retinue.kinds.stores import READ_ONLY, Store
+from retinue.model.declared import Lifecycle, Problem
+from retinue.model.live import Live
+from retinue.model.paths import Pattern
+from retinue.model.tag import SYNCING, Tag, lifecycle_flags
+from retinue.model.values import Address, Path
 
 Schema = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a kind: its name in specifications, diffs and tags, and how the API treats it.
-
-    - `path`: where it stands in the API's body (default: under its own name).
-    - `default`: the API's value when it is omitted, in canonical form; unsetting the field writes it.
-    - `mutable`: False for a field the API takes on creation only: changing it means replacing the object.
-    - `per_key`: a map that is owned key by key; keys nobody declared are preserved. `key_defaults` are the values of
-      keys that are reset; a key without one is taken out of the map.
-    - `limit`: the greatest number of characters of a text.
-    - `canonical` / `wire`: the API's value ⇄ the value we compare. Canonical values have no server defaults in them,
-      and lists whose items have an identity are maps.
-    - `uploads`: the value is a list of file ids in the API; canonically a map of path → FileRef.
-    - `refs`: the kind whose ids the value holds, everywhere in it or, with `ref_at`, at that path only.
-    - `hidden`: the API takes it and never shows it, so that only digests of what was applied tell whether it differs;
-      nothing of it is ever printed.
-    - `rest`: what the body holds beyond the other fields, by name: what a later version of the API may have added. Only
-      declared keys are compared and written.
-    - `extendable`: a list in the API, canonically a map; `extra` may add items of types that this version does not
-      know.
-    - `policy`: for Retinue itself, such as how much to keep; neither compared nor sent.
-    - `model`: the value is the id of a model, which the account may not have or may shut down.
-    - `actions`: the value is not written but brought about: value → the path below the object that is posted to.
-    - `carry_over`: (what will be written, what is live), both in the API's form → what to write so that parts of the
-      live value that this version does not know survive.
-    """
-
-    name: str
-    path: Pattern = ()
-    default: Any = None
-    mutable: bool = True
-    per_key: bool = False
-    key_defaults: Mapping[str, Any] = field(default_factory=dict)
-    limit: int | None = None
-    canonical: Callable[[Any], Any] = same
-    wire: Callable[[Any], Any] = same
-    uploads: Uploads | None = None
-    refs: str | None = None
-    ref_at: Pattern = ()
-    hidden: bool = False
-    policy: bool = False
-    rest: bool = False
-    extendable: bool = False
-    model: bool = False
-    actions: Mapping[Any, str] = field(default_factory=dict)
-    carry_over: Callable[[Any, Any], Any] | None = None
-
-    @property
-    def comparable(self) -> bool:
-        """Whether the whole value can be compared with the account's."""
-        return not (self.per_key or self.hidden or self.policy)
-
-    @property
-    def body_path(self) -> Pattern:
-        return self.path or (self.name,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +77,18 @@ def _no_problems(spec: Mapping[str, Any]) -> Iterable[Problem]:  # noqa: ARG001 
     return ()
 
 
+INLINE = Store()
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """Everything that sets one kind apart, as data and at most a few pure functions.
 
     - `name` is the word in addresses, `section` the key in declaration files, `title` the words for people.
     - `schema` is the JSON Schema (Draft 2020-12) of one declaration as an author writes it, without `lifecycle`, which
-      every kind with an `api` has.
+      every kind with objects has.
     - `pattern` is what names must match; None for the project's own rule.
-    - `api` is None for a kind that has no live object of its own and only appears inside others.
+    - `store` says how its objects are kept; INLINE when it has none and only appears inside others.
     - `keyed` are the lists that an overlay may write as maps.
     - `expand` turns shorthands into the API's shape; `compose` is its inverse: canonical fields, as an author writes
       them, Unseen where a declaration needs what the API never shows. `check` finds what the API would refuse.
@@ -149,20 +98,18 @@ class Kind:
       None when it is created) → body.
     - `retire` gives, for a live specification, the fields that let the object end on its own after a while.
     - `homes` are other places for what is declared, by the value of `api` in a declaration; `home` is the name of this
-      one. A kind in another home differs in fields and checks; a `bundle` means that it is rendered, not stored.
+      one. A kind in another home differs in store, fields and checks.
     """
 
     name: str
     section: str
     title: str
     schema: Schema
-    api: Api | None = None
+    store: Store = INLINE
     fields: tuple[Field, ...] = ()
     references: tuple[Reference, ...] = ()
     inclusions: tuple[Inclusion, ...] = ()
     keyed: tuple[Keyed, ...] = ()
-    attachments: Attachments | None = None
-    versions: Versions | None = None
     pattern: str | None = None
     expand: Callable[[Mapping[str, Any]], Expansion] = _as_written
     compose: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
@@ -173,7 +120,6 @@ class Kind:
     home: str | None = None
     homes: Mapping[str, Kind] = field(default_factory=dict)
     retire: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
-    bundle: Bundle | None = None
     _index: dict[str, Field] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -187,9 +133,19 @@ class Kind:
         return name in self._index
 
     @property
+    def stored(self) -> bool:
+        """Whether its declarations come to objects of their own."""
+        return self.store.stored
+
+    @property
+    def uploads(self) -> tuple[UploadsField, ...]:
+        """The fields that carry files by their ids."""
+        return tuple(each for each in self.fields if isinstance(each, UploadsField))
+
+    @property
     def holds_files(self) -> bool:
         """Whether objects of the kind have files, attached or by their ids."""
-        return self.attachments is not None or any(each.uploads for each in self.fields)
+        return any(each.content or isinstance(each, UploadsField) for each in self.fields)
 
     def at(self, home: str | None) -> Kind:
         """The kind as it is in one of its homes; in a home that it does not have, and for None, as it is here."""
@@ -197,29 +153,44 @@ class Kind:
 
     def read(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """The canonical specification of an object as the API returned it; ids stay ids."""
-        spec: dict[str, Any] = {}
         known = READ_ONLY | {each.body_path[0] for each in self.fields if not each.rest}
-        for each in self.fields:
-            if each.rest:
-                spec[each.name] = {key: value for key, value in raw.items() if key not in known}
-                continue
-            value = dig(raw, each.body_path)
-            spec[each.name] = each.default if value is None else each.canonical(value)
-        return spec
+        return {each.name: each.read(raw, known) for each in self.fields}
 
     def write(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """The API's body for the fields of a canonical specification; the inverse of `read`."""
         body: dict[str, Any] = {}
         for name, value in spec.items():
-            each = self._index[name]
-            if each.rest:
-                body.update(value)
-                continue
-            place = body
-            for key in each.body_path[:-1]:
-                place[key] = place = dict(place.get(key) or {})
-            place[each.body_path[-1]] = None if value is None else each.wire(value)
+            self._index[name].put(value, body)
         return body
+
+    def make_tag(self, stack: str, address: Address, spec: Mapping[str, Any], lifecycle: Lifecycle) -> Tag:
+        """The tag that says `spec` was applied to `address` of `stack`."""
+        claims = Claims(stack, address)
+        for name, value in lifecycle.heeded(spec).items():
+            self._index[name].claim(value, claims)
+        return Tag(stack, address, claims.fields, claims.keys, lifecycle_flags(lifecycle))
+
+    def provisional(self, tag: Tag, pending: Collection[str], before: Tag | None) -> Tag:
+        """The tag while something is still to be done after the write: it claims nothing of that, and says so.
+
+        Attached files are not claimed; the `pending` fields, which have endpoints of their own, are claimed as
+        `before`.
+        """
+        later = {*pending, *(each.name for each in self.fields if each.content)}
+        fields = {name: value for name, value in tag.fields.items() if name not in later}
+        fields |= {name: before.fields[name] for name in pending if before and name in before.fields}
+        return replace(tag, fields=fields, flags=tag.flags | {SYNCING})
+
+    def witness(self, live: Live, paths: Iterable[Path]) -> dict[str, str]:
+        """Digests of the live values at `paths` (a field, or field and key), in ids: what a step is about to write
+        over."""
+        known = (path for path in paths if str(path[0]) in self._index)
+        return {name: value for path in known for name, value in self._index[str(path[0])].witness(live.held, path)}
+
+    def moved(self, expects: Mapping[str, str], live: Live) -> list[str]:
+        """What no longer holds of `expects`, by name."""
+        now = self.witness(live, (tuple(each.split("/", 1)) for each in expects))
+        return [name for name, value in expects.items() if now.get(name) != value]
 
 
 Kinds = Mapping[str, Kind]

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from retinue.kinds.kind import Expansion, Field, Inclusion, Kind
-from retinue.kinds.place import Api, Marks, Versions
+from retinue.kinds.fields import Field, PolicyField, VersionField
+from retinue.kinds.kind import Expansion, Inclusion, Kind
+from retinue.kinds.stores import Marks, Versioned
 from retinue.model.declared import Problem
 from retinue.model.values import FileRef, Path
 
@@ -98,7 +99,7 @@ KIND = Kind(
     name="skill",
     section="skills",
     title="skill",
-    api=Api(path="/skills", marks=Marks("files", read_marks, write_marks, room=None)),
+    store=Versioned(path="/skills", tagged=Marks("files", read_marks, write_marks, room=None)),
     schema={
         "type": "object",
         "description": "A folder with a SKILL.md, kept in versions.",
@@ -119,11 +120,10 @@ KIND = Kind(
     },
     fields=(
         Field("files", default={}, canonical=canonical_files),
-        Field("version", ("pinned",)),
-        Field("keep_versions", policy=True),
+        VersionField("version"),
+        PolicyField("keep_versions"),
     ),
     inclusions=(Inclusion(("folder",), "folder"),),
-    versions=Versions(files="files", default="version", keep="keep_versions"),
     expand=expand,
     compose=compose,
     check=check,

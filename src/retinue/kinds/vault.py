@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retinue.kinds._shapes import FURTHER, METADATA, check_byte_length, trimmed
-from retinue.kinds.kind import Field, Kind
-from retinue.kinds.place import Api, MarkerForm
+from retinue.kinds.fields import Field, KeyedField
+from retinue.kinds.kind import Kind
+from retinue.kinds.stores import MarkerForm, Plain
 from retinue.model.declared import Problem
 
 
@@ -24,7 +25,7 @@ KIND = Kind(
     section="vaults",
     title="vault",
     # For accounts without vector stores; an empty vault holds nothing that anybody could use.
-    api=Api(path="/vaults", beta="agents=v1", marker=MarkerForm(1, {"name": "retinue marker: {stack}"})),
+    store=Plain(path="/vaults", beta="agents=v1", marker=MarkerForm(1, {"name": "retinue marker: {stack}"})),
     schema={
         "type": "object",
         "description": "A vault of credentials that automations and sessions name.",
@@ -34,6 +35,6 @@ KIND = Kind(
         },
         "additionalProperties": False,
     },
-    fields=(Field("name", canonical=trimmed), Field("metadata", default={}, per_key=True), FURTHER),
+    fields=(Field("name", canonical=trimmed), KeyedField("metadata"), FURTHER),
     check=check,
 )

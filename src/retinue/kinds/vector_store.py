@@ -7,10 +7,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, FILE_ID, FURTHER, METADATA, keyed_files
-from retinue.kinds.kind import Expansion, Field, Inclusion, Kind
-from retinue.kinds.paths import without_defaults
-from retinue.kinds.place import Api, Attachments, MarkerForm
+from retinue.kinds.fields import Field, KeyedField, ManifestField
+from retinue.kinds.kind import Expansion, Inclusion, Kind
+from retinue.kinds.stores import MarkerForm, WithFiles
 from retinue.model.declared import Problem
+from retinue.model.paths import without_defaults
 from retinue.model.values import Path
 
 # REC CanApplyChunkingStrategy(Auto): `auto` comes back as static 800/400.
@@ -148,7 +149,7 @@ KIND = Kind(
     section="vector_stores",
     title="vector store",
     # SPEC VectorStoreObject.status: an expired store keeps its object and loses its files (DOC guides/retrieval).
-    api=Api(
+    store=WithFiles(
         path="/vector_stores",
         beta="assistants=v2",
         spent=("status", "expired"),
@@ -160,6 +161,14 @@ KIND = Kind(
                 "description": "Remembers what the stack owns and who is applying it. Made anew when it is deleted.",
             },
         ),
+        files="files",
+        files_path="/vector_stores/{id}/files",
+        batch_path="/vector_stores/{id}/file_batches",
+        purpose="assistants",
+        # The SDK says 2,000 and the retrieval guide 500: the smaller number is right under both.
+        batch=500,
+        canonical_chunking=chunking,
+        wire_chunking=wire_chunking,
     ),
     schema={
         "type": "object",
@@ -215,22 +224,12 @@ KIND = Kind(
             canonical=lambda value: without_defaults(value, {"anchor": "last_active_at"}),
             wire=lambda value: {"anchor": "last_active_at", **value},
         ),
-        Field("metadata", default={}, per_key=True),
+        KeyedField("metadata"),
         FURTHER,
-        Field("files", default={}),
+        ManifestField("files"),
     ),
     inclusions=(Inclusion(("files",), "files"),),
     keyed=(keyed_files("files"),),
-    attachments=Attachments(
-        field="files",
-        path="/vector_stores/{id}/files",
-        batch_path="/vector_stores/{id}/file_batches",
-        purpose="assistants",
-        # The SDK says 2,000 and the retrieval guide 500: the smaller number is right under both.
-        batch=500,
-        canonical_chunking=chunking,
-        wire_chunking=wire_chunking,
-    ),
     expand=expand,
     compose=compose,
     check=check,

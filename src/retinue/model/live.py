@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from retinue.model.values import Address
+from retinue.model.tag import Tag
+from retinue.model.values import FileRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,36 +29,49 @@ class LiveFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Tag:
-    """The ownership mark in a live object's metadata: whose it is, and digests of what was applied last.
+class LiveVersions:
+    """Which version of an object is the newest of ours, and which one is its default."""
 
-    `fields` maps a field's name to the digest of its value; `keys` maps the digest of a key to the digest of its value,
-    for fields that are owned key by key.
-    """
-
-    stack: str
-    address: Address
-    fields: Mapping[str, str] = field(default_factory=dict)
-    keys: Mapping[str, str] = field(default_factory=dict)
-    flags: frozenset[str] = frozenset()
+    newest: str
+    default: str
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """One object as the account has it. `raw` is the API's own answer, unknown fields included.
+    """One object as the account has it, read once when its answer came.
+
+    `held` maps the fields of its kind to canonical values with live ids in them, `spec` the same with names for ids and
+    without what is Retinue's own: planning gives it to the objects of the stack. `title` is what people call it,
+    `status` the API's word for its state, `born` when it was made, in Unix seconds; a `spent` one was ended by the
+    account and can only be replaced. `refers_to` maps the ids of other objects that it holds to their kinds, `recorded`
+    the ids of the files that we made for it to what they were made from, by field.
 
     `tag_error` says why the tag could not be read, if there is one and it does not parse. `files` are the attached
     files, read only for objects of this stack; their chunking is canonical. `missing` are ids of files that it carries
     and that the account no longer has. `home` is where it lives, when that is not the account. `within` is the id of
-    the object in whose collection it stands.
+    the object in whose collection it stands. `answer` is for the provider that read it, and for nobody else.
     """
 
     id: str
     kind: str
-    raw: Mapping[str, Any]
+    held: Mapping[str, Any] = field(default_factory=dict)
     tag: Tag | None = None
     tag_error: str | None = None
+    title: str | None = None
+    status: str | None = None
+    born: int = 0
+    spent: bool = False
+    refers_to: Mapping[str, str] = field(default_factory=dict)
+    recorded: Mapping[str, Mapping[str, FileRef]] = field(default_factory=dict)
+    versions: LiveVersions | None = None
     files: tuple[LiveFile, ...] = ()
     missing: frozenset[str] = frozenset()
     home: str | None = None
     within: str | None = None
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    answer: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def made_files(self) -> frozenset[str]:
+        """The ids of the files that we made for it and that it carries by their ids."""
+        return frozenset(file_id for records in self.recorded.values() for file_id in records)

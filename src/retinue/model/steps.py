@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from retinue.model.declared import Diagnostic, Position
-from retinue.model.live import Tag
-from retinue.model.values import Address, FileRef, Path
-
-Cause = Literal["config", "drift", "conflict", "unset"]
-
+from retinue.model.tag import Tag
+from retinue.model.values import Address, Cause, FileRef, Path
 
 Action = Literal["create", "update", "delete", "adopt", "move", "release"]
 
@@ -103,6 +100,11 @@ class Step:
     def causes(self) -> frozenset[Cause]:
         """Why the step's differences exist, over fields and files."""
         return frozenset(each.cause for each in self.changes) | frozenset(each.cause for each in self.files)
+
+    @property
+    def place(self) -> str:
+        """The address, and where it is declared."""
+        return f"{self.address} ({self.position})" if self.position else str(self.address)
 
     @property
     def key(self) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 Path = tuple[str | int, ...]
 """Where a value stands inside a specification: keys and list indexes from the top."""
+
+Cause = Literal["config", "drift", "conflict", "unset"]
+"""Why a difference exists: the configuration changed, somebody else changed it, both, or it is declared no more."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 

@@ -6,54 +6,33 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from retinue.kinds.kind import Field, Kind, Kinds
-from retinue.kinds.place import READ_ONLY
+from retinue.kinds.fields import Field
+from retinue.kinds.kind import Kind, Kinds
+from retinue.kinds.stores import READ_ONLY
 from retinue.model.declared import Declaration, Diagnostic, Handover, Lifecycle, Position, Problem
 from retinue.model.values import Address
 
 
 def check_lifecycle(lifecycle: Lifecycle, kind: Kind) -> Iterator[Problem]:
     """Every mistake in it; paths are those of the declaration."""
-    if lifecycle.on_delete != "delete" and kind.bundle:
-        yield Problem(
-            "misplaced-field",
-            ("lifecycle", "on_delete"),
-            f"nothing can be left or retired with 'api: {kind.home}'",
-            "what is rendered ends with its declaration: take the line out",
-        )
-    elif lifecycle.on_delete == "retire" and kind.retire is None:
+    impossible = list(kind.store.check_lifecycle(lifecycle, kind.title))
+    yield from impossible
+    if lifecycle.on_delete == "retire" and kind.retire is None and not impossible:
         yield Problem(
             "not-allowed-value",
             ("lifecycle", "on_delete"),
             f"nothing in the API lets this {kind.title} end by itself, so it cannot be retired",
             "use 'keep' to leave it in the account, or 'delete'",
         )
-    for index, entry in enumerate(lifecycle.ignore):
+    for index, entry in enumerate(lifecycle.ignore if kind.store.may_ignore() else ()):
         path = ("lifecycle", "ignore", index)
-        if kind.bundle:
-            # Its place in the lock file is written whole, and by nobody else.
-            yield Problem(
-                "misplaced-field",
-                path,
-                f"nothing can be ignored with 'api: {kind.home}'",
-                "what is rendered follows its declaration: remove the field that is to be free instead",
-            )
-            continue
-        if kind.versions is not None:
-            yield Problem(
-                "misplaced-field",
-                path,
-                f"nothing of a {kind.title} can be ignored: its versions are made and chosen as a whole",
-                "take the line out",
-            )
-            continue
         name, dot, key = entry.partition(".")
         if not kind.has(name):
             names = [each.name for each in kind.fields]
             close = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(names)}"
             yield Problem("unknown-field", path, f"there is no field '{name}' to ignore", hint)
-        elif dot and not (key and kind.field(name).per_key):
+        elif dot and not (key and kind.field(name).by_key):
             hint = f"ignore '{name}', or a key of a map such as 'metadata.KEY'"
             yield Problem("invalid-value", path, f"'{entry}' cannot be ignored apart from the rest of '{name}'", hint)
 
@@ -93,8 +72,7 @@ def check_extras(kind: Kind, written: Mapping[str, Any]) -> Iterator[Problem]:
     if rest is None or not isinstance(extra, Mapping):
         return
     known = {each.body_path[0] for each in kind.fields if not each.rest} | READ_ONLY
-    if kind.api:
-        known.add(kind.api.marks.field)
+    known.add(kind.store.marks.field)
     for name, value in extra.items():
         if name in known and not _adds(kind, name, value):
             hint = "the API sets it" if name in READ_ONLY else "declare it by the fields of its own"
@@ -132,7 +110,7 @@ def _impossible(each: Handover, kinds: Kinds, stack: str | None) -> tuple[str, s
             close = difflib.get_close_matches(address.kind, kinds, n=1)
             hint = f"did you mean '{close[0]}.{address.name}'?" if close else f"kinds: {', '.join(sorted(kinds))}"
             return f"'{address}' names no kind", hint
-        if kind and kind.api is None:
+        if kind and kind.stored is False:
             return f"{address} has no object of its own in the account", "remove the entry: it needs none"
     if each.origin and each.origin.kind != each.address.kind:
         return f"{each.origin} cannot become {each.address}, which is of another kind", "only the name can change"

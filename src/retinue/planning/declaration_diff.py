@@ -5,18 +5,17 @@ A step here is carried out by nobody: it has no live id, no tag, and needs nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.canonical import same
 from retinue.model.declared import Declared, Lifecycle
-from retinue.model.steps import FieldChange, FileAction, FileChange, Step
+from retinue.model.differences import differences
+from retinue.model.steps import FieldChange, FileChange, Step
 from retinue.model.values import ABSENT, Address, Sealed
 from retinue.planning.documents.plan_document import change_document, step_document
-from retinue.planning.matching import file_ref
-from retinue.planning.object_diff import differences
 
 FORMAT_VERSION = "1.0"
 
@@ -102,15 +101,15 @@ def _step(
 ) -> Step | None:
     if old is None:
         assert new is not None  # noqa: S101 - the address is of one of the two
-        files = tuple(_file_changes({}, new.spec, new, kind))
+        files = _files({}, new.spec, new, kind)
         reason = f"only in {names[1]}"
         return Step("create", address, after=new.spec, files=files, reason=reason, position=new.position())
     if new is None:
-        files = tuple(_file_changes(old.spec, {}, old, kind))
+        files = _files(old.spec, {}, old, kind)
         reason = f"only in {names[0]}"
         return Step("delete", address, before=old.spec, files=files, reason=reason, position=old.position())
     changes = tuple(_changes(old, new, kind))
-    files = tuple(_file_changes(old.spec, new.spec, new, kind))
+    files = _files(old.spec, new.spec, new, kind)
     if not (changes or files):
         return None
     return Step(
@@ -122,7 +121,7 @@ def _changes(old: Declared, new: Declared, kind: Kind) -> Iterator[FieldChange]:
     if old.home != new.home:
         yield FieldChange(("api",), kind.at(old.home).home, kind.at(new.home).home, "config", new.position(("api",)))
     for name in dict.fromkeys((*new.spec, *old.spec)):
-        if kind.attachments and name == kind.attachments.field:
+        if kind.field(name).content:
             continue
         if name not in new.spec:
             yield FieldChange((name,), old.spec[name], ABSENT, "config", old.position((name,)))
@@ -141,6 +140,11 @@ def _changes(old: Declared, new: Declared, kind: Kind) -> Iterator[FieldChange]:
             yield FieldChange(path, _plain(before), _plain(after), "config", new.position(path))
 
 
+def _files(old: Mapping[str, Any], new: Mapping[str, Any], at: Declared, kind: Kind) -> tuple[FileChange, ...]:
+    """The differences of attached files; `at` knows their places."""
+    return tuple(change for each in kind.fields for change in each.contrast(old, new, at))
+
+
 def _hidden_differ(old: Any, new: Any) -> bool:
     """What is never shown is told apart by what it holds; elsewhere one hidden value is as good as another."""
     return isinstance(old, Sealed) and isinstance(new, Sealed) and not same(old.value, new.value)
@@ -148,40 +152,3 @@ def _hidden_differ(old: Any, new: Any) -> bool:
 
 def _plain(value: Any) -> Any:
     return sorted(value) if isinstance(value, frozenset | tuple) else value
-
-
-def _file_changes(
-    old: Mapping[str, Any], new: Mapping[str, Any], declared: Declared, kind: Kind
-) -> Iterable[FileChange]:
-    """The differences of attached files; `declared` knows their places."""
-    if kind.attachments is None:
-        return
-    name = kind.attachments.field
-    before, after = old.get(name, {}), new.get(name, {})
-    for path in sorted({*before, *after}):
-        one, other = before.get(path), after.get(path)
-        place = declared.position((name, path)) if other is not None or not new else None
-        if other is None:
-            yield FileChange("remove", path, file_ref(path, one), position=place)
-            continue
-        action = _action(one, other)
-        if action is None:
-            continue
-        yield FileChange(
-            action,
-            path,
-            file_ref(path, one) if one else None,
-            file_ref(path, other),
-            attributes=other["attributes"],
-            chunking=other["chunking"],
-            reason="its chunking differs" if one and action == "replace" and one["sha256"] == other["sha256"] else None,
-            position=place,
-        )
-
-
-def _action(one: Mapping[str, Any] | None, other: Mapping[str, Any]) -> FileAction | None:
-    if one is None:
-        return "add"
-    if one["sha256"] != other["sha256"] or not same(one["chunking"], other["chunking"]):
-        return "replace"
-    return None if same(one["attributes"], other["attributes"]) else "attributes"

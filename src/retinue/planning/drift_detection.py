@@ -11,12 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from retinue.kinds.kind import Kinds
 from retinue.model.declared import Position
 from retinue.model.live import Live
-from retinue.model.steps import Cause, FieldChange, Plan, Step
-from retinue.model.values import Address, Gone, Path, Ref
-from retinue.planning.matching import is_spent
+from retinue.model.steps import FieldChange, Plan, Step
+from retinue.model.values import Address, Cause, Gone, Path, Ref
 
 OUTSIDE: frozenset[Cause] = frozenset({"drift", "conflict"})
 
@@ -65,10 +63,10 @@ class Drift:
         return bool(self.changed or self.gone or self.dangling or self.unreadable)
 
 
-def find_drift(plan: Plan, live: Iterable[Live], kinds: Kinds, remembered: Mapping[Address, str]) -> Drift:
+def find_drift(plan: Plan, live: Iterable[Live], remembered: Mapping[Address, str]) -> Drift:
     """What a plan would undo, rather than do. `remembered` are ids that objects of the stack are known to have had."""
     there = {each.id: each for each in live}
-    gone = {each.address: each for each in _gone(plan, there, kinds, remembered)}
+    gone = {each.address: each for each in _gone(plan, there, remembered)}
     return Drift(
         plan,
         changed=tuple(_changed(plan)),
@@ -131,7 +129,6 @@ def _dangling(plan: Plan) -> Iterator[Dangling]:
 def _gone(
     plan: Plan,
     there: Mapping[str, Live],
-    kinds: Kinds,
     remembered: Mapping[Address, str],
 ) -> Iterator[Missing]:
     made = {step.address: step for step in plan.steps if step.action == "create"}
@@ -139,7 +136,7 @@ def _gone(
     for address, step in made.items():
         if step.replaces:
             old = next((there.get(each.id or "") for each in plan.steps if each.address == address and each.id), None)
-            if old is not None and is_spent(old, kinds[old.kind].at(old.home)):
+            if old is not None and old.spent:
                 yield Missing(address, old.id, "the account let it expire", step.position)
         elif address in remembered:
             yield Missing(address, remembered[address], _fate(there.get(remembered[address])), step.position)

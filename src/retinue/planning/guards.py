@@ -6,51 +6,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from retinue.kinds.kind import Kind, Kinds
-from retinue.model.canonical import digest
 from retinue.model.declared import Declared, Diagnostic
-from retinue.model.live import Live, LiveFile
+from retinue.model.live import Live
 from retinue.model.steps import Block, Plan, Step
-from retinue.model.values import ABSENT, Address, Path
-from retinue.planning.tag import file_record_keys, is_retired, owned_keys
-
-
-def witness(raw: Mapping[str, Any], kind: Kind, paths: Iterable[Path]) -> dict[str, str]:
-    """Digests of the live values at `paths` (a field, or field and key), in ids: what a step is about to write over."""
-    spec = kind.read(raw)
-    found: dict[str, str] = {}
-    for path in paths:
-        name = str(path[0])
-        if not kind.has(name) or kind.field(name).hidden or (kind.attachments and name == kind.attachments.field):
-            continue
-        if kind.field(name).per_key and len(path) > 1:
-            value = spec[name].get(path[1], ABSENT)
-            found[f"{name}/{path[1]}"] = "" if value is ABSENT else digest(value)
-        else:
-            found[name] = digest(spec[name])
-    return found
-
-
-def all_ours(live: Live, kind: Kind) -> list[Path]:
-    """What would be lost with a live object, as paths: every field, and the keys that we applied of those that are
-    owned key by key."""
-    spec = kind.read(live.raw)
-    paths: list[Path] = []
-    for each in kind.fields:
-        keys = owned_keys(live.tag, each.name, spec[each.name]) if each.per_key else ()
-        paths += [(each.name, key) for key in keys] if each.per_key else [(each.name,)]
-    return paths
-
-
-def file_witness(files: Iterable[LiveFile]) -> dict[str, str]:
-    """The same for the attributes of attached files, by their ids; nothing is lost of a file that has none."""
-    return {each.id: digest(each.attributes) for each in files if each.attributes}
-
-
-def moved(expects: Mapping[str, str], raw: Mapping[str, Any], kind: Kind) -> list[str]:
-    """What no longer holds of `expects`, by name."""
-    paths = [tuple(each.split("/", 1)) for each in expects]
-    now = witness(raw, kind, paths)
-    return [name for name, value in expects.items() if now.get(name) != value]
+from retinue.model.tag import file_record_keys, is_retired
+from retinue.model.values import Address
 
 
 def drift_block(plan: Plan) -> Block | None:
@@ -114,13 +74,13 @@ def not_empty(steps: Sequence[Step], live: Iterable[Live], kinds: Kinds) -> Iter
 
 def _too_many_keys(step: Step, kind: Kind) -> Iterator[Block]:
     """Our marks and what others wrote share the room with the declared pairs."""
-    if kind.bundle or kind.api is None or kind.api.marks.room is None:
+    name, room = kind.store.marks.field, kind.store.room
+    if room is None:
         return  # our marks stand in a place of their own
-    name, room = kind.api.marks.field, kind.api.marks.room
     spec = step.after or {}
     dropped = {key for field_name, key in step.forget_keys if field_name == name}
     others = set((step.before or {}).get(name, {})) - dropped - set(spec.get(name, {}))
-    records = sum(file_record_keys(spec.get(each.name, {})) for each in kind.fields if each.uploads)
+    records = sum(file_record_keys(each.records(spec.get(each.name))) for each in kind.fields)
     total = len(spec.get(name, {})) + len(others) + records + 1
     if total > room:
         theirs = f", and {len(others)} written by others ({', '.join(sorted(others))})" if others else ""
@@ -158,7 +118,7 @@ def look_alikes(steps: Iterable[Step], unowned: Iterable[Live], kinds: Kinds) ->
     """An object about to be created may exist already, made by hand; it stays untouched, but its owner should know."""
     titles: dict[tuple[str, Any], Live] = {}
     for live in unowned:
-        titles.setdefault((live.kind, live.raw.get(kinds[live.kind].identity)), live)
+        titles.setdefault((live.kind, live.title), live)
     for step in steps:
         kind = kinds[step.address.kind]
         title = (step.after or {}).get(kind.identity)

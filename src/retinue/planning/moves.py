@@ -16,10 +16,10 @@ from typing import Any, get_args
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.canonical import canonical_json, same
 from retinue.model.declared import Declared, Diagnostic, Handover, Verb
-from retinue.model.live import Live, Tag
+from retinue.model.live import Live
 from retinue.model.steps import Action, Block, Plan, Step
+from retinue.model.tag import Tag, reseal
 from retinue.model.values import Address
-from retinue.planning.tag import reseal
 
 
 @dataclass(frozen=True, slots=True)

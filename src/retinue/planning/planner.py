@@ -6,26 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from retinue.kinds.fields import Comparison
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.canonical import same
 from retinue.model.declared import Declared, Diagnostic, Handover
 from retinue.model.live import Live
-from retinue.model.steps import AccountInfo, FieldChange, FileChange, Plan, Step
+from retinue.model.steps import AccountInfo, FieldChange, Plan, Step
+from retinue.model.tag import PROTECT, RETIRED, Tag, on_delete
 from retinue.model.values import Address, Path, Ref, Sealed
-from retinue.planning.guards import all_ours, file_witness, look_alikes, not_empty, plan_blocks, witness
-from retinue.planning.matching import (
-    Named,
-    file_ref,
-    is_spent,
-    live_spec,
-    name_declared,
-    name_live,
-    recorded_ids,
-    referenced_ids,
-)
+from retinue.planning.guards import look_alikes, not_empty, plan_blocks
+from retinue.planning.matching import Named, name_declared, name_live
 from retinue.planning.moves import Handed, hand_over, look_renamed
-from retinue.planning.object_diff import Comparison, attach, compare
-from retinue.planning.tag import PROTECT, RETIRED, make_tag, on_delete
+from retinue.planning.object_diff import compare
 
 
 def make_plan(
@@ -55,6 +47,7 @@ def make_plan(
         address: name_declared(each, kinds[address.kind].at(each.home), named) for address, each in wanted.items()
     }
     draft = Draft(named, {} if destroy else wanted, kinds, dict(wanted), handed, warnings=list(warnings))
+    draft.missing = frozenset(draft.declared.keys() - named.owned.keys())
     for address in sorted(draft.declared):
         _plan_declared(draft, wanted[address])
     for address in sorted(set(named.owned) - set(draft.declared)):
@@ -117,12 +110,10 @@ def _plan_declared(draft: Draft, wanted: Declared) -> None:
     if live.home != wanted.home:
         _move(draft, wanted, live, kind)
         return
-    spec = live_spec(live, kind, draft.named)
-    missing = set(draft.declared) - set(draft.named.owned)
-    found = compare(wanted, live, spec, kind, missing, former=draft.handed.former)
+    found = compare(wanted, live, kind, draft.missing, former=draft.handed.former)
     if live.id in draft.handed.claims:
-        draft.claims[wanted.address] = claim(draft, wanted, live, spec, in_sync=found.in_sync)
-    if is_spent(live, kind):
+        draft.claims[wanted.address] = claim(draft, wanted, live, in_sync=found.in_sync)
+    if live.spent:
         _replace(draft, wanted, live, kind, found, "the account let it expire")
     elif found.fixed:
         fields = " and ".join(f"'{name}'" for name in found.fixed)
@@ -131,16 +122,14 @@ def _plan_declared(draft: Draft, wanted: Declared) -> None:
         pass  # its new tag is all that it lacks
     elif found.in_sync:
         draft.in_sync += 1
-        tag = make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle)
-        if tag != live.tag and kind.api is not None:
-            name = kind.api.marks.field
-            # What is rendered is written as a whole, its tag included.
-            after = wanted.spec if kind.bundle else {name: wanted.lifecycle.heeded(wanted.spec).get(name, {})}
+        tag = _tag(draft, wanted, kind)
+        if tag != live.tag:
+            after = kind.store.retag_after(wanted.spec, wanted.lifecycle.heeded(wanted.spec))
             draft.retags.append(
                 Step("update", wanted.address, live.id, after=after, tag=tag, home=live.home, within=live.within)
             )
     else:
-        draft.upserts[wanted.address] = _update(draft, wanted, live, kind, spec, found)
+        draft.upserts[wanted.address] = _update(draft, wanted, live, kind, found)
 
 
 def _create(draft: Draft, wanted: Declared, kind: Kind) -> Step:
@@ -148,49 +137,38 @@ def _create(draft: Draft, wanted: Declared, kind: Kind) -> Step:
         "create",
         wanted.address,
         after=wanted.spec,
-        files=tuple(_added_files(wanted, kind)),
-        tag=make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle),
-        reason=f"rendered for {kind.bundle.title}" if kind.bundle else None,
+        files=tuple(change for each in kind.fields for change in each.added(wanted)),
+        tag=_tag(draft, wanted, kind),
+        reason=kind.store.reason,
         position=wanted.position(),
         protected=wanted.lifecycle.protect,
         home=wanted.home,
     )
 
 
-def _added_files(wanted: Declared, kind: Kind) -> Iterator[FileChange]:
-    if kind.attachments:
-        for path, entry in sorted(wanted.spec.get(kind.attachments.field, {}).items()):
-            if "id" in entry:
-                yield attach(path, wanted)
-                continue
-            yield FileChange(
-                "add",
-                path,
-                after=file_ref(path, entry),
-                attributes=entry["attributes"],
-                chunking=entry["chunking"],
-                position=wanted.position((kind.attachments.field, path)),
-            )
+def _tag(draft: Draft, wanted: Declared, kind: Kind) -> Tag:
+    """The tag that says that all of it was applied."""
+    return kind.make_tag(draft.named.stack, wanted.address, wanted.spec, wanted.lifecycle)
 
 
-def _update(draft: Draft, wanted: Declared, live: Live, kind: Kind, spec: Mapping[str, Any], found: Comparison) -> Step:
+def _update(draft: Draft, wanted: Declared, live: Live, kind: Kind, found: Comparison) -> Step:
     return Step(
         "update",
         wanted.address,
         live.id,
-        before=spec,
+        before=live.spec,
         after={
             **wanted.lifecycle.heeded(wanted.spec),
-            **_kept(wanted, kind, spec),
+            **_kept(wanted, kind, live.spec),
             **{name: kind.field(name).default for name in found.unset},
         },
         changes=tuple(found.changes),
         files=tuple(found.files),
-        expects=witness(live.raw, kind, [change.path for change in found.changes]),
+        expects=kind.witness(live, [change.path for change in found.changes]),
         unset=tuple(found.unset),
         forget_keys=tuple(found.forget_keys),
-        tag=make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle),
-        reason=_unfinished(kind) if found.unfinished else None,
+        tag=_tag(draft, wanted, kind),
+        reason=kind.store.unfinished if found.unfinished else None,
         position=wanted.position(),
         protected=wanted.lifecycle.protect,
         home=live.home,
@@ -206,10 +184,6 @@ def _kept(wanted: Declared, kind: Kind, spec: Mapping[str, Any]) -> dict[str, An
     live = {name: value for name, value in spec.items() if wanted.lifecycle.ignores(name)}
     hidden = {name: value for name, value in wanted.spec.items() if name in live and isinstance(value, Sealed)}
     return {**live, **hidden}
-
-
-def _unfinished(kind: Kind) -> str:
-    return "it was rendered by another version" if kind.bundle else "an earlier apply did not finish"
 
 
 def _move(draft: Draft, wanted: Declared, live: Live, kind: Kind) -> None:
@@ -237,26 +211,22 @@ def _delete(
     keeper: Live | None = None,
 ) -> None:
     kind = draft.kinds[live.kind].at(live.home)
-    if on_delete(live.tag) != "delete" and not is_spent(live, kind):
+    if on_delete(live.tag) != "delete" and not live.spent:
         draft.releases.append(let_go(draft, live, address, reason))
         return
     # An object that the account let expire has nothing left to protect.
-    protected = live.tag is not None and PROTECT in live.tag.flags and not is_spent(live, kind)
+    protected = live.tag is not None and PROTECT in live.tag.flags and not live.spent
     step = Step(
         "delete",
         address,
         live.id,
-        before=live_spec(live, kind, draft.named),
-        expects=witness(live.raw, kind, all_ours(live, kind)),
-        files=tuple(
-            FileChange("remove", each.path, file_ids=(each.id,), expects=file_witness([each]))
-            for each in live.files
-            if each.path
-        ),
+        before=live.spec,
+        expects=kind.witness(live, [path for each in kind.fields for path in each.owned_paths(live)]),
+        files=tuple(change for each in kind.fields for change in each.removed(live)),
         reason=reason,
         replaces=replaces,
         protected=protected,
-        shared_files=tuple(sorted(recorded_ids(live, kind) & recorded_ids(keeper, kind))) if keeper else (),
+        shared_files=tuple(sorted(live.made_files & keeper.made_files)) if keeper else (),
         home=live.home,
         within=live.within,
     )
@@ -288,10 +258,10 @@ def _repoint_dependents(draft: Draft) -> None:
         kind = draft.kinds[address.kind].at(wanted.home)
         if step is None:
             draft.in_sync -= address not in draft.claims
-            step = _update(draft, wanted, live, kind, live_spec(live, kind, draft.named), Comparison())
+            step = _update(draft, wanted, live, kind, Comparison(wanted, live))
         known = {change.path for change in step.changes}
         added = tuple(change for change in changes if change.path not in known)
-        expects = {**step.expects, **witness(live.raw, kind, [change.path for change in added])}
+        expects = {**step.expects, **kind.witness(live, [change.path for change in added])}
         draft.upserts[address] = replace(step, changes=(*step.changes, *added), expects=expects)
 
 
@@ -401,7 +371,7 @@ def _pointing_at(draft: Draft) -> dict[str, set[str]]:
     pointing: dict[str, set[str]] = {}
     ours = [*draft.named.owned.values(), *(each for several in draft.named.extra.values() for each in several)]
     for live in ours:
-        for target in referenced_ids(live, draft.kinds[live.kind].at(live.home)):
+        for target in live.refers_to:
             pointing.setdefault(target, set()).add(live.id)
     return pointing
 
@@ -421,22 +391,23 @@ class Draft:
     deletes: list[Step] = field(default_factory=list)
     retags: list[Step] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
+    missing: frozenset[Address] = frozenset()
     in_sync: int = 0
 
 
-def claim(draft: Draft, wanted: Declared, live: Live, spec: Mapping[str, Any], *, in_sync: bool) -> Step:
+def claim(draft: Draft, wanted: Declared, live: Live, *, in_sync: bool) -> Step:
     """The step that gives an object the tag of this stack and address. Where more is to change, the tag claims nothing
     of it yet: the step after it will."""
     kind = draft.kinds[live.kind].at(live.home)
     handed = draft.handed.claims[live.id]
-    full = make_tag(draft.named.stack, wanted.address, wanted.spec, kind, wanted.lifecycle)
+    full = _tag(draft, wanted, kind)
     return Step(
         handed.action,
         wanted.address,
         live.id,
-        before=spec,
+        before=live.spec,
         after=wanted.spec,
-        expects=witness(live.raw, kind, _claimed(wanted, kind)) if in_sync else {},
+        expects=kind.witness(live, _claimed(wanted, kind)) if in_sync else {},
         tag=full if in_sync else live.tag,
         reason=handed.reason(draft.named.stack),
         position=handed.said.position,
@@ -449,10 +420,8 @@ def claim(draft: Draft, wanted: Declared, live: Live, spec: Mapping[str, Any], *
 
 def _claimed(wanted: Declared, kind: Kind) -> list[Path]:
     """The values that the tag will say we applied: they must still be what the plan saw."""
-    paths: list[Path] = []
-    for name, value in wanted.lifecycle.heeded(wanted.spec).items():
-        paths += [(name, key) for key in value] if kind.field(name).per_key else [(name,)]
-    return paths
+    heeded = wanted.lifecycle.heeded(wanted.spec)
+    return [path for name, value in heeded.items() for path in kind.field(name).claimed_paths(value)]
 
 
 def let_go(draft: Draft, live: Live, address: Address, reason: str | None) -> Step:
@@ -461,20 +430,19 @@ def let_go(draft: Draft, live: Live, address: Address, reason: str | None) -> St
     why = f"{reason}; " if reason else ""
     if live.tag is None or kind.retire is None or on_delete(live.tag) == "keep":
         return release(draft, live, address, reason=f"{why}its lifecycle keeps it, without an owner")
-    spec = live_spec(live, kind, draft.named)
-    last = kind.retire(spec)
-    changed = [name for name, value in last.items() if not same(value, spec[name])]
+    last = kind.retire(live.spec)
+    changed = [name for name, value in last.items() if not same(value, live.spec[name])]
     return Step(
         "update",
         address,
         live.id,
-        before=spec,
+        before=live.spec,
         after=last,
         changes=(
-            *(FieldChange((name,), spec[name], last[name], "config") for name in changed),
+            *(FieldChange((name,), live.spec[name], last[name], "config") for name in changed),
             FieldChange(("lifecycle", "retired"), before=False, after=True, cause="config"),
         ),
-        expects=witness(live.raw, kind, [(name,) for name in changed]),
+        expects=kind.witness(live, [(name,) for name in changed]),
         tag=replace(live.tag, flags=frozenset({RETIRED})),
         reason=f"{why}it is retired, and ends by itself",
         protected=PROTECT in live.tag.flags,
@@ -485,13 +453,12 @@ def let_go(draft: Draft, live: Live, address: Address, reason: str | None) -> St
 
 def release(draft: Draft, live: Live, address: Address, *, reason: str | None = None) -> Step:
     """The step that takes our marks off an object and its files, and leaves everything else."""
-    kind = draft.kinds[live.kind].at(live.home)
     said = draft.handed.released.get(address)
     return Step(
         "release",
         address,
         live.id,
-        before=live_spec(live, kind, draft.named),
+        before=live.spec,
         reason=reason or "it stays in the account, without an owner",
         position=said.position if said else None,
         home=live.home,

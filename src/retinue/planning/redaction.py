@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from retinue.kinds.kind import Kind
-from retinue.kinds.paths import fits, show
 from retinue.model.declared import Declared, Problem
+from retinue.model.paths import fits, show
 from retinue.model.values import Path, Sealed, Secret
 
 MASK = "***"

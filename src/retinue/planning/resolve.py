@@ -9,7 +9,7 @@ from typing import Any
 
 from retinue.kinds.kind import Kind, Kinds, Reference
 from retinue.model.declared import Declaration, Declared, Diagnostic, Lifecycle, Places, Position, Problem
-from retinue.model.values import Address, Path, Ref, Sealed
+from retinue.model.values import Address, Path, Ref
 from retinue.planning.declaration_checks import check_extras, check_lifecycle, with_extras
 from retinue.planning.redaction import secrets_in_the_open
 
@@ -59,7 +59,7 @@ def resolve(
         links[each.address] = linked.links
         # What a broken one names, beside what can still be read of it, is taken to be used.
         used.update(known if each.broken else (address for address, _ in linked.links))
-        if kind.api is not None and not (problems or linked.incomplete or each.broken):
+        if kind.stored and not (problems or linked.incomplete or each.broken):
             made, problems = _declare(each.address, kind, linked, home, seal)
             declared += [made] if made else []
         diagnostics += [
@@ -181,7 +181,7 @@ def _declare(
     expanded, origins = kind.expand(written)
     expanded = with_extras(kind, expanded)
     spec = {name: _canonical(kind, name, value, seal) for name, value in expanded.items() if kind.has(name)}
-    declared = Declared(address, spec, linked.places, origins, lifecycle, kind.home if kind.bundle else None)
+    declared = Declared(address, spec, linked.places, origins, lifecycle, kind.home if kind.store.rendered else None)
     problems = [
         *check_lifecycle(lifecycle, kind),
         *_elsewhere(kind, expanded),
@@ -193,9 +193,7 @@ def _declare(
 
 
 def _canonical(kind: Kind, name: str, value: Any, seal: bytes) -> Any:
-    field = kind.field(name)
-    canonical = field.default if value is None else field.canonical(value)
-    return Sealed(canonical, seal) if field.hidden else canonical
+    return kind.field(name).declare(value, seal)
 
 
 def _elsewhere(kind: Kind, spec: Mapping[str, Any]) -> Iterable[Problem]:
@@ -283,5 +281,5 @@ def _unused(known: Mapping[Address, Declaration], used: set[Address], kinds: Kin
             "remove it, or name it where it is needed",
         )
         for address, each in known.items()
-        if kinds[each.kind].api is None and address not in used
+        if not kinds[each.kind].stored and address not in used
     ]

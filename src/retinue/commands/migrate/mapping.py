@@ -14,8 +14,8 @@ from retinue.commands.migrate.tools import Tools
 from retinue.kinds._shapes import canonical_function
 from retinue.kinds.assistant import KIND, MOST_METADATA, canonical_response_format
 from retinue.model.canonical import canonical_json, same
+from retinue.model.tag import TAG_KEY, TagError, is_ours, read_tag
 from retinue.model.values import NAME
-from retinue.planning.tag import TAG_KEY, TagError, is_ours, read_tag
 
 ORDER = (
     "name",

@@ -22,7 +22,7 @@ from retinue.commands.migrate.rules import SECTIONS, Home
 from retinue.config.project import PROJECT_FILE, find
 from retinue.config.writing import Commented, write_yaml
 from retinue.errors import BlockedError, DeclarationError, RetinueError, UsageError, cannot_write
-from retinue.kinds.paths import dig
+from retinue.model.paths import dig
 
 OUT = "migrated"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retinue.commands.migrate.rules import Home, Outcome, rule
-from retinue.planning.tag import is_ours
+from retinue.model.tag import is_ours
 
 
 @dataclass(frozen=True, slots=True)

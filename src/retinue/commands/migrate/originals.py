@@ -15,8 +15,8 @@ from retinue.config.json_text import NotJson, read_json
 from retinue.config.texts import Source, Undecodable, decode
 from retinue.errors import AccountError, RetinueError
 from retinue.kinds import all_kinds
+from retinue.model.tag import TAG_KEY, TagError, read_tag
 from retinue.model.values import Ref
-from retinue.planning.tag import TAG_KEY, TagError, read_tag
 
 _TEXT_FILES = frozenset({".md", ".markdown", ".txt", ".prompt"})
 
@@ -53,13 +53,12 @@ def read_declared(where: engine.Where, home: Home) -> Found:
 
 def read_live(where: engine.Where) -> Found:
     """The assistants of the project's account, whoever owns them, and the names of the stores that are the stack's."""
-    kinds = all_kinds()
     with engine.open_session(where) as session:
+        account = session.providers[None]
         listed: dict[str, list[dict[str, Any]]] = {}
         for name in ("assistant", "vector_store"):
-            api = kinds[name].api
             try:
-                listed[name] = list(session.account.pages(api.path, page=api.page, beta=api.beta)) if api else []
+                listed[name] = list(account.pages(name))
             except AccountError as error:
                 if error.status != 404 or name != "assistant":
                     raise

@@ -17,7 +17,7 @@ from retinue.kinds._assistant_tools import (
 )
 from retinue.kinds._shapes import FUNCTION_PROPERTIES
 from retinue.kinds.assistant import MOST_CODE_FILES
-from retinue.kinds.paths import dig
+from retinue.model.paths import dig
 
 _RESOURCES = {"file_search": "vector_store_ids", "code_interpreter": "file_ids"}
 _DATED_RANKER = "default_2024_08_21"

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from retinue.kinds.kind import Kinds
 from retinue.model.declared import Diagnostic
 from retinue.model.live import Live
 from retinue.model.steps import Block, FieldChange, FileAction, FileChange, Step
@@ -25,7 +24,7 @@ _WHAT: dict[FileAction, str] = {"add": "detached", "replace": "replaced", "attri
 
 
 def drift_document(
-    drift: Drift, kinds: Kinds, *, warnings: tuple[Diagnostic, ...], blocks: tuple[Block, ...], unowned: bool
+    drift: Drift, *, warnings: tuple[Diagnostic, ...], blocks: tuple[Block, ...], unowned: bool
 ) -> dict[str, Any]:
     """The drift as plain JSON data. `unowned`: name the objects without an owner, too."""
     plan = drift.plan
@@ -50,7 +49,7 @@ def drift_document(
         "dangling": [_dangling(each) for each in drift.dangling],
         "unreadable": list(drift.unreadable),
         "owned": [str(each) for each in drift.owned],
-        "unowned": [_unowned(each, kinds) for each in drift.unowned] if unowned else None,
+        "unowned": [_unowned(each) for each in drift.unowned] if unowned else None,
         "warnings": [diagnostic_document(each) for each in warnings],
         "blocks": [block_document(each) for each in blocks],
     }
@@ -116,6 +115,6 @@ def _dangling(dangling: Dangling) -> dict[str, Any]:
     }
 
 
-def _unowned(live: Live, kinds: Kinds) -> dict[str, Any]:
-    name = live.raw.get(kinds[live.kind].identity)
+def _unowned(live: Live) -> dict[str, Any]:
+    name = live.title
     return {"kind": live.kind, "id": live.id, "name": name if isinstance(name, str) else None}

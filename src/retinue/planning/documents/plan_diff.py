@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from retinue.model.differences import Difference, differences
 from retinue.model.steps import Plan, Step
 from retinue.model.values import ABSENT, Sealed
 from retinue.planning.documents.plan_digest import plan_digest, step_parts
 from retinue.planning.documents.plan_document import encode
-from retinue.planning.object_diff import Difference, differences
 
 _WORDS = {
     "id": "the object itself",

@@ -14,10 +14,9 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from retinue.model.canonical import plain
-from retinue.model.live import Tag
 from retinue.model.steps import FieldChange, FileChange, Plan, Step
+from retinue.model.tag import Tag, write_tag
 from retinue.model.values import ABSENT, Address, FileRef
-from retinue.planning.tag import write_tag
 
 VERSION = "pd1"
 DIGEST = re.compile(rf"{VERSION}:[0-9a-f]{{4}}(?:-[0-9a-f]{{4}}){{3}}")

@@ -14,9 +14,9 @@ from typing import Any, get_args
 
 from retinue.model.declared import Diagnostic, Position
 from retinue.model.steps import AccountInfo, Action, Block, FieldChange, FileChange, Plan, Step
+from retinue.model.tag import read_tag, write_tag
 from retinue.model.values import ABSENT, Address, FileRef, Gone, Ref, Sealed
 from retinue.planning.documents.plan_digest import plan_digest
-from retinue.planning.tag import read_tag, write_tag
 
 FORMAT_VERSION = "1.0"
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from retinue.model.live import Live
 from retinue.model.steps import FileChange, Plan, Step
+from retinue.model.tag import SYNCING
 from retinue.planning.documents.plan_digest import step_parts
-from retinue.planning.tag import SYNCING
 
 
 def is_remainder(fresh: Plan, approved: Plan, live: Iterable[Live]) -> bool:

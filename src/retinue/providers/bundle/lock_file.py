@@ -14,11 +14,13 @@ from typing import Any
 
 from retinue.errors import BlockedError, RetinueError, StaleError
 from retinue.kinds.kind import Kind, Kinds
-from retinue.kinds.place import EDITED
+from retinue.kinds.stores import EDITED, Rendered
+from retinue.model.tag import SYNCING, TAG_KEY, TagError, is_ours, read_tag, write_file_records, write_tag
 from retinue.model.values import NAME, FileRef
-from retinue.planning.tag import SYNCING, TAG_KEY, TagError, is_ours, read_tag, write_file_records, write_tag
 
 FORMAT_VERSION = "1.0"
+ENTRY = "entry"
+"""Where an object that was read has its entry as it stands in the file."""
 _RESTORE = "restore it from version control, or delete it: 'retinue apply' renders it anew"
 
 _SCHEMAS = ("parameters", "schema")
@@ -51,7 +53,7 @@ class LockFile:
         for kind in kinds.values():
             for name, entry in sorted(document.get(kind.section, {}).items()) if kind.homes else ():
                 home = kind.at(str(entry.get("api")))
-                if home.bundle is None:
+                if not home.store.rendered:
                     raise self._wrong(f"'{name}' has the api {entry.get('api')!r}")
                 yield home, self._object(home, name, entry)
 
@@ -188,14 +190,13 @@ def _sorted(value: Any, key: str = "") -> Any:
 
 def make_entry(kind: Kind, body: Mapping[str, Any], files: Mapping[str, FileRef]) -> Json:
     """The entry for an object in the account's form."""
-    if kind.bundle is None or kind.api is None:
-        raise TypeError(f"a {kind.title} is not rendered")
-    metadata = body.get(kind.api.marks.field) or {}
+    store = _rendered(kind)
+    metadata = body.get(store.marks.field) or {}
     declared = {key: value for key, value in metadata.items() if not is_ours(key)}
-    arguments = kind.bundle.render({**body, kind.api.marks.field: declared})
+    arguments = store.render({**body, store.marks.field: declared})
     return {
         "api": kind.home,
-        **{key: body[key] for key in kind.bundle.kept if body.get(key) is not None},
+        **{key: body[key] for key in store.kept if body.get(key) is not None},
         "arguments": arguments,
         "digest": digest_of(arguments),
         "files": {file_id: {"path": each.path, "sha256": each.sha256} for file_id, each in files.items()},
@@ -204,24 +205,29 @@ def make_entry(kind: Kind, body: Mapping[str, Any], files: Mapping[str, FileRef]
 
 
 def _read_entry(kind: Kind, entry: Entry) -> Json:
-    if kind.bundle is None or kind.api is None:
-        raise TypeError(f"a {kind.title} is not rendered")
+    store = _rendered(kind)
     arguments = entry["arguments"]
-    body = kind.bundle.read(arguments)
-    tag, edited = str(entry["tag"]), _unlike(arguments, kind.bundle.render(body))
+    body = store.read(arguments)
+    tag, edited = str(entry["tag"]), _unlike(arguments, store.render(body))
     if edited and entry.get("digest") == digest_of(arguments):
         # Nobody touched it since it was written, so it was an earlier version that rendered otherwise.
         tag, edited = _to_do_again(tag), []
     files = {each["path"]: (file_id, str(each["sha256"])) for file_id, each in entry["files"].items()}
-    records = write_file_records(files, _record(kind)) if files else {}
+    records = write_file_records(files, next(each.record for each in kind.uploads)) if files else {}
     marks = {**records, TAG_KEY: tag}
     return {
         **body,
-        **{key: entry[key] for key in kind.bundle.kept if key in entry},
-        kind.api.marks.field: {**(body.get(kind.api.marks.field) or {}), **marks},
+        **{key: entry[key] for key in store.kept if key in entry},
+        store.marks.field: {**(body.get(store.marks.field) or {}), **marks},
         **({EDITED: edited} if edited else {}),
-        "entry": dict(entry),
+        ENTRY: dict(entry),
     }
+
+
+def _rendered(kind: Kind) -> Rendered:
+    if not isinstance(kind.store, Rendered):
+        raise TypeError(f"a {kind.title} is not rendered")
+    return kind.store
 
 
 def _unlike(arguments: Mapping[str, Any], rendered: Mapping[str, Any]) -> list[str]:
@@ -237,10 +243,6 @@ def _to_do_again(text: str) -> str:
     except TagError:
         return text  # which is reported as such
     return write_tag(replace(tag, flags=tag.flags | {SYNCING}))
-
-
-def _record(kind: Kind) -> str:
-    return next(each.uploads.record for each in kind.fields if each.uploads)
 
 
 def digest_of(arguments: Mapping[str, Any]) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from retinue.errors import AccountError, RetinueError
-from retinue.kinds.kind import Kind
-from retinue.kinds.place import Attachments
+from retinue.kinds.stores import WithFiles
 from retinue.model.live import LiveFile
 from retinue.model.steps import FileChange
-from retinue.planning.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE
+from retinue.model.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE
 from retinue.providers.openai.client import Account, Ambiguous
-from retinue.providers.openai.snapshot import read_file
 from retinue.providers.openai.uploads import Uploader
+from retinue.providers.openai.work import Report
 from retinue.state.memory import Memory
 
 FIRST_POLL = 0.1
@@ -24,16 +23,14 @@ FEW = 8
 PATIENCE = 900.0
 """Seconds without any progress after which indexing counts as failed; the service may stay in_progress for ever [V]."""
 
-Report = Callable[[int, int, str], None]
-"""Hears of progress: how many files of how many, and what is being done with them."""
-
 
 @dataclass(slots=True)
 class FileSync:
     """Carries out the file changes of one step on the object `id`. `check` raises when the person asked to stop."""
 
     account: Account
-    kind: Kind
+    form: WithFiles
+    read: Callable[[Mapping[str, Any]], LiveFile]
     id: str
     uploader: Uploader
     memory: Memory
@@ -60,18 +57,8 @@ class FileSync:
         self._remove([file_id for change in (*replaced, *removed) for file_id in change.file_ids])
         return self.failures
 
-    @property
-    def _attachments(self) -> Attachments:
-        if self.kind.attachments is None:
-            raise TypeError(f"a {self.kind.name} has no attached files")
-        return self.kind.attachments
-
-    @property
-    def _beta(self) -> str | None:
-        return self.kind.api.beta if self.kind.api else None
-
     def _path(self, file_id: str = "") -> str:
-        path = self._attachments.path.format(id=self.id)
+        path = self.form.files_path.format(id=self.id)
         return f"{path}/{file_id}" if file_id else path
 
     # ── new files ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,9 +66,9 @@ class FileSync:
     def _place(self, changes: Sequence[FileChange]) -> list[tuple[FileChange, str]]:
         """Upload and attach, a batch at a time, so that an interruption leaves little to do again."""
         placed: list[tuple[FileChange, str]] = []
-        for start in range(0, len(changes), self._attachments.batch):
+        for start in range(0, len(changes), self.form.batch):
             self.check()
-            batch = list(self._upload(changes[start : start + self._attachments.batch], start, len(changes)))
+            batch = list(self._upload(changes[start : start + self.form.batch], start, len(changes)))
             if batch:
                 self.check()
                 self._attach(batch)
@@ -96,7 +83,7 @@ class FileSync:
                     return change.live_id  # it is in the account
                 if change.after is None:
                     raise TypeError(f"'{change.path}' has no content to upload")
-                return self.uploader.upload(change.after, self._attachments.purpose)
+                return self.uploader.upload(change.after, self.form.purpose)
             except RetinueError as error:
                 return error
 
@@ -115,7 +102,7 @@ class FileSync:
         for attempt in range(self.account.retries + 1):
             body = {"files": [self._entry(change, file_id) for change, file_id in missing]}
             try:
-                self.account.create(self._attachments.batch_path.format(id=self.id), body, beta=self._beta)
+                self.account.create(self.form.batch_path.format(id=self.id), body, beta=self.form.beta)
                 break
             except Ambiguous:
                 if attempt == self.account.retries:
@@ -134,7 +121,7 @@ class FileSync:
         return {
             "file_id": file_id,
             "attributes": self._attributes(change),
-            "chunking_strategy": self._attachments.wire_chunking(change.chunking or {}),
+            "chunking_strategy": self.form.wire_chunking(change.chunking or {}),
         }
 
     def _attributes(self, change: FileChange) -> dict[str, Any]:
@@ -148,12 +135,12 @@ class FileSync:
             return True
         self.check()
         wanted = self._attributes(change)
-        answer = self.account.update(self._path(file_id), {"attributes": wanted}, beta=self._beta)
+        answer = self.account.update(self._path(file_id), {"attributes": wanted}, beta=self.form.beta)
         return set(answer.get("attributes") or {}) <= set(wanted)
 
     def _find(self, file_id: str) -> LiveFile | None:
-        raw = self.account.find(self._path(file_id), beta=self._beta)
-        return read_file(raw, self.kind) if raw else None
+        raw = self.account.find(self._path(file_id), beta=self.form.beta)
+        return self.read(raw) if raw else None
 
     # ── indexing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -188,8 +175,8 @@ class FileSync:
         """
         if len(pending) <= FEW:
             return [each for each in self.pool.map(self._find, pending) if each]
-        page = self.kind.api.page if self.kind.api else 100
-        listed = (read_file(raw, self.kind) for raw in self.account.pages(self._path(), page=page, beta=self._beta))
+        pages = self.account.pages(self._path(), page=self.form.page, beta=self.form.beta)
+        listed = (self.read(raw) for raw in pages)
         return [each for each in listed if each.id in pending]
 
     def _give_up(self, change: FileChange, file_id: str, why: str) -> None:
@@ -206,8 +193,8 @@ class FileSync:
         def remove(file_id: str) -> RetinueError | None:
             try:
                 self.check()
-                key = self.uploader.doom(file_id, self._attachments.purpose)
-                self.account.delete(self._path(file_id), beta=self._beta)
+                key = self.uploader.doom(file_id, self.form.purpose)
+                self.account.delete(self._path(file_id), beta=self.form.beta)
                 self.memory.forget_file(self.id, file_id)
                 self.uploader.finish_discard(file_id, key)
             except RetinueError as error:

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from retinue.errors import AccountError, BlockedError, LeaseError, OvertakenError
-from retinue.kinds.kind import Kind, Kinds
+from retinue.kinds.kind import Kinds
+from retinue.kinds.stores import Plain
 from retinue.planning.marker import (
     UNKNOWN,
     Lease,
@@ -25,7 +26,9 @@ from retinue.planning.marker import (
 )
 from retinue.providers.openai.client import Account, Ambiguous
 from retinue.providers.openai.create_once import Attempt, settle
-from retinue.providers.openai.snapshot import MISSING_SCOPE, Sighting, look
+from retinue.providers.openai.snapshot import MISSING_SCOPE
+from retinue.providers.openai.stores.plain import look
+from retinue.providers.port import Snapshot
 from retinue.state.memory import Memory
 
 TERM = 600.0
@@ -48,7 +51,7 @@ class Marking:
     kinds: Kinds
     memory: Memory
     owner: str = "somebody"
-    hosts: list[Kind] = field(default_factory=list)
+    hosts: list[str] = field(default_factory=list)
     seen: Marker | None = None
     spare: list[Marker] = field(default_factory=list)
     on_note: Callable[[str], None] = lambda _: None
@@ -60,12 +63,11 @@ class Marking:
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def sight(self, sighting: Sighting) -> None:
+    def sight(self, snapshot: Snapshot) -> None:
         """Take in what a listing of the account showed. Raises BlockedError for a marker that cannot be read."""
-        served = [kind for kind in self.kinds.values() if kind.name in sighting.served and kind.api]
-        hosts = [(kind.api.marker.rank, kind) for kind in served if kind.api and kind.api.marker]
-        self.hosts = [kind for _, kind in sorted(hosts, key=lambda each: each[0])]
-        found = [self._read(raw, kind) for kind, raw in sighting.markers if self._is_of_stack(raw)]
+        forms = [(form.marker.rank, name) for name, form in self._forms.items() if form.marker]
+        self.hosts = [name for _, name in sorted(forms) if name in snapshot.served]
+        found = [self._read(raw, kind) for kind, raw in snapshot.markers if self._is_of_stack(raw)]
         noted = self.memory.marker
         if noted and noted[1] not in {each.id for each in found} and noted[0] in self.kinds:
             unlisted = self._find(*noted)
@@ -87,22 +89,25 @@ class Marking:
     def _is_of_stack(self, raw: Mapping[str, Any]) -> bool:
         return marked_stack(raw.get("metadata") or {}) == self.memory.stack
 
-    def _read(self, raw: Mapping[str, Any], kind: Kind) -> Marker:
+    def _read(self, raw: Mapping[str, Any], kind: str) -> Marker:
         try:
-            return read_marker(raw, raw.get("metadata") or {}, kind.name)
+            return read_marker(raw, raw.get("metadata") or {}, kind)
         except MarkerError as error:
             raise BlockedError(
                 f"the marker of the stack ({raw['id']}) cannot be read: {error}",
                 hint="use the version of retinue that wrote it; or delete it, and the next apply makes it anew",
             ) from error
 
-    def _find(self, kind_name: str, marker_id: str) -> Marker | None:
-        kind = self.kinds[kind_name]
-        if kind.api is None:
-            return None
-        raw = look(self.account, self.memory, marker_id, f"{kind.api.path}/{marker_id}", kind.api.beta)
+    def _find(self, kind: str, marker_id: str) -> Marker | None:
+        form = self._forms[kind]
+        raw = look(self.account, self.memory, marker_id, f"{form.path}/{marker_id}", form.beta)
         ours = raw is not None and is_marker(raw.get("metadata") or {}) and self._is_of_stack(raw)
         return self._read(raw, kind) if raw is not None and ours else None
+
+    @property
+    def _forms(self) -> dict[str, Plain]:
+        """How objects are kept that may be a marker, by kind."""
+        return {name: kind.store for name, kind in self.kinds.items() if isinstance(kind.store, Plain)}
 
     # ── the lease ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -165,7 +170,7 @@ class Marking:
         self._note(lease)
         refused: AccountError | None = None
         for kind in self.hosts:
-            marker = self._of_this_account(Marker(self.memory.stack, kind=kind.name, owned=floor), lease)
+            marker = self._of_this_account(Marker(self.memory.stack, kind=kind, owned=floor), lease)
             try:
                 made = self._create(kind, marker)
             except AccountError as error:
@@ -173,7 +178,7 @@ class Marking:
                     raise
                 refused = error
                 continue
-            self.memory.marker = (kind.name, made)
+            self.memory.marker = (kind, made)
             self.memory.fresh.add(made)
             self.memory.save()
             return replace(marker, id=made)
@@ -181,12 +186,15 @@ class Marking:
         self.on_note(f"the stack has no marker, so that nothing keeps others from applying it meanwhile: {why}")
         return None
 
-    def _create(self, kind: Kind, marker: Marker) -> str:
-        api = kind.api
-        if api is None or api.marker is None:
-            raise TypeError(f"a {kind.name} cannot be a marker")
-        names = {key: value.format(stack=marker.stack) for key, value in api.marker.body.items()}
-        body = {**names, "metadata": write_marker(marker)}
+    def _create(self, kind: str, marker: Marker) -> str:
+        form = self._forms[kind]
+        body = {
+            **{
+                key: value.format(stack=marker.stack)
+                for key, value in (form.marker.body if form.marker else {}).items()
+            },
+            "metadata": write_marker(marker),
+        }
         nonce = marker.lease.nonce if marker.lease else ""
 
         def find() -> str | None:
@@ -195,16 +203,15 @@ class Marking:
 
         def attempt() -> Attempt:
             try:
-                return str(self.account.create(api.path, body, beta=api.beta)["id"])
+                return str(self.account.create(form.path, body, beta=form.beta)["id"])
             except Ambiguous as error:
                 return error, find
 
         return settle(self.account, attempt)
 
-    def _listed(self, kind: Kind) -> list[Marker]:
-        if kind.api is None:
-            return []
-        pages = self.account.pages(kind.api.path, page=kind.api.page, beta=kind.api.beta)
+    def _listed(self, kind: str) -> list[Marker]:
+        form = self._forms[kind]
+        pages = self.account.pages(form.path, page=form.page, beta=form.beta)
         return [self._read(raw, kind) for raw in pages if self._is_of_stack(raw)]
 
     def _verify(self, marker: Marker, lease: Lease, earlier: str) -> None:
@@ -218,7 +225,7 @@ class Marking:
 
     def _verify_first(self, marker: Marker, earlier: str) -> None:
         """A marker that was made must be the only one. Of two made at once neither goes on: both see the other."""
-        others = [each for each in self._listed(self.kinds[marker.kind]) if each.id != marker.id]
+        others = [each for each in self._listed(marker.kind) if each.id != marker.id]
         rivals = [each for each in others if not (each.lease and each.lease.nonce == earlier)]
         if rivals:
             self._delete(marker)
@@ -287,16 +294,13 @@ class Marking:
         return replace(marker, organization=info.organization, project=info.project, lease=lease)
 
     def _write(self, marker: Marker) -> Marker:
-        api = self.kinds[marker.kind].api
-        if api is not None:
-            body: dict[str, Any] = {"metadata": write_marker(marker)}
-            self.account.update(f"{api.path}/{marker.id}", body, beta=api.beta)
+        form = self._forms[marker.kind]
+        self.account.update(f"{form.path}/{marker.id}", {"metadata": write_marker(marker)}, beta=form.beta)
         return marker
 
     def _delete(self, marker: Marker) -> None:
-        api = self.kinds[marker.kind].api
-        if api is not None:
-            self.account.delete(f"{api.path}/{marker.id}", beta=api.beta)
+        form = self._forms[marker.kind]
+        self.account.delete(f"{form.path}/{marker.id}", beta=form.beta)
 
 
 def _overtaken() -> OvertakenError:

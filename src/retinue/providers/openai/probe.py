@@ -10,9 +10,10 @@ from typing import Literal
 
 from retinue.errors import AccountError
 from retinue.kinds.kind import Kinds
+from retinue.kinds.stores import Plain
 from retinue.providers.openai.client import Account
 from retinue.providers.openai.snapshot import MISSING_SCOPE, NOT_SERVED
-from retinue.providers.openai.thread_pool import threads
+from retinue.providers.thread_pool import threads
 
 State = Literal["answers", "not-served", "missing-scope", "refused", "unreachable", "error"]
 
@@ -34,9 +35,8 @@ class Probe:
 
 def probe(account: Account, kinds: Kinds) -> tuple[Probe, ...]:
     """Ask for one object of each kind, and for one file. Raises nothing: what fails is the answer."""
-    wanted = [
-        (kind.section, kind.api.path, kind.api.beta) for kind in kinds.values() if kind.api and kind.api.within is None
-    ]
+    stores = {kind.section: kind.store for kind in kinds.values() if isinstance(kind.store, Plain)}
+    wanted = [(section, store.path, store.beta) for section, store in stores.items() if store.listed]
     everything: Sequence[tuple[str, str, str | None]] = [*wanted, ("files", "/files", None)]
     with threads(len(everything), "ask") as pool:
         return tuple(pool.map(lambda each: _probe(account, *each), everything))

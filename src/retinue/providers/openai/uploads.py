@@ -12,12 +12,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from retinue.errors import AccountError, StaleError
-from retinue.kinds.kind import Field, Kind
-from retinue.kinds.place import Uploads
+from retinue.kinds.fields import UploadsField
+from retinue.kinds.kind import Kind
 from retinue.model.canonical import RECORDED_SHA
 from retinue.model.live import Live
+from retinue.model.tag import write_file_records
 from retinue.model.values import FileRef
-from retinue.planning.tag import read_file_records, write_file_records
 from retinue.providers.openai.client import Account, Ambiguous
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.state.memory import Journalled, Memory
@@ -152,12 +152,10 @@ class Carried:
 def carry_files(spec: Mapping[str, Any], kind: Kind, live: Live | None, uploader: Uploader) -> Carried:
     """Bring in every file that `spec` wants and the live object does not have with the same content."""
     carried = Carried()
-    for each in kind.fields:
-        if each.uploads is None:
-            continue
-        present = recorded_files(live, kind, each)
+    for each in kind.uploads:
+        present = recorded_files(live, each)
         if each.name not in spec:
-            carried.records.update(_records_of(present, each.uploads))
+            carried.records.update(_records_of(present, each))
             continue
         wanted: dict[str, tuple[str, str]] = {}
         theirs = {path: file for path, file in spec[each.name].items() if isinstance(file, str)}
@@ -166,30 +164,30 @@ def carry_files(spec: Mapping[str, Any], kind: Kind, live: Live | None, uploader
                 continue
             file_id, content = present.get(path, ("", ""))
             if content != file.sha256[:RECORDED_SHA] or uploader.account.find(f"/files/{file_id}") is None:
-                file_id = uploader.upload(file, each.uploads.purpose)
+                file_id = uploader.upload(file, each.purpose)
                 carried.fresh.append(file_id)
             wanted[path] = (file_id, file.sha256)
         kept = {file_id for file_id, _ in wanted.values()} | set(theirs.values())
         placed = {path: theirs.get(path) or wanted[path][0] for path in spec[each.name]}
-        carried.ids[each.name] = placed if each.uploads.placed else list(placed.values())
-        carried.records.update(_records_of(wanted, each.uploads))
-        carried.stale.update({old: each.uploads.purpose for old, _ in present.values() if old and old not in kept})
+        carried.ids[each.name] = placed if each.placed else list(placed.values())
+        carried.records.update(_records_of(wanted, each))
+        carried.stale.update({old: each.purpose for old, _ in present.values() if old and old not in kept})
     return carried
 
 
-def _records_of(files: Mapping[str, tuple[str, str]], uploads: Uploads) -> dict[str, str]:
-    if uploads.placed:  # the object itself says where each file lies, and room is short
+def _records_of(files: Mapping[str, tuple[str, str]], field: UploadsField) -> dict[str, str]:
+    if field.placed:  # the object itself says where each file lies, and room is short
         files = {str(number): files[path] for number, path in enumerate(sorted(files))}
-    return write_file_records(files, uploads.record) if files else {}
+    return write_file_records(files, field.record) if files else {}
 
 
-def recorded_files(live: Live | None, kind: Kind, field: Field) -> dict[str, tuple[str, str]]:
+def recorded_files(live: Live | None, field: UploadsField) -> dict[str, tuple[str, str]]:
     """Path → (file id, first digits of its sha256) of the files that a live object carries and that we made."""
-    if live is None or kind.api is None or field.uploads is None:
+    if live is None:
         return {}
-    files: dict[str, FileRef] = read_file_records(kind.api.marks_of(live.raw), field.uploads.record)
-    if field.uploads.placed:
-        placed = kind.read(live.raw)[field.name]
+    files = live.recorded.get(field.name, {})
+    if field.placed:
+        placed = live.held[field.name]
         return {
             path: (file_id, files[file_id].sha256)
             for path, file_id in placed.items()
@@ -199,10 +197,5 @@ def recorded_files(live: Live | None, kind: Kind, field: Field) -> dict[str, tup
 
 
 def carried_ids(live: Live, kind: Kind) -> dict[str, str]:
-    """File id → purpose, of every file that we made for a live object."""
-    return {
-        file_id: each.uploads.purpose
-        for each in kind.fields
-        if each.uploads
-        for file_id, _ in recorded_files(live, kind, each).values()
-    }
+    """File id → purpose, of every file that we made for a live object and that it carries."""
+    return {file_id: each.purpose for each in kind.uploads for file_id, _ in recorded_files(live, each).values()}

@@ -1,143 +1,275 @@
-"""Objects whose content is kept in immutable versions: made, given new versions, rolled back."""
+"""Objects whose content is a set of files, kept in immutable versions: read, made, given new versions, rolled back.
+
+A version carries our marks in a file of its own, so the object is ours when its newest marked version says so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
 from retinue.errors import AccountError
-from retinue.kinds.kind import Kind
-from retinue.kinds.place import Api, Versions
-from retinue.model.live import Live
+from retinue.kinds.stores import Versioned
+from retinue.model.canonical import content_value
+from retinue.model.live import Live, LiveVersions
 from retinue.model.steps import Step
+from retinue.model.tag import SYNCING, TAG_KEY, TagError, read_tag, write_tag
 from retinue.model.values import FileRef
-from retinue.planning.tag import TAG_KEY, write_tag
 from retinue.providers.openai.client import Ambiguous
 from retinue.providers.openai.create_once import Attempt, settle
-from retinue.providers.openai.marks import our_marks, place
-from retinue.providers.openai.stores.version_content import NEWEST, contents, is_of, numbers, values
+from retinue.providers.openai.marks import our_marks
+from retinue.providers.openai.stores.plain import PlainStore, Raw, tag_of
 from retinue.providers.openai.work import Work
 
+PAUSES = (0.5, 1.0, 2.0)
+"""Seconds between the attempts to read a new version."""
+Found = tuple[Mapping[str, Any], LiveVersions | None]
+"""The files of a version in the form in which they are compared, and the versions where they are those of ours."""
 
-def create(work: Work, step: Step, kind: Kind, api: Api) -> str:
-    """Make the object with its first version. Gives its id."""
-    files = _wanted(work, step, kind, api)
 
-    def attempt() -> Attempt:
+class VersionedStore(PlainStore[Versioned]):
+    """The objects of one kind, with versions below each."""
+
+    __slots__ = ()
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def read(self, raw: Raw, *, asked: bool = False) -> Live:
+        """The object with the files of its newest version that is marked; of one that nobody marked, without any.
+
+        What was looked at before and is not ours is not read again, unless somebody `asked` for it.
+        """
+        files, versions = self._content(raw, asked=asked)
+        live = PlainStore.read(self, {**raw, self.form.marks.field: files})
+        if versions is not None:
+            pinned = None if versions.default == versions.newest else versions.default
+            live = replace(live, held={**live.held, self.form.default: pinned}, versions=versions)
+        if live.tag and live.id in self.memory.unsettled:
+            # Which version is the default was about to change: a difference in that is nobody's edit.
+            fields = {name: value for name, value in live.tag.fields.items() if name != self.form.default}
+            return replace(live, tag=replace(live.tag, fields=fields, flags=live.tag.flags | {SYNCING}))
+        return live
+
+    def whole(self, live: Live) -> Live:
+        return live if live.versions else self.read(live.answer, asked=True)
+
+    def contents(self, live: Live) -> dict[str, bytes]:
+        if live.versions is None:
+            return {}
+        ours = self._marked({}, {TAG_KEY: "x"})
+        found = self._version(live.id, live.versions.newest)
+        return {name: content for name, content in found.items() if name not in ours}
+
+    def version_numbers(self, live: Live | None) -> list[str]:
+        return self._numbers(live.id) if live and live.versions else []
+
+    def _content(self, raw: Raw, *, asked: bool) -> Found:
+        live_id, latest, default = str(raw["id"]), str(raw["latest_version"]), str(raw["default_version"])
+        looked = self.memory.looked_at.get(live_id)
+        if looked and looked[0] == latest and not asked:
+            return self._marked({}, {TAG_KEY: looked[1]} if looked[1] else {}), None
+        complete = True
+        for version, files in self._newest_first(live_id, latest):
+            complete = complete and bool(files)
+            text = self.form.marks.read(files).get(TAG_KEY)
+            if text == "":
+                break  # it was released with this version
+            if text:
+                if not _is_of(text, self.memory.stack):
+                    self.memory.note_look(live_id, latest, text)
+                return files, LiveVersions(version, default)
+        if complete:  # what cannot be read yet may well be ours
+            self.memory.note_look(live_id, latest, "")
+        return (self._values(live_id, default), LiveVersions(default, default)) if asked else ({}, None)
+
+    def _newest_first(self, live_id: str, latest: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each version with its files. The newest one mostly settles the matter, without a list of all."""
+        ours = live_id in self.memory.ids.values()
+        newest = self._version(live_id, latest, patient=ours)
+        yield latest, _valued(newest)
+        listed = {*self._numbers(live_id)}
+        if ours and not newest and latest in listed:
+            message = f"the account does not give the content of version {latest} of {live_id}"
+            raise AccountError(message, hint="run the command again in a moment")
+        for version in sorted(listed - {latest}, key=int, reverse=True):
+            yield version, self._values(live_id, version)
+
+    def _numbers(self, live_id: str) -> list[str]:
+        """The numbers of all versions of an object."""
+        path = f"{self.path(live_id, None)}/versions"
+        return [str(each["version"]) for each in self.account.pages(path, page=self.form.page, beta=self.form.beta)]
+
+    def _values(self, live_id: str, version: str) -> dict[str, Any]:
+        return _valued(self._version(live_id, version))
+
+    def _version(self, live_id: str, version: str, *, patient: bool = False) -> dict[str, bytes]:
+        """The files of one version by their path in it; none of a version that is gone.
+
+        What was created moments ago may answer 404 for a while [V]: whoever knows that it is there is `patient`.
+        """
+        for pause in PAUSES if patient else ():
+            found = self._version(live_id, version)
+            if found:
+                return found
+            self.account.sleep(pause)
         try:
-            return str(work.account.create_from(api.path, _named(files, step), {})["id"])
-        except Ambiguous as error:
-            return error, lambda: work.find_created(step, kind, api)
-
-    live_id = settle(work.account, attempt)
-    work.ids[step.address] = live_id
-    work.memory.created(step.address, live_id)
-    _finish(work, step, kind, api, live_id, newest="1", default="1")
-    return live_id
-
-
-def update(work: Work, step: Step, kind: Kind, api: Api, live: Live) -> str:
-    """Upload what changed as a new version, and make the wanted one the default. Gives the id."""
-    newest = str(live.raw[NEWEST])
-    changed = {change.field for change in step.changes}
-    if _versions(kind).files in changed or _marks(step) != our_marks(live, api):
-        work.memory.unsettle(live.id)
-        newest = _add(work, step, api, live, _wanted(work, step, kind, api))
-    _finish(work, step, kind, api, live.id, newest=newest, default=str(live.raw["default_version"]))
-    work.memory.settle(live.id)
-    return live.id
-
-
-def put_marks(work: Work, step: Step, api: Api, live: Live, marks: Mapping[str, str]) -> None:
-    """Upload the newest version once more with other marks, or none; it takes the old one's place."""
-    work.memory.unsettle(live.id)
-    path = place(api, live.id, None)
-    newest = str(live.raw[NEWEST])
-    # Older versions keep what they say, so that the newest one has to say that nobody owns it.
-    texts = api.marks.write({}, marks or {TAG_KEY: ""})
-    old = contents(work.account, path, newest)
-    files = {name: content for name, content in old.items() if name not in api.marks.write({}, {TAG_KEY: "x"})}
-    files |= {name: text.encode() for name, text in texts.items()}
-    added = _add(work, step, api, live, files)
-    if str(live.raw["default_version"]) == newest:
-        work.account.update(path, {"default_version": added}, beta=api.beta)
-    work.memory.settle(live.id)
-
-
-def _add(work: Work, step: Step, api: Api, live: Live, files: Mapping[str, bytes]) -> str:
-    """A new version, verified by reading it back. Gives its number."""
-    path = place(api, live.id, None)
-    known = set(numbers(work.account, path, api))
-
-    def find() -> str | None:
-        for version in sorted(set(numbers(work.account, path, api)) - known, key=int, reverse=True):
-            if contents(work.account, path, version) == files:
-                return version
-        return None
-
-    def attempt() -> Attempt:
-        try:
-            return str(work.account.create_from(f"{path}/versions", _named(files, step), {})["version"])
-        except Ambiguous as error:
-            return error, find
-
-    version = settle(work.account, attempt)
-    kept = contents(work.account, path, version, patient=True)
-    if not kept:
-        raise AccountError(f"version {version} was uploaded and cannot be read back", hint="run the command again")
-    if kept != files:
-        work.account.delete(f"{path}/versions/{version}", beta=api.beta)
-        raise AccountError(f"the account kept something else as version {version} than was sent; it was deleted again")
-    return version
-
-
-def _finish(work: Work, step: Step, kind: Kind, api: Api, live_id: str, *, newest: str, default: str) -> None:
-    """Point to the version that is to be the default, and delete those that are not to stay."""
-    work.check()
-    path = place(api, live_id, None)
-    spec = step.after or {}
-    versions = _versions(kind)
-    wanted = str(spec.get(versions.default) or newest)
-    if wanted != default:
-        try:
-            work.account.update(path, {"default_version": wanted}, beta=api.beta)
+            content = self.account.download(f"{self.path(live_id, None)}/versions/{version}/content")
+            archive = zipfile.ZipFile(io.BytesIO(content))
         except AccountError as error:
-            if error.status != 404:
-                raise
-            listed = ", ".join(sorted(numbers(work.account, path, api), key=int))
-            raise AccountError(f"there is no version {wanted}", hint=f"there are: {listed}", status=404) from error
-    keep = spec.get(versions.keep)
-    if keep is None:
-        return
-    newest_first = sorted(numbers(work.account, path, api), key=int, reverse=True)
-    for version in [each for each in newest_first[keep:] if each not in (wanted, newest)]:
-        text = api.marks.read(values(work.account, path, version)).get(TAG_KEY, "")
-        if text and is_of(text, work.memory.stack):  # what others uploaded is theirs
-            work.account.delete(f"{path}/versions/{version}", beta=api.beta)
+            if error.status == 404:
+                return {}
+            raise
+        except zipfile.BadZipFile as error:
+            raise self.account.nonsense("a ZIP archive") from error
+        with archive:
+            members = [each for each in archive.namelist() if not each.endswith("/")]
+            return {each.partition("/")[2] or each: archive.read(each) for each in sorted(members)}
+
+    # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def create(self, work: Work, step: Step) -> str:
+        """Make the object with its first version. Gives its id."""
+        files = self._wanted(work, step)
+
+        def attempt() -> Attempt:
+            try:
+                return str(self.account.create_from(self.form.path, _in_folder(files, step), {})["id"])
+            except Ambiguous as error:
+                return error, lambda: self.find_created(work, step)
+
+        live_id = settle(self.account, attempt)
+        work.ids[step.address] = live_id
+        self.memory.created(step.address, live_id)
+        self._point(work, step, live_id, LiveVersions("1", "1"))
+        return live_id
+
+    def update(self, work: Work, step: Step, live: Live) -> str:
+        """Upload what changed as a new version, and make the wanted one the default. Gives the id."""
+        versions = _known(live)
+        changed = {change.field for change in step.changes}
+        if self.form.files in changed or _tag_marks(step) != our_marks(live, self.form):
+            self.memory.unsettle(live.id)
+            versions = replace(versions, newest=self._add(step, live.id, self._wanted(work, step)))
+        self._point(work, step, live.id, versions)
+        self.memory.settle(live.id)
+        return live.id
+
+    def put_tag(self, work: Work, step: Step, live: Live) -> None:  # noqa: ARG002 - one signature for all
+        self._put_marks(step, live, {**our_marks(live, self.form), **_tag_marks(step)})
+
+    def take_tag(self, work: Work, step: Step, live: Live) -> None:  # noqa: ARG002 - one signature for all
+        """Older versions keep what they say, so that the newest one has to say that nobody owns it."""
+        self._put_marks(step, live, {TAG_KEY: ""})
+
+    def _put_marks(self, step: Step, live: Live, marks: Mapping[str, str]) -> None:
+        """Upload the newest version once more with other marks; it takes the old one's place."""
+        versions = _known(live)
+        self.memory.unsettle(live.id)
+        files = self._version(live.id, versions.newest)
+        ours = self._marked({}, {TAG_KEY: "x"})
+        files = {name: content for name, content in files.items() if name not in ours}
+        files |= {name: text.encode() for name, text in self._marked({}, marks).items()}
+        added = self._add(step, live.id, files)
+        if versions.default == versions.newest:
+            self._make_default(live.id, added)
+        self.memory.settle(live.id)
+
+    def _add(self, step: Step, live_id: str, files: Mapping[str, bytes]) -> str:
+        """A new version, verified by reading it back. Gives its number."""
+        path = f"{self.path(live_id, None)}/versions"
+        known = set(self._numbers(live_id))
+
+        def find() -> str | None:
+            for version in sorted(set(self._numbers(live_id)) - known, key=int, reverse=True):
+                if self._version(live_id, version) == files:
+                    return version
+            return None
+
+        def attempt() -> Attempt:
+            try:
+                return str(self.account.create_from(path, _in_folder(files, step), {})["version"])
+            except Ambiguous as error:
+                return error, find
+
+        version = settle(self.account, attempt)
+        kept = self._version(live_id, version, patient=True)
+        if not kept:
+            raise AccountError(f"version {version} was uploaded and cannot be read back", hint="run the command again")
+        if kept != files:
+            self._delete_version(live_id, version)
+            message = f"the account kept something else as version {version} than was sent; it was deleted again"
+            raise AccountError(message)
+        return version
+
+    def _point(self, work: Work, step: Step, live_id: str, versions: LiveVersions) -> None:
+        """Point to the version that is to be the default, and delete those that are not to stay."""
+        work.check()
+        spec = step.after or {}
+        wanted = str(spec.get(self.form.default) or versions.newest)
+        if wanted != versions.default:
+            try:
+                self._make_default(live_id, wanted)
+            except AccountError as error:
+                if error.status != 404:
+                    raise
+                listed = ", ".join(sorted(self._numbers(live_id), key=int))
+                message, hint = f"there is no version {wanted}", f"there are: {listed}"
+                raise AccountError(message, hint=hint, status=404) from error
+        keep = spec.get(self.form.keep)
+        if keep is None:
+            return
+        newest_first = sorted(self._numbers(live_id), key=int, reverse=True)
+        for version in [each for each in newest_first[keep:] if each not in (wanted, versions.newest)]:
+            text = self.form.marks.read(self._values(live_id, version)).get(TAG_KEY, "")
+            if text and _is_of(text, self.memory.stack):  # what others uploaded is theirs
+                self._delete_version(live_id, version)
+
+    def _make_default(self, live_id: str, version: str) -> None:
+        self.account.update(self.path(live_id, None), {"default_version": version}, beta=self.form.beta)
+
+    def _delete_version(self, live_id: str, version: str) -> None:
+        self.account.delete(f"{self.path(live_id, None)}/versions/{version}", beta=self.form.beta)
+
+    def _wanted(self, work: Work, step: Step) -> dict[str, bytes]:
+        """The content of each file, with that of our marks."""
+        declared = (step.after or {})[self.form.files]
+        marked = self._marked(declared, _tag_marks(step))
+        return {path: _bytes(work, value) for path, value in marked.items()}
+
+    def _marked(self, files: Mapping[str, Any], marks: Mapping[str, str]) -> dict[str, Any]:
+        marked: dict[str, Any] = self.form.marks.write(files, marks)
+        return marked
 
 
-def _wanted(work: Work, step: Step, kind: Kind, api: Api) -> dict[str, bytes]:
-    """The content of each file, with that of our marks."""
-    declared = (step.after or {})[_versions(kind).files]
-    marked = api.marks.write(declared, _marks(step))
-    return {path: _content(work, value) for path, value in marked.items()}
-
-
-def _content(work: Work, value: str | FileRef) -> bytes:
+def _bytes(work: Work, value: str | FileRef) -> bytes:
     return value.encode() if isinstance(value, str) else work.uploader.read(value)
 
 
-def _marks(step: Step) -> dict[str, str]:
-    if step.tag is None:
-        raise TypeError(f"the step '{step.key}' has no tag")
-    return {TAG_KEY: write_tag(step.tag)}
+def _tag_marks(step: Step) -> dict[str, str]:
+    return {TAG_KEY: write_tag(tag_of(step))}
 
 
-def _named(files: Mapping[str, bytes], step: Step) -> dict[str, bytes]:
+def _in_folder(files: Mapping[str, bytes], step: Step) -> dict[str, bytes]:
     """REC skills: every file stands in one top folder."""
     return {f"{step.address.name}/{path}": content for path, content in files.items()}
 
 
-def _versions(kind: Kind) -> Versions:
-    if kind.versions is None:
-        raise TypeError(f"a {kind.name} has no versions")
-    return kind.versions
+def _valued(contents: Mapping[str, bytes]) -> dict[str, Any]:
+    return {name: content_value(name, content) for name, content in contents.items()}
+
+
+def _known(live: Live) -> LiveVersions:
+    if live.versions is None:
+        raise TypeError(f"the versions of {live.id} were not read")
+    return live.versions
+
+
+def _is_of(text: str, stack: str) -> bool:
+    """Whether a mark says that its object is of the stack, or may say so."""
+    try:
+        return read_tag(text).stack == stack
+    except TagError:
+        return True  # to be looked at again, and reported

@@ -9,17 +9,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from retinue.kinds.kind import Kind
 from retinue.model.canonical import DIGEST_LENGTH, RECORDED_SHA, canonical_json, digest
 from retinue.model.declared import Lifecycle, OnDelete
-from retinue.model.live import Tag
-from retinue.model.steps import Cause
-from retinue.model.values import ABSENT, Address, FileRef, Sealed
+from retinue.model.values import ABSENT, Address, Cause, FileRef, Sealed
 
 TAG_KEY = "retinue"
 PATH_ATTRIBUTE = "retinue.path"
@@ -49,28 +46,7 @@ def is_ours(key: str) -> bool:
     return key == TAG_KEY or key.startswith(f"{TAG_KEY}.")
 
 
-def make_tag(stack: str, address: Address, spec: Mapping[str, Any], kind: Kind, lifecycle: Lifecycle) -> Tag:
-    """The tag that says `spec` was applied to `address` of `stack`."""
-    fields: dict[str, str] = {}
-    keys: dict[str, str] = {}
-    for name, value in lifecycle.heeded(spec).items():
-        if kind.field(name).per_key:
-            keys.update({_key_digest(name, key): digest(each) for key, each in value.items()})
-        elif kind.field(name).policy:
-            continue
-        elif kind.versions and name == kind.versions.default:
-            # A version cannot be changed, so its tag cannot say later which one is the default: it says "the newest".
-            fields[name] = digest(kind.field(name).default)
-        elif isinstance(value, Sealed):
-            fields[name] = sealed_digest(value, stack, address, name)
-        elif kind.attachments and name == kind.attachments.field:
-            fields[name] = digest(without_sizes(value))
-        else:
-            fields[name] = digest(value)
-    return Tag(stack, address, fields, keys, _flags(lifecycle))
-
-
-def _flags(lifecycle: Lifecycle) -> frozenset[str]:
+def lifecycle_flags(lifecycle: Lifecycle) -> frozenset[str]:
     """What must be known of a lifecycle when nobody declares it any more."""
     chosen = {PROTECT} if lifecycle.protect else set()
     return frozenset(chosen | ({lifecycle.on_delete} if lifecycle.on_delete != "delete" else set()))
@@ -111,28 +87,7 @@ def _slow_digest(value: bytes, salt: bytes) -> str:
     return base64.urlsafe_b64encode(hashed).decode("ascii")[:DIGEST_LENGTH]
 
 
-def provisional(tag: Tag, kind: Kind, pending: Collection[str], before: Tag | None) -> Tag:
-    """The tag while something is still to be done after the write: it claims nothing of that, and says so.
-
-    Attached files are not claimed; the `pending` fields, which have endpoints of their own, are claimed as `before`.
-    """
-    attached = kind.attachments.field if kind.attachments else None
-    fields = {name: value for name, value in tag.fields.items() if name != attached and name not in pending}
-    fields |= {name: before.fields[name] for name in pending if before and name in before.fields}
-    return replace(tag, fields=fields, flags=tag.flags | {SYNCING})
-
-
-def without_sizes(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Attached files as they are compared and digested: the size follows from the content. Those that are declared by
-    their ids are not ours."""
-    return {
-        path: {key: value for key, value in entry.items() if key != "size"}
-        for path, entry in files.items()
-        if "id" not in entry
-    }
-
-
-def _key_digest(field: str, key: str) -> str:
+def key_digest(field: str, key: str) -> str:
     return digest([field, key])[:_KEY_DIGEST]
 
 
@@ -178,7 +133,7 @@ def attribute(tag: Tag | None, name: str, declared: Any, live: Any) -> Cause:
 
 def attribute_key(tag: Tag | None, name: str, key: str, declared: Any, live: Any) -> Cause:
     """The same for one key of a field that is owned key by key. `live` is ABSENT when the key is not there."""
-    return _attribute(tag.keys.get(_key_digest(name, key)) if tag else None, declared, live)
+    return _attribute(tag.keys.get(key_digest(name, key)) if tag else None, declared, live)
 
 
 def _attribute(applied: str | None, declared: Any, live: Any) -> Cause:
@@ -189,12 +144,12 @@ def _attribute(applied: str | None, declared: Any, live: Any) -> Cause:
 
 def unset_key_cause(tag: Tag, name: str, key: str, live: Any) -> Cause:
     """Why a key that is declared no more is reset: it still holds what we applied, or somebody changed it since."""
-    return "unset" if tag.keys.get(_key_digest(name, key)) == digest(live) else "conflict"
+    return "unset" if tag.keys.get(key_digest(name, key)) == digest(live) else "conflict"
 
 
 def owned_keys(tag: Tag | None, name: str, live: Mapping[str, Any]) -> tuple[str, ...]:
     """The keys of a live map that were applied by us. A key that is gone needs no name any more."""
-    return tuple(key for key in live if tag and not is_ours(key) and _key_digest(name, key) in tag.keys)
+    return tuple(key for key in live if tag and not is_ours(key) and key_digest(name, key) in tag.keys)
 
 
 # ── file records ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -239,3 +194,18 @@ def file_record_keys(files: Mapping[str, Any]) -> int:
     """How many metadata pairs the records of these paths take, whatever ids the account gives."""
     ours = [path for path, file in files.items() if not isinstance(file, str)]
     return len(write_file_records(dict.fromkeys(ours, ("x" * _LONGEST_FILE_ID, "0" * 64))))
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """The ownership mark in a live object's metadata: whose it is, and digests of what was applied last.
+
+    `fields` maps a field's name to the digest of its value; `keys` maps the digest of a key to the digest of its value,
+    for fields that are owned key by key.
+    """
+
+    stack: str
+    address: Address
+    fields: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
+    flags: frozenset[str] = frozenset()

@@ -5,44 +5,35 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from retinue.errors import Interrupted, RetinueError
-from retinue.kinds.kind import Kinds
 from retinue.model.steps import Event, Plan, Status, Step
 from retinue.planning.redaction import hide
-from retinue.providers.bundle.lock_file import LockFile
-from retinue.providers.openai.apply import StepRunner
-from retinue.providers.openai.client import Account
-from retinue.providers.openai.thread_pool import threads
-from retinue.providers.openai.uploads import Uploader
-from retinue.state.memory import Memory
+from retinue.providers.port import Providers, Run, Runner
+from retinue.providers.thread_pool import threads
 
 OVER: frozenset[Status] = frozenset({"done", "incomplete", "failed", "skipped"})
 """The statuses that end a step."""
 
 
-def apply_plan(
+def execute(
     plan: Plan,
-    account: Account,
-    kinds: Kinds,
-    memory: Memory,
+    providers: Providers,
     *,
-    root: Path,
-    attached: Sequence[str] = (),
+    held: Collection[str] = (),
+    hidden: Collection[str] = (),
     parallelism: int = 8,
     stop: threading.Event | None = None,
-    lock: LockFile | None = None,
 ) -> Iterator[Event]:
     """Carry the plan out, and tell what happens as it happens.
 
     Whoever calls has made sure that the account is as the plan found it. A failed step stops only what needs it.
-    When `stop` is set, what is under way is finished and nothing new is begun. `attached` are the ids of files that
-    live objects are known to hold; `root` is the project's directory, `lock` its lock file.
+    When `stop` is set, what is under way is finished and nothing new is begun. `held` are the ids of files that live
+    objects are known to hold, `hidden` the texts that no message may quote.
     """
     asked_to_stop = stop or threading.Event()
 
@@ -50,19 +41,21 @@ def apply_plan(
         if asked_to_stop.is_set():
             raise Interrupted("stopped before it was finished", hint="run the command again to continue")
 
-    uploader = Uploader(account, memory, root, frozenset(attached))
-    with threads(parallelism, "step") as steps, threads(parallelism, "file") as files:
-        uploader.recover()
-        known = frozenset({*plan.ids.values(), *(step.id for step in plan.steps if step.id)})
-        runner = StepRunner(account, kinds, memory, uploader, files, dict(plan.ids), known, check, lock)
+    known = frozenset({*plan.ids.values(), *(step.id for step in plan.steps if step.id)})
+    runners: dict[str | None, Runner] = {}
+    whole = False
+    with threads(parallelism, "step") as pool, threads(parallelism, "file") as files:
+        run = Run(dict(plan.ids), known, frozenset(held), check, files)
         try:
-            execution = _Execution(plan, runner, steps, asked_to_stop)
+            for home, provider in providers.items():
+                runners[home] = provider.begin(run)
+            execution = _Execution(plan, runners, run, pool, asked_to_stop, hidden)
             yield from execution.events()
             execution.retag()
-            if not asked_to_stop.is_set():
-                uploader.discard_spares()
+            whole = not asked_to_stop.is_set()
         finally:
-            memory.save()
+            for runner in reversed(runners.values()):
+                runner.close(complete=whole)
 
 
 def _untold(done: int, total: int, detail: str) -> None:
@@ -79,9 +72,11 @@ class _Execution:
     """One run through the steps: which wait, which are under way, how the others ended."""
 
     plan: Plan
-    runner: StepRunner
+    runners: Mapping[str | None, Runner]
+    run: Run
     pool: ThreadPoolExecutor
     stop: threading.Event
+    hidden: Collection[str] = ()
     needs: dict[str, list[str]] = field(default_factory=dict)
     waiting: list[Step] = field(default_factory=list)
     running: set[str] = field(default_factory=set)
@@ -136,7 +131,7 @@ class _Execution:
 
         def write(step: Step) -> None:
             with suppress(RetinueError):
-                self.runner.run(step, _untold)
+                self.runners[step.home].run(step, _untold)
 
         if not self.stop.is_set():
             list(self.pool.map(write, self.plan.retags))
@@ -152,14 +147,14 @@ class _Execution:
             tell(Event(step, "progress", step.id, done=done, total=total, detail=detail))
 
         try:
-            live_id, failures = self.runner.run(step, report)
+            live_id, failures = self.runners[step.home].run(step, report)
         except Interrupted as error:
-            tell(Event(step, "incomplete", self.runner.ids.get(step.address, step.id), error=error.message))
+            tell(Event(step, "incomplete", self.run.ids.get(step.address, step.id), error=error.message))
         except RetinueError as error:
-            live_id = self.runner.ids.get(step.address, step.id)
+            live_id = self.run.ids.get(step.address, step.id)
             tell(Event(step, "failed", live_id, error=error.message, hint=error.hint))
         except Exception as error:  # noqa: BLE001 - ours to fix: the other steps finish, then it is raised
             self.bugs.append(error)
-            tell(Event(step, "failed", step.id, error=hide(f"a bug in retinue: {error!r}", self.runner.account.hidden)))
+            tell(Event(step, "failed", step.id, error=hide(f"a bug in retinue: {error!r}", self.hidden)))
         else:
             tell(Event(step, "incomplete" if failures else "done", live_id, failures=failures))

@@ -1,0 +1,1 @@
+"""What a vector store holds: manifests of files, and how they differ. Pure."""

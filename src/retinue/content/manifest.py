@@ -1,0 +1,51 @@
+"""What a store holds: which file stands under which path, with its digest, attributes and chunking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from retinue.model.live import LiveFile
+from retinue.model.values import FileRef
+
+SETTLED = ("completed", "in_progress")
+"""File statuses that lead to a searchable file; the others (failed, cancelled) do not (SPEC VectorStoreFileObject)."""
+
+
+def primary_files(files: Iterable[LiveFile]) -> dict[str, LiveFile]:
+    """The attached file that stands for each path: the newest that is, or will be, searchable."""
+    chosen: dict[str, LiveFile] = {}
+    for each in files:
+        if each.path is None or each.status not in SETTLED:
+            continue
+        rival = chosen.get(each.path)
+        if rival is None or (each.created_at, each.id) > (rival.created_at, rival.id):
+            chosen[each.path] = each
+    return chosen
+
+
+def attached_spec(files: Iterable[LiveFile]) -> dict[str, Any]:
+    """Attached files in the form of the declared field."""
+    return {
+        path: {
+            "sha256": each.sha256 or "",
+            "size": each.size,
+            "attributes": dict(each.attributes),
+            "chunking": dict(each.chunking),
+        }
+        for path, each in sorted(primary_files(files).items())
+    }
+
+
+def file_ref(path: str, entry: Mapping[str, Any]) -> FileRef:
+    return FileRef(path, entry["sha256"], entry["size"])
+
+
+def without_sizes(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Attached files as they are compared and digested: the size follows from the content. Those that are declared by
+    their ids are not ours."""
+    return {
+        path: {key: value for key, value in entry.items() if key != "size"}
+        for path, entry in files.items()
+        if "id" not in entry
+    }

@@ -1,0 +1,212 @@
+"""An OpenAI-style account: the steps of a plan → requests. Names become ids here; nothing is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from retinue.errors import AccountError, BlockedError, StaleError
+from retinue.kinds.kind import Kinds
+from retinue.kinds.stores import Nested, Plain, Versioned, WithActions, WithFiles
+from retinue.model.live import Live
+from retinue.model.steps import Block, Step
+from retinue.model.tag import Tag, is_retired
+from retinue.model.values import FileRef
+from retinue.providers.openai.client import Account
+from retinue.providers.openai.snapshot import take_snapshot
+from retinue.providers.openai.stores.actions import ActionStore
+from retinue.providers.openai.stores.nested import NestedStore
+from retinue.providers.openai.stores.plain import PlainStore
+from retinue.providers.openai.stores.versioned import VersionedStore
+from retinue.providers.openai.stores.with_files import WithFilesStore
+from retinue.providers.openai.uploads import Uploader
+from retinue.providers.openai.work import Work
+from retinue.providers.port import Capabilities, Outcome, Report, Run, Snapshot, Wanted
+from retinue.providers.preconditions import HANDOVERS, check_owner, check_values
+from retinue.state.memory import Memory
+
+STORES: Mapping[type[Plain], type[PlainStore[Any]]] = {
+    Plain: PlainStore,
+    Nested: NestedStore,
+    Versioned: VersionedStore,
+    WithFiles: WithFilesStore,
+    WithActions: ActionStore,
+}
+"""The code for each shape of object. A new shape is a store class in `kinds/stores.py` and a module beside these."""
+AGAIN = "run the command again"
+
+
+class OpenAIProvider:
+    """The objects of an account over HTTP. `root` is the project's directory, whose files may be uploaded."""
+
+    capabilities = Capabilities()
+
+    def __init__(self, account: Account, kinds: Kinds, memory: Memory, root: Path) -> None:
+        self.account = account
+        self.kinds = kinds
+        self.memory = memory
+        self.root = root
+        self._work: tuple[Run, Work] | None = None
+
+    @cached_property
+    def stores(self) -> Mapping[str, PlainStore[Any]]:
+        """The store of each kind that has objects in the account, by the kind's name."""
+        return {
+            name: STORES[type(kind.store)](kind, kind.store, self.account, self.memory)
+            for name, kind in self.kinds.items()
+            if isinstance(kind.store, Plain)
+        }
+
+    # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def snapshot(self, wanted: Wanted, others: Sequence[Live] = ()) -> Snapshot:
+        """Everything that is there, and the `others`, with what is known here of the files that they name."""
+        return take_snapshot(self.account, self.stores, self.memory, wanted, others)
+
+    def find(self, step: Step, owner: Tag | None) -> Live | None:  # noqa: ARG002 - for what is found by its address
+        store = self.stores[step.address.kind]
+        # The plan saw it moments ago, so a 404 may be the lag of a creation that somebody else made; what is nobody's
+        # yet is read as a whole.
+        live = store.find(str(step.id), step.within, patient=True, asked=step.action in HANDOVERS)
+        return store.whole(live) if live is not None and step.files else live
+
+    def exists(self, kind: str | None, live_id: str) -> bool:
+        """Whether the account has an object of a kind, or a file where that is None."""
+        if kind is None:
+            return self.account.find(f"/files/{live_id}") is not None
+        return self.stores[kind].exists(live_id)
+
+    def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
+        """Versions by number that the account does not have. What cannot be asked for is not judged."""
+        for step in steps:
+            store = self.stores[step.address.kind]
+            live = known.get(step.id or "")
+            with suppress(AccountError):
+                if store.form.numbered(step, live):
+                    block = store.form.unknown_version(step, store.version_numbers(live))
+                    if block:
+                        yield block
+
+    def whole(self, live: Live) -> Live:
+        return self.stores[live.kind].whole(live)
+
+    def contents(self, live: Live) -> dict[str, bytes]:
+        return self.stores[live.kind].contents(live)
+
+    def pages(self, kind: str) -> Iterator[dict[str, Any]]:
+        return self.stores[kind].pages()
+
+    def document(self, live: Live) -> dict[str, Any]:
+        files = [
+            {"id": each.id, "path": each.path, "status": each.status, "attributes": dict(each.attributes)}
+            | {"error": each.error}
+            for each in live.files
+        ]
+        return {**{name: _plain(value) for name, value in live.answer.items()}, **({"files": files} if files else {})}
+
+    def handed_out(self, live: Live) -> str:
+        return live.id
+
+    # ── carrying out ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def work(self, run: Run) -> Work:
+        """What is at hand while one apply is carried out; homes outside of the account share it for their files."""
+        if self._work is None or self._work[0] is not run:
+            uploader = Uploader(self.account, self.memory, self.root, run.held)
+            work = Work(self.account, self.memory, uploader, run.pool, run.ids, run.known, run.check)
+            self._work = (run, work)
+            uploader.recover()
+        return self._work[1]
+
+    def begin(self, run: Run) -> OpenAIRunner:
+        return OpenAIRunner(self, self.work(run))
+
+
+@dataclass(slots=True)
+class OpenAIRunner:
+    """Carries single steps out; one for each apply."""
+
+    provider: OpenAIProvider
+    work: Work
+
+    def run(self, step: Step, report: Report) -> Outcome:
+        """Carry `step` out. Gives the live id, and path → reason for files that could not be brought in."""
+        store = self.provider.stores[step.address.kind]
+        self.work.check()
+        if step.action == "delete":
+            self._delete(step, store)
+            return step.id, {}
+        if step.action in HANDOVERS:
+            return self._hand_over(step, store), {}
+        live_id = store.create(self.work, step) if step.action == "create" else self._update(step, store)
+        if is_retired(step.tag):
+            self.work.memory.released(live_id)
+        failures = store.follow_up(self.work, step, live_id, report)
+        if (store.pending(step) or step.files) and not failures:
+            store.finish(self.work, step, live_id)
+        return live_id, failures
+
+    def close(self, *, complete: bool) -> None:
+        try:
+            if complete:
+                self.work.uploader.discard_spares()
+        finally:
+            self.work.memory.save()
+
+    def _update(self, step: Step, store: PlainStore[Any]) -> str:
+        live = store.current(self.work, step)
+        if live is None:
+            raise StaleError("it was deleted after the plan was made", hint=AGAIN)
+        check_values(step, live, self.provider.kinds)
+        return store.update(self.work, step, live)
+
+    def _delete(self, step: Step, store: PlainStore[Any]) -> None:
+        live = store.current(self.work, step)
+        if live is not None:
+            check_values(step, live, self.provider.kinds)
+            store.delete(self.work, step, live)
+        self.work.memory.forget(step.id or "")
+
+    def _hand_over(self, step: Step, store: PlainStore[Any]) -> str:
+        """Carry an `adopt`, `move` or `release` out; gives the live id.
+
+        Raises StaleError when the object is gone or no longer has the values that the tag would claim, BlockedError
+        when somebody else has tagged it meanwhile.
+        """
+        work = self.work
+        live = store.find(str(step.id), step.within, asked=True)
+        if live is None:
+            raise StaleError("it was deleted after the plan was made", hint=AGAIN)
+        try:
+            # A write whose answer was lost is repeated: then the object carries the new tag already.
+            check_owner(step, live, step.held)
+        except StaleError as error:
+            message = f"{live.id} carries another tag than the plan saw"
+            raise BlockedError(message, hint="plan again to see whose it is") from error
+        check_values(step, live, self.provider.kinds)
+        # What is declared by its id is not ours, whoever marked it once.
+        theirs = store.given_files(step)
+        if step.action == "release" or step.tag is None:
+            # The files first: while the object carries our tag, an interrupted release is taken up again.
+            store.unmark_files(work, live)
+            store.take_tag(work, step, live)
+            work.memory.released(live.id)
+            return live.id
+        if theirs:
+            store.unmark_files(work, live, theirs)
+        store.put_tag(work, step, live)
+        work.memory.remember(step.address, live.id)
+        return live.id
+
+
+def _plain(value: Any) -> Any:
+    """A value as data. Of a file that is no text, its digest and size stand for its content."""
+    if isinstance(value, FileRef):
+        return {"sha256": value.sha256, "size": value.size}
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return value

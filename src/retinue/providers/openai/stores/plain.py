@@ -1,0 +1,307 @@
+"""Objects in a collection of their own: read, made, written over, tagged and deleted by one request each.
+
+The other shapes are this one with something more, each in its own module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from retinue.errors import AccountError, BlockedError, StaleError
+from retinue.kinds.fields import Field, KeyedField
+from retinue.kinds.kind import Kind
+from retinue.kinds.stores import Plain
+from retinue.model.live import Live, LiveFile
+from retinue.model.paths import dig
+from retinue.model.steps import Step
+from retinue.model.tag import TAG_KEY, Tag, write_tag
+from retinue.providers.live_reader import read_live
+from retinue.providers.openai.client import Account, Ambiguous, Json
+from retinue.providers.openai.create_once import Attempt, settle
+from retinue.providers.openai.marks import forget_keys, mark, our_marks
+from retinue.providers.openai.uploads import Carried, carried_ids, carry_files
+from retinue.providers.openai.work import Report, Work
+from retinue.state.memory import Memory
+
+S = TypeVar("S", bound=Plain)
+Raw = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlainStore(Generic[S]):
+    """The objects of one kind in one account. `form` says where they stand."""
+
+    kind: Kind
+    form: S
+    account: Account
+    memory: Memory
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def path(self, live_id: str, within: str | None) -> str:
+        """The path of one object; `within` is the id of the object it stands in, if it does."""
+        return f"{self.form.collection(within)}/{live_id}"
+
+    def pages(self, within: str | None = None, **query: Any) -> Iterator[Json]:
+        """The objects of the collection as the API returns them, without their content where that is kept apart."""
+        return self.account.pages(self.form.collection(within), page=self.form.page, beta=self.form.beta, **query)
+
+    def read(self, raw: Raw, *, asked: bool = False) -> Live:  # noqa: ARG002 - for what is read in parts
+        """The object that the API returned. What may be left unread of others' is read where somebody `asked`.
+
+        Raises AccountError for an answer of another shape; a tag that cannot be read is kept as an error.
+        """
+        form = self.form
+        try:
+            live = read_live(raw, self.kind, form.marks_of(raw))
+            return replace(live, spent=form.is_spent(raw), within=form.within_of(raw))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise AccountError(
+                f"the account's {self.kind.title} {raw['id']} has a shape that cannot be read: {error!r}",
+                hint="the server may not speak this API, or a newer one: look at it with a client of its own",
+            ) from error
+
+    def find(
+        self, live_id: str, within: str | None = None, *, patient: bool = False, asked: bool = False
+    ) -> Live | None:
+        """One live object as it is now, with its content; None when it is gone. Raises AccountError.
+
+        `patient`: it may have been created moments ago by somebody else.
+        """
+        raw = look(self.account, self.memory, live_id, self.path(live_id, within), self.form.beta, patient=patient)
+        return self.read(raw, asked=asked) if raw and self.form.may_be_owned(raw) else None
+
+    def exists(self, live_id: str) -> bool:
+        """Whether the account has an object with this id."""
+        return self.account.find(self.path(live_id, None), beta=self.form.beta) is not None
+
+    def containers(self, live: Iterable[Live]) -> Iterable[str | None]:  # noqa: ARG002 - for what is nested
+        """The objects in which an object of the kind may stand; None for the account itself."""
+        return (None,)
+
+    def whole(self, live: Live) -> Live:
+        """The object with what is listed apart from it."""
+        return live
+
+    def files(self, live_id: str) -> tuple[LiveFile, ...]:  # noqa: ARG002 - for what has some
+        """The files attached to a live object."""
+        return ()
+
+    def contents(self, live: Live) -> dict[str, bytes]:  # noqa: ARG002 - for what has some
+        """The files that the object consists of, by path, without our marks."""
+        return {}
+
+    def version_numbers(self, live: Live | None) -> list[str]:  # noqa: ARG002 - for what has some
+        """The numbers of the versions of a live object."""
+        return []
+
+    # ── creating ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def create(self, work: Work, step: Step) -> str:
+        """Make the object; gives its id."""
+        spec = self._in_body(step.after or {})
+        carried = carry_files(spec, self.kind, None, work.uploader)
+        body = work.body(spec, self.kind, carried)
+        if self.kind.assemble is not None:
+            body = self.kind.assemble(body, work.with_ids(spec), None)
+        marks = {**carried.records, TAG_KEY: self._tag_text(step, None)}
+        body[self.form.marks.field] = self.form.marks.write(body.get(self.form.marks.field), marks)
+        within = self.within(work, step)
+
+        def attempt() -> Attempt:
+            try:
+                return str(self.account.create(self.form.collection(within), body, beta=self.form.beta)["id"])
+            except Ambiguous as error:
+                return error, lambda: self.find_created(work, step)
+
+        live_id = settle(self.account, attempt)
+        work.ids[step.address] = live_id
+        self.memory.created(step.address, live_id)
+        self._settle(work, carried)
+        return live_id
+
+    def within(self, work: Work, step: Step) -> str | None:  # noqa: ARG002 - for what is nested
+        """The live id of the object that the step's object stands in, or is to stand in."""
+        return None
+
+    def find_created(self, work: Work, step: Step) -> str | None:
+        """The object that a creation without an answer left behind: it carries our tag and was not there before."""
+        for raw in self.pages(self.within(work, step), order="desc"):
+            if raw["id"] not in work.known and work.is_ours(self.read(raw), step.address):
+                return str(raw["id"])
+        return None
+
+    def _settle(self, work: Work, carried: Carried) -> None:
+        """The object holds its new files now: they need no journal any more."""
+        for file_id in carried.fresh:
+            work.uploader.settled(file_id)
+
+    # ── writing over ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def current(self, work: Work, step: Step, live_id: str | None = None) -> Live | None:
+        """The object as it is right before it is written; None when it is gone. Raises BlockedError when not ours."""
+        live_id = live_id or str(step.id)
+        live = self.find(live_id, self.within(work, step))
+        if live is not None and not work.is_ours(live, step.address):
+            raise BlockedError(f"{live_id} no longer carries the tag of {step.address}", hint="plan again to see why")
+        return live
+
+    def update(self, work: Work, step: Step, live: Live) -> str:
+        """Write what changes; gives the id."""
+        names = self._written_fields(step)
+        spec = {name: each for name, each in self._in_body(step.after or {}).items() if name in names}
+        spec.update({name: {} for name in names - set(spec) if self.kind.field(name).by_key})
+        carried = carry_files(spec, self.kind, live, work.uploader)
+        body = work.body(spec, self.kind, carried)
+        for name in spec:
+            _carry_over(body, self.kind.field(name), live)
+            _complete(body, self.kind.field(name), live, step)
+        for name in sorted(names - set(spec)):
+            body_path = self.kind.field(name).body_path
+            _keep(body, body_path, dig(live.answer, body_path))
+        if self.kind.assemble is not None:
+            body = self.kind.assemble(body, work.with_ids(step.after), live.answer)
+        mark(body, self.form, live, {**carried.records, TAG_KEY: self._tag_text(step, live)})
+        doomed = {file_id: work.uploader.doom(file_id, purpose) for file_id, purpose in carried.stale.items()}
+        path = self.path(live.id, live.within)
+        answer = self.account.update(path, body, beta=self.form.beta)
+        self._settle(work, carried)
+        for file_id, key in doomed.items():
+            work.uploader.finish_discard(file_id, key)
+        keys = [key for field, key in step.forget_keys if field == self.form.marks.field]
+        forget_keys(self.account, self.form, path, keys, answer)
+        return live.id
+
+    def _in_body(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields that travel in the object's own body."""
+        return {name: value for name, value in spec.items() if self._travels(self.kind.field(name))}
+
+    def _travels(self, field: Field) -> bool:
+        return field.in_body and field.name != self.form.fixed_field
+
+    def _written_fields(self, step: Step) -> set[str]:
+        """The changed fields, and those that share a part of the body with them: it may be replaced as a whole."""
+        kind = self.kind
+        changed = {change.field for change in step.changes if kind.has(change.field)} | set(step.unset)
+        changed |= {name for name, _ in step.forget_keys}
+        parts = {kind.field(name).body_path[0] for name in changed if len(kind.field(name).body_path) > 1}
+        shared = {each.name for each in kind.fields if each.body_path[0] in parts}
+        return {name for name in changed | shared if self._travels(kind.field(name))}
+
+    def _tag_text(self, step: Step, live: Live | None) -> str:
+        """The tag to write with the object itself; it is silent about what comes after the write."""
+        pending = self.pending(step)
+        if not (pending or step.files):
+            return write_tag(tag_of(step))
+        return write_tag(self.kind.provisional(tag_of(step), pending, live.tag if live else None))
+
+    # ── what comes after the write ────────────────────────────────────────────────────────────────────────────────────
+
+    def pending(self, step: Step) -> Collection[str]:  # noqa: ARG002 - for what has some
+        """The fields that have to be brought about after the write."""
+        return ()
+
+    def follow_up(self, work: Work, step: Step, live_id: str, report: Report) -> dict[str, str]:  # noqa: ARG002
+        """Bring about what the write could not; gives path → reason for files that could not be brought in."""
+        return {}
+
+    def finish(self, work: Work, step: Step, live_id: str) -> None:
+        """Only now does the tag say that all is as declared; until then a difference is nobody's edit."""
+        live = self.current(work, step, live_id)
+        if live is None:
+            raise StaleError("it was deleted while it was being brought about", hint="run the command again")
+        body: Json = {}
+        mark(body, self.form, live, {**our_marks(live, self.form), TAG_KEY: write_tag(tag_of(step))})
+        self.account.update(self.path(live_id, live.within), body, beta=self.form.beta)
+
+    # ── tags alone ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def put_tag(self, work: Work, step: Step, live: Live) -> None:  # noqa: ARG002 - for what keeps it elsewhere
+        """Give an object the tag of a step, and change nothing else."""
+        body: Json = {}
+        mark(body, self.form, live, {**our_marks(live, self.form), TAG_KEY: write_tag(tag_of(step))})
+        self.account.update(self.path(live.id, live.within), body, beta=self.form.beta)
+
+    def take_tag(self, work: Work, step: Step, live: Live) -> None:  # noqa: ARG002 - for what keeps it elsewhere
+        """Take our marks off an object, and leave everything else."""
+        body: Json = {}
+        mark(body, self.form, live, {})
+        path = self.path(live.id, live.within)
+        answer = self.account.update(path, body, beta=self.form.beta)
+        forget_keys(self.account, self.form, path, our_marks(live, self.form), answer)
+
+    def unmark_files(self, work: Work, live: Live, only: Collection[str] | None = None) -> None:
+        """Take our marks off the attached files, or only off some."""
+
+    def given_files(self, step: Step) -> set[str]:  # noqa: ARG002 - for what has some
+        """The attached files that a declaration names by their ids: they are not ours, whoever marked them once."""
+        return set()
+
+    # ── deleting ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def delete(self, work: Work, step: Step, live: Live) -> None:
+        """Files first: while the object is there it says which files are ours, so an interruption loses none."""
+        doomed = sorted(self.doomed_files(step, live) - set(step.shared_files))
+        for _ in work.pool.map(lambda file_id: self.account.delete(f"/files/{file_id}"), doomed):
+            work.check()
+        self.account.delete(self.path(live.id, live.within), beta=self.form.beta)
+
+    def doomed_files(self, step: Step, live: Live) -> set[str]:  # noqa: ARG002 - for what has more
+        """The ids of the files that go with an object. Raises StaleError where they are others than planned."""
+        return set(carried_ids(live, self.kind))
+
+
+# ── one object ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def look(
+    account: Account, memory: Memory, live_id: str, path: str, beta: str | None, *, patient: bool = False
+) -> Json | None:
+    """Read one object. What was created moments ago may answer 404 for a while [V], so it is asked for again.
+
+    `patient`: it may have been created moments ago by somebody else.
+    """
+    for pause in (0.5, 1.0, 2.0) if patient or live_id in memory.fresh else ():
+        raw = account.find(path, beta=beta)
+        if raw is not None:
+            return raw
+        account.sleep(pause)
+    return account.find(path, beta=beta)
+
+
+def tag_of(step: Step) -> Tag:
+    """The tag that a step writes."""
+    if step.tag is None:
+        raise TypeError(f"the step '{step.key}' has no tag")
+    return step.tag
+
+
+def _complete(body: Json, field: Field, live: Live, step: Step) -> None:
+    """A map that is owned key by key may be replaced as a whole: it is written with the keys that are not ours."""
+    if not isinstance(field, KeyedField):
+        return
+    forgotten = {key for name, key in step.forget_keys if name == field.name}
+    if field.rest:
+        # What this version does not know cannot be reset to anything but nothing.
+        body.update(dict.fromkeys(forgotten))
+        return
+    reset = {key: value for key, value in field.key_defaults.items() if key in forgotten}
+    before = {key: each for key, each in (dig(live.answer, field.body_path) or {}).items() if key not in forgotten}
+    _keep(body, field.body_path, {**before, **(dig(body, field.body_path) or {}), **reset})
+
+
+def _carry_over(body: Json, field: Field, live: Live) -> None:
+    """Let what this version does not know of a live value survive its being written anew."""
+    before, written = dig(live.answer, field.body_path), dig(body, field.body_path)
+    if field.carry_over is not None and before is not None and written is not None:
+        _keep(body, field.body_path, field.carry_over(written, before))
+
+
+def _keep(body: Json, path: tuple[str, ...], value: Any) -> None:
+    """Put the live value of a field that is not ours beside those that are written."""
+    if value is not None:
+        for key in path[:-1]:
+            body = body.setdefault(key, {})
+        body[path[-1]] = value

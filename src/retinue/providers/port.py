@@ -1,0 +1,112 @@
+"""What the engine needs of an account, whatever sort it is. One implementation a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from retinue.model.declared import Handover
+from retinue.model.live import Live
+from retinue.model.steps import Block, Step
+from retinue.model.tag import Tag
+from retinue.model.values import Address
+
+Report = Callable[[int, int, str], None]
+"""Hears of progress: how many files of how many, and what is being done with them."""
+Outcome = tuple[str | None, Mapping[str, str]]
+"""The live id of a step's object, and path → reason for files that could not be brought in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a snapshot is for: the kinds in use, with who uses them, and handovers that may make more objects ours.
+
+    A kind in use that an account does not serve is an error; of the others nothing is said.
+    """
+
+    needed: Mapping[str, str] = field(default_factory=dict)
+    handovers: Sequence[Handover] = ()
+    parallelism: int = 8
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """What an account has: its objects, the kinds that it serves, and the markers of all stacks, each with its kind."""
+
+    live: list[Live] = field(default_factory=list)
+    served: set[str] = field(default_factory=set)
+    markers: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a sort of account can do: keep files of its own, have one apply at a time, and list what others made."""
+
+    files: bool = True
+    lock: bool = True
+    shared: bool = True
+
+
+@dataclass(slots=True)
+class Run:
+    """One apply under way: `ids` grows as objects come to be, `known` are the live ids of the plan, `held` the files
+    that live objects are known to hold; `check` raises once a person asked to stop; `pool` is for files."""
+
+    ids: dict[Address, str]
+    known: frozenset[str]
+    held: frozenset[str]
+    check: Callable[[], None]
+    pool: Executor
+
+
+class Runner(Protocol):
+    """Carries single steps out, in many threads; one for each apply."""
+
+    def run(self, step: Step, report: Report) -> Outcome:
+        """Carry a step out. Raises RetinueError, StaleError when the account is not as the plan found it."""
+
+    def close(self, *, complete: bool) -> None:
+        """The last step has ended; `complete` unless somebody asked to stop."""
+
+
+class Provider(Protocol):
+    """One sort of account. A session holds them by home."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def snapshot(self, wanted: Wanted, others: Sequence[Live] = ()) -> Snapshot:
+        """Everything that is there. `others` are objects elsewhere, which may refer to some of it."""
+
+    def find(self, step: Step, owner: Tag | None) -> Live | None:
+        """The object of a step as it is now, with its files where the step is about any; None when it is gone.
+
+        `owner` is the tag that it is known to carry.
+        """
+
+    def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
+        """What forbids the steps because the account does not have it: ids and versions that declarations name."""
+
+    def begin(self, run: Run) -> Runner:
+        """Get ready to carry steps out."""
+
+    def whole(self, live: Live) -> Live:
+        """An object with what is read of the stack's objects only."""
+
+    def contents(self, live: Live) -> dict[str, bytes]:
+        """The files that an object consists of, by path, without our marks."""
+
+    def pages(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Every object of a kind as the account returns it, for what reads other accounts' objects."""
+
+    def document(self, live: Live) -> dict[str, Any]:
+        """An object as the account returned it, unknown fields included, as plain data."""
+
+    def handed_out(self, live: Live) -> Any:
+        """What an application needs of an object."""
+
+
+Providers = Mapping[str | None, Provider]
+"""By home; None is the account's own."""
