@@ -69,7 +69,7 @@ def requests_of_an_unchanged_plan(root: Path) -> Counter[str]:
 
     from retinue import workflow
     from retinue.account.client import Account
-    from retinue.local.transport import LocalTransport
+    from retinue.emulator.server.transport import LocalTransport
 
     calls: Counter[str] = Counter()
 

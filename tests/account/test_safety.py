@@ -10,8 +10,8 @@ import pytest
 from retinue import workflow
 from retinue.core.approval import Approval
 from retinue.core.model import Address
+from retinue.emulator.server.quirks import Quirks
 from retinue.errors import BlockedError, LeaseError
-from retinue.local.quirks import Quirks
 from retinue.operations import looking
 from tests.support.faults import CutAfter
 from tests.support.team import Team, ended

@@ -16,8 +16,8 @@ import pytest
 from retinue.cli import main
 from retinue.core.hiding import MASK
 from retinue.core.ownership import read_tag
+from retinue.emulator.server.transport import LocalTransport
 from retinue.kinds import all_kinds
-from retinue.local.transport import LocalTransport
 from tests.cli.conftest import Result, Shell
 from tests.support.faults import Quoting
 from tests.support.serving import serving

@@ -18,9 +18,9 @@ from retinue.cli.carrying_out import carry_out
 from retinue.cli.telling import InWords
 from retinue.cli.terminal import Terminal
 from retinue.core.approval import Approval
+from retinue.emulator.server.loopback import running_server
+from retinue.emulator.server.quirks import Quirks
 from retinue.errors import BlockedError, LeaseError, OvertakenError
-from retinue.local.quirks import Quirks
-from retinue.local.server import running_server
 from retinue.operations import guarding
 from retinue.operations.sessions import owner_of
 from tests.cli.conftest import Shell

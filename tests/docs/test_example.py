@@ -12,7 +12,7 @@ import pytest
 from retinue import workflow
 from retinue.cli import main
 from retinue.core.model import Address, Declared
-from retinue.local.transport import LocalTransport
+from retinue.emulator.server.transport import LocalTransport
 from tests.docs.pages import ROOT
 from tests.docs.runner import copy_example
 

@@ -16,10 +16,10 @@ from retinue.cli import retinue
 from retinue.core.kind import Kind
 from retinue.core.model import Address, Tag
 from retinue.core.ownership import KEEP, PROTECT, RETIRE, SYNCING, TAG_KEY, read_tag, write_tag
+from retinue.emulator.server.quirks import Quirks
 from retinue.errors import RetinueError
 from retinue.kinds import all_kinds
 from retinue.kinds._shapes import JSON_SCHEMA
-from retinue.local.quirks import Quirks
 from retinue.report.plan_schema import PLAN
 from retinue.source.project_schema import PROJECT
 from retinue.source.schemas import documents

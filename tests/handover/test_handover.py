@@ -11,8 +11,8 @@ from retinue import workflow
 from retinue.core.approval import Approval
 from retinue.core.changes import Plan
 from retinue.core.model import Address
+from retinue.emulator.server.quirks import Quirks
 from retinue.errors import BlockedError, DeclarationError, StaleError
-from retinue.local.quirks import Quirks
 from tests.support.faults import At, writes_a_marker
 from tests.support.team import Team
 

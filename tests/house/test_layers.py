@@ -53,10 +53,10 @@ ALLOWED = {
         *("operations.checkup", "operations.guarding", "operations.accepting"),
     },
     "__main__": {"cli"},
-    "local": set(),
+    "emulator": set(),
 }
 # The one place that opens the default account, and the command that serves it.
-MAY_OPEN_LOCAL = {"account/opening.py", "cli/account_commands.py"}
+MAY_OPEN_EMULATOR = {"account/opening.py", "cli/account_commands.py"}
 HOMES = {
     "yaml": {"source"},
     "ruamel": {"source"},
@@ -65,10 +65,10 @@ HOMES = {
     "rich": {"report"},
     "deepdiff": {"core"},
     "click": {"cli"},
-    "starlette": {"local"},
-    "uvicorn": {"local"},
-    "sqlite3": {"local"},
-    "httpx2": {"account", "local"},
+    "starlette": {"emulator"},
+    "uvicorn": {"emulator"},
+    "sqlite3": {"emulator"},
+    "httpx2": {"account", "emulator"},
 }
 
 
@@ -121,7 +121,7 @@ def test_imports_point_down(path: Path) -> None:
         above = layer(name)
         if above in (own, "errors", "__version__"):
             continue
-        if above == "local" and str(path.relative_to(SOURCE)) in MAY_OPEN_LOCAL:
+        if above == "emulator" and str(path.relative_to(SOURCE)) in MAY_OPEN_EMULATOR:
             continue
         assert above in ALLOWED[own], f"{own} must not import {name}"
 

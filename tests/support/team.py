@@ -20,9 +20,9 @@ from retinue.account.memory import Memory
 from retinue.core.changes import AccountInfo, Event, Plan
 from retinue.core.kind import Kind
 from retinue.core.model import Address
+from retinue.emulator.server.quirks import Quirks
+from retinue.emulator.server.transport import LocalTransport
 from retinue.kinds import all_kinds
-from retinue.local.quirks import Quirks
-from retinue.local.transport import LocalTransport
 from retinue.operations import looking
 from tests.support.description import CheckedTransport, find_description
 

@@ -217,8 +217,8 @@ def serve(directory: Path, host: str, port: int, api_key: str | None, quirks: Va
     # The local account is a program of its own; only the place that opens it and this command know of it.
     from retinue import workflow
     from retinue.account.opening import local_setting
-    from retinue.local.quirks import Quirks
-    from retinue.local.server import serve as run
+    from retinue.emulator import Quirks
+    from retinue.emulator import serve as run
 
     terminal = Terminal.detect()
     reading, _ = workflow.check(workflow.Where(directory))

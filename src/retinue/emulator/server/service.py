@@ -1,0 +1,125 @@
+"""What a service is written in: its endpoints, how each request is read and answered, and what ends by the clock.
+
+Handlers take a Call, return values and raise ApiError; only ``app`` writes HTTP. Every package beside ``server`` that
+has a ``SERVICE`` is one that the account hosts; there is nothing else to register.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from retinue.emulator.server.quirks import Quirks
+from retinue.emulator.server.request_checks import Check
+from retinue.emulator.server.storage import JsonObject, Storage, Stored
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file of a multipart request, already on disk."""
+
+    name: str
+    """The name of its part, such as ``file`` or ``files[]``."""
+    filename: str
+    path: Path
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, inside one transaction of the storage."""
+
+    storage: Storage
+    quirks: Quirks
+    now: int
+    writes: bool
+    """Whether the transaction may write. A read that finds nothing to settle runs without the write lock."""
+    new_id: Callable[[str], str]
+    services: Hosted
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    """What was asked for after ``?``; of a name given more than once, the last value."""
+    body: JsonObject = field(default_factory=dict)
+    files: tuple[SentFile, ...] = ()
+    asked: tuple[tuple[str, str], ...] = ()
+    """The whole query in the order it was sent, for names given more than once."""
+
+    def file(self, name: str) -> SentFile | None:
+        """The file sent under this name, the last one if there are several."""
+        return next((each for each in reversed(self.files) if each.name == name), None)
+
+    def remove(self, stored: Stored) -> None:
+        """Remove an object, after the services that hold on to objects of its collection have let go of it."""
+        for let_go in self.services.removals.get(stored.collection, ()):
+            let_go(self, stored)
+        self.storage.remove(stored)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An answer that is bytes already: a page of stored JSON, or the content of a file."""
+
+    content: bytes
+    media_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Answer: TypeAlias = JsonObject | Rendered
+Handler: TypeAlias = Callable[[Call], Answer]
+OnStored: TypeAlias = Callable[[Call, Stored], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    method: Literal["GET", "POST", "DELETE"]
+    path: str
+    handler: Handler
+    body: Check | None = None
+    """How a JSON body (or the fields of a form) is checked; None when the endpoint takes none."""
+    form: bool = False
+    beta: str | None = None
+    """The value of ``OpenAI-Beta`` without which the endpoint refuses."""
+    status: int = 200
+    """The status of an answer that is no refusal."""
+    reserved: tuple[str, ...] = ()
+    """What the ``{id}`` of the path never is, because the API has a collection of that name there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A part of the API that the account hosts. Collections are named by what objects of theirs have as ``object``."""
+
+    endpoints: tuple[Endpoint, ...]
+    expiry: Mapping[str, OnStored] = field(default_factory=dict)
+    """What becomes of an object of a collection of this service when the clock passes its ``expires_at``."""
+    removals: Mapping[str, OnStored] = field(default_factory=dict)
+    """What this service does before an object of another service's collection is removed."""
+
+
+class Hosted:
+    """The services of one account, put together. Raises ValueError when two of them lay claim to one collection."""
+
+    def __init__(self, services: Sequence[Service]) -> None:
+        self.endpoints = tuple(endpoint for service in services for endpoint in service.endpoints)
+        self.expiry: dict[str, OnStored] = {}
+        self.removals: dict[str, list[OnStored]] = {}
+        for service in services:
+            if both := self.expiry.keys() & service.expiry.keys():
+                raise ValueError(f"two services say how objects expire: {', '.join(sorted(both))}")
+            self.expiry.update(service.expiry)
+            for collection, let_go in service.removals.items():
+                self.removals.setdefault(collection, []).append(let_go)
+
+
+@cache
+def find_services() -> tuple[Service, ...]:
+    """Every service of this package, in the order of their names."""
+    emulator = importlib.import_module(__name__.rpartition(".server")[0])
+    found = pkgutil.iter_modules(emulator.__path__, f"{emulator.__name__}.")
+    packages = [importlib.import_module(each.name) for each in found if each.ispkg]
+    return tuple(package.SERVICE for package in packages if hasattr(package, "SERVICE"))
