@@ -8,12 +8,14 @@ thread per request would add waiting and no concurrency.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -21,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import compile_path
 
 from retinue.emulator.server.api_errors import (
@@ -38,7 +40,17 @@ from retinue.emulator.server.api_errors import (
 from retinue.emulator.server.collection import random_id
 from retinue.emulator.server.quirks import AGENTS, NONE, Quirks
 from retinue.emulator.server.request_body import read_request
-from retinue.emulator.server.service import Answer, Call, Endpoint, Hosted, Rendered, SentFile, Service, find_services
+from retinue.emulator.server.service import (
+    Answer,
+    Call,
+    Endpoint,
+    Hosted,
+    Rendered,
+    SentFile,
+    Service,
+    Streamed,
+    find_services,
+)
 from retinue.emulator.server.storage import JsonObject, Storage
 
 if TYPE_CHECKING:
@@ -49,8 +61,8 @@ _HEALTH = "/_internal/health"
 _logger = logging.getLogger(__name__)
 
 
-class ResponseLost(Exception):  # noqa: N818 - not an error of the program: a quirk that was asked for
-    """The write was committed and the connection is to break before the answer is complete."""
+class ResponseLostError(Exception):
+    """The connection is to break before the answer is complete: a quirk asked for it, or what makes a stream failed."""
 
 
 def create_app(
@@ -158,8 +170,12 @@ class LocalAccount:
         )
         if self._loses(request, response):
             await send(_start_of(response))
-            raise ResponseLost
-        await response(scope, receive, send)
+            raise ResponseLostError
+        try:
+            await response(scope, receive, send)
+        except Exception as error:
+            _logger.exception("the answer to %s %s broke off", request.method, request.url.path)
+            raise ResponseLostError from error
 
     async def _answer(self, request: Request) -> Response:
         self._counts.requests += 1
@@ -259,9 +275,57 @@ def _listed(header: str) -> list[str]:
     return [part.strip() for part in header.split(",")]
 
 
+class _StreamResponse(StreamingResponse):
+    """Sends what a producer makes as it makes it, and ends the producer when the client has gone."""
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        await send(_start_of(self))
+        production = asyncio.ensure_future(self._produce(send))
+        departure = asyncio.ensure_future(_departure(receive))
+        try:
+            await asyncio.wait((production, departure), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            production.cancel()
+            departure.cancel()
+            await asyncio.gather(production, departure, return_exceptions=True)
+        if not production.cancelled():
+            production.result()
+
+    async def _produce(self, send: Send) -> None:
+        try:
+            async for piece in self.body_iterator:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                # Who never waits must not keep others, or the news that the client has gone, from the loop.
+                await asyncio.sleep(0)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            if isinstance(self.body_iterator, AsyncGenerator):
+                await self.body_iterator.aclose()
+
+
+async def _departure(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _from_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """What an iterator gives that may wait. It has one thread, so it is closed only after the piece it is at."""
+    thread = ThreadPoolExecutor(1, thread_name_prefix="local-account-stream")
+    try:
+        while (piece := await asyncio.get_running_loop().run_in_executor(thread, next, pieces, None)) is not None:
+            yield piece
+    finally:
+        if isinstance(pieces, Generator):
+            thread.submit(pieces.close)
+        thread.shutdown(wait=False)
+
+
 def _response(answer: Answer, *, status: int = 200) -> Response:
     if isinstance(answer, Rendered):
         return Response(answer.content, status, media_type=answer.media_type, headers=dict(answer.headers))
+    if isinstance(answer, Streamed):
+        pieces = answer.pieces if isinstance(answer.pieces, AsyncIterator) else _from_thread(answer.pieces)
+        return _StreamResponse(pieces, status, media_type=answer.media_type, headers=dict(answer.headers))
     content = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
     return Response(content, status_code=status, media_type="application/json")
 

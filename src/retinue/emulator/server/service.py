@@ -7,8 +7,9 @@ has a ``SERVICE`` is one that the account hosts; there is nothing else to regist
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -69,7 +70,27 @@ class Rendered:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Answer: TypeAlias = JsonObject | Rendered
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An answer that is sent piece by piece, each as soon as it is there, after the transaction of the request.
+
+    An asynchronous iterator runs on the event loop, and may open transactions of its own as long as it awaits nothing
+    inside. A synchronous one runs in a thread, and must not touch the storage. When the client goes away the first is
+    cancelled where it waits and the second closed after the piece it is at; if it fails the connection breaks.
+    """
+
+    pieces: AsyncIterator[bytes] | Iterator[bytes]
+    media_type: str = "text/event-stream"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def server_sent_event(data: JsonObject | str, *, event: str | None = None) -> bytes:
+    """One event of a ``text/event-stream``; ``[DONE]``, which ends most of the API's streams, is data that is text."""
+    content = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return f"event: {event}\ndata: {content}\n\n".encode() if event else f"data: {content}\n\n".encode()
+
+
+Answer: TypeAlias = JsonObject | Rendered | Streamed
 Handler: TypeAlias = Callable[[Call], Answer]
 OnStored: TypeAlias = Callable[[Call, Stored], None]
 

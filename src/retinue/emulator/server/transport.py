@@ -10,18 +10,28 @@ client = openai.OpenAI(
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import queue
 import threading
 import time
 import weakref
-from collections.abc import Callable
-from concurrent.futures import CancelledError
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx2
 
-from retinue.emulator.server.app import LocalAccount, ResponseLost, create_app
+from retinue.emulator.server.app import LocalAccount, ResponseLostError, create_app
 from retinue.emulator.server.quirks import NONE, Quirks
+from retinue.emulator.server.service import Service
 from retinue.emulator.server.storage import check_layout
+
+if TYPE_CHECKING:
+    from starlette.types import Message
+
+_AHEAD = 16
+"""Pieces of a stream that may wait for a reader before what makes them has to wait as well."""
 
 
 class LocalTransport(httpx2.BaseTransport):
@@ -39,10 +49,10 @@ class LocalTransport(httpx2.BaseTransport):
         api_key: str | None = None,
         clock: Callable[[], float] = time.time,
         new_id: Callable[[str], str] | None = None,
+        services: Sequence[Service] | None = None,
     ) -> None:
         check_layout(directory)
-        self._app = create_app(directory, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id)
-        self._asgi = httpx2.ASGITransport(app=self._app)
+        self._app = create_app(directory, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id, services=services)
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: weakref.finalize[[asyncio.AbstractEventLoop, threading.Thread], LocalTransport] | None = None
@@ -54,11 +64,13 @@ class LocalTransport(httpx2.BaseTransport):
         with self._lock:
             if self._closed:
                 raise RuntimeError("the transport is closed")
-            future = asyncio.run_coroutine_threadsafe(self._handle(request), self._running_loop())
-        try:
-            return future.result()
-        except CancelledError:
-            raise httpx2.ReadError("the transport was closed before the answer came", request=request) from None
+            loop = self._running_loop()
+            exchange = _Exchange(request, loop)
+            asyncio.run_coroutine_threadsafe(exchange.run(self._app), loop).add_done_callback(exchange.end)
+        status, headers, content = exchange.answer.result()
+        stream = _Stream(self, exchange) if content is None else httpx2.ByteStream(content)
+        extensions = {"http_version": b"HTTP/1.1"}
+        return httpx2.Response(status, headers=headers, stream=stream, request=request, extensions=extensions)
 
     def close(self) -> None:
         """Stop the loop and close the database. Requests after this raise RuntimeError."""
@@ -66,21 +78,6 @@ class LocalTransport(httpx2.BaseTransport):
             self._closed = True
             if self._stop is not None:
                 self._stop()
-
-    async def _handle(self, request: httpx2.Request) -> httpx2.Response:
-        try:
-            response = await self._asgi.handle_async_request(request)
-        except ResponseLost:
-            message = "the connection was closed before the response was complete"
-            raise httpx2.RemoteProtocolError(message, request=request) from None
-        content = await response.aread()
-        return httpx2.Response(
-            response.status_code,
-            headers=response.headers,
-            stream=httpx2.ByteStream(content),
-            request=request,
-            extensions={"http_version": b"HTTP/1.1"},
-        )
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
@@ -90,6 +87,102 @@ class LocalTransport(httpx2.BaseTransport):
             self._stop = weakref.finalize(self, _stop, self._loop, thread)
             thread.start()
         return self._loop
+
+
+class _Exchange:
+    """One request and its answer, between the thread of the caller and the loop."""
+
+    def __init__(self, request: httpx2.Request, loop: asyncio.AbstractEventLoop) -> None:
+        self._request = request
+        self._loop = loop
+        self._unread = [request.content]
+        self._gone = asyncio.Event()
+        self._room = asyncio.Semaphore(_AHEAD)
+        self._start: Message = {}
+        self.answer: Future[tuple[int, list[tuple[bytes, bytes]], bytes | None]] = Future()
+        """Status, headers and content; no content when it comes in pieces."""
+        self.pieces: queue.SimpleQueue[bytes | BaseException | None] = queue.SimpleQueue()
+        """Those of a stream, then what broke it, or None at its end."""
+
+    async def run(self, app: LocalAccount) -> None:
+        url = self._request.url
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": self._request.method,
+            "headers": [(name.lower(), value) for name, value in self._request.headers.raw],
+            "scheme": url.scheme,
+            "path": url.path,
+            "raw_path": url.raw_path.split(b"?")[0],
+            "query_string": url.query,
+            "server": (url.host, url.port),
+            "client": ("127.0.0.1", 123),
+            "root_path": "",
+        }
+        await app(scope, self._receive, self._send)
+
+    async def _receive(self) -> Message:
+        if self._unread:
+            return {"type": "http.request", "body": self._unread.pop(), "more_body": False}
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+            if not any(name == b"content-length" for name, _ in message["headers"]):
+                self.answer.set_result((message["status"], message["headers"], None))
+            return
+        if not self.answer.done():
+            content = b"" if self._request.method == "HEAD" else message["body"]
+            self.answer.set_result((self._start["status"], self._start["headers"], content))
+        elif message["body"]:
+            await self._room.acquire()
+            self.pieces.put(message["body"])
+
+    def end(self, task: Future[None]) -> None:
+        """Let whoever waits for the answer or reads it know that this was all, and what went wrong if anything did."""
+        error: BaseException | None = None
+        if task.cancelled():
+            error = httpx2.ReadError("the transport was closed before the answer was complete", request=self._request)
+        elif isinstance(error := task.exception(), ResponseLostError):
+            message = "the connection was closed before the response was complete"
+            error = httpx2.RemoteProtocolError(message, request=self._request)
+        if self.answer.done():
+            self.pieces.put(error)
+        else:
+            self.answer.set_exception(error or httpx2.ReadError("there was no answer", request=self._request))
+
+    def make_room(self) -> None:
+        self._tell(self._room.release)
+
+    def leave(self) -> None:
+        """The caller wants no more of it."""
+        self._tell(self._gone.set)
+
+    def _tell(self, change: Callable[[], None]) -> None:
+        # A closed loop has no producer any more.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(change)
+
+
+class _Stream(httpx2.SyncByteStream):
+    """What a producer on the loop makes, for a caller who reads it in a thread of its own."""
+
+    def __init__(self, transport: LocalTransport, exchange: _Exchange) -> None:
+        self._transport = transport  # not collected, which would stop the loop, before its last answer is
+        self._exchange = exchange
+
+    def __iter__(self) -> Iterator[bytes]:
+        while (piece := self._exchange.pieces.get()) is not None:
+            if isinstance(piece, BaseException):
+                raise piece
+            self._exchange.make_room()
+            yield piece
+
+    def close(self) -> None:
+        self._exchange.leave()
 
 
 def _run(loop: asyncio.AbstractEventLoop, app: LocalAccount) -> None:
