@@ -52,6 +52,7 @@ from retinue.emulator.server.service import (
     find_services,
 )
 from retinue.emulator.server.storage import JsonObject, Storage
+from retinue.emulator.server.workers import Workers
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
@@ -111,20 +112,36 @@ class LocalAccount:
         self._clock = clock
         self._new_id = new_id
         self._storage: Storage | None = None
+        self._workers: Workers | None = None
         self._counts = _Counts()
         self._routes = _compile(services.endpoints)
 
     def close(self) -> None:
         """Close the database. A later request opens it again."""
         if self._storage is not None:
+            if self._workers is not None:
+                self._workers.close()
+                self._workers = None
             self._storage.close()
             self._storage = None
 
     def open(self) -> Storage:
         """Open the directory now rather than at the first request. Raises LayoutError when a newer version wrote it."""
         if self._storage is None:
-            self._storage = Storage(self._directory, new_id=self._new_id)
+            self._storage = self._open_storage()
+            if self._services.work:
+                self._workers = Workers(
+                    self._directory, self._services.work, storage=self._open_storage, call=self._call_of_job
+                )
+                self._workers.resume(self._storage)
         return self._storage
+
+    def _open_storage(self) -> Storage:
+        return Storage(self._directory, new_id=self._new_id)
+
+    def _call_of_job(self, storage: Storage, body: JsonObject) -> Call:
+        now = int(self._clock())
+        return Call(storage, self._quirks, now, new_id=self._new_id, services=self._services, writes=True, body=body)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -136,6 +153,8 @@ class LocalAccount:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                if self._services.work:
+                    self.open()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 self.close()
@@ -244,6 +263,9 @@ class LocalAccount:
                 if not error.keeps_writes:
                     raise
                 refusal = error
+        if storage.has_new_job and self._workers is not None:
+            storage.has_new_job = False
+            self._workers.wake()
         if refusal is not None:
             raise refusal
         return answer

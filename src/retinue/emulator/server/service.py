@@ -9,7 +9,9 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -53,6 +55,12 @@ class Call:
     def file(self, name: str) -> SentFile | None:
         """The file sent under this name, the last one if there are several."""
         return next((each for each in reversed(self.files) if each.name == name), None)
+
+    def enqueue(self, kind: str, body: JsonObject) -> None:
+        """Have a worker do this once the transaction is over. ``kind`` is that of a service's ``work``."""
+        if kind not in self.services.work:
+            raise LookupError(f"no service does work of kind '{kind}'")
+        self.storage.add_job(kind, body)
 
     def remove(self, stored: Stored) -> None:
         """Remove an object, after the services that hold on to objects of its collection have let go of it."""
@@ -111,6 +119,38 @@ class Endpoint:
     """What the ``{id}`` of the path never is, because the API has a collection of that name there."""
 
 
+class StoppedError(Exception):
+    """The account closes, or somebody else has the job by now: leave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker was asked to do. It is begun anew when its process ends before it does."""
+
+    body: JsonObject
+    """What was given to ``Call.enqueue``."""
+    stopping: threading.Event
+    """Set when the account closes. Who waits for something should wait for this as well."""
+    transaction: Callable[[], AbstractContextManager[Call]]
+    """A short transaction, for what the work needs to know and for what is to be seen of it meanwhile. Raises
+    StoppedError when the job is not this worker's any more."""
+
+    def check(self) -> None:
+        """To be called between the steps of the work: raises StoppedError when it is to be left to the next start."""
+        if self.stopping.is_set():
+            raise StoppedError
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A kind of work that takes time."""
+
+    perform: Callable[[Job], Callable[[Call], None]]
+    """Does it, outside any transaction and in a thread; gives what writes the result, which happens exactly once."""
+    fail: Callable[[Call], None]
+    """What is written instead when ``perform`` raised, or was begun too often without coming to an end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A part of the API that the account hosts. Collections are named by what objects of theirs have as ``object``."""
@@ -120,19 +160,23 @@ class Service:
     """What becomes of an object of a collection of this service when the clock passes its ``expires_at``."""
     removals: Mapping[str, OnStored] = field(default_factory=dict)
     """What this service does before an object of another service's collection is removed."""
+    work: Mapping[str, Work] = field(default_factory=dict)
+    """What its workers do, by the kind that ``Call.enqueue`` is given."""
 
 
 class Hosted:
-    """The services of one account, put together. Raises ValueError when two of them lay claim to one collection."""
+    """The services of one account, put together. Raises ValueError when two lay claim to one collection or work."""
 
     def __init__(self, services: Sequence[Service]) -> None:
         self.endpoints = tuple(endpoint for service in services for endpoint in service.endpoints)
         self.expiry: dict[str, OnStored] = {}
+        self.work: dict[str, Work] = {}
         self.removals: dict[str, list[OnStored]] = {}
         for service in services:
-            if both := self.expiry.keys() & service.expiry.keys():
-                raise ValueError(f"two services say how objects expire: {', '.join(sorted(both))}")
+            if both := (self.expiry.keys() & service.expiry.keys()) | (self.work.keys() & service.work.keys()):
+                raise ValueError(f"two services lay claim to {', '.join(sorted(both))}")
             self.expiry.update(service.expiry)
+            self.work.update(service.work)
             for collection, let_go in service.removals.items():
                 self.removals.setdefault(collection, []).append(let_go)
 

@@ -3,7 +3,7 @@
 Safe for several processes: WAL, a busy timeout, and every change inside ``BEGIN IMMEDIATE``. Knows nothing of the API
 beyond "an object is JSON with an id, in a collection".
 
-    account.sqlite3     objects and the searchable text of indexed files
+    account.sqlite3     objects, the searchable text of indexed files, and work that is still to be done
     blobs/<id>          the bytes of a file or of a part of an upload
 """
 
@@ -14,7 +14,7 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -64,6 +64,17 @@ CREATE TRIGGER chunk_removed AFTER DELETE ON chunks BEGIN
 END;
 """
 
+_JOBS = """
+CREATE TABLE IF NOT EXISTS jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    owner TEXT NOT NULL DEFAULT '',  -- the worker that does it; empty when nobody does yet
+    attempts INTEGER NOT NULL DEFAULT 0
+)
+"""
+"""Came later than the layout, which is the same: versions that do not know the table pass over it."""
+
 _COLUMNS = "seq, collection, parent, id, facet, expires_at, polls, unlisted, unreadable, hidden, body"
 
 
@@ -88,6 +99,18 @@ class Stored:
     body: JsonObject
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job, and the worker that does it."""
+
+    id: int
+    kind: str
+    body: JsonObject
+    attempts: int
+    """How often it was begun, this time included."""
+    owner: str
+
+
 class Storage:
     """An open directory. Used by one thread; other threads and processes open their own."""
 
@@ -96,6 +119,8 @@ class Storage:
         self.blobs.mkdir(parents=True, exist_ok=True)
         database = directory / "account.sqlite3"
         self.db = sqlite3.connect(database, isolation_level=None, timeout=60, check_same_thread=False)
+        self.has_new_job = False
+        """Whether one was stored since somebody last reset this."""
         self._after_commit: list[Path] = []
         self._after_rollback: list[Path] = []
         try:
@@ -116,6 +141,7 @@ class Storage:
                     self.db.execute(statement)
                 self.db.execute("INSERT INTO about VALUES ('project', ?)", [new_id("proj_")])
                 self.db.execute(f"PRAGMA user_version = {LAYOUT}")
+            self.db.execute(_JOBS)
         self.project: str = self.db.execute("SELECT value FROM about WHERE key = 'project'").fetchone()[0]
 
     @contextlib.contextmanager
@@ -207,6 +233,57 @@ class Storage:
             [now],
         ).fetchone()[0]
         return bool(found)
+
+    # Jobs
+
+    def add_job(self, kind: str, body: JsonObject) -> None:
+        self.db.execute("INSERT INTO jobs (kind, body) VALUES (?, ?)", [kind, _dump(body)])
+        self.has_new_job = True
+
+    def has_job(self, kinds: Iterable[str]) -> bool:
+        """Whether one of these kinds waits for somebody to do it."""
+        return self._free_job(kinds) is not None
+
+    def claim_job(self, owner: str, kinds: Iterable[str]) -> Claimed | None:
+        """The oldest job of these kinds that nobody does; from now on the owner does it."""
+        if self._free_job(kinds) is None:
+            return None
+        with self.transaction(write=True):
+            found = self._free_job(kinds)
+            if found is None:
+                return None
+            job_id, kind, body, attempts = found
+            self.db.execute("UPDATE jobs SET owner = ?, attempts = attempts + 1 WHERE id = ?", [owner, job_id])
+        return Claimed(job_id, kind, json.loads(body), attempts + 1, owner)
+
+    def _free_job(self, kinds: Iterable[str]) -> tuple[int, str, str, int] | None:
+        found: tuple[int, str, str, int] | None = self.db.execute(
+            "SELECT id, kind, body, attempts FROM jobs"
+            " WHERE owner = '' AND kind IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT 1",
+            [json.dumps(list(kinds))],
+        ).fetchone()
+        return found
+
+    def owns_job(self, job: Claimed) -> bool:
+        """Whether nobody else has taken it over."""
+        found = self.db.execute("SELECT 1 FROM jobs WHERE id = ? AND owner = ?", [job.id, job.owner])
+        return found.fetchone() is not None
+
+    def return_job(self, job: Claimed) -> None:
+        """Leave it to whoever comes next, as if it had not been begun."""
+        self.db.execute(
+            "UPDATE jobs SET owner = '', attempts = attempts - 1 WHERE id = ? AND owner = ?", [job.id, job.owner]
+        )
+
+    def remove_job(self, job: Claimed) -> None:
+        self.db.execute("DELETE FROM jobs WHERE id = ?", [job.id])
+
+    def job_owners(self) -> list[str]:
+        return [owner for (owner,) in self.db.execute("SELECT DISTINCT owner FROM jobs WHERE owner != ''")]
+
+    def free_jobs(self, owner: str) -> None:
+        """Nobody does the jobs of this owner any more."""
+        self.db.execute("UPDATE jobs SET owner = '' WHERE owner = ?", [owner])
 
     # Bytes
 
