@@ -68,7 +68,7 @@ def requests_of_an_unchanged_plan(root: Path) -> Counter[str]:
     import openai
 
     from retinue import engine
-    from retinue.local.transport import LocalTransport
+    from retinue.emulator.server.transport import LocalTransport
     from retinue.providers.openai.client import Account
 
     calls: Counter[str] = Counter()

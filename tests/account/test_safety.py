@@ -9,8 +9,8 @@ import pytest
 
 from retinue import engine
 from retinue.commands import show as looking
+from retinue.emulator.server.quirks import Quirks
 from retinue.errors import BlockedError, LeaseError
-from retinue.local.quirks import Quirks
 from retinue.model.values import Address
 from retinue.planning.policy import Approval
 from tests.support.faults import CutAfter

@@ -303,7 +303,7 @@ def test_a_move_that_was_interrupted_is_finished(team: Team) -> None:
 
 
 def test_an_account_without_the_assistants_api_serves_rendered_ones(team: Team) -> None:
-    from retinue.local.quirks import Quirks
+    from retinue.emulator.server.quirks import Quirks
 
     team.quirks = Quirks(no_assistants=True)
     assert team.apply().converged

@@ -14,8 +14,8 @@ import httpx2
 import pytest
 
 from retinue.cli import main
+from retinue.emulator.server.transport import LocalTransport
 from retinue.kinds import all_kinds
-from retinue.local.transport import LocalTransport
 from retinue.model.tag import read_tag
 from retinue.planning.redaction import MASK
 from tests.cli.conftest import Result, Shell

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from retinue.cli import main
+from retinue.emulator.server.loopback import running_server
 from retinue.kinds import all_kinds
-from retinue.local.server import running_server
 from tests.account.test_identity import BEARER, SUBJECT, TokenServer, serving
 from tests.cli.conftest import Shell
 from tests.support.forms import form

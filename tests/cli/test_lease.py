@@ -16,9 +16,9 @@ from retinue import engine, guarding
 from retinue.cli.carrying_out import carry_out
 from retinue.cli.telling import InWords
 from retinue.cli.terminal import Terminal
+from retinue.emulator.server.loopback import running_server
+from retinue.emulator.server.quirks import Quirks
 from retinue.errors import BlockedError, LeaseError, OvertakenError
-from retinue.local.quirks import Quirks
-from retinue.local.server import running_server
 from retinue.planning.policy import Approval
 from retinue.session import owner_of
 from tests.cli.conftest import Shell

@@ -315,7 +315,7 @@ def test_a_missing_key_is_explained(project: Shell, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_refused_key_is_explained_and_not_printed(project: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    from retinue.local.server import running_server
+    from retinue.emulator.server.loopback import running_server
 
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-canary")
     with running_server(project.team.account_directory, api_key="another") as url:
@@ -327,7 +327,7 @@ def test_a_refused_key_is_explained_and_not_printed(project: Shell, monkeypatch:
 
 
 def test_a_served_account_is_an_account_like_any_other(project: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    from retinue.local.server import running_server
+    from retinue.emulator.server.loopback import running_server
 
     monkeypatch.setenv("LOCAL_KEY", "local-key")
     with running_server(project.team.account_directory, api_key="local-key") as url:

@@ -19,8 +19,8 @@ import pytest
 from openai.types import FileObject, Skill, VectorStore
 from openai.types.beta import Agent, Assistant
 
-from retinue.local.server import running_server
-from retinue.local.transport import LocalTransport
+from retinue.emulator.server.loopback import running_server
+from retinue.emulator.server.transport import LocalTransport
 from tests.support.description import CheckedTransport, find_description
 
 COLLECTIONS = (

@@ -11,7 +11,7 @@ import pytest
 
 from retinue import engine
 from retinue.cli import main
-from retinue.local.transport import LocalTransport
+from retinue.emulator.server.transport import LocalTransport
 from retinue.model.declared import Declared
 from retinue.model.values import Address
 from tests.docs.pages import ROOT

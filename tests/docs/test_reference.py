@@ -15,11 +15,11 @@ import pytest
 from retinue.cli import retinue
 from retinue.config.project_schema import PROJECT
 from retinue.config.schemas import documents
+from retinue.emulator.server.quirks import Quirks
 from retinue.errors import RetinueError
 from retinue.kinds import all_kinds
 from retinue.kinds._shapes import JSON_SCHEMA
 from retinue.kinds.kind import Kind
-from retinue.local.quirks import Quirks
 from retinue.model.tag import KEEP, PROTECT, RETIRE, SYNCING, TAG_KEY, Tag, read_tag, write_tag
 from retinue.model.values import Address
 from retinue.report.plan_schema import PLAN

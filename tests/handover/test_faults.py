@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from retinue.local.quirks import Quirks
+from retinue.emulator.server.quirks import Quirks
 from tests.handover.test_handover import TAKEOVER, by_hand, other_stack, tutor
 from tests.laws.test_laws import orphans
 from tests.support.breaking import Breaking, meaning

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from retinue import engine
+from retinue.emulator.server.quirks import Quirks
 from retinue.errors import BlockedError, DeclarationError, StaleError
-from retinue.local.quirks import Quirks
 from retinue.model.steps import Plan
 from retinue.model.values import Address
 from retinue.planning.policy import Approval

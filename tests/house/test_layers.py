@@ -34,10 +34,10 @@ ALLOWED = {
     "commands": {*BELOW_ENGINE, "session", "guarding", "models", "engine"},
     "cli": {*BELOW_ENGINE, "session", "guarding", "models", "approved", "engine", "commands", "report"},
     "__main__": {"cli"},
-    "local": set(),
+    "emulator": set(),
 }
 # The one place that opens the default account, and the command that serves it.
-MAY_OPEN_LOCAL = {"providers/openai/connect.py", "cli/account_commands.py"}
+MAY_OPEN_EMULATOR = {"providers/openai/connect.py", "cli/account_commands.py"}
 HOMES = {
     "yaml": {"config"},
     "ruamel": {"config"},
@@ -46,10 +46,10 @@ HOMES = {
     "rich": {"report"},
     "deepdiff": {"model"},
     "click": {"cli"},
-    "starlette": {"local"},
-    "uvicorn": {"local"},
-    "sqlite3": {"local"},
-    "httpx2": {"providers", "local"},
+    "starlette": {"emulator"},
+    "uvicorn": {"emulator"},
+    "sqlite3": {"emulator"},
+    "httpx2": {"providers", "emulator"},
 }
 
 
@@ -101,7 +101,7 @@ def test_imports_point_down(path: Path) -> None:
         above = layer(name)
         if above in (own, "errors", "__version__"):
             continue
-        if above == "local" and str(path.relative_to(SOURCE)) in MAY_OPEN_LOCAL:
+        if above == "emulator" and str(path.relative_to(SOURCE)) in MAY_OPEN_EMULATOR:
             continue
         assert above in ALLOWED[own], f"{own} must not import {name}"
 

@@ -238,7 +238,7 @@ def orphans(state: dict[str, Any]) -> list[str]:
 
 def test_quirks_do_not_matter(sample: Sample, tmp_path: Path) -> None:
     """Lists that lag, slow indexing, throttling, lost answers, merging metadata, foreign keys: all of them at once."""
-    from retinue.local.quirks import Quirks
+    from retinue.emulator.server.quirks import Quirks
 
     quirks = Quirks(
         list_lag=2,

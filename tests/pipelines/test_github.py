@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("jq", reason="the stand-in for gh needs jq, which is not installed")
 
 from retinue.cli import main
-from retinue.local.server import running_server
+from retinue.emulator.server.loopback import running_server
 from tests.pipelines.github import REPOSITORY, Ended, GitHub, edit, instructions, pull_request
 
 KEY = "sk-canary-of-production"

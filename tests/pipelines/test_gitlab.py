@@ -18,7 +18,7 @@ import yaml
 pytest.importorskip("jq", reason="the pipelines need jq, which is not installed")
 
 from retinue.cli import main
-from retinue.local.server import running_server
+from retinue.emulator.server.loopback import running_server
 from tests.pipelines.github import TODAY, Ended, GitHub, edit, instructions
 from tests.pipelines.test_github import DESK, KEY, PROJECT, changed, digest_in
 

@@ -25,9 +25,9 @@ import httpx2
 import openai
 
 from retinue.cli import main
+from retinue.emulator.server.app import LocalAccount, create_app
+from retinue.emulator.server.loopback import running_server
 from retinue.kinds import all_kinds
-from retinue.local.app import LocalAccount, create_app
-from retinue.local.server import running_server
 from tests.support.team import beta, is_marker, listed, objects
 
 if TYPE_CHECKING:

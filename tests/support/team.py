@@ -16,11 +16,11 @@ import openai
 
 from retinue import engine
 from retinue.commands import show as looking
+from retinue.emulator.server.quirks import Quirks
+from retinue.emulator.server.transport import LocalTransport
 from retinue.kinds import all_kinds
 from retinue.kinds.kind import Kind
 from retinue.kinds.stores import Nested
-from retinue.local.quirks import Quirks
-from retinue.local.transport import LocalTransport
 from retinue.model.steps import AccountInfo, Event, Plan
 from retinue.model.values import Address
 from retinue.providers.openai.client import Account

@@ -214,8 +214,7 @@ def serve(directory: Path, host: str, port: int, api_key: str | None, quirks: Va
     """
     # The local account is a program of its own; only the place that opens it and this command know of it.
     from retinue import engine
-    from retinue.local.quirks import Quirks
-    from retinue.local.server import serve as run
+    from retinue.emulator import Quirks, run
     from retinue.providers.openai.connect import local_setting
 
     terminal = Terminal.detect()

@@ -50,8 +50,7 @@ def local_setting(setting: Any, root: Path) -> tuple[Path, Mapping[str, Any]]:
 
 
 def _open_local(setting: Mapping[str, Any], root: Path) -> Account:
-    from retinue.local.quirks import Quirks
-    from retinue.local.transport import LocalTransport
+    from retinue.emulator import LocalTransport, Quirks
 
     directory, configured = local_setting(setting, root)
     try:

@@ -1,0 +1,123 @@
+"""The account on a loopback port, for any client of the API in any language."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from retinue.emulator.server.app import LocalAccount, create_app
+from retinue.emulator.server.quirks import NONE, Quirks
+from retinue.emulator.server.storage import check_layout
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+
+def serve(
+    directory: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    api_key: str | None = None,
+    quirks: Quirks = NONE,
+    on_ready: Callable[[str], None],
+) -> None:
+    """Serve until SIGINT or SIGTERM. ``on_ready`` gets the base URL once the port is bound; port 0 picks one.
+
+    Raises ValueError for a host other people can reach when there is no ``api_key``, OSError when the port is taken,
+    and LayoutError when a newer version wrote the directory.
+    """
+    if api_key is None and not _is_loopback(host):
+        raise ValueError(f"'{host}' can be reached from other machines: set an API key, or serve on 127.0.0.1")
+    with _bound(host, port) as listener:
+        server = _server(directory, api_key=api_key, quirks=quirks)
+        on_ready(_base_url(host, listener))
+        with _signals_end_quietly():
+            server.run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def running_server(
+    directory: Path,
+    *,
+    api_key: str | None = None,
+    quirks: Quirks = NONE,
+    around: Callable[[LocalAccount], ASGIApp] = lambda app: app,
+    **account: Any,
+) -> Iterator[str]:
+    """Serve from a thread for as long as the context lasts; gives the base URL. For tests. ``around`` gives what stands
+    between the account and its clients."""
+    with _bound("127.0.0.1", 0) as listener:
+        server = _server(directory, around=around, api_key=api_key, quirks=quirks, **account)
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
+        thread.start()
+        try:
+            yield _base_url("127.0.0.1", listener)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _server(
+    directory: Path,
+    *,
+    around: Callable[[LocalAccount], ASGIApp] = lambda app: app,
+    api_key: str | None,
+    quirks: Quirks,
+    **account: Any,
+) -> uvicorn.Server:
+    app = around(create_app(directory, api_key=api_key, quirks=quirks, **account))
+    check_layout(directory)
+    # "critical": uvicorn would log the traceback of a connection that a quirk broke on purpose.
+    config = uvicorn.Config(
+        app, log_level="critical", lifespan="on", ws="none", timeout_graceful_shutdown=5, date_header=False
+    )
+    return uvicorn.Server(config)
+
+
+@contextlib.contextmanager
+def _signals_end_quietly() -> Iterator[None]:
+    """uvicorn shuts down on SIGINT and SIGTERM and then raises them again; that second time ends nothing here."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.signal(each, lambda *_: None) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+@contextlib.contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns off Nagle's algorithm, which would cost 40 ms an answer, only on sockets that say they are TCP.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+        yield listener
+
+
+def _base_url(host: str, listener: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}/v1"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

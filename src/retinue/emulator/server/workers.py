@@ -1,0 +1,146 @@
+"""Work that takes time, done in threads of the process that serves, and finished even when that process dies.
+
+A job is stored by the transaction that asks for it, and taken away by the transaction that writes its result: however
+often it is begun, its result is written once. A worker claims a job under a name whose lock file it holds as long as it
+lives. Whoever opens the account frees the jobs of workers that do not live any more, and does them.
+
+    workers/<name>      an empty SQLite database, locked by the process of that name until it ends, in whatever way
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from retinue.emulator.server.service import Call, Job, StoppedError, Work
+from retinue.emulator.server.storage import Claimed, JsonObject, Storage
+
+_THREADS = 4
+_ATTEMPTS = 3
+"""How often a job is begun before it fails: one that takes its process down with it must not do so for ever."""
+_PATIENCE = 5.0
+"""Seconds that closing waits for a job that does not stop. What it would write later is written once, or not at all."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Workers:
+    """The workers of one open account, started by the first job there is."""
+
+    def __init__(
+        self,
+        directory: Path,
+        works: Mapping[str, Work],
+        *,
+        storage: Callable[[], Storage],
+        call: Callable[[Storage, JsonObject], Call],
+    ) -> None:
+        self._directory = directory / "workers"
+        self._works = works
+        self._open_storage = storage
+        self._call = call
+        self._name = secrets.token_hex(8)
+        self._lock: sqlite3.Connection | None = None
+        self._threads: list[threading.Thread] = []
+        self._calls = threading.Semaphore(0)
+        self._stopping = threading.Event()
+
+    def resume(self, storage: Storage) -> None:
+        """Begin with what was left undone by those that are no more."""
+        with storage.transaction(write=True):
+            for name in storage.job_owners():
+                if not _lives(self._directory / name):
+                    storage.free_jobs(name)
+        if storage.has_job(self._works):
+            self.wake()
+
+    def wake(self) -> None:
+        """There is work to do."""
+        if self._lock is None:
+            self._lock = _hold(self._directory / self._name)
+            self._threads = [
+                threading.Thread(target=self._run, name=f"local-account-worker-{number}", daemon=True)
+                for number in range(_THREADS)
+            ]
+            for thread in self._threads:
+                thread.start()
+        self._calls.release(_THREADS)
+
+    def close(self) -> None:
+        """Ask the jobs under way to stop, and leave what is not done to whoever opens the account next."""
+        self._stopping.set()
+        self._calls.release(_THREADS)
+        deadline = time.monotonic() + _PATIENCE
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if self._lock is not None:
+            self._lock.close()
+            (self._directory / self._name).unlink(missing_ok=True)
+
+    def _run(self) -> None:
+        with contextlib.closing(self._open_storage()) as storage:
+            while self._calls.acquire() and not self._stopping.is_set():
+                try:
+                    while not self._stopping.is_set() and (claimed := storage.claim_job(self._name, self._works)):
+                        self._do(storage, claimed)
+                except Exception:
+                    _logger.exception("a worker could not go on")
+
+    def _do(self, storage: Storage, claimed: Claimed) -> None:
+        work = self._works[claimed.kind]
+        job = Job(claimed.body, self._stopping, lambda: self._write(storage, claimed))
+        try:
+            finish = work.perform(job) if claimed.attempts <= _ATTEMPTS else work.fail
+        except StoppedError:
+            storage.return_job(claimed)
+            return
+        except Exception:
+            _logger.exception("a job of '%s' failed", claimed.kind)
+            finish = work.fail
+        for write in (finish, work.fail, _nothing):
+            try:
+                with contextlib.suppress(StoppedError), self._write(storage, claimed) as call:
+                    write(call)
+                    storage.remove_job(claimed)
+                return
+            except Exception:
+                _logger.exception("the result of a job of '%s' could not be written", claimed.kind)
+
+    @contextlib.contextmanager
+    def _write(self, storage: Storage, claimed: Claimed) -> Iterator[Call]:
+        """A transaction of a job, as long as the job is still this worker's."""
+        with storage.transaction(write=True):
+            if not storage.owns_job(claimed):
+                raise StoppedError
+            yield self._call(storage, claimed.body)
+
+
+def _nothing(_call: Call) -> None:
+    pass
+
+
+def _hold(path: Path) -> sqlite3.Connection:
+    """Lock a file of SQLite's, which any system lets go of when the process ends."""
+    path.parent.mkdir(exist_ok=True)
+    lock = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    lock.execute("BEGIN EXCLUSIVE")
+    return lock
+
+
+def _lives(path: Path) -> bool:
+    """Whether somebody holds this lock; when nobody does, the file goes."""
+    if not path.exists():
+        return False
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as lock:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            return True
+    path.unlink(missing_ok=True)
+    return False
