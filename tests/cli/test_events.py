@@ -8,7 +8,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from retinue.report.events_json import plan_line, result_line
+from retinue.report.events.event_lines import plan_line, result_line
 from retinue.report.events_schema import EVENTS, FILE_NAME
 from retinue.report.plan_schema import PLAN
 from tests.cli.conftest import Result, Shell

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from retinue.model.steps import Action, Status
-from retinue.report.events_json import FAILED, OUTCOMES
+from retinue.report.events.event_lines import FAILED, OUTCOMES
 from retinue.report.plan_schema import PLAN
 
 Schema = dict[str, Any]
