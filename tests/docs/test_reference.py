@@ -23,8 +23,8 @@ from retinue.local.quirks import Quirks
 from retinue.model.live import Tag
 from retinue.model.values import Address
 from retinue.planning.tag import KEEP, PROTECT, RETIRE, SYNCING, TAG_KEY, read_tag, write_tag
-from retinue.report.plan_schema import PLAN
 from tests.docs.pages import PAGES, ROOT, read_blocks
+from tests.report.test_document_schema import published
 
 DOCS = ROOT / "docs"
 COMMANDS = sorted(retinue.commands)
@@ -160,7 +160,8 @@ def test_every_quirk_of_the_local_account_is_documented() -> None:
 
 def test_the_plan_format_names_every_part() -> None:
     text = (DOCS / "plan-format.md").read_text(encoding="utf-8")
-    documents = [PLAN, *(PLAN["$defs"][name] for name in ("step", "field_change", "file_change"))]
+    plan = published("plan")
+    documents = [plan, *(plan["$defs"][name] for name in ("step", "field_change", "file_change"))]
     common = {"id", "reason", "replaces", "protected", "attributes", "chunking"}
     for document in documents:
         for name in set(document["properties"]) - common:

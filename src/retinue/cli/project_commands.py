@@ -227,13 +227,18 @@ def schema(kind: str | None, out: Path | None) -> int:
 def _schemas() -> dict[str, Any]:
     from retinue.config.schemas import documents
     from retinue.kinds import all_kinds
+    from retinue.planning.documents.document_schema import document_schema
+    from retinue.planning.documents.document_types import DiffDocument, DriftDocument, PlanDocument
     from retinue.providers.bundle.lock_file import LOCK
-    from retinue.report.contrast_schema import DIFF
-    from retinue.report.drift_schema import DRIFT
-    from retinue.report.events_schema import EVENTS
-    from retinue.report.plan_schema import PLAN
+    from retinue.report.events.event_lines import EventLine
 
-    others = {"plan": PLAN, "diff": DIFF, "drift": DRIFT, "events": EVENTS, "bundle": LOCK}
+    others = {
+        "plan": document_schema("plan", "A plan of Retinue", PlanDocument),
+        "drift": document_schema("drift", "Drift of a stack", DriftDocument),
+        "diff": document_schema("diff", "A comparison of declarations", DiffDocument),
+        "events": document_schema("events", "An event of Retinue", EventLine),
+        "bundle": LOCK,
+    }
     return {**documents(all_kinds()), **{f"{name}.schema.json": each for name, each in others.items()}}
 
 
