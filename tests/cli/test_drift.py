@@ -6,15 +6,12 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from tests.cli.conftest import Shell
-
-ROOT = Path(__file__).parents[2]
+from tests.report.test_document_schema import mistakes
 
 
 @pytest.fixture
@@ -36,8 +33,7 @@ def document(project: Shell, *options: str) -> dict[str, Any]:
     done = project("drift", "--format", "json", *options)
     assert done.code == 0
     found: dict[str, Any] = json.loads(done.out)
-    schema = json.loads((ROOT / "schemas" / "drift.schema.json").read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator(schema).validate(found)
+    assert mistakes("drift", found) == []
     return found
 
 

@@ -5,34 +5,26 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
-
-from retinue.report.events_json import plan_line, result_line
-from retinue.report.events_schema import EVENTS, FILE_NAME
-from retinue.report.plan_schema import PLAN
+from retinue.report.events.event_lines import plan_line, result_line
 from tests.cli.conftest import Result, Shell
-from tests.docs.pages import ROOT
-from tests.report.test_plan_schema import closed
-
-REGISTRY: Registry[Any] = Registry().with_resource(PLAN["$id"], Resource.from_contents(closed(PLAN)))
-SCHEMA = Draft202012Validator(closed(EVENTS), registry=REGISTRY)
+from tests.report.test_document_schema import mistakes
 
 
 def events(done: Result) -> list[dict[str, Any]]:
     """The events on stdout, each checked against the schema, which has no room for what it does not describe."""
     found = [json.loads(line) for line in done.out.splitlines()]
     for each in found:
-        assert [error.message for error in SCHEMA.iter_errors(each)] == []
+        assert mistakes("events", each) == []
     assert [each["type"] for each in found].count("result") == 1
     assert found[-1]["type"] == "result"
     assert found[-1]["exit_code"] == done.code
     return found
 
 
-def test_the_schema_is_one_and_is_published() -> None:
-    Draft202012Validator.check_schema(EVENTS)
-    assert json.loads((ROOT / "schemas" / FILE_NAME).read_text(encoding="utf-8")) == EVENTS
+def test_a_plan_is_as_its_schema_says(project: Shell) -> None:
+    document = json.loads(project("plan", "--json").out)
+    assert len(document["steps"]) == 2
+    assert mistakes("plan", document) == []
 
 
 def test_an_apply_is_told_from_its_plan_to_its_end(project: Shell) -> None:

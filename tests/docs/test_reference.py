@@ -22,8 +22,8 @@ from retinue.kinds._shapes import JSON_SCHEMA
 from retinue.kinds.kind import Kind
 from retinue.model.tag import KEEP, PROTECT, RETIRE, SYNCING, TAG_KEY, Tag, read_tag, write_tag
 from retinue.model.values import Address
-from retinue.report.plan_schema import PLAN
 from tests.docs.pages import PAGES, ROOT, read_blocks
+from tests.report.test_document_schema import published
 from tests.support.forms import form
 
 DOCS = ROOT / "docs"
@@ -160,7 +160,8 @@ def test_every_quirk_of_the_local_account_is_documented() -> None:
 
 def test_the_plan_format_names_every_part() -> None:
     text = (DOCS / "plan-format.md").read_text(encoding="utf-8")
-    documents = [PLAN, *(PLAN["$defs"][name] for name in ("step", "field_change", "file_change"))]
+    plan = published("plan")
+    documents = [plan, *(plan["$defs"][name] for name in ("step", "field_change", "file_change"))]
     common = {"id", "reason", "replaces", "protected", "attributes", "chunking"}
     for document in documents:
         for name in set(document["properties"]) - common:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from retinue.model.declared import Diagnostic, Position
-from retinue.report.diagnostics import render_diagnostics
+from retinue.report.diagnostics.diagnostic_text import render_diagnostics
 
 
 def rendered(excerpt: str, column: int, *, width: int | None = None, line: int = 5) -> list[str]:

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from retinue import report
 from retinue.planning.documents.plan_document import from_document, to_document
-from retinue.report import rendering
-from retinue.report.page import render_page
-from retinue.report.plan_text import render_plan
+from retinue.report.plan.plan_page import render_page
+from retinue.report.plan.plan_text import render_plan
 from tests.plans.cases import CASES, View
 
 HERE = Path(__file__).parent
@@ -32,7 +32,7 @@ def render(document: dict[str, Any], view: View) -> str:
         case "wide":
             return render_plan(document, width=160)
         case "markdown" | "github":
-            return rendering.render(document, view)
+            return report.render("plan", document, view)
         case "page":
             return render_page(document)
         case "color":

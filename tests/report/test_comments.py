@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from retinue.report.github import marker, render_github, render_no_plan
-from retinue.report.ink import Line, visible
-from retinue.report.markdown import code, fence, render_markdown
+from retinue.report.plan.plan_markdown import marker, render_no_plan, render_plan_comment, render_plan_markdown
+from retinue.report.text.ink import Line, visible
+from retinue.report.text.markdown import code, fence
 from tests.report.test_plan_text import RAW
 
 PLANS = Path(__file__).parents[1] / "plans"
@@ -51,7 +51,11 @@ ATTACKS = (
     "",
 )
 hostile = st.lists(st.sampled_from(ATTACKS) | st.text(max_size=8), max_size=4).map("".join)
-RENDERERS: list[Callable[[Any], str]] = [render_markdown, render_github, lambda each: render_github(each, budget=3_000)]
+RENDERERS: list[Callable[[Any], str]] = [
+    render_plan_markdown,
+    render_plan_comment,
+    lambda each: render_plan_comment(each, budget=3_000),
+]
 
 
 def load(name: str) -> dict[str, Any]:
@@ -147,8 +151,8 @@ def test_a_fence_is_one_block_whatever_it_holds(text: str) -> None:
 
 
 def test_the_comment_of_a_stack_is_found_again_by_its_first_line() -> None:
-    assert render_github(load("create")).startswith("<!-- retinue plan: classroom/production -->\n")
-    assert render_github(load("drift")).startswith("<!-- retinue plan: classroom -->\n")
+    assert render_plan_comment(load("create")).startswith("<!-- retinue plan: classroom/production -->\n")
+    assert render_plan_comment(load("drift")).startswith("<!-- retinue plan: classroom -->\n")
 
 
 @given(hostile)
@@ -182,12 +186,12 @@ def crowded(updates: int, deletions: int = 0) -> dict[str, Any]:
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2_500, 40_000), st.integers(0, 40), st.integers(0, 20))
 def test_a_comment_is_never_longer_than_its_budget(budget: int, updates: int, deletions: int) -> None:
-    assert len(render_github(crowded(updates, deletions), budget=budget)) <= budget
+    assert len(render_plan_comment(crowded(updates, deletions), budget=budget)) <= budget
 
 
 def test_what_goes_and_what_was_edited_outside_is_never_cut_for_the_rest() -> None:
-    text = render_github(crowded(100, 20), budget=15_000)
-    whole = render_github(crowded(0, 20), budget=1_000_000)
+    text = render_plan_comment(crowded(100, 20), budget=15_000)
+    whole = render_plan_comment(crowded(0, 20), budget=1_000_000)
     outside = whole[whole.index("### Changed outside") : whole.index("### Changed in the declarations")]
     assert "temperature: 0.9 -> 0.2" in outside
     assert outside in text
@@ -198,7 +202,7 @@ def test_what_goes_and_what_was_edited_outside_is_never_cut_for_the_rest() -> No
 
 def test_what_goes_and_what_blocks_is_named_before_there_is_no_room_for_names() -> None:
     blocks = load("protected")["blocks"]
-    text = render_github({**crowded(300, 20), "blocks": blocks}, budget=10_000)
+    text = render_plan_comment({**crowded(300, 20), "blocks": blocks}, budget=10_000)
     assert "not shown at all" in text
     assert len(set(re.findall(r"assistant\.gone-\d+ ", text))) == 20
     assert "temperature: 0.9 -> 0.2" in text
@@ -210,16 +214,16 @@ def test_a_warning_is_not_cut_for_ordinary_changes() -> None:
     """That half of a stack goes matters more than how one prompt of a hundred differs."""
     warning = {"severity": "warning", "code": "many-deletions", "message": "half of it goes", "position": None}
     document = {**crowded(100), "warnings": [{**warning, "hint": None, "related": [], "details": {}}]}
-    assert "half of it goes" in render_github(document, budget=10_000)
+    assert "half of it goes" in render_plan_comment(document, budget=10_000)
 
 
 def test_a_comment_says_what_it_leaves_out_and_where_to_see_it() -> None:
-    text = render_github({**crowded(100), "environment": "production"}, budget=20_000)
+    text = render_plan_comment({**crowded(100), "environment": "production"}, budget=20_000)
     told = re.search(r"\*\*Too long for a comment: (\d+) changes shown without details\.\*\* (.*)\n\Z", text)
     assert told
     assert text.count("\n- `~ assistant.updated-") == int(told[1]) > 0
     assert told[2] == "`retinue plan -e production` shows everything."
-    text = render_github(crowded(300), budget=10_000)
+    text = render_plan_comment(crowded(300), budget=10_000)
     unnamed = re.search(r", (\d+) changes not shown at all", text)
     assert unnamed
     assert len(set(re.findall(r"assistant\.updated-\d+", text))) + int(unnamed[1]) == 301
@@ -247,7 +251,7 @@ def test_of_one_very_long_change_the_first_lines_are_shown(budget: int, lines: i
             "after": "".join(f"Rule {number}: be very kind to everybody.\n" for number in range(3_000)),
         }
     ]
-    text = render_github(document, budget=budget)
+    text = render_plan_comment(document, budget=budget)
     assert len(text) <= budget
     assert lines < text.count("\n") < 10 * lines
     assert re.search(r"^… [\d,]+ more lines$", text, re.M)
@@ -255,7 +259,7 @@ def test_of_one_very_long_change_the_first_lines_are_shown(budget: int, lines: i
 
 
 def test_a_comment_with_room_for_everything_leaves_nothing_out() -> None:
-    text = render_github(load("files-many"))
+    text = render_plan_comment(load("files-many"))
     assert "Too long" not in text
     assert "chapter-51.md" in text
 
@@ -265,20 +269,20 @@ def test_a_comment_with_room_for_everything_leaves_nothing_out() -> None:
 
 def test_signs_stand_in_the_first_column_of_a_diff() -> None:
     """Where highlighting looks for them; a line of a prompt that looks like one has none there."""
-    text = render_markdown(load("prompt-sections"))
+    text = render_plan_markdown(load("prompt-sections"))
     assert "\n-     - Friendly and brief.\n" in text
     assert "\n      - Never promise a grade.\n" in text
 
 
 def test_a_page_leaves_out_only_what_does_not_change() -> None:
-    text = render_markdown(load("create"))
+    text = render_plan_markdown(load("create"))
     assert "Do not solve graded homework." in text
     assert "more line" not in text
-    assert "chapter-51.md" in render_markdown(load("files-many"))
+    assert "chapter-51.md" in render_plan_markdown(load("files-many"))
 
 
 def test_a_summary_names_the_fields() -> None:
-    for render in (render_markdown, render_github):
+    for render in (render_plan_markdown, render_plan_comment):
         text = render(load("drift"), detail="summary")
         assert "- `~ assistant.math-tutor (asst_1)  model; reverts name, instructions, temperature`\n" in text
         assert "```" not in text

@@ -13,9 +13,8 @@ from jsonschema import Draft202012Validator
 
 from retinue.config.codes import CODES
 from retinue.model.declared import Diagnostic, Position
-from retinue.report.annotations import render_annotations
-from retinue.report.findings import Findings
-from retinue.report.findings_rendering import render_findings
+from retinue.report import render
+from retinue.report.diagnostics.findings import Findings, render_annotations
 
 hostile = st.text(max_size=20) | st.sampled_from(
     ["\r\n::error::x", "%0A,:", "\x1b[2J\0\ufffe\ud800", "]]><a/>", "[a](1)"]
@@ -84,7 +83,7 @@ SARIF = Draft202012Validator(
 
 @given(several)
 def test_sarif_is_what_the_standard_asks_for(found: tuple[Diagnostic, ...]) -> None:
-    log = json.loads(render_findings(Findings(found, valid=False, meanings=CODES, version="1"), "sarif"))
+    log = json.loads(render("findings", Findings(found, valid=False, meanings=CODES, version="1"), "sarif"))
     assert [error.message for error in SARIF.iter_errors(log)] == []
     (run,) = log["runs"]
     assert len(run["results"]) == len(found)
@@ -101,7 +100,7 @@ def test_sarif_is_what_the_standard_asks_for(found: tuple[Diagnostic, ...]) -> N
 def test_a_finding_keeps_its_fingerprint_when_lines_move() -> None:
     def print_of(line: int) -> str:
         found = Diagnostic("error", "unknown-field", "unknown field 'x'", Position("a.yaml", line, 3))
-        log = json.loads(render_findings(Findings((found,), valid=False), "sarif"))
+        log = json.loads(render("findings", Findings((found,), valid=False), "sarif"))
         return str(log["runs"][0]["results"][0]["partialFingerprints"])
 
     assert print_of(3) == print_of(30)
@@ -132,7 +131,7 @@ def test_every_annotation_is_one_command_whatever_it_says(found: tuple[Diagnosti
 
 @given(several)
 def test_junit_counts_what_failed(found: tuple[Diagnostic, ...]) -> None:
-    root = ET.fromstring(render_findings(Findings(found, valid=False), "junit"))
+    root = ET.fromstring(render("findings", Findings(found, valid=False), "junit"))
     errors = sum(1 for each in found if each.severity == "error")
     assert root.get("failures") == str(errors) == str(len(root.findall(".//failure")))
     assert root.get("tests") == str(len(root.findall(".//testcase"))) == str(len(found) + (not errors))

@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinue.report.hunks import Hunk, changes, diff_lines, diff_words, split_lines, words
+from retinue.report.text.hunks import Hunk, changes, diff_lines, diff_words, split_lines, words
 
 LINES = st.lists(st.sampled_from(["", "a", "b", "the cat", "the dog", "a longer line of text", "}"]), max_size=30)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retinue.report.models_text import render_models
+from retinue.report.account.account_text import render_models
 
 
 def row(model: str, *addresses: str, days: int | None = None, listed: bool = True, owner: str | None = "system") -> Any:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retinue.report.page import render_page
+from retinue.report.plan.plan_page import render_page
 from tests.plans.cases import CASES
 from tests.report.test_comments import MARK, hostile, load, poisoned
 from tests.report.test_plan_text import RAW, with_prompts
@@ -137,7 +137,7 @@ def test_unchanged_lines_are_folded_and_not_left_out() -> None:
 @given(st.lists(st.sampled_from("abc\n"), max_size=60), st.lists(st.sampled_from("abc\n"), max_size=60))
 def test_both_sides_of_a_table_are_the_two_texts(old: list[str], new: list[str]) -> None:
     """What is folded and what stands in the table, put together, is each text again, line by line."""
-    from retinue.report.page_diff import text_tables
+    from retinue.report.plan.plan_page import text_tables
 
     before, after = "x\n" + "".join(old), "x\n" + "".join(new)
     made = text_tables(before, after, "instructions")

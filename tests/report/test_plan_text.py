@@ -15,9 +15,9 @@ from retinue.model.declared import Position
 from retinue.model.steps import FieldChange, Plan, Step
 from retinue.model.values import Address
 from retinue.planning.documents.plan_document import to_document
-from retinue.report.change_text import Detail
-from retinue.report.ink import visible
-from retinue.report.plan_text import render_plan
+from retinue.report.plan.plan_text import render_plan
+from retinue.report.text.change_text import Detail
+from retinue.report.text.ink import visible
 from tests.plans.cases import CASES, LOCAL, MATH, TUTOR, declared, live, plan
 
 TEXT = st.text(st.characters(), max_size=60)

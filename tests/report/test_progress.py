@@ -8,9 +8,8 @@ import pytest
 
 from retinue.model.steps import Event, Step
 from retinue.model.values import Address
-from retinue.report.events import seconds
-from retinue.report.progress import Progress
-from retinue.report.result_text import render_result
+from retinue.report.events.event_text import render_result, seconds
+from retinue.report.events.progress import Progress
 
 TUTOR = Step("create", Address("assistant", "math-tutor"))
 STORE = Step("update", Address("vector_store", "handbook"), "vs_1")

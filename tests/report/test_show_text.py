@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from retinue.errors import AccountError, RetinueError
-from retinue.report.errors_text import render_error
-from retinue.report.show_text import render_env, render_object, render_objects, render_outputs
+from retinue.report.account.account_text import render_env, render_object, render_objects, render_outputs
+from retinue.report.diagnostics.diagnostic_text import render_error
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 JSON = st.recursive(

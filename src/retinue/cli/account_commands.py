@@ -42,7 +42,7 @@ def show(
     """
     from retinue import engine
     from retinue.commands import show as looking
-    from retinue.report.show_text import render_object, render_objects
+    from retinue.report.account.account_text import render_object, render_objects
 
     terminal = Terminal.detect()
     with engine.open_session(place) as session:
@@ -141,7 +141,7 @@ def output(
 
 
 def _outputs(ids: Mapping[str, str], form: str, terminal: Terminal) -> str:
-    from retinue.report.show_text import render_env, render_outputs
+    from retinue.report.account.account_text import render_env, render_outputs
 
     if form == "json":
         return json.dumps(ids, indent=2)
@@ -169,7 +169,7 @@ def models(place: Where, as_json: bool) -> int:
     from retinue import engine
     from retinue import models as standing
     from retinue.planning.model_catalog import standing_document
-    from retinue.report.models_text import render_models
+    from retinue.report.account.account_text import render_models
 
     terminal = Terminal.detect()
     with engine.open_session(place) as session:
@@ -214,7 +214,8 @@ def serve(directory: Path, host: str, port: int, api_key: str | None, quirks: Va
     """
     # The local account is a program of its own; only the place that opens it and this command know of it.
     from retinue import engine
-    from retinue.emulator import Quirks, run
+    from retinue.emulator import Quirks
+    from retinue.emulator import serve as run
     from retinue.providers.openai.connect import local_setting
 
     terminal = Terminal.detect()

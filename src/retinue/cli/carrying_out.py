@@ -80,7 +80,7 @@ def _carry_out(
 ) -> int:
     from retinue import engine, guarding
     from retinue.approved import check_stack
-    from retinue.report.progress import Progress
+    from retinue.report.events.progress import Progress
 
     terminal = Terminal.detect()
     watch_pauses(session, terminal)

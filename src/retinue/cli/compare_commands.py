@@ -15,8 +15,8 @@ from retinue.errors import UsageError
 if TYPE_CHECKING:
     from retinue.engine import Where
     from retinue.model.values import Address
-    from retinue.report.change_text import Detail
-    from retinue.report.contrast_text import Format
+    from retinue.report import Form
+    from retinue.report.text.change_text import Detail
 
 CHANGES = 2
 
@@ -61,7 +61,7 @@ def render(address: Address | None, place: Where, explain: bool, as_json: bool) 
 @click.option("--json", "form", flag_value="json", help="Short for --format json.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are differences.")
 def diff(
-    place: Where, environments: tuple[str, ...], base: str | None, detail: Detail, form: Format, detailed_exitcode: bool
+    place: Where, environments: tuple[str, ...], base: str | None, detail: Detail, form: Form, detailed_exitcode: bool
 ) -> int:
     """Show how declarations differ: between two environments, or from a git revision.
 
@@ -73,9 +73,9 @@ def diff(
       retinue diff --base origin/main
       retinue diff --base HEAD~1 -e production --format markdown
     """
+    from retinue import report
     from retinue.commands import diff as comparing
     from retinue.planning.declaration_diff import contrast_document
-    from retinue.report.contrast_text import render_contrast
 
     terminal = Terminal.detect()
     if base is not None and len(environments) <= 1:
@@ -86,7 +86,7 @@ def diff(
     else:
         raise UsageError("what to compare is not clear", hint="say -e A -e B, or --base REV with at most one -e")
     document = contrast_document(made)
-    text = render_contrast(document, form, detail=detail, width=terminal.width, color=terminal.color)
+    text = report.render("diff", document, form, detail=detail, width=terminal.width, color=terminal.color)
     terminal.print(text.removesuffix("\n"))
     return CHANGES if detailed_exitcode and not made.empty else 0
 

@@ -33,7 +33,7 @@ def doctor(place: Where, as_json: bool) -> int:
       retinue doctor -e production --json
     """
     from retinue.commands import doctor as checkup
-    from retinue.report.checkup_text import render_checkup
+    from retinue.report.account.doctor_text import render_checkup
 
     terminal = Terminal.detect()
     about_terminal = {

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from retinue.engine import Session, Where
     from retinue.planning.drift_detection import Drift
     from retinue.planning.policy import FailOn
-    from retinue.report.change_text import Detail
-    from retinue.report.drift_rendering import DriftFormat
+    from retinue.report import Form
+    from retinue.report.text.change_text import Detail
 
 DRIFT = 2
 
@@ -65,7 +65,7 @@ def drift(
     detail: Detail,
     parallelism: int,
     fail_on: tuple[FailOn, ...],
-    form: DriftFormat,
+    form: Form,
     wanted: tuple[Wanted, ...],
     unowned: bool,
     detailed_exitcode: bool,
@@ -84,7 +84,7 @@ def drift(
     """
     from retinue import engine
     from retinue.commands import drift as drifting
-    from retinue.report.drift_rendering import render
+    from retinue.report import render
 
     terminal = Terminal.detect()
     with engine.open_session(place) as session:
@@ -94,7 +94,7 @@ def drift(
             return _accept(place, session, found, wanted, terminal)
         document = drifting.describe(session, found, fail_on=fail_on, unowned=unowned)
         note_unlisted(session, terminal, fail_on)
-    terminal.print(render(document, form, detail=detail, width=terminal.width, color=terminal.color))
+    terminal.print(render("drift", document, form, detail=detail, width=terminal.width, color=terminal.color))
     if document["blocks"]:
         return BlockedError.exit_code
     return DRIFT if detailed_exitcode and found.found else 0
@@ -102,7 +102,7 @@ def drift(
 
 def _accept(place: Where, session: Session, found: Drift, wanted: tuple[Wanted, ...], terminal: Terminal) -> int:
     from retinue.commands import accept as accepting
-    from retinue.report.drift_text import render_accepted
+    from retinue.report.drift.drift_text import render_accepted
 
     accepted = accepting.accept(place, session, found, wanted)
     accepting.write(accepted, session.project.root)

@@ -58,7 +58,7 @@ def import_(
     """
     from retinue import engine
     from retinue.commands import import_ as importing
-    from retinue.report.import_text import render_found, render_import
+    from retinue.report.account.account_text import render_found, render_import
 
     _check(address, live_id, scan=scan, everything=everything, from_stack=from_stack)
     terminal = Terminal.detect()

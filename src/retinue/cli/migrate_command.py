@@ -69,7 +69,7 @@ def migrate(
       retinue migrate --live --to assistants-v2 --out assistants/adopted
     """
     from retinue.commands.migrate import migration
-    from retinue.report.migration_text import render_migration
+    from retinue.report.account.migration_text import render_migration
 
     terminal = Terminal.detect()
     if sources and live:

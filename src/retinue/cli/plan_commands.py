@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from retinue.model.steps import Plan
     from retinue.model.values import Address
     from retinue.planning.policy import FailOn
-    from retinue.report.change_text import Detail
-    from retinue.report.rendering import Format
+    from retinue.report import Form
+    from retinue.report.text.change_text import Detail
 
 SAVED = click.Path(dir_okay=False, path_type=Path)
 Variables = tuple[tuple[str, str], ...]
@@ -57,7 +57,7 @@ def plan(
     detail: Detail,
     parallelism: int,
     fail_on: tuple[FailOn, ...],
-    form: Format,
+    form: Form,
     page: Path | None,
     allow_missing: bool,
     detailed_exitcode: bool,
@@ -118,7 +118,7 @@ def _save(document: Mapping[str, Any], path: Path, terminal: Terminal) -> None:
 @click.argument("file", type=SAVED, metavar="FILE")
 @detail_option
 @format_options
-def show_saved_plan(file: Path, detail: Detail, form: Format, page: Path | None) -> int:
+def show_saved_plan(file: Path, detail: Detail, form: Form, page: Path | None) -> int:
     """Show a plan that was saved by 'retinue plan --out FILE'.
 
     Needs neither the project nor the account.

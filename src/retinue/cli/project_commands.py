@@ -6,7 +6,7 @@ import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from retinue.engine import Where
     from retinue.model.declared import Diagnostic
     from retinue.planning.policy import FailOn
-    from retinue.report.findings_rendering import FindingsFormat
+    from retinue.report import Form
 
 
 @click.command()
@@ -88,7 +88,7 @@ def validate(
     every: bool,
     online: bool,
     fail_on: tuple[FailOn, ...],
-    form: Literal["text"] | FindingsFormat,
+    form: Form,
 ) -> int:
     """Check the declarations offline: no account, no key.
 
@@ -143,26 +143,26 @@ def _checked(place: Where, *, every: bool) -> tuple[dict[str | None, int | None]
 def _show_findings(
     found: tuple[Diagnostic, ...],
     terminal: Terminal,
-    form: Literal["text"] | FindingsFormat,
+    form: Form,
     *,
     place: Where,
     valid: bool,
 ) -> None:
     """For people on stderr, as complaints; for programs on stdout, as data."""
     if form == "text":
-        from retinue.report.diagnostics import render_diagnostics
+        from retinue.report.diagnostics.diagnostic_text import render_diagnostics
 
         terminal.say(render_diagnostics(found, width=terminal.error_width, color=terminal.error_color))
         return
     from retinue import __version__
     from retinue.config.codes import CODES
     from retinue.config.project import find
-    from retinue.report.findings import Findings
-    from retinue.report.findings_rendering import render_findings
+    from retinue.report import render
+    from retinue.report.diagnostics.findings import Findings
 
     project = find(place.start)
     findings = Findings(found, valid, _folder(project.parent if project else place.start), CODES, __version__)
-    terminal.print(render_findings(findings, form))
+    terminal.print(render("findings", findings, form))
 
 
 def _folder(root: Path) -> str:
@@ -227,13 +227,18 @@ def schema(kind: str | None, out: Path | None) -> int:
 def _schemas() -> dict[str, Any]:
     from retinue.config.schemas import documents
     from retinue.kinds import all_kinds
+    from retinue.planning.documents.document_schema import document_schema
+    from retinue.planning.documents.document_types import DiffDocument, DriftDocument, PlanDocument
     from retinue.providers.bundle.lock_file import LOCK
-    from retinue.report.contrast_schema import DIFF
-    from retinue.report.drift_schema import DRIFT
-    from retinue.report.events_schema import EVENTS
-    from retinue.report.plan_schema import PLAN
+    from retinue.report.events.event_lines import EventLine
 
-    others = {"plan": PLAN, "diff": DIFF, "drift": DRIFT, "events": EVENTS, "bundle": LOCK}
+    others = {
+        "plan": document_schema("plan", "A plan of Retinue", PlanDocument),
+        "drift": document_schema("drift", "Drift of a stack", DriftDocument),
+        "diff": document_schema("diff", "A comparison of declarations", DiffDocument),
+        "events": document_schema("events", "An event of Retinue", EventLine),
+        "bundle": LOCK,
+    }
     return {**documents(all_kinds()), **{f"{name}.schema.json": each for name, each in others.items()}}
 
 

@@ -12,20 +12,20 @@ from retinue.errors import RetinueError, cannot_write
 
 if TYPE_CHECKING:
     from retinue.engine import Where
-    from retinue.report.change_text import Detail
-    from retinue.report.rendering import Format
+    from retinue.report import Form
+    from retinue.report.text.change_text import Detail
 
 
-def show_document(document: Mapping[str, Any], terminal: Terminal, *, form: Format = "text", detail: Detail) -> None:
+def show_document(document: Mapping[str, Any], terminal: Terminal, *, form: Form = "text", detail: Detail) -> None:
     """A plan document on stdout, in one of the formats that are rendered from it."""
-    from retinue.report.rendering import render
+    from retinue.report import render
 
-    terminal.print(render(document, form, detail=detail, width=terminal.width, color=terminal.color))
+    terminal.print(render("plan", document, form, detail=detail, width=terminal.width, color=terminal.color))
 
 
 def write_page(document: Mapping[str, Any], path: Path, terminal: Terminal) -> None:
     """A plan document as a page of HTML. Raises RetinueError when it cannot be written."""
-    from retinue.report.page import render_page
+    from retinue.report.plan.plan_page import render_page
 
     try:
         path.write_text(render_page(document), encoding="utf-8", newline="\n")
@@ -36,16 +36,13 @@ def write_page(document: Mapping[str, Any], path: Path, terminal: Terminal) -> N
 
 def error_text(error: RetinueError, *, width: int = 80, color: bool = False) -> str:
     """What went wrong, in words, every mistake of it."""
-    from retinue.report.diagnostics import render_diagnostics
-    from retinue.report.errors_text import render_error
+    from retinue.report.diagnostics.diagnostic_text import render_error
 
-    if error.diagnostics:
-        return render_diagnostics(error.diagnostics, width=width, color=color)
-    return render_error(error, color=color)
+    return render_error(error, width=width, color=color)
 
 
 @contextmanager
-def comment_on_failure(place: Where, form: Format, terminal: Terminal) -> Iterator[None]:
+def comment_on_failure(place: Where, form: Form, terminal: Terminal) -> Iterator[None]:
     """Where a comment is asked for and no plan can be made, print one that says so, to take the place of an older plan.
     Without a project nobody knows whose it would be."""
     try:
@@ -53,7 +50,7 @@ def comment_on_failure(place: Where, form: Format, terminal: Terminal) -> Iterat
     except RetinueError as error:
         if form == "github":
             from retinue.engine import load_from
-            from retinue.report.github import render_no_plan
+            from retinue.report.plan.plan_markdown import render_no_plan
 
             with suppress(RetinueError):
                 project = load_from(place).project

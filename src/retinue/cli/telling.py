@@ -13,7 +13,7 @@ from retinue.errors import RetinueError
 if TYPE_CHECKING:
     from retinue.engine import Applied
     from retinue.model.steps import Event
-    from retinue.report.change_text import Detail
+    from retinue.report.text.change_text import Detail
 
 
 class Telling(Protocol):
@@ -44,7 +44,7 @@ class InWords:
         show_document(document, self.terminal, detail=self.detail)
 
     def other_plan(self, comparison: Mapping[str, Any], document: Mapping[str, Any]) -> None:  # noqa: ARG002 - what differs says more
-        from retinue.report.comparison_text import render_comparison
+        from retinue.report.plan.diff_text import render_comparison
 
         width, color = self.terminal.width, self.terminal.color
         self.terminal.print(render_comparison(comparison, detail=self.detail, width=width, color=color))
@@ -56,7 +56,7 @@ class InWords:
         if not applied.events:
             return
         from retinue.planning.documents.plan_document import to_document
-        from retinue.report.result_text import render_result
+        from retinue.report.events.event_text import render_result
 
         document = to_document(applied.plan)
         text = render_result(applied.events, document=document, interrupted=stopped, color=self.terminal.color)
@@ -74,7 +74,7 @@ class AsEvents:
     failure: RetinueError | None = None
 
     def plan(self, document: Mapping[str, Any]) -> None:
-        from retinue.report.events_json import plan_line
+        from retinue.report.events.event_lines import plan_line
 
         self.terminal.print(plan_line(document))
 
@@ -82,7 +82,7 @@ class AsEvents:
         self.plan(document)
 
     def event(self, event: Event) -> None:
-        from retinue.report.events_json import event_line
+        from retinue.report.events.event_lines import event_line
 
         self.terminal.print(event_line(event))
 
@@ -101,6 +101,6 @@ class AsEvents:
         return code
 
     def _end(self) -> None:
-        from retinue.report.events_json import result_line
+        from retinue.report.events.event_lines import result_line
 
         self.terminal.print(result_line(self.applied.events if self.applied else (), self.failure))

@@ -16,6 +16,12 @@ from retinue.model.declared import Diagnostic, Position
 from retinue.model.steps import AccountInfo, Action, Block, FieldChange, FileChange, Plan, Step
 from retinue.model.tag import read_tag, write_tag
 from retinue.model.values import ABSENT, Address, FileRef, Gone, Ref, Sealed
+from retinue.planning.documents.document_types import (
+    AccountDocument,
+    BlockDocument,
+    DiagnosticDocument,
+    PositionDocument,
+)
 from retinue.planning.documents.plan_digest import plan_digest
 
 FORMAT_VERSION = "1.0"
@@ -58,7 +64,7 @@ def summarise(plan: Plan) -> dict[str, Any]:
     }
 
 
-def account_document(account: AccountInfo) -> dict[str, Any]:
+def account_document(account: AccountInfo) -> AccountDocument:
     return {
         "name": account.name,
         "url": account.url,
@@ -124,7 +130,7 @@ def _file_change(change: FileChange) -> dict[str, Any]:
     }
 
 
-def diagnostic_document(each: Diagnostic) -> dict[str, Any]:
+def diagnostic_document(each: Diagnostic) -> DiagnosticDocument:
     """A diagnostic as plain JSON data; `validate --json` prints these too."""
     return {
         "severity": each.severity,
@@ -137,7 +143,7 @@ def diagnostic_document(each: Diagnostic) -> dict[str, Any]:
     }
 
 
-def block_document(block: Block) -> dict[str, Any]:
+def block_document(block: Block) -> BlockDocument:
     return {
         "code": block.code,
         "message": block.message,
@@ -146,7 +152,7 @@ def block_document(block: Block) -> dict[str, Any]:
     }
 
 
-def position_document(position: Position | None) -> dict[str, Any] | None:
+def position_document(position: Position | None) -> PositionDocument | None:
     return {"file": position.file, "line": position.line, "column": position.column} if position else None
 
 

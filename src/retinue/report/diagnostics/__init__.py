@@ -1,0 +1,1 @@
+"""Mistakes: text for people, and SARIF, annotations and JUnit for programs."""

@@ -1,0 +1,1 @@
+"""What somebody changed in the account, as text and Markdown."""

@@ -1,0 +1,1 @@
+"""What happens during an apply: progress, lines of JSON, the closing report."""

@@ -1,0 +1,1 @@
+"""Plans, and how two of them differ, as text, Markdown and HTML."""

@@ -1,0 +1,300 @@
+"""A plan document → Markdown: the whole page, and a comment on GitHub that is never too long to post.
+
+The first line of a comment is a marker by which the one of a stack is found again, to be edited instead of repeated.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import accumulate
+from typing import Any
+from urllib.parse import quote
+
+from retinue.report.plan.plan_text import (
+    Group,
+    block_lines,
+    header_lines,
+    outside_block,
+    plan_groups,
+    replaced_ids,
+    step_block,
+    step_head,
+    step_summary,
+    summary_sentence,
+    unmanaged_lines,
+    warning_lines,
+)
+from retinue.report.text.change_text import Detail
+from retinue.report.text.ink import Line, count, dedented, line, visible
+from retinue.report.text.markdown import WIDTH, code, fence, joined, placed, text_of
+
+BUDGET = 65_000
+"""GitHub takes 65,536 characters; whoever posts the comment may want to add a line."""
+_GRAVE = 1
+_NOTE = 500
+_LONG = 1_000
+_PARTS = (16_000, 3_000)
+"""Where a change is longer than there is room for, its first so many characters are shown."""
+
+
+# ── page ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def render_plan_markdown(document: Mapping[str, Any], *, detail: Detail = "hunks") -> str:
+    """The whole plan as a page. `hunks` leaves out only what does not change; `summary` names the fields."""
+    detail = "complete" if detail == "hunks" else detail
+    replaced = replaced_ids(document)
+    blocks = [f"# Plan for {code(document['stack'])}", *overview(document)]
+    if document["blocks"]:
+        blocks += ["## Blocked", fence(joined(map(block_lines, document["blocks"])), "text")]
+    for group in plan_groups(document):
+        blocks += [f"## {group.title}"]
+        if detail == "summary":
+            blocks.append("\n".join(f"- {code(text_of(step_summary(each, replaced)))}" for each in group.steps))
+        else:
+            for each in group.steps:
+                head, body = step_lines(each, group, replaced, detail=detail)
+                blocks += [f"### {placed(head)}", *([fence(body, "diff")] if body else [])]
+        blocks += [group.note] if group.note else []
+    if document["warnings"]:
+        blocks += ["## Warnings", fence(joined(map(warning_lines, document["warnings"])), "text")]
+    blocks += [code(text_of(each)) for each in unmanaged_lines(document["summary"])]
+    return "\n\n".join(blocks) + "\n"
+
+
+def overview(document: Mapping[str, Any]) -> list[str]:
+    """The summary sentence, what the plan is about, and its digest."""
+    blocks = [f"**{summary_sentence(document)}**", *(code(text_of(each)) for each in header_lines(document))]
+    return [*blocks, f"Digest: {code(document['digest'])}"] if document.get("digest") else blocks
+
+
+def step_lines(
+    step: Mapping[str, Any], group: Group, replaced: Mapping[str, str], *, detail: Detail
+) -> tuple[Line, list[Line]]:
+    """The head of a step as its group shows it, and what stands below it, not indented."""
+    if group.outside:
+        _, *body = outside_block(step, detail=detail, width=WIDTH, marks=True)
+    else:
+        _, *body = step_block(step, replaced, detail=detail, width=WIDTH, marks=True)
+    return step_head(step, replaced, outside=group.outside), dedented(body)
+
+
+# ── comment ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def marker(stack: str, environment: str | None) -> str:
+    """The hidden first line of every comment about this stack in this environment, whatever the plan."""
+    names = [stack, *([environment] if environment else [])]
+    return f"<!-- retinue plan: {'/'.join(quote(each[:_LONG], safe='') for each in names)} -->"
+
+
+def render_plan_comment(document: Mapping[str, Any], *, detail: Detail = "hunks", budget: int = BUDGET) -> str:
+    """The comment, of at most `budget` characters.
+
+    What blocks the plan, what goes and what was changed outside is not folded and left out last. Where there is no room
+    for everything, a sentence at the end says how much is missing and how to see it.
+    """
+    pieces = list(_pieces(document, detail))
+    title = f"## Plan for {code(_short(document['stack']))}"
+    top = "\n\n".join([marker(document["stack"], document["environment"]), title, *_cut(overview(document))]) + "\n"
+    chosen = _fitting(pieces, budget - len(top) - _NOTE)
+    return top + _laid_out(pieces, chosen) + _missing(document, pieces, chosen)
+
+
+def render_no_plan(stack: str, environment: str | None, why: str, *, budget: int = BUDGET) -> str:
+    """The comment where no plan could be made, of at most `budget` characters: whatever plan it takes the place of is
+    not that of the present files."""
+    about = code(_short(f"stack {stack}" + (f", environment {environment}" if environment else "")))
+    top = "\n\n".join([marker(stack, environment), f"## No plan for {code(_short(stack))}", about])
+    said = _first([line(each) for each in why.splitlines()], budget - len(top) - _NOTE)
+    return f"{top}\n\n{fence(said, 'text')}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of the comment below a heading: `forms` from the longest to the shortest.
+
+    `rank` is its importance, 0 first, and grave up to `_GRAVE`. With `details`, the last form is what is left without
+    them. The `parts` forms before that one show only a part of them.
+    """
+
+    heading: str
+    forms: tuple[str, ...]
+    rank: int
+    details: bool = True
+    what: str = "change"
+    parts: int = 0
+
+
+def _pieces(document: Mapping[str, Any], detail: Detail) -> Iterable[_Piece]:
+    replaced = replaced_ids(document)
+    for block in document["blocks"]:
+        forms = (fence(block_lines(block), "text"), f"- {code(block['code'])}")
+        yield _Piece("Blocked", forms, 0, what="reason")
+    for group in plan_groups(document):
+        for step in group.steps:
+            yield _step_piece(step, group, replaced, detail)
+        if group.note:
+            yield _Piece(group.title, (group.note,), _GRAVE, details=False, what="note")
+    for warning in document["warnings"]:
+        forms = (fence(warning_lines(warning), "text"), f"- {code(warning['code'])}")
+        yield _Piece("Warnings", forms, 2, what="warning")
+    for each in unmanaged_lines(document["summary"]):
+        yield _Piece("", (code(text_of(each)),), 5, details=False, what="count")
+
+
+def _step_piece(step: Mapping[str, Any], group: Group, replaced: Mapping[str, str], detail: Detail) -> _Piece:
+    brief = f"- {code(_short(text_of(step_summary(step, replaced))))}"
+    rank = _GRAVE if group.grave else 4 if step["action"] == "create" else 3
+    if detail == "summary":
+        return _Piece(group.title, (brief,), rank, details=False)
+    forms: list[str] = []
+
+    def show(head: Line, body: Sequence[Line]) -> str:
+        return _open(head, body) if group.grave else _folded(step_summary(step, replaced), head, body)
+
+    for level in ("full",) if detail == "full" else ("complete", "hunks"):
+        head, body = step_lines(step, group, replaced, detail=level)  # type: ignore[arg-type]
+        made = show(head, body)
+        if made not in forms:
+            forms.append(made)
+    parts = [show(head, part) for part in _parts(body)]
+    return _Piece(group.title, (*forms, *parts, brief), rank, parts=len(parts))
+
+
+def _parts(body: Sequence[Line]) -> Iterable[Sequence[Line]]:
+    """The beginning of a long body, once for each size that it is longer than by far."""
+    return (_first(body, size) for size in _PARTS if sum(map(_size, body)) > 2 * size)
+
+
+def _first(lines: Sequence[Line], size: int) -> Sequence[Line]:
+    """The lines, or as many of the first as go into so many characters and how many more there are."""
+    taken = bisect_right(list(accumulate(map(_size, lines))), size)
+    return lines if taken == len(lines) else [*lines[:taken], line(f"… {count(len(lines) - taken, 'more line')}")]
+
+
+def _size(each: Line) -> int:
+    return len(text_of(each)) + 1
+
+
+def _open(head: Line, body: Sequence[Line]) -> str:
+    return "\n\n".join([placed(head), *([fence(body, "diff")] if body else [])])
+
+
+def _folded(summary: Line, head: Line, body: Sequence[Line]) -> str:
+    """A step whose details open with a click. Inside the summary there is HTML, and everything of it is ours."""
+    if not body:
+        return placed(head)
+    title = f"<code>{_escaped(_short(text_of(summary)))}</code>"
+    place = f" · <code>{_escaped(_short(head.place))}</code>" if head.place else ""
+    return f"<details><summary>{title}{place}</summary>\n\n{fence(body, 'diff')}\n\n</details>"
+
+
+def _escaped(text: str) -> str:
+    return escape(visible(text))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
+
+
+# ── into the budget ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _fitting(pieces: Sequence[_Piece], budget: int) -> list[int | None]:
+    """Which form of every piece to take; None for a piece that there is no room to name.
+
+    What is grave is named first and gets its details, then the rest; what is left over goes to the longest forms.
+    """
+    room = _Room(pieces, budget)
+    order = sorted(range(len(pieces)), key=lambda index: pieces[index].rank)
+    grave = [index for index in order if pieces[index].rank <= _GRAVE]
+    rest = [index for index in order if pieces[index].rank > _GRAVE]
+    for group in (grave, rest):
+        for index in group:
+            room.name(index)
+        for index in group:
+            room.detail(index, longest=group is rest)
+    for index in grave:
+        room.detail(index, longest=True)
+    return room.chosen
+
+
+class _Room:
+    """The characters that are left, and the form of every piece that was chosen so far."""
+
+    def __init__(self, pieces: Sequence[_Piece], budget: int) -> None:
+        self.pieces = pieces
+        self.budget = budget
+        self.chosen: list[int | None] = [None] * len(pieces)
+        self._headings: set[str] = set()
+
+    def name(self, index: int) -> None:
+        """Take the shortest form, if there is room for it and its heading."""
+        piece = self.pieces[index]
+        heading = 0 if piece.heading in self._headings else len(piece.heading) + 6
+        size = len(piece.forms[-1]) + 2 + heading
+        if size <= self.budget:
+            self.budget -= size
+            self._headings.add(piece.heading)
+            self.chosen[index] = len(piece.forms) - 1
+
+    def detail(self, index: int, *, longest: bool) -> None:
+        """Take the longest form that there is room for, or that with the least details."""
+        forms, at = self.pieces[index].forms, self.chosen[index]
+        if at is None:
+            return
+        for form in range(0 if longest else max(len(forms) - 2, 0), at):
+            more = len(forms[form]) - len(forms[at])
+            if more <= self.budget:
+                self.budget -= more
+                self.chosen[index] = form
+                return
+
+
+def _laid_out(pieces: Sequence[_Piece], chosen: Sequence[int | None]) -> str:
+    text, heading, listed = "", "", False
+    for piece, form in zip(pieces, chosen, strict=True):
+        if form is None:
+            continue
+        if piece.heading != heading:
+            heading = piece.heading
+            text += f"\n### {heading}\n" if heading else ""
+            listed = False
+        is_item = piece.forms[form].startswith("- ")
+        text += f"{'' if listed and is_item else chr(10)}{piece.forms[form]}\n"
+        listed = is_item
+    return text
+
+
+def _missing(document: Mapping[str, Any], pieces: Sequence[_Piece], chosen: Sequence[int | None]) -> str:
+    """What was left out, in words, or nothing."""
+    part: dict[str, int] = {}
+    brief: dict[str, int] = {}
+    unnamed: dict[str, int] = {}
+    for piece, form in zip(pieces, chosen, strict=True):
+        if form is None:
+            unnamed[piece.what] = unnamed.get(piece.what, 0) + 1
+        elif piece.details and form == len(piece.forms) - 1:
+            brief[piece.what] = brief.get(piece.what, 0) + 1
+        elif len(piece.forms) - 1 - piece.parts <= form < len(piece.forms) - 1:
+            part[piece.what] = part.get(piece.what, 0) + 1
+    texts = [
+        f"{' and '.join(count(number, noun) for noun, number in counts.items())} {words}"
+        for counts, words in ((part, "shown in part"), (brief, "shown without details"), (unnamed, "not shown at all"))
+        if counts
+    ]
+    if not texts:
+        return ""
+    environment = document["environment"]
+    named = f" -e {environment}" if environment and re.fullmatch(r"[\w.-]{1,100}", environment) else ""
+    return f"\n**Too long for a comment: {', '.join(texts)}.** `retinue plan{named}` shows everything.\n"
+
+
+def _cut(blocks: Iterable[str]) -> list[str]:
+    """The lines above the changes: they are short, unless somebody made them long."""
+    return [each if len(each) <= _LONG else code(f"{each.strip('`')[:_LONG]}…") for each in blocks]
