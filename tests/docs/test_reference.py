@@ -13,8 +13,8 @@ import click
 import pytest
 
 from retinue.cli import retinue
-from retinue.config.project_schema import PROJECT
-from retinue.config.schemas import documents
+from retinue.config.schema.declaration_schema import documents
+from retinue.config.schema.project_schema import PROJECT
 from retinue.errors import RetinueError
 from retinue.kinds import all_kinds
 from retinue.kinds._shapes import JSON_SCHEMA

@@ -41,6 +41,7 @@ HOMES = {
     "yaml": {"config"},
     "ruamel": {"config"},
     "jsonschema": {"config"},
+    "jsonschema_rs": {"config"},
     "openai": {"providers"},
     "rich": {"report"},
     "deepdiff": {"planning"},

@@ -155,7 +155,7 @@ def _show_findings(
         terminal.say(render_diagnostics(found, width=terminal.error_width, color=terminal.error_color))
         return
     from retinue import __version__
-    from retinue.config.codes import CODES
+    from retinue.config.problems import CODES
     from retinue.config.project import find
     from retinue.report.findings import Findings
     from retinue.report.findings_rendering import render_findings
@@ -225,7 +225,7 @@ def schema(kind: str | None, out: Path | None) -> int:
 
 
 def _schemas() -> dict[str, Any]:
-    from retinue.config.schemas import documents
+    from retinue.config.schema.declaration_schema import documents
     from retinue.kinds import all_kinds
     from retinue.providers.bundle.lock_file import LOCK
     from retinue.report.contrast_schema import DIFF

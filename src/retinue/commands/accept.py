@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
-from retinue.config.editing import Edit, edited
-from retinue.config.folder import Folder
-from retinue.config.sites import Site, Unwritable, find_site
+from retinue.config.project_files import Folder
+from retinue.config.yaml.editor import Edit, Site, UnwritableError, edited, find_site
 from retinue.errors import DeclarationError, RetinueError, UsageError
 from retinue.kinds.kind import Keyed, Kind
 from retinue.kinds.paths import fits, show
@@ -139,14 +138,14 @@ class _Writing:
         declared = next(each for each in self.session.reading.declared if each.address == step.address)
         try:
             self._write(declared, step, change)
-        except Unwritable as error:
+        except UnwritableError as error:
             message = f"{step.address}.{show(change.path)} cannot be accepted: {error.message}"
             self.refused.append(Diagnostic("error", "not-acceptable", message, error.position, error.hint))
 
     def _write(self, declared: Declared, step: Step, change: FieldChange) -> None:
         if change.field not in declared.spec:
             hint = "'retinue apply' resets it; declare it to keep it"
-            raise Unwritable("it is not declared any more", declared.position(), hint)
+            raise UnwritableError("it is not declared any more", declared.position(), hint)
         kind = self.session.kinds[step.address.kind].at(step.home)
         declaration = self.declarations[step.address]
         origin, rest = _origin(declared, change.path)
@@ -185,7 +184,7 @@ class _Writing:
         found = [each for each in entries if keyed and keyed.key(each) == place[-1]] if entries is not ABSENT else []
         site = self._site(declaration, place[:-1])
         if not found or site.missing:
-            raise Unwritable("it cannot be written as it is", site.position, "write it by hand")
+            raise UnwritableError("it cannot be written as it is", site.position, "write it by hand")
         self._add(site, Edit("append", site.number, site.path, found[0]))
 
     def _set(self, declaration: Declaration, place: Path, value: Any) -> None:
@@ -198,7 +197,7 @@ class _Writing:
             self._add(site, Edit("set", site.number, (*site.path, *site.missing), value))
         else:
             message = f"there is no '{site.missing[0]}' to write it into"
-            raise Unwritable(message, site.position, "write it by hand")
+            raise UnwritableError(message, site.position, "write it by hand")
 
     def _site(self, declaration: Declaration, place: Path) -> Site:
         return find_site(declaration, place, self.declarations, self.session.kinds, self.folder)
@@ -212,7 +211,7 @@ class _Writing:
     def _write_text(self, site: Site, value: Any) -> None:
         assert site.text is not None  # noqa: S101 - the caller looked
         if not isinstance(value, str):
-            raise Unwritable(f"it is a text in '{site.text}', and now is none", site.position, "write it by hand")
+            raise UnwritableError(f"it is a text in '{site.text}', and now is none", site.position, "write it by hand")
         before = self.folder.read(site.text).decode("utf-8")
         self.texts[site.text] = before
         end = "\r\n" if "\r\n" in before else "\n"
@@ -269,12 +268,12 @@ def _at(value: Any, path: Path) -> Any:
 
 
 def _plain(value: Any, declared: Declared, path: Path) -> Any:
-    """A canonical value as its author writes it. Raises Unwritable for what stands for something else."""
+    """A canonical value as its author writes it. Raises UnwritableError for what stands for something else."""
     if isinstance(value, Ref):
         return value.address.name
     if isinstance(value, Gone | FileRef | Sealed):
         message = f"it names {value.id}, which is gone" if isinstance(value, Gone) else "it is a file of the project"
-        raise Unwritable(message, declared.position(path), "'retinue apply' sets it back")
+        raise UnwritableError(message, declared.position(path), "'retinue apply' sets it back")
     if isinstance(value, Mapping):
         return {key: _plain(each, declared, path) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -1,0 +1,41 @@
+"""Every code that the product can print is explained in docs/errors.md, and every explained one can be printed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from retinue.config.problems import CODES, page
+
+ROOT = Path(__file__).parents[2]
+# The local account has codes of the API.
+ELSEWHERE = ("local", "emulator", "report")
+
+# Where the code stands among the arguments of everything that makes or reports a mistake.
+PLACES = {"Problem": 0, "RefusedError": 0, "error": 0, "warning": 0, "Fault": 1, "YamlSyntaxError": 1, "Diagnostic": 1}
+
+
+def codes_in(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        place = PLACES.get(name)
+        if place is not None and len(node.args) > place:
+            argument = node.args[place]
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                yield argument.value
+
+
+def test_every_code_is_explained_and_every_explanation_has_its_code() -> None:
+    source = ROOT / "src" / "retinue"
+    files = [each for each in source.rglob("*.py") if each.relative_to(source).parts[0] not in ELSEWHERE]
+    used = {code for each in files for code in codes_in(ast.parse(each.read_text(encoding="utf-8")))}
+    assert used == set(CODES)
+    assert list(CODES) == sorted(CODES)
+
+
+def test_the_page_is_fresh() -> None:
+    """Write it with: python -m retinue.config.problems docs/errors.md"""
+    assert (ROOT / "docs" / "errors.md").read_text(encoding="utf-8") == page()
