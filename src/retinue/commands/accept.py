@@ -5,7 +5,6 @@ drift ─ choose ─→ changes ─ sites and edits ─→ texts ─ read and pl
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
@@ -13,7 +12,7 @@ from typing import Any
 
 from retinue.config.project_files import Folder
 from retinue.config.yaml.editor import Edit, Site, UnwritableError, edited, find_site
-from retinue.errors import DeclarationError, RetinueError, UsageError
+from retinue.errors import DeclarationError, RetinueError, UsageError, reason_of
 from retinue.kinds.kind import Keyed, Kind
 from retinue.kinds.paths import fits, show
 from retinue.model.declared import Declaration, Declared, Diagnostic
@@ -24,6 +23,7 @@ from retinue.planning.matching import name_live
 from retinue.planning.planner import make_plan
 from retinue.planning.write_back import write_back
 from retinue.session import Reading, Session, Where, check_loaded, load_from
+from retinue.state.atomic_file import replace_files
 
 EVERYTHING = "all"
 
@@ -354,20 +354,14 @@ def _planned(session: Session, reading: Reading) -> Plan:
 def write(accepted: Accepted, root: FilePath) -> None:
     """Replace the files. Raises RetinueError, with nothing replaced, when one has changed meanwhile or cannot be
     written."""
-    temporary: dict[FilePath, FilePath] = {}
+    contents: dict[FilePath, bytes] = {}
     try:
         for name, (before, after) in accepted.files.items():
             path = (root / name).resolve()
             if path.read_bytes() != before:
                 raise RetinueError(f"'{name}' changed meanwhile; nothing was written", hint="run the command again")
-            temporary[path] = path.with_name(f".{path.name}.{os.getpid()}")
-            temporary[path].write_bytes(after)
-            temporary[path].chmod(path.stat().st_mode)
-        for path, made in temporary.items():
-            made.replace(path)
+            contents[path] = after
+        replace_files(contents)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise RetinueError(f"'{error.filename}' cannot be written: {reason}", hint="make it writable") from error
-    finally:
-        for made in temporary.values():
-            made.unlink(missing_ok=True)
+        message = f"'{error.filename}' cannot be written: {reason_of(error)}"
+        raise RetinueError(message, hint="make it writable") from error

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from retinue.config.problems import RefusedError, did_you_mean, near
+from retinue.errors import reason_of
 from retinue.model.declared import Diagnostic, Position
 from retinue.planning.redaction import mask_keys, mask_line
 
@@ -226,8 +227,7 @@ def _join(directory: str, name: str) -> str:
 
 
 def _unreadable(path: str, error: OSError) -> RefusedError:
-    reason = (error.strerror or str(error)).lower()
-    return RefusedError("unreadable-file", f"'{path}' cannot be read: {reason}", "make it readable")
+    return RefusedError("unreadable-file", f"'{path}' cannot be read: {reason_of(error)}", "make it readable")
 
 
 # ── their text ────────────────────────────────────────────────────────────────────────────────────────────────────────

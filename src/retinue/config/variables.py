@@ -14,6 +14,7 @@ from retinue.config.schema.project_schema import VARIABLE_TYPES
 from retinue.config.yaml.constructor import BadNumberError, scalar
 from retinue.config.yaml.parser import FileReader, parse_file
 from retinue.config.yaml.syntax_tree import Tree
+from retinue.errors import reason_of
 from retinue.model.declared import Position
 from retinue.model.values import Path, Secret
 
@@ -329,8 +330,8 @@ def _source(reader: FileReader, file: FilePath) -> Source | None:
     try:
         source = decode(str(file), file.read_bytes())
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        reader.diagnostics.error("unreadable-file", f"'{file}' cannot be read: {reason}", None, "correct --var-file")
+        message = f"'{file}' cannot be read: {reason_of(error)}"
+        reader.diagnostics.error("unreadable-file", message, None, "correct --var-file")
         return None
     except UndecodableError as error:
         reader.excerpts.keep(error.source)
