@@ -39,7 +39,6 @@ ALLOWED = {
 MAY_OPEN_LOCAL = {"providers/openai/connect.py", "cli/account_commands.py"}
 HOMES = {
     "yaml": {"config"},
-    "ruamel": {"config"},
     "jsonschema": {"config"},
     "jsonschema_rs": {"config"},
     "openai": {"providers"},

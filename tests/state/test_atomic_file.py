@@ -16,7 +16,7 @@ def test_a_file_is_replaced_and_keeps_its_mode(tmp_path: Path) -> None:
     path.chmod(0o640)
     replace_file(path, b"new")
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", 0o640)
-    assert os.listdir(tmp_path) == ["a"]
+    assert [each.name for each in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_link_goes_on_pointing_where_it_did(tmp_path: Path) -> None:
@@ -36,4 +36,4 @@ def test_nothing_is_replaced_when_one_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         replace_files({tmp_path / "a": b"new", tmp_path / "nowhere" / "b": b"new"})
     assert (tmp_path / "a").read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a"]
+    assert [each.name for each in tmp_path.iterdir()] == ["a"]

@@ -1,12 +1,11 @@
 """Edits of YAML texts that leave everything else as it is, to the character: comments, blank lines, quotes, anchors.
 
-A whole text that ruamel.yaml reads and writes again comes back in its layout, and with values where aliases stood. So
-only what is new is written by it, and put into the text where the old value stood.
+Libraries that read a whole text and write it again bring it back in their own layout, and with values where aliases
+stood. So only what is new is written, and put into the text where the old value stood.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import textwrap
@@ -19,13 +18,12 @@ from retinue.config.problems import Diagnostics, RefusedError
 from retinue.config.project_files import Folder, Source
 from retinue.config.yaml.parser import compose
 from retinue.config.yaml.syntax_tree import Node, Tree
-from retinue.config.yaml.writer import is_literal, on_one_line
+from retinue.config.yaml.writer import is_literal, literal_lines, write_block, write_flow, write_scalar
 from retinue.kinds.kind import Kinds
 from retinue.kinds.paths import fits
 from retinue.model.declared import Declaration, Position
 from retinue.model.values import Address, Path
 
-_WIDEST = 1_000_000
 _KEY = re.compile(r"( *)[^\s#-][^#]*:\s*(?:#.*)?$")
 _DASH = re.compile(r"( *)- ")
 _INDENTED = re.compile(r"^( +)[^\s#-]", re.MULTILINE)
@@ -139,15 +137,15 @@ def _written(text: str, edit: Edit) -> str:
     if not isinstance(edit.value, dict | list) and place.value.shape == "scalar":
         return _with_scalar(place, edit.value)
     if place.flow:
-        return text[: place.value.start] + _in_braces(edit.value) + text[place.value.end :]
+        return text[: place.value.start] + write_flow(edit.value) + text[place.value.end :]
     made = _member(place, edit.path[-1], edit.value)
     return text[: place.first.start] + made + text[place.end :]
 
 
 def _member(place: _Place, key: str | int, value: Any) -> str:
     """A member of a block collection as it stands from its key, or from behind its dash."""
-    whole = [_styled(value)] if isinstance(key, int) else {key: _styled(value)}
-    block = textwrap.indent(_dumped(place.text, whole), " " * place.column)
+    whole = [value] if isinstance(key, int) else {key: value}
+    block = textwrap.indent(_block(place.text, whole), " " * place.column)
     return block.strip().removeprefix("- ").lstrip() if isinstance(key, int) else block.strip()
 
 
@@ -156,16 +154,16 @@ def _with(text: str, edit: Edit, path: Path) -> str:
     what it stands above."""
     parent, _ = _find(text, edit.number, path)
     flow = text[parent.start : parent.start + 1] in ("{", "[") or _find(text, edit.number, path)[1]
-    made: Any = [_styled(edit.value)] if edit.action == "append" else {edit.path[-1]: _styled(edit.value)}
+    made: Any = [edit.value] if edit.action == "append" else {edit.path[-1]: edit.value}
     members = _members(text, parent, flow=flow)
     if not members:
         return _written(text, Edit("set", edit.number, path, made))
     last = members[-1]
     if flow:
-        return text[: last.end] + ", " + _in_braces(made)[1:-1] + text[last.end :]
+        return text[: last.end] + ", " + write_flow(made)[1:-1] + text[last.end :]
     end = text.find("\n", last.end)
     above = f"{text}\n" if end < 0 else text[: end + 1]
-    return above + textwrap.indent(_dumped(text, made), " " * last.column) + text[len(above) :]
+    return above + textwrap.indent(_block(text, made), " " * last.column) + text[len(above) :]
 
 
 def _with_scalar(place: _Place, value: Any) -> str:
@@ -183,14 +181,14 @@ def _scalar(place: _Place, old: str, value: Any) -> str:
     if not isinstance(value, str):
         return json.dumps(value)
     if is_literal(value) and not place.flow:
-        lines = escaped(value).removesuffix("\n").split("\n")
+        sign, *lines = literal_lines(value)
         margin = " " * (place.column + _step(place.text))
-        return "\n".join(
-            ["|" if value.endswith("\n") else "|-", *(f"{margin}{each}" if each else "" for each in lines)]
-        )
+        return "\n".join([sign, *(f"{margin}{each}" if each else "" for each in lines)])
     if old.startswith("'") and value.isprintable():
         return "'" + escaped(value).replace("'", "''") + "'"
-    return on_one_line(value, quoted=old.startswith('"'), in_braces=place.flow)
+    if old.startswith('"') or not place.flow:
+        return write_scalar(value, quoted=old.startswith('"'))
+    return write_flow(value)
 
 
 # ── taking out ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -235,45 +233,9 @@ def _offset(text: str) -> int:
     return 2
 
 
-def _dumped(text: str, value: Any) -> str:
-    """A value as a block, from the first column, indented as the text is."""
-    from ruamel.yaml import YAML
-
-    yaml, stream, offset = YAML(), io.StringIO(), _offset(text)
-    yaml.width = _WIDEST
-    yaml.indent(mapping=_step(text), sequence=offset + 2, offset=offset)
-    yaml.dump(value, stream)
-    return textwrap.dedent(stream.getvalue())
-
-
-def _in_braces(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{on_one_line(key, in_braces=True)}: {_in_braces(value[key])}" for key in value) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_in_braces(each) for each in value) + "]"
-    return on_one_line(value, in_braces=True) if isinstance(value, str) else json.dumps(value)
-
-
-def _styled(value: Any) -> Any:
-    """The value with the styles in which its texts read back as they are."""
-    from ruamel.yaml.comments import CommentedMap, CommentedSeq
-    from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString, PlainScalarString
-
-    made: CommentedMap | CommentedSeq
-    if isinstance(value, str):
-        if is_literal(value):
-            return LiteralScalarString(escaped(value))
-        plain = on_one_line(value) == value
-        return PlainScalarString(value) if plain else DoubleQuotedScalarString(escaped(value))
-    if isinstance(value, dict):
-        made = CommentedMap((str(key), _styled(each)) for key, each in value.items())
-    elif isinstance(value, list):
-        made = CommentedSeq(_styled(each) for each in value)
-    else:
-        return value
-    if not value:
-        made.fa.set_flow_style()
-    return made
+def _block(text: str, value: Any) -> str:
+    """A value from the first column, indented as the text is."""
+    return write_block(value, step=_step(text), offset=_offset(text))
 
 
 # ── where a part of a declaration is written ──────────────────────────────────────────────────────────────────────────

@@ -55,7 +55,82 @@ class Verbatim(str):
 
 def write_yaml(value: Mapping[str, Any], *, comment: str = "") -> str:
     """A document. Strings are taken literally: `${{` in one is written so that it stays what it is."""
-    return "".join(f"{line}\n" for line in (*_comment(comment), *_block(value)))
+    return "".join(f"{line}\n" for line in (*_comment(comment), *_Writer().block(value)))
+
+
+def write_block(value: Mapping[str, Any] | list[Any], *, step: int, offset: int) -> str:
+    """Lines from the first column, every list and mapping on lines of its own: mappings are indented by `step` below
+    their key, lists by `offset`."""
+    return "".join(f"{line}\n" for line in _Writer(step, offset, short=False).block(value))
+
+
+def write_flow(value: Any) -> str:
+    """The value on one line, as it may stand within braces."""
+    if isinstance(value, Commented | Noted):
+        return write_flow(value.value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_text(str(key), _BARE)}: {write_flow(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(write_flow(each) for each in value) + "]"
+    return _text(_escaped(value), _BARE) if isinstance(value, str) else json.dumps(value)
+
+
+def write_scalar(value: Any, *, quoted: bool = False) -> str:
+    """A text, number, boolean or null on one line, in quotes where a text would not mean itself without."""
+    return _text(_escaped(value), _NOTHING if quoted else _IN_BLOCK) if isinstance(value, str) else json.dumps(value)
+
+
+def literal_lines(text: str) -> list[str]:
+    """A text for which `is_literal` holds: the sign, then its lines."""
+    return ["|" if text.endswith("\n") else "|-", *_escaped(text).removesuffix("\n").split("\n")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes blocks. `short`: what fits on a line and is read more easily there stands on one."""
+
+    step: int = 2
+    offset: int = 2
+    short: bool = True
+
+    def block(self, value: Any) -> list[str]:
+        if not isinstance(value, Mapping):
+            return [line for each in value for line in self._item(each)]
+        lines: list[str] = []
+        for key, each in value.items():
+            comment, item = (each.comment, each.value) if isinstance(each, Commented) else ("", each)
+            if comment and lines:
+                lines.append("")
+            lines += [*_comment(comment), *self._entry(f"{_text(str(key), _BARE)}:", item)]
+        return lines
+
+    def _entry(self, key: str, value: Any) -> list[str]:
+        if isinstance(value, Noted):
+            return _noted(self._entry(key, value.value), value.note)
+        if isinstance(value, str) and is_literal(value):
+            sign, *lines = literal_lines(value)
+            return [f"{key} {sign}", *_indented(lines, self.step)]
+        if not isinstance(value, Mapping | list):
+            return [f"{key} {write_scalar(value)}"]
+        if not value or (self.short and _is_short(value, f"{key} {write_flow(value)}")):
+            return [f"{key} {write_flow(value)}"]
+        return [key, *_indented(self.block(value), self.offset if isinstance(value, list) else self.step)]
+
+    def _item(self, value: Any) -> list[str]:
+        if isinstance(value, Commented):
+            lines, comment = self._item(value.value), _comment(" ".join(value.comment.split()))
+            return [f"{lines[0]}  {comment[0]}"] if comment and len(lines) == 1 else [*comment, *lines]
+        if isinstance(value, Noted):
+            return _noted(self._item(value.value), value.note)
+        if isinstance(value, str) and is_literal(value):
+            sign, *lines = literal_lines(value)
+            return [f"- {sign}", *_indented(lines, 2)]
+        if not isinstance(value, Mapping | list):
+            return [f"- {write_scalar(value)}"]
+        if not value or (self.short and isinstance(value, list)):
+            return [f"- {write_flow(value)}"]
+        first, *more = self.block(value)
+        return [f"- {first}", *_indented(more, 2)]
 
 
 def _comment(text: str) -> list[str]:
@@ -63,59 +138,13 @@ def _comment(text: str) -> list[str]:
     return [f"# {_HIDDEN.sub('?', _NOT_IN_BLOCK.sub(' ', each))}".rstrip() for each in lines]
 
 
-def _block(value: Any) -> list[str]:
-    lines: list[str] = []
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            comment, item = (each.comment, each.value) if isinstance(each, Commented) else ("", each)
-            if comment and lines:
-                lines.append("")
-            lines += [*_comment(comment), *_entry(f"{_text(str(key), _BARE)}:", item)]
-    else:
-        for each in value:
-            lines += _commented_item(each) if isinstance(each, Commented) else _item(each)
-    return lines
-
-
-def _entry(key: str, value: Any) -> list[str]:
-    if isinstance(value, Noted):
-        return _noted(_entry(key, value.value), value.note)
-    if isinstance(value, str) and is_literal(value):
-        return [f"{key} {_sign(value)}", *_indented(_escaped(value).removesuffix("\n").split("\n"))]
-    short = _flow(value)
-    if not isinstance(value, Mapping | list) or not value or _is_short(value, f"{key} {short}"):
-        return [f"{key} {_scalar(value) if not isinstance(value, Mapping | list) else short}"]
-    return [key, *_indented(_block(value))]
-
-
-def _item(value: Any) -> list[str]:
-    if isinstance(value, Noted):
-        return _noted(_item(value.value), value.note)
-    short = _flow(value)
-    if isinstance(value, str) and is_literal(value):
-        return [f"- {_sign(value)}", *_indented(_escaped(value).removesuffix("\n").split("\n"))]
-    if not isinstance(value, Mapping | list) or not value or isinstance(value, list):
-        return [f"- {_scalar(value) if not isinstance(value, Mapping | list) else short}"]
-    first, *more = _block(value)
-    return [f"- {first}", *_indented(more)]
-
-
-def _escaped(text: str) -> str:
-    return text if isinstance(text, Verbatim) else escaped(text)
-
-
 def _noted(lines: list[str], note: str) -> list[str]:
     first, *more = lines
     return [f"{first}  {_comment(note)[0]}", *more]
 
 
-def _commented_item(item: Commented) -> list[str]:
-    lines, comment = _item(item.value), _comment(" ".join(item.comment.split()))
-    return [f"{lines[0]}  {comment[0]}"] if comment and len(lines) == 1 else [*comment, *lines]
-
-
-def _indented(lines: Iterable[str]) -> list[str]:
-    return [f"  {each}" if each else "" for each in lines]
+def _indented(lines: Iterable[str], width: int) -> list[str]:
+    return [f"{' ' * width}{each}" if each else "" for each in lines]
 
 
 def _is_short(value: Any, line: str) -> bool:
@@ -126,19 +155,8 @@ def _is_short(value: Any, line: str) -> bool:
     return isinstance(value, list) or len(inner) == 1
 
 
-def _flow(value: Any) -> str:
-    """The value on one line."""
-    if isinstance(value, Commented | Noted):
-        return _flow(value.value)
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_text(str(key), _BARE)}: {_flow(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_flow(each) for each in value) + "]"
-    return _text(_escaped(value), _BARE) if isinstance(value, str) else json.dumps(value)
-
-
-def _scalar(value: Any) -> str:
-    return _text(_escaped(value), _IN_BLOCK) if isinstance(value, str) else json.dumps(value)
+def _escaped(text: str) -> str:
+    return text if isinstance(text, Verbatim) else escaped(text)
 
 
 def _text(text: str, bare: re.Pattern[str]) -> str:
@@ -148,19 +166,9 @@ def _text(text: str, bare: re.Pattern[str]) -> str:
     return _HIDDEN.sub(_escape, quoted)
 
 
-def on_one_line(text: str, *, quoted: bool = False, in_braces: bool = False) -> str:
-    """A text as a value on one line, in quotes where it would not mean itself without; `${{` in it stays what it is."""
-    bare = _NOTHING if quoted else _BARE if in_braces else _IN_BLOCK
-    return _text(escaped(text), bare)
-
-
 def _escape(match: re.Match[str]) -> str:
     code = ord(match.group())
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def _sign(text: str) -> str:
-    return "|" if text.endswith("\n") else "|-"
 
 
 def is_literal(text: str) -> bool:
