@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from retinue.config.problems import Diagnostics
 from retinue.config.project_files import Source
 from retinue.config.yaml import parser
-from retinue.config.yaml.parser import Document, parse
+from retinue.config.yaml.constructor import Document
+from retinue.config.yaml.parser import parse
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.model.declared import Position
 

@@ -1,4 +1,6 @@
-"""Lays an overlay over a declaration: data and nodes together, so that every part keeps the place it was written at.
+"""What an environment changes: its overlay files, and overlays laid over declarations.
+
+Data and nodes are merged together, so that every part keeps the place it was written at.
 
 Maps merge key by key, null removes a key, and everything else replaces. A list whose entries have an identity may be
 written as a map from identity to options, and then merges like one.

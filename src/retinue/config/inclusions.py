@@ -1,4 +1,7 @@
-"""Replaces what names files of the project by what is in them, where the kind says that files may stand."""
+"""Replaces what names files of the project by what is in them, where the kind says that files may stand.
+
+JSON Schemas that authors write, there or in place, are checked to be schemas at all.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from typing import Any
 from retinue.config.interpolation import Values, fill_text
 from retinue.config.problems import RefusedError
 from retinue.config.schema.validator import schema_problems
-from retinue.config.yaml.parser import Document, FileReader, parse_file
+from retinue.config.yaml.constructor import Document
+from retinue.config.yaml.parser import FileReader, parse_file
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kind
 from retinue.kinds.paths import Pattern
@@ -35,7 +39,7 @@ class Inclusions:
         """The declaration with its files read, and whether all of them could be."""
         if any(secrets_in_the_open(kind, spec)):
             return spec, False  # one of them may be taken for the name of a file
-        one = _One(self, tree)
+        one = _DeclarationFiles(self, tree)
         for inclusion in kind.inclusions:
             read = getattr(one, inclusion.form)
             for path, value in list(_matches(spec, inclusion.pattern)):
@@ -44,7 +48,7 @@ class Inclusions:
 
 
 @dataclass(slots=True)
-class _One:
+class _DeclarationFiles:
     """The inclusions of one declaration. Paths are relative to the file that names them, its own or an overlay."""
 
     all: Inclusions

@@ -1,10 +1,13 @@
-"""`${{ var.NAME }}`, `${{ env.NAME }}`, `${{ secret.NAME }}` in strings. Where values come from is not its work."""
+"""`${{ var.NAME }}`, `${{ env.NAME }}`, `${{ secret.NAME }}` in strings, and in the data of files.
+
+Where values come from is the work of `variables`.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -12,6 +15,7 @@ from retinue.config.problems import Diagnostics, did_you_mean
 from retinue.config.project_files import Source
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.paths import show
+from retinue.model.declared import Problem
 from retinue.model.values import Path, Secret
 from retinue.planning.redaction import secrets_in
 
@@ -178,6 +182,11 @@ class Interpolator:
             self._diagnostics.error("secret-in-the-open", message, self._tree.at(each), hint)
         return _without_secrets(filled, value)
 
+    def report(self, problems: Iterable[Problem]) -> None:
+        """Report what is wrong with what was filled, but for what is reported already."""
+        fresh = (each for each in problems if not (self.covers(each.path) or self._tree.faulty(each.path)))
+        self._diagnostics.place(fresh, self._tree)
+
     def covers(self, path: Path) -> bool:
         """Whether `path` is, or stands inside, something that could not be filled."""
         return any(path[: len(each)] == each for each in self.unfilled)
@@ -224,12 +233,8 @@ def _without_secrets(filled: Any, written: Any) -> Any:
 def fill_text(source: Source, lookup: Lookup, diagnostics: Diagnostics) -> str | None:
     """The text of a whole file, filled; None when an expression has no value."""
     filled = fill(source.text, lookup)
-    report(source, filled.faults, diagnostics)
+    for fault in filled.faults:
+        diagnostics.error(fault.code, fault.message, source.position(fault.offset), fault.hint)
     if not filled.complete:
         return None
     return filled.value if isinstance(filled.value, str) else str(filled.value)
-
-
-def report(source: Source, faults: tuple[Fault, ...], diagnostics: Diagnostics) -> None:
-    for fault in faults:
-        diagnostics.error(fault.code, fault.message, source.position(fault.offset), fault.hint)

@@ -13,7 +13,7 @@ from retinue.config.environment_overlays import Merger, Part, environment_of
 from retinue.config.inclusions import Inclusions, JsonSchemas
 from retinue.config.interpolation import OPEN, Interpolator, Values
 from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, listed, near, pattern_hint
-from retinue.config.project import PROJECT_FILE, Outline, Project, ReadProject, find, settle
+from retinue.config.project import PROJECT_FILE, Outline, Project, ProjectFile, find, read_project
 from retinue.config.project_files import Excerpts, Folder
 from retinue.config.schema.declaration_schema import HANDOVERS, declaration
 from retinue.config.schema.project_schema import PROJECT
@@ -65,60 +65,62 @@ def load(
     instead: Mapping[str, bytes] = MappingProxyType({}),
     stand_ins: Collection[str] = (),
 ) -> Loaded:
-    """Read the project that `start` belongs to. Diagnostics are never raised: all of them are in the result.
+    """Read the project that `start` belongs to. Mistakes are never raised: all of them are in the result.
 
     Unless `strict`, `variables` and `var_files` may have variables that the project does not declare. `instead` is what
     files of the project would hold. Where an environment variable of a namespace in
     `stand_ins` (`env`, `secret`) is not set, its name stands in its place.
     """
-    diagnostics, excerpts = Diagnostics(), Excerpts()
     file = find(start)
     if file is None:
-        hint = "run 'retinue init' to make one, or change to a directory of your project"
-        if (start / "retinue.yml").is_file():
-            hint = "rename retinue.yml to retinue.yaml"
-        diagnostics.error("no-project", f"there is no {PROJECT_FILE} in '{start.absolute()}' or above", None, hint)
-        return Loaded(None, (), tuple(diagnostics.all), excerpts)
-    reader = FileReader(Folder(file.parent, instead), diagnostics, excerpts)
+        return _nothing(start)
+    reader = FileReader(Folder(file.parent, instead), Diagnostics(), Excerpts())
     given = Given(variables, read_var_files(reader, var_files), strict, stand_ins)
-    settled = settle(reader, file.name, environment, given, environ, kinds)
-    sections, overlay = Sections(reader, kinds), Overlay(diagnostics)
-    if settled.environment is not None:
-        overlay.add(sections.of_mapping(*settled.environment))
-    for name in settled.overlays:
+    project_file = read_project(reader, file.name, environment, given, environ, kinds)
+    sections, overlay = Sections(reader, kinds), Overlay(reader.diagnostics)
+    if project_file.environment is not None:
+        overlay.add(sections.of_mapping(*project_file.environment))
+    for name in project_file.overlays:
         overlay.add(sections.of_file(name))
-    made = _Declarations(reader, settled.lookup, kinds)
-    declarations = made.of_files(_included(reader, settled, file.name), sections, overlay)
-    found = tuple(declarations)
-    handovers = tuple(read_handovers(sections.handovers, settled.lookup, diagnostics))
-    told = excerpts.fill(diagnostics.all)
+    included = _included(reader, project_file, file.name)
+    declarations = tuple(_Declarations(reader, project_file.lookup, kinds).of_files(included, sections, overlay))
+    handovers = tuple(read_handovers(sections.handovers, project_file.lookup, reader.diagnostics))
     return Loaded(
-        settled.project,
-        found,
-        told,
-        excerpts,
+        project_file.project,
+        declarations,
+        reader.excerpts.fill(reader.diagnostics.all),
+        reader.excerpts,
         reader.complete,
         handovers,
-        settled.lookup,
+        project_file.lookup,
         environ.get(SEAL, "").encode("utf-8", "surrogateescape"),
-        settled.outline,
+        project_file.outline,
     )
 
 
-def _included(reader: FileReader, settled: ReadProject, project_file: str) -> list[str]:
+def _nothing(start: Path) -> Loaded:
+    diagnostics = Diagnostics()
+    hint = "run 'retinue init' to make one, or change to a directory of your project"
+    if (start / "retinue.yml").is_file():
+        hint = "rename retinue.yml to retinue.yaml"
+    diagnostics.error("no-project", f"there is no {PROJECT_FILE} in '{start.absolute()}' or above", None, hint)
+    return Loaded(None, (), tuple(diagnostics.all), Excerpts())
+
+
+def _included(reader: FileReader, project_file: ProjectFile, own_name: str) -> list[str]:
     """The declaration files, sorted, each once."""
     found: set[str] = set()
-    for glob, position in settled.included:
+    for glob, position in project_file.included:
         try:
             found.update(_without_overlays(reader, glob, position))
         except RefusedError as refused:
             # Nobody wrote the default globs, so nobody is wrong when one of them matches nothing.
             if position is not None or refused.code != "no-match":
                 reader.diagnostics.error(refused.code, refused.message, position, refused.hint)
-    found.discard(project_file)
-    if not found and settled.included and all(position is None for _, position in settled.included):
-        globs = listed((glob for glob, _ in settled.included), conjunction="or")
-        place = Position(project_file, 1, 1)
+    found.discard(own_name)
+    if not found and project_file.included and all(position is None for _, position in project_file.included):
+        globs = listed((glob for glob, _ in project_file.included), conjunction="or")
+        place = Position(own_name, 1, 1)
         reader.diagnostics.warning(
             "no-match", f"no file matches {globs}", place, "write a declaration, or set 'include:'"
         )
@@ -155,24 +157,21 @@ class _Declarations:
             yield self._declaration(entry, overlay, added=complete)
 
     def _declaration(self, entry: Entry, overlay: Overlay, *, added: bool = False) -> Declaration:
-        kind, name, tree, diagnostics = entry.kind, entry.name, entry.tree, self._reader.diagnostics
+        kind, name, tree = entry.kind, entry.name, entry.tree
         sound = self._check_name(kind, name, tree)
-        filling = Interpolator(tree, self._lookup, diagnostics)
-        spec = filling.data(entry.data) if entry.has_expressions else entry.data
+        interpolator = Interpolator(tree, self._lookup, self._reader.diagnostics)
+        spec = interpolator.data(entry.data) if entry.has_expressions else entry.data
         label = f"the {kind.title} '{name}'"
-        found = self._validators[kind.name].problems(spec, tree, label, secret=filling.secret)
+        found = self._validators[kind.name].problems(spec, tree, label, secret=interpolator.secret)
         told = overlay.judged(entry, found) if added else found
         # Of a secret in the wrong place, more is said later.
-        silent = {each.path for each in secrets_in_the_open(kind, spec)} if filling.secret else set()
-        diagnostics.place(
-            (each for each in told if not (filling.covers(each.path) or tree.faulty(each.path) or each.path in silent)),
-            tree,
-        )
+        silent = {each.path for each in secrets_in_the_open(kind, spec)} if interpolator.secret else set()
+        interpolator.report(each for each in told if each.path not in silent)
         if not isinstance(spec, dict):
             return Declaration(kind.name, name, {}, tree, broken=True)
         spec, complete = self._inclusions.include(kind, spec, tree)
         return Declaration(
-            kind.name, name, spec, tree, broken=not (sound and complete) or bool(found) or bool(filling.unfilled)
+            kind.name, name, spec, tree, broken=not (sound and complete) or bool(found) or bool(interpolator.unfilled)
         )
 
     def _check_name(self, kind: Kind, name: str, tree: Tree) -> bool:
@@ -362,13 +361,11 @@ def read_handovers(
     for section, written, tree in sections:
         if written is None:
             continue
-        filling = Interpolator(tree, lookup, diagnostics)
-        entries = filling.shown(written, why="addresses and ids are printed", label=section)
-        problems = Validator(HANDOVERS[section]).problems(entries, tree, f"'{section}'", secret=filling.secret)
-        diagnostics.place(
-            (each for each in problems if not (filling.covers(each.path) or tree.faulty(each.path))), tree
-        )
-        broken = {each.path[:1] for each in problems} | {path[:1] for path in filling.unfilled}
+        interpolator = Interpolator(tree, lookup, diagnostics)
+        entries = interpolator.shown(written, why="addresses and ids are printed", label=section)
+        problems = Validator(HANDOVERS[section]).problems(entries, tree, f"'{section}'", secret=interpolator.secret)
+        interpolator.report(problems)
+        broken = {each.path[:1] for each in problems} | {path[:1] for path in interpolator.unfilled}
         if () not in broken:
             for index, entry in enumerate(entries):
                 if (index,) not in broken:

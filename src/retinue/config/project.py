@@ -1,4 +1,4 @@
-"""retinue.yaml: found, read, and settled for one environment."""
+"""retinue.yaml: found, and read for one environment."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from retinue.config.problems import Diagnostics, did_you_mean, listed, near, pat
 from retinue.config.schema.declaration_schema import HANDOVERS
 from retinue.config.schema.project_schema import DEFAULT_INCLUDE, with_overlays
 from retinue.config.schema.validator import Validator
-from retinue.config.variables import Choice, Given, Variables, project_variables
-from retinue.config.yaml.parser import Document, FileReader
+from retinue.config.variables import Choice, Given, Variables, mapping, project_variables
+from retinue.config.yaml.constructor import Document
+from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Position
@@ -55,7 +56,7 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadProject:
+class ProjectFile:
     """The project as far as it could be read; `project` is None when it holds a mistake.
 
     `included` are the globs with the place each was written, None for the default ones. `environment` is what the
@@ -78,14 +79,14 @@ def find(start: FilePath) -> FilePath | None:
     return next((file for each in (start, *start.parents) if (file := each / PROJECT_FILE).is_file()), None)
 
 
-def settle(
+def read_project(
     reader: FileReader,
     name: str,
     environment: str | None,
     given: Given,
     environ: Mapping[str, str],
     kinds: Kinds,
-) -> ReadProject:
+) -> ProjectFile:
     """Read the project file. Its mistakes are reported; what is right of it is used to look for more."""
     before = _errors(reader.diagnostics)
     documents, complete = reader.documents(name)
@@ -99,8 +100,8 @@ def settle(
         elif complete:
             where = Position(name, 1, 1)
             reader.diagnostics.error("missing-field", f"'stack' is missing in {name}", where, "add 'stack: …'")
-        return ReadProject(None, Variables({}, environ, None, reader.diagnostics))
-    return _ProjectReader(reader, documents[0], environment, given, environ, kinds).settled(name, before)
+        return ProjectFile(None, Variables({}, environ, None, reader.diagnostics))
+    return _ProjectReader(reader, documents[0], environment, given, environ, kinds).read(name, before)
 
 
 class _ProjectReader:
@@ -126,7 +127,7 @@ class _ProjectReader:
         self._kinds = kinds
         self._overlays = overlay_files(reader.folder)
 
-    def settled(self, name: str, before: int) -> ReadProject:
+    def read(self, name: str, before: int) -> ProjectFile:
         diagnostics = self._reader.diagnostics
         problems = Validator(self._schema()).problems(self._data, self._tree, name)
         diagnostics.place((each for each in problems if not self._tree.faulty(each.path)), self._tree)
@@ -135,10 +136,10 @@ class _ProjectReader:
         variables = project_variables(self._data, self._tree, chosen, self._given, diagnostics)
         lookup = Variables(variables, self._environ, self._tree, diagnostics, stand_ins=self._given.stand_ins)
         lookup.check_all()
-        filling = Interpolator(self._tree, lookup, diagnostics)
-        included = self._included(filling)
-        stack = self._stack(filling)
-        account, position = self._account(filling)
+        interpolator = Interpolator(self._tree, lookup, diagnostics)
+        included = self._included(interpolator)
+        stack = self._stack(interpolator)
+        account, position = self._account(interpolator)
         self._check_stacks(stack, account)
         overlays = tuple(self._overlays.get(self._name or "", ()))
         changed = None
@@ -146,7 +147,7 @@ class _ProjectReader:
             changed = (self._environment, self._tree.below(("environments", str(self._name))))
         outline = Outline(self._reader.folder.root, stack, tuple(self._known()))
         if stack is None or _errors(diagnostics) > before:
-            return ReadProject(None, lookup, included, changed, overlays, outline)
+            return ProjectFile(None, lookup, included, changed, overlays, outline)
         project = Project(
             root=self._reader.folder.root,
             stack=stack,
@@ -155,10 +156,10 @@ class _ProjectReader:
             environment=self._name,
             environments=outline.environments,
             account_position=position,
-            api=self._api(filling),
+            api=self._api(interpolator),
             guards=self._guards(),
         )
-        return ReadProject(project, lookup, included, changed, overlays, outline)
+        return ProjectFile(project, lookup, included, changed, overlays, outline)
 
     def _schema(self) -> dict[str, Any]:
         # What stands below a name is checked once it is laid over the declaration.
@@ -167,7 +168,7 @@ class _ProjectReader:
 
     def _known(self) -> list[str]:
         """The environments: those that the project file names, and those that have a file."""
-        named = _mapping(self._data.get("environments"))
+        named = mapping(self._data.get("environments"))
         return [*named, *(each for each in self._overlays if each not in named and NAME.fullmatch(each))]
 
     def _choose_environment(self) -> None:
@@ -176,7 +177,7 @@ class _ProjectReader:
         if self._name is None:
             return
         if self._name in known:
-            self._environment = _mapping(_mapping(self._data.get("environments")).get(self._name))
+            self._environment = mapping(mapping(self._data.get("environments")).get(self._name))
             return
         declared = f"declared: {listed(known)}" if known else "declare it under 'environments:' in retinue.yaml"
         hint = did_you_mean(self._name, known, otherwise=declared)
@@ -184,7 +185,7 @@ class _ProjectReader:
 
     def _warn_of_stray_overlays(self) -> None:
         """A file whose name is almost that of an environment was probably meant for that one."""
-        named = _mapping(self._data.get("environments"))
+        named = mapping(self._data.get("environments"))
         for name, files in self._overlays.items():
             if name in named:
                 continue
@@ -197,27 +198,27 @@ class _ProjectReader:
     # ── stacks ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _check_stacks(self, stack: str | None, account: Any) -> None:
-        homes = [home for name in self._known() if (home := self._home(name))]
+        stacks = [one for name in self._known() if (one := self._stack_of(name))]
         plain = None
         if self._name is None and stack is not None:
-            plain = Home(None, stack, account, self._tree.at(("stack",)))
-        check_stacks(homes, self._reader.diagnostics, plain=plain)
+            plain = EnvironmentStack(None, stack, account, self._tree.at(("stack",)))
+        check_stacks(stacks, self._reader.diagnostics, plain=plain)
 
-    def _home(self, environment: str) -> Home | None:
+    def _stack_of(self, environment: str) -> EnvironmentStack | None:
         """Where another environment's objects would live, as far as it can be known without choosing it."""
         unheard = Diagnostics()
         reader = FileReader(self._reader.folder, unheard, self._reader.excerpts)
         other = _ProjectReader(reader, self._document, environment, self._given, self._environ, self._kinds)
-        other._environment = _mapping(_mapping(self._data.get("environments")).get(environment))
+        other._environment = mapping(mapping(self._data.get("environments")).get(environment))
         chosen = Choice(environment, other._environment)
         variables = project_variables(self._data, self._tree, chosen, self._given, unheard)
         lookup = Variables(variables, self._environ, self._tree, unheard, stand_ins=self._given.stand_ins)
-        filling = Interpolator(self._tree, lookup, unheard)
-        stack, (account, _) = other._stack(filling), other._account(filling)
-        if stack is None or filling.unfilled:
+        interpolator = Interpolator(self._tree, lookup, unheard)
+        stack, (account, _) = other._stack(interpolator), other._account(interpolator)
+        if stack is None or interpolator.unfilled:
             return None
         path: Path = ("environments", environment, "stack")
-        return Home(environment, stack, account, self._tree.at(path))
+        return EnvironmentStack(environment, stack, account, self._tree.at(path))
 
     # ── settings ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -229,12 +230,12 @@ class _ProjectReader:
             return self._data[name], (name,)
         return None, None
 
-    def _stack(self, filling: Interpolator) -> str | None:
+    def _stack(self, interpolator: Interpolator) -> str | None:
         written, path = self._setting("stack")
         if path is None or not isinstance(written, str):
             return None
-        stack = filling.shown(written, path, why=_PRINTED)
-        if filling.covers(path):
+        stack = interpolator.shown(written, path, why=_PRINTED)
+        if interpolator.covers(path):
             return None
         if self._name is not None and path == ("stack",):
             stack = f"{stack}-{self._name}"
@@ -247,38 +248,34 @@ class _ProjectReader:
             )
         return None
 
-    def _account(self, filling: Interpolator) -> tuple[Any, Position | None]:
+    def _account(self, interpolator: Interpolator) -> tuple[Any, Position | None]:
         written, path = self._setting("account")
         if path is None:
             return "local", None
-        return filling.shown(written, path, why=_PRINTED), self._tree.at(path)
+        return interpolator.shown(written, path, why=_PRINTED), self._tree.at(path)
 
-    def _api(self, filling: Interpolator) -> str | None:
+    def _api(self, interpolator: Interpolator) -> str | None:
         written, path = self._setting("api")
-        return None if path is None else str(filling.shown(written, path, why=_PRINTED))
+        return None if path is None else str(interpolator.shown(written, path, why=_PRINTED))
 
     def _guards(self) -> Limits:
         """Limits are taken one by one: an environment that sets one leaves the others as the project has them."""
-        return Limits(**{**_mapping(self._data.get("guards")), **_mapping(self._environment.get("guards"))})
+        return Limits(**{**mapping(self._data.get("guards")), **mapping(self._environment.get("guards"))})
 
-    def _included(self, filling: Interpolator) -> tuple[tuple[str, Position | None], ...]:
+    def _included(self, interpolator: Interpolator) -> tuple[tuple[str, Position | None], ...]:
         written, path = self._setting("include")
         if path is None:
             return tuple((each, None) for each in DEFAULT_INCLUDE)
-        globs = filling.shown(written, path, why=_PRINTED)
+        globs = interpolator.shown(written, path, why=_PRINTED)
         entries = [((*path, index), each) for index, each in enumerate(globs)] if isinstance(globs, list) else []
         globs_at = entries or [(path, globs)]
         named = [(place, each) for place, each in globs_at if isinstance(each, str) and each]
-        return tuple((each, self._tree.at(place)) for place, each in named if not filling.covers(place))
+        return tuple((each, self._tree.at(place)) for place, each in named if not interpolator.covers(place))
 
 
 def _reported(stack: str) -> bool:
     """Whether the schema has refused the name already, as it was written."""
     return "${{" not in stack and not NAME.fullmatch(stack)
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _errors(diagnostics: Diagnostics) -> int:
@@ -292,7 +289,7 @@ _DEFAULTS: Mapping[str, Any] = {"local": {"local": ".retinue/local"}, "openai": 
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class EnvironmentStack:
     """Where an environment's objects live: the stack, the account as it is written, and the place that says so.
 
     `environment` is None for the project without one.
@@ -304,28 +301,28 @@ class Home:
     position: Position
 
 
-def check_stacks(homes: Sequence[Home], diagnostics: Diagnostics, *, plain: Home | None) -> None:
+def check_stacks(
+    stacks: Sequence[EnvironmentStack], diagnostics: Diagnostics, *, plain: EnvironmentStack | None
+) -> None:
     """Report environments that share a stack in one account. `plain` is the project without an environment, when it is
     about to be used: sharing with it may be meant, since there is a choice never to use it."""
-    for index, home in enumerate(homes):
-        first = next((each for each in homes[:index] if _same(each, home)), None)
+    for index, one in enumerate(stacks):
+        first = next((each for each in stacks[:index] if _same(each, one)), None)
         if first is not None:
             diagnostics.error(
                 "same-stack",
-                f"the environments '{first.environment}' and '{home.environment}' have the stack '{home.stack}' in "
+                f"the environments '{first.environment}' and '{one.environment}' have the stack '{one.stack}' in "
                 "one account",
-                home.position,
+                one.position,
                 "name another stack, or leave it out: each then has its own",
                 related=((f"the stack of '{first.environment}'", first.position),),
             )
-        elif plain is not None and _same(plain, home):
-            message = f"without an environment, the stack is '{home.stack}', which is that of '{home.environment}'"
-            diagnostics.warning(
-                "same-stack", message, home.position, f"add -e {home.environment}, or name another stack"
-            )
+        elif plain is not None and _same(plain, one):
+            message = f"without an environment, the stack is '{one.stack}', which is that of '{one.environment}'"
+            diagnostics.warning("same-stack", message, one.position, f"add -e {one.environment}, or name another stack")
 
 
-def _same(one: Home, other: Home) -> bool:
+def _same(one: EnvironmentStack, other: EnvironmentStack) -> bool:
     return one.stack == other.stack and _account(one.account) == _account(other.account)
 
 

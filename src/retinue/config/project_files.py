@@ -1,4 +1,4 @@
-"""The files of the project: found, read and digested, never outside of it. The only place that touches the disk."""
+"""The files of the project: found, read and digested, never outside of it; and their text, by lines and columns."""
 
 from __future__ import annotations
 

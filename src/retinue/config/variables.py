@@ -85,7 +85,7 @@ class Variables:
     def check_all(self) -> None:
         """Work every variable out, used or not, so that its mistakes are reported."""
         for name in self._variables:
-            self._settle(name)
+            self._evaluate(name)
 
     def __call__(self, expression: Expression) -> Any:
         if expression.namespace == "secret":
@@ -113,7 +113,7 @@ class Variables:
                     "cut one of them",
                 )
             )
-        if not self._settle(name):
+        if not self._evaluate(name):
             raise UnfilledError
         return self._values[name]
 
@@ -143,7 +143,7 @@ class Variables:
             self.secrets.add(value)
         return value
 
-    def _settle(self, name: str) -> bool:
+    def _evaluate(self, name: str) -> bool:
         """Work one variable out. False when it has no value."""
         if name in self._values:
             return True
@@ -151,14 +151,14 @@ class Variables:
             return False
         self._trail.append(name)
         try:
-            settled = self._work_out(self._variables[name])
+            evaluated = self._evaluated(self._variables[name])
         finally:
             self._trail.pop()
-        if not settled:
+        if not evaluated:
             self._failed.add(name)
-        return settled
+        return evaluated
 
-    def _work_out(self, variable: Variable) -> bool:
+    def _evaluated(self, variable: Variable) -> bool:
         assert self._tree is not None  # noqa: S101 - without a project file there are no variables
         if variable.given:
             return self._convert(variable)
@@ -167,11 +167,11 @@ class Variables:
                 place = self._tree.at(("variables", variable.name), key=True)
                 self._report_missing(variable.name, variable.choices, place)
             return False
-        filling = Interpolator(variable.tree or self._tree, self, self._diagnostics)
-        self._values[variable.name] = filling.data(variable.value, variable.path)
-        if filling.secret:
+        interpolator = Interpolator(variable.tree or self._tree, self, self._diagnostics)
+        self._values[variable.name] = interpolator.data(variable.value, variable.path)
+        if interpolator.secret:
             self._secret.add(variable.name)
-        if filling.unfilled or not self._check_type(variable, variable.path):
+        if interpolator.unfilled or not self._check_type(variable, variable.path):
             del self._values[variable.name]
             return False
         return True
@@ -246,7 +246,7 @@ def project_variables(
     data: Mapping[str, Any], tree: Tree, chosen: Choice, given: Given, diagnostics: Diagnostics
 ) -> dict[str, Variable]:
     """The variables of a project file, each with the value in force and the place where that was written."""
-    written = _mapping(data.get("variables"))
+    written = mapping(data.get("variables"))
     _check_names(data, tree, given, diagnostics)
     found = {name: _variable(name, each, chosen, given) for name, each in written.items()}
     if not chosen.known:
@@ -258,8 +258,8 @@ def project_variables(
 
 def _giving(name: str, data: Mapping[str, Any]) -> tuple[str, ...]:
     """The environments that give a variable a value."""
-    environments = _mapping(data.get("environments"))
-    return tuple(each for each, details in environments.items() if name in _mapping(_mapping(details).get("variables")))
+    environments = mapping(data.get("environments"))
+    return tuple(each for each, details in environments.items() if name in mapping(mapping(details).get("variables")))
 
 
 def _variable(name: str, written: Any, chosen: Choice, given: Given) -> Variable:
@@ -272,7 +272,7 @@ def _variable(name: str, written: Any, chosen: Choice, given: Given) -> Variable
     if name in given.filed:
         filed = given.filed[name]
         return Variable(name, kind, filed.value, (name,), typed=typed, tree=filed.tree)
-    values = _mapping(chosen.data.get("variables"))
+    values = mapping(chosen.data.get("variables"))
     if name in values:
         return Variable(name, kind, values[name], ("environments", str(chosen.name), "variables", name), typed=typed)
     if "default" in details:
@@ -283,14 +283,14 @@ def _variable(name: str, written: Any, chosen: Choice, given: Given) -> Variable
 
 def _check_names(data: Mapping[str, Any], tree: Tree, given: Given, diagnostics: Diagnostics) -> None:
     """Only declared variables may be set, on the command line, in a file or by an environment, chosen or not."""
-    declared = _mapping(data.get("variables"))
+    declared = mapping(data.get("variables"))
     known = f"declared: {listed(declared)}" if declared else "declare it under 'variables:' in retinue.yaml"
     places: list[tuple[str, Position | None]] = []
     if given.strict:
         places += [(name, None) for name in given.texts]
         places += [(name, filed.tree.at((name,), key=True)) for name, filed in given.filed.items()]
-    for environment, details in _mapping(data.get("environments")).items():
-        for name in _mapping(_mapping(details).get("variables")):
+    for environment, details in mapping(data.get("environments")).items():
+        for name in mapping(mapping(details).get("variables")):
             path: Path = ("environments", environment, "variables", name)
             places.append((name, tree.at(path, key=True)))
     for name, position in places:
@@ -299,7 +299,8 @@ def _check_names(data: Mapping[str, Any], tree: Tree, given: Given, diagnostics:
             diagnostics.error("unknown-variable", f"there is no variable '{name}' to set", position, hint)
 
 
-def _mapping(value: Any) -> dict[str, Any]:
+def mapping(value: Any) -> dict[str, Any]:
+    """The value, or an empty mapping in the place of what should be one."""
     return value if isinstance(value, dict) else {}
 
 

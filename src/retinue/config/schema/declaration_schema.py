@@ -1,20 +1,147 @@
-"""The JSON Schemas of everything an author writes, for validation and for editors.
-
-`python -m retinue.config.schema.declaration_schema schemas/` writes them.
-"""
+"""The JSON Schemas of what an author writes, for validation and, with expressions where they may stand, for editors."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from retinue.config.problems import ADDRESS
 from retinue.config.schema.project_schema import with_overlays
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.values import NAME
+
+LIFECYCLE = {
+    "type": "object",
+    "description": "What applies to the life of the object, rather than to the object.",
+    "properties": {
+        "protect": {
+            "type": "boolean",
+            "description": "Refuse every plan that would delete or replace it. Default: false.",
+        },
+        "on_delete": {
+            "enum": ["delete", "retire", "keep"],
+            "description": "What becomes of it when it is declared no more or replaced: it is deleted, let expire, or "
+            "left without an owner. Default: delete.",
+        },
+        "ignore": {
+            "type": "array",
+            "description": "Fields, or metadata.KEY, that are written on creation only and are others' business then.",
+            "items": {"type": "string", "minLength": 1},
+        },
+    },
+    "additionalProperties": False,
+}
+
+
+EXTRA = {
+    "type": "object",
+    "description": "Fields of the API that Retinue does not know, by name: passed on and compared. At most 4.",
+    "maxProperties": 4,
+    "propertyNames": {"minLength": 1},
+}
+
+
+def declaration(kind: Kind) -> dict[str, Any]:
+    """What one declaration of the kind must look like once its expressions are filled."""
+    if kind.api is None:
+        return dict(kind.schema)
+    common = {"lifecycle": LIFECYCLE}
+    if any(each.rest for each in kind.fields):
+        common["extra"] = EXTRA
+    if kind.homes:
+        common["api"] = {
+            "enum": [kind.home, *kind.homes],
+            "description": f"Which API it is for. Default: that of retinue.yaml, else {kind.home}.",
+        }
+    return {**kind.schema, "properties": {**common, **kind.schema["properties"]}}
+
+
+# ── overlays ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_WHOLE = ("required", "minProperties", "if", "then", "else")
+"""What a schema asks of a value as a whole; a part of one need not have it."""
+
+
+def overlay(kind: Kind) -> dict[str, Any]:
+    """What an environment may write below the name of a declaration: any part of it, and null for what it removes."""
+    schema = _partial(declaration(kind))
+    properties = dict(schema["properties"])
+    for each in kind.keyed:
+        if len(each.pattern) == 1:
+            name = each.pattern[0]
+            by_key = {
+                "type": "object",
+                "description": "By what identifies an entry: what changes in it, or null to take it out.",
+                "additionalProperties": {"type": ["object", "null"]},
+            }
+            described = {"description": "A list, which replaces the one there was, or a map of what changes in it."}
+            properties[name] = {**described, "anyOf": [properties[name], by_key]}
+    return _or_null({**schema, "properties": properties}, "What changes in it; null takes it out.")
+
+
+def _partial(schema: Any) -> Any:
+    """The schema without what only a whole value has, and with null for what is removed. Lists are replaced whole."""
+    if not isinstance(schema, Mapping):
+        return schema
+    changed = {word: value for word, value in schema.items() if word not in _WHOLE}
+    if "properties" in changed:
+        changed["properties"] = {name: _or_null(_partial(each)) for name, each in changed["properties"].items()}
+    if isinstance(changed.get("additionalProperties"), Mapping):
+        changed["additionalProperties"] = _or_null(_partial(changed["additionalProperties"]))
+    if "anyOf" in changed:
+        changed["anyOf"] = [_partial(each) for each in changed["anyOf"]]
+    return changed
+
+
+def _or_null(schema: Mapping[str, Any], description: str | None = None) -> dict[str, Any]:
+    text = description or schema.get("description")
+    return {**({"description": text} if text else {}), "anyOf": [schema, {"type": "null"}]}
+
+
+# ── adopt, moved, release, takeover ───────────────────────────────────────────────────────────────────────────────────
+
+_ADDRESS = {
+    "type": "string",
+    "pattern": ADDRESS,
+    "description": "kind.name, such as assistant.math-tutor.",
+}
+
+
+def _entries(description: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    item = {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+    return {"type": "array", "description": description, "items": item}
+
+
+HANDOVERS: dict[str, dict[str, Any]] = {
+    "adopt": _entries(
+        "Live objects that nobody owns and that become declared ones.",
+        {"address": _ADDRESS, "id": {"type": "string", "minLength": 1, "description": "The live id: asst_…, vs_…."}},
+    ),
+    "moved": _entries(
+        "Declared objects that have another name now; their live objects stay.",
+        {"from": {**_ADDRESS, "description": "The old address."}, "to": {**_ADDRESS, "description": "The new one."}},
+    ),
+    "release": {
+        "type": "array",
+        "description": "Addresses that are declared no more and whose live objects stay, without an owner.",
+        "items": _ADDRESS,
+    },
+    "takeover": _entries(
+        "Objects of another stack that become this stack's.",
+        {
+            "address": _ADDRESS,
+            "from_stack": {"type": "string", "pattern": f"^{NAME.pattern}$", "description": "The stack that has it."},
+        },
+    ),
+}
+
+
+# ── for editors ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 EXPRESSION = {
@@ -64,48 +191,6 @@ def _file(kinds: Kinds, definitions: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-# ── overlays ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-_WHOLE = ("required", "minProperties", "if", "then", "else")
-"""What a schema asks of a value as a whole; a part of one need not have it."""
-
-
-def overlay(kind: Kind) -> dict[str, Any]:
-    """What an environment may write below the name of a declaration: any part of it, and null for what it removes."""
-    schema = _partial(declaration(kind))
-    properties = dict(schema["properties"])
-    for each in kind.keyed:
-        if len(each.pattern) == 1:
-            name = each.pattern[0]
-            by_key = {
-                "type": "object",
-                "description": "By what identifies an entry: what changes in it, or null to take it out.",
-                "additionalProperties": {"type": ["object", "null"]},
-            }
-            described = {"description": "A list, which replaces the one there was, or a map of what changes in it."}
-            properties[name] = {**described, "anyOf": [properties[name], by_key]}
-    return _or_null({**schema, "properties": properties}, "What changes in it; null takes it out.")
-
-
-def _partial(schema: Any) -> Any:
-    """The schema without what only a whole value has, and with null for what is removed. Lists are replaced whole."""
-    if not isinstance(schema, Mapping):
-        return schema
-    changed = {word: value for word, value in schema.items() if word not in _WHOLE}
-    if "properties" in changed:
-        changed["properties"] = {name: _or_null(_partial(each)) for name, each in changed["properties"].items()}
-    if isinstance(changed.get("additionalProperties"), Mapping):
-        changed["additionalProperties"] = _or_null(_partial(changed["additionalProperties"]))
-    if "anyOf" in changed:
-        changed["anyOf"] = [_partial(each) for each in changed["anyOf"]]
-    return changed
-
-
-def _or_null(schema: Mapping[str, Any], description: str | None = None) -> dict[str, Any]:
-    text = description or schema.get("description")
-    return {**({"description": text} if text else {}), "anyOf": [schema, {"type": "null"}]}
-
-
 def with_expressions(schema: Any) -> Any:
     """The schema, taking an expression wherever it asks for something other than a string or a collection."""
     if not isinstance(schema, Mapping):
@@ -125,112 +210,3 @@ def _inside(word: str, value: Any) -> Any:
     if word == "anyOf":
         return [with_expressions(each) for each in value]
     return value
-
-
-def text(schema: Mapping[str, Any]) -> str:
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
-def write(directory: Path, schemas: Mapping[str, Mapping[str, Any]]) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, schema in schemas.items():
-        (directory / name).write_text(text(schema), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    from retinue.kinds import all_kinds
-
-    write(Path(sys.argv[1]), documents(all_kinds()))
-
-
-# ── one declaration ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-LIFECYCLE = {
-    "type": "object",
-    "description": "What applies to the life of the object, rather than to the object.",
-    "properties": {
-        "protect": {
-            "type": "boolean",
-            "description": "Refuse every plan that would delete or replace it. Default: false.",
-        },
-        "on_delete": {
-            "enum": ["delete", "retire", "keep"],
-            "description": "What becomes of it when it is declared no more or replaced: it is deleted, let expire, or "
-            "left without an owner. Default: delete.",
-        },
-        "ignore": {
-            "type": "array",
-            "description": "Fields, or metadata.KEY, that are written on creation only and are others' business then.",
-            "items": {"type": "string", "minLength": 1},
-        },
-    },
-    "additionalProperties": False,
-}
-
-
-EXTRA = {
-    "type": "object",
-    "description": "Fields of the API that Retinue does not know, by name: passed on and compared. At most 4.",
-    "maxProperties": 4,
-    "propertyNames": {"minLength": 1},
-}
-
-
-def declaration(kind: Kind) -> dict[str, Any]:
-    """What one declaration of the kind must look like once its expressions are filled."""
-    if kind.api is None:
-        return dict(kind.schema)
-    common = {"lifecycle": LIFECYCLE}
-    if any(each.rest for each in kind.fields):
-        common["extra"] = EXTRA
-    if kind.homes:
-        common["api"] = {
-            "enum": [kind.home, *kind.homes],
-            "description": f"Which API it is for. Default: that of retinue.yaml, else {kind.home}.",
-        }
-    return {**kind.schema, "properties": {**common, **kind.schema["properties"]}}
-
-
-# ── moves between owners ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-_ADDRESS = {
-    "type": "string",
-    "pattern": ADDRESS,
-    "description": "kind.name, such as assistant.math-tutor.",
-}
-
-
-def _entries(description: str, properties: Mapping[str, Any]) -> dict[str, Any]:
-    item = {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-    return {"type": "array", "description": description, "items": item}
-
-
-HANDOVERS: dict[str, dict[str, Any]] = {
-    "adopt": _entries(
-        "Live objects that nobody owns and that become declared ones.",
-        {"address": _ADDRESS, "id": {"type": "string", "minLength": 1, "description": "The live id: asst_…, vs_…."}},
-    ),
-    "moved": _entries(
-        "Declared objects that have another name now; their live objects stay.",
-        {"from": {**_ADDRESS, "description": "The old address."}, "to": {**_ADDRESS, "description": "The new one."}},
-    ),
-    "release": {
-        "type": "array",
-        "description": "Addresses that are declared no more and whose live objects stay, without an owner.",
-        "items": _ADDRESS,
-    },
-    "takeover": _entries(
-        "Objects of another stack that become this stack's.",
-        {
-            "address": _ADDRESS,
-            "from_stack": {"type": "string", "pattern": f"^{NAME.pattern}$", "description": "The stack that has it."},
-        },
-    ),
-}

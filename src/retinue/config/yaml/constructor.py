@@ -1,18 +1,31 @@
-"""Nodes → plain data: strings, numbers, booleans, nulls, lists, and mappings with string keys."""
+"""Nodes → plain data: strings, numbers, booleans, nulls, lists, and mappings with string keys.
+
+What a plain scalar means is the core schema of YAML 1.2, in which `no`, `on` and dates are strings. The API speaks
+JSON, so the numbers JSON cannot say (infinity, not-a-number) are refused here.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from retinue.config.problems import Diagnostics
 from retinue.config.project_files import Source
-from retinue.config.yaml.syntax_tree import Node
+from retinue.config.yaml.syntax_tree import Node, Tree
 
 _CORE = "tag:yaml.org,2002:"
 _KNOWN_TAGS = frozenset(f"{_CORE}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq"))
 _STRING_TAGS = frozenset((f"{_CORE}str", "!"))
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document: plain data, and where each part of it stands."""
+
+    data: Any
+    tree: Tree
 
 
 def construct(source: Source, node: Node, diagnostics: Diagnostics) -> Any:

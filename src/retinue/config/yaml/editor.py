@@ -1,7 +1,8 @@
 """Edits of YAML texts that leave everything else as it is, to the character: comments, blank lines, quotes, anchors.
 
 Libraries that read a whole text and write it again bring it back in their own layout, and with values where aliases
-stood. So only what is new is written, and put into the text where the old value stood.
+stood. So only what is new is written, and put into the text where the old value stood. Where a part of a declaration
+stands in the texts, `find_site` knows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""YAML text → nodes. Iterative and bounded, so that no file can exhaust the stack or the memory."""
+"""Files → documents with their places: YAML, and JSON; what is wrong with their syntax in words that say what to do.
+
+Nodes are put together without recursion and within bounds, so that no file can exhaust the stack or the memory.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from yaml.scanner import Scanner
 
 from retinue.config.problems import Diagnostics, RefusedError
 from retinue.config.project_files import Excerpts, Folder, Source, UndecodableError, decode
-from retinue.config.yaml.constructor import construct
+from retinue.config.yaml.constructor import Document, construct
 from retinue.config.yaml.syntax_tree import Node, Shape, Tree
 from retinue.model.declared import Position
 
@@ -384,14 +387,6 @@ def _json_error(error: json.JSONDecodeError, text: str) -> NotJsonError:
 
 
 # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One YAML document: plain data, and where each part of it stands."""
-
-    data: Any
-    tree: Tree
 
 
 @dataclass(slots=True)
