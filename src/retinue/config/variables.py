@@ -9,7 +9,7 @@ from typing import Any
 
 from retinue.config.interpolation import Expression, Fault, Interpolator, UnfilledError
 from retinue.config.problems import Diagnostics, did_you_mean, listed
-from retinue.config.project_files import Source, UndecodableError, decode
+from retinue.config.project_files import Source
 from retinue.config.schema.project_schema import VARIABLE_TYPES
 from retinue.config.yaml.constructor import BadNumberError, scalar
 from retinue.config.yaml.parser import FileReader, parse_file
@@ -329,14 +329,9 @@ def read_var_files(reader: FileReader, files: Iterable[FilePath]) -> dict[str, F
 def _source(reader: FileReader, file: FilePath) -> Source | None:
     """The text of a file, which may lie outside of the project: whoever gives the command names it."""
     try:
-        source = decode(str(file), file.read_bytes())
+        data = file.read_bytes()
     except OSError as error:
         message = f"'{file}' cannot be read: {reason_of(error)}"
         reader.diagnostics.error("unreadable-file", message, None, "correct --var-file")
         return None
-    except UndecodableError as error:
-        reader.excerpts.keep(error.source)
-        reader.diagnostics.error("not-utf8", error.message, error.source.position(error.offset), error.hint)
-        return None
-    reader.excerpts.keep(source)
-    return source
+    return reader.decoded(str(file), data)

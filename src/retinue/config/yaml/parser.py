@@ -391,7 +391,7 @@ def _json_error(error: json.JSONDecodeError, text: str) -> NotJsonError:
 
 @dataclass(slots=True)
 class FileReader:
-    """What every step of loading has at hand."""
+    """Reads the files of a project: what every step of loading has at hand."""
 
     folder: Folder
     diagnostics: Diagnostics
@@ -406,11 +406,15 @@ class FileReader:
         except RefusedError as refused:
             self.diagnostics.error(refused.code, refused.message, asked, refused.hint)
             return None
+        return self.decoded(path, data, asked=asked)
+
+    def decoded(self, name: str, data: bytes, *, asked: Position | None = None) -> Source | None:
+        """The same for a file that was read already, and may lie outside of the project."""
         try:
-            source = decode(path, data)
+            source = decode(name, data)
         except UndecodableError as error:
             self.excerpts.keep(error.source)
-            related = (("named here", asked),) if asked and asked.file != path else ()
+            related = (("named here", asked),) if asked and asked.file != name else ()
             place = error.source.position(error.offset)
             self.diagnostics.error("not-utf8", error.message, place, error.hint, related=related)
             return None
