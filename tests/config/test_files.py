@@ -220,3 +220,11 @@ def test_a_file_without_permission_is_reported(write: Write) -> None:
     with pytest.raises(RefusedError) as refused:
         Folder(project).digest("a.md")
     assert refused.value.code == "unreadable-file"
+
+
+@pytest.mark.parametrize(("depth", "codes"), [(200, []), (300, ["bad-json"]), (100_000, ["bad-json"])])
+def test_no_schema_exhausts_the_stack(loaded: Load, depth: int, codes: list[str]) -> None:
+    schema = '{"not": ' * depth + "{}" + "}" * depth
+    written = "functions: {f: {parameters: {file: f.json}}}\nassistants: {a: {model: x, tools: [{function: f}]}}\n"
+    found = loaded({"assistants/a.yaml": written, "assistants/f.json": schema})
+    assert [each.code for each in found.diagnostics] == codes

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
@@ -25,6 +25,8 @@ from retinue.model.declared import Position
 
 # Far deeper than any field of the API, and shallow enough for every recursive walk over the data.
 DEEPEST = 64
+# Schemas that programs write go deeper; how deep the decoder would go differs between versions of Python.
+DEEPEST_JSON = 250
 # How many values the aliases of one file may add to those that are written in it.
 MOST_REPEATED = 100_000
 
@@ -341,7 +343,7 @@ def read_json(source: Source) -> Any:
     """The value of a JSON text. Raises NotJsonError."""
     text = source.text
     try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates)
+        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates)
     except json.JSONDecodeError as error:
         raise _json_error(error, text) from error
     except RecursionError as error:
@@ -355,6 +357,22 @@ def read_json(source: Source) -> Any:
         raise NotJsonError(
             places[-1] if places else 0, f"the key '{error.key}' stands twice in one object", hint
         ) from error
+    if _depth(value) > DEEPEST_JSON:
+        raise NotJsonError(0, "the values are nested too deep", "flatten them")
+    return value
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level := [each for inner in level for each in _inside(inner)]:
+        depth += 1
+    return depth
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 class _DuplicateKeyError(ValueError):
