@@ -118,6 +118,11 @@ class Interrupted(RetinueError):  # noqa: N818 - named for what happened; it is 
 OUR_BUG = 70
 
 
+def reason_of(error: OSError) -> str:
+    """What the system says of a failure, as the end of a sentence."""
+    return (error.strerror or str(error)).lower()
+
+
 def cannot_write(path: object, error: OSError, *, hint: str) -> RetinueError:
     """The error for a file, or a directory, that cannot be written."""
-    return RetinueError(f"cannot write '{path}': {(error.strerror or str(error)).lower()}", hint=hint)
+    return RetinueError(f"cannot write '{path}': {reason_of(error)}", hint=hint)

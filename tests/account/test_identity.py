@@ -19,7 +19,7 @@ import pytest
 
 from retinue import engine
 from retinue.cli import main
-from retinue.config.project_schema import PROVIDERS
+from retinue.config.schema.project_schema import PROVIDERS
 from retinue.errors import AccountError, CredentialError
 from retinue.providers.openai import workload_identity as identity
 from retinue.providers.openai.connect import open_account

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from openai.types.responses import response_create_params
 
 from retinue import engine
-from retinue.config.project_schema import HOMES
+from retinue.config.schema.project_schema import HOMES
 from retinue.kinds import all_kinds
 from retinue.kinds._responses import read, render
 from retinue.model.canonical import same

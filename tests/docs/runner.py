@@ -21,7 +21,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from retinue.config.schemas import documents
+from retinue.config.schema.declaration_schema import documents
 from retinue.kinds import all_kinds
 from tests.docs.pages import DIGEST, ID, ROOT, Block, Command, fits, read_commands
 

@@ -13,8 +13,8 @@ import click
 import pytest
 
 from retinue.cli import retinue
-from retinue.config.project_schema import PROJECT
-from retinue.config.schemas import documents
+from retinue.config.schema.declaration_schema import documents
+from retinue.config.schema.project_schema import PROJECT
 from retinue.emulator.server.quirks import Quirks
 from retinue.errors import RetinueError
 from retinue.kinds import all_kinds

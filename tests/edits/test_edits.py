@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinue.config.compose import compose
-from retinue.config.construct import construct
-from retinue.config.editing import Edit, edited
 from retinue.config.interpolation import fill
-from retinue.config.mistakes import Mistakes
-from retinue.config.texts import Source
-from retinue.config.writing import write_yaml
+from retinue.config.problems import Diagnostics
+from retinue.config.project_files import Source
+from retinue.config.yaml.constructor import construct
+from retinue.config.yaml.editor import Edit, edited
+from retinue.config.yaml.parser import compose
+from retinue.config.yaml.writer import write_yaml
 
 HERE = Path(__file__).parent
 CASES = sorted(path.name for path in HERE.iterdir() if (path / "before.yaml").exists())
@@ -39,11 +39,11 @@ def edits(name: str) -> list[Edit]:
 
 
 def read(content: str) -> list[Any]:
-    source, mistakes = Source("", content), Mistakes()
-    documents, complete = compose(source, mistakes)
-    found = [_filled(construct(source, each, mistakes)) for each in documents]
+    source, diagnostics = Source("", content), Diagnostics()
+    documents, complete = compose(source, diagnostics)
+    found = [_filled(construct(source, each, diagnostics)) for each in documents]
     assert complete
-    assert not mistakes.diagnostics
+    assert not diagnostics.all
     return found
 
 

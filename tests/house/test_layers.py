@@ -40,8 +40,8 @@ ALLOWED = {
 MAY_OPEN_EMULATOR = {"providers/openai/connect.py", "cli/account_commands.py"}
 HOMES = {
     "yaml": {"config"},
-    "ruamel": {"config"},
     "jsonschema": {"config"},
+    "jsonschema_rs": {"config"},
     "openai": {"providers"},
     "rich": {"report"},
     "deepdiff": {"model"},

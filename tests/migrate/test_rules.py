@@ -12,8 +12,8 @@ from retinue.commands.migrate.dump_reader import NotAnAssistantError, is_cut, re
 from retinue.commands.migrate.mapping import make, name_from, unique
 from retinue.commands.migrate.original import Known, Original
 from retinue.commands.migrate.rules import ANYWHERE, HOMES, TABLES, Home
-from retinue.config.scalars import scalar
-from retinue.config.writing import Commented, write_yaml
+from retinue.config.yaml.constructor import scalar
+from retinue.config.yaml.writer import Commented, write_yaml
 from retinue.kinds.assistant import KIND
 from retinue.model.values import NAME
 

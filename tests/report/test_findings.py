@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from retinue.config.codes import CODES
+from retinue.config.problems import CODES
 from retinue.model.declared import Diagnostic, Position
 from retinue.report import render
 from retinue.report.diagnostics.findings import Findings, render_annotations

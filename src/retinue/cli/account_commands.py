@@ -11,7 +11,7 @@ import click
 
 from retinue.cli.options import ADDRESS, VariableType, parallelism_option, project_options
 from retinue.cli.terminal import Terminal
-from retinue.errors import RetinueError, UsageError
+from retinue.errors import RetinueError, UsageError, reason_of
 
 if TYPE_CHECKING:
     from retinue.commands.show import Inventory
@@ -234,7 +234,9 @@ def serve(directory: Path, host: str, port: int, api_key: str | None, quirks: Va
     except ValueError as error:
         raise UsageError(str(error)) from error
     except OSError as error:
-        raise RetinueError(f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another --port") from error
+        raise RetinueError(
+            f"cannot listen on {host}:{port}: {reason_of(error)}", hint="choose another --port"
+        ) from error
     return 0
 
 

@@ -230,7 +230,7 @@ class FailOnType(click.ParamType["FailOn"]):
     name = "code"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FailOn:
-        from retinue.config.codes import WARNINGS
+        from retinue.config.problems import WARNINGS
         from retinue.planning.policy import FailOn
 
         if isinstance(value, FailOn):

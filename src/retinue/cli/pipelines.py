@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from retinue.config import Loaded, Project, load
-from retinue.config.loading import SEAL
+from retinue.config.loader import SEAL
 from retinue.errors import DeclarationError, cannot_write
 from retinue.kinds import all_kinds
 from retinue.providers.openai.key_source import KeySource, key_source

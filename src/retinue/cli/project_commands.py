@@ -12,7 +12,7 @@ import click
 
 from retinue.cli.options import fail_on_option, project_options
 from retinue.cli.terminal import Terminal
-from retinue.errors import DeclarationError, RetinueError, UsageError
+from retinue.errors import DeclarationError, RetinueError, UsageError, reason_of
 
 if TYPE_CHECKING:
     from retinue.cli.pipelines import Host, Outcome
@@ -155,7 +155,7 @@ def _show_findings(
         terminal.say(render_diagnostics(found, width=terminal.error_width, color=terminal.error_color))
         return
     from retinue import __version__
-    from retinue.config.codes import CODES
+    from retinue.config.problems import CODES
     from retinue.config.project import find
     from retinue.report import render
     from retinue.report.diagnostics.findings import Findings
@@ -212,8 +212,8 @@ def schema(kind: str | None, out: Path | None) -> int:
                 (out / name).write_text(_json(document), encoding="utf-8")
                 terminal.say(f"wrote {out / name}")
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise RetinueError(f"cannot write to '{out}': {reason}", hint="choose another directory") from error
+            message = f"cannot write to '{out}': {reason_of(error)}"
+            raise RetinueError(message, hint="choose another directory") from error
         return 0
     wanted = {None: "declarations", "project": "retinue"}.get(kind, str(kind))
     found = documents.get(f"{wanted}.schema.json")
@@ -225,7 +225,7 @@ def schema(kind: str | None, out: Path | None) -> int:
 
 
 def _schemas() -> dict[str, Any]:
-    from retinue.config.schemas import documents
+    from retinue.config.schema.declaration_schema import documents
     from retinue.kinds import all_kinds
     from retinue.planning.documents.document_schema import document_schema
     from retinue.planning.documents.document_types import DiffDocument, DriftDocument, PlanDocument

@@ -56,7 +56,7 @@ def stack_name(directory: Path) -> str:
 
 def _as_yaml(name: str) -> str:
     """The name as YAML that reads as a string even where it looks like a number or a word of YAML."""
-    from retinue.config.scalars import scalar
+    from retinue.config.yaml.constructor import scalar
 
     return name if scalar(name) == name else f'"{name}"'
 
@@ -66,7 +66,7 @@ def _template(name: str) -> str:
 
 
 def _schemas() -> Iterator[tuple[str, str]]:
-    from retinue.config.schemas import documents
+    from retinue.config.schema.declaration_schema import documents
     from retinue.kinds import all_kinds
 
     made = documents(all_kinds())

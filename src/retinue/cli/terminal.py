@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import click
 
-from retinue.errors import RetinueError
+from retinue.errors import RetinueError, reason_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class Terminal:
         except OSError as error:
             # Python would try again at exit, and fail again.
             sys.stdout = None
-            reason = (error.strerror or str(error)).lower()
-            raise RetinueError(f"the output cannot be written: {reason}", hint="send it somewhere else") from error
+            message = f"the output cannot be written: {reason_of(error)}"
+            raise RetinueError(message, hint="send it somewhere else") from error
 
     def say(self, text: str) -> None:
         """Anything else: to stderr."""

@@ -5,16 +5,14 @@ drift ─ choose ─→ changes ─ sites and edits ─→ texts ─ read and pl
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
-from retinue.config.editing import Edit, edited
-from retinue.config.folder import Folder
-from retinue.config.sites import Site, Unwritable, find_site
-from retinue.errors import DeclarationError, RetinueError, UsageError
+from retinue.config.project_files import Folder
+from retinue.config.yaml.editor import Edit, Site, UnwritableError, edited, find_site
+from retinue.errors import DeclarationError, RetinueError, UsageError, reason_of
 from retinue.kinds.kind import Keyed, Kind
 from retinue.model.declared import Declaration, Declared, Diagnostic
 from retinue.model.paths import fits, show
@@ -25,6 +23,7 @@ from retinue.planning.matching import name_live
 from retinue.planning.planner import make_plan
 from retinue.planning.write_back import write_back
 from retinue.session import Reading, Session, Where, check_loaded, load_from
+from retinue.state.atomic_file import replace_files
 
 EVERYTHING = "all"
 
@@ -139,14 +138,14 @@ class _Writing:
         declared = next(each for each in self.session.reading.declared if each.address == step.address)
         try:
             self._write(declared, step, change)
-        except Unwritable as error:
+        except UnwritableError as error:
             message = f"{step.address}.{show(change.path)} cannot be accepted: {error.message}"
             self.refused.append(Diagnostic("error", "not-acceptable", message, error.position, error.hint))
 
     def _write(self, declared: Declared, step: Step, change: FieldChange) -> None:
         if change.field not in declared.spec:
             hint = "'retinue apply' resets it; declare it to keep it"
-            raise Unwritable("it is not declared any more", declared.position(), hint)
+            raise UnwritableError("it is not declared any more", declared.position(), hint)
         kind = self.session.kinds[step.address.kind].at(step.home)
         declaration = self.declarations[step.address]
         origin, rest = _origin(declared, change.path)
@@ -185,7 +184,7 @@ class _Writing:
         found = [each for each in entries if keyed and keyed.key(each) == place[-1]] if entries is not ABSENT else []
         site = self._site(declaration, place[:-1])
         if not found or site.missing:
-            raise Unwritable("it cannot be written as it is", site.position, "write it by hand")
+            raise UnwritableError("it cannot be written as it is", site.position, "write it by hand")
         self._add(site, Edit("append", site.number, site.path, found[0]))
 
     def _set(self, declaration: Declaration, place: Path, value: Any) -> None:
@@ -198,7 +197,7 @@ class _Writing:
             self._add(site, Edit("set", site.number, (*site.path, *site.missing), value))
         else:
             message = f"there is no '{site.missing[0]}' to write it into"
-            raise Unwritable(message, site.position, "write it by hand")
+            raise UnwritableError(message, site.position, "write it by hand")
 
     def _site(self, declaration: Declaration, place: Path) -> Site:
         return find_site(declaration, place, self.declarations, self.session.kinds, self.folder)
@@ -212,7 +211,7 @@ class _Writing:
     def _write_text(self, site: Site, value: Any) -> None:
         assert site.text is not None  # noqa: S101 - the caller looked
         if not isinstance(value, str):
-            raise Unwritable(f"it is a text in '{site.text}', and now is none", site.position, "write it by hand")
+            raise UnwritableError(f"it is a text in '{site.text}', and now is none", site.position, "write it by hand")
         before = self.folder.read(site.text).decode("utf-8")
         self.texts[site.text] = before
         end = "\r\n" if "\r\n" in before else "\n"
@@ -269,12 +268,12 @@ def _at(value: Any, path: Path) -> Any:
 
 
 def _plain(value: Any, declared: Declared, path: Path) -> Any:
-    """A canonical value as its author writes it. Raises Unwritable for what stands for something else."""
+    """A canonical value as its author writes it. Raises UnwritableError for what stands for something else."""
     if isinstance(value, Ref):
         return value.address.name
     if isinstance(value, Gone | FileRef | Sealed):
         message = f"it names {value.id}, which is gone" if isinstance(value, Gone) else "it is a file of the project"
-        raise Unwritable(message, declared.position(path), "'retinue apply' sets it back")
+        raise UnwritableError(message, declared.position(path), "'retinue apply' sets it back")
     if isinstance(value, Mapping):
         return {key: _plain(each, declared, path) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -355,20 +354,14 @@ def _planned(session: Session, reading: Reading) -> Plan:
 def write(accepted: Accepted, root: FilePath) -> None:
     """Replace the files. Raises RetinueError, with nothing replaced, when one has changed meanwhile or cannot be
     written."""
-    temporary: dict[FilePath, FilePath] = {}
+    contents: dict[FilePath, bytes] = {}
     try:
         for name, (before, after) in accepted.files.items():
             path = (root / name).resolve()
             if path.read_bytes() != before:
                 raise RetinueError(f"'{name}' changed meanwhile; nothing was written", hint="run the command again")
-            temporary[path] = path.with_name(f".{path.name}.{os.getpid()}")
-            temporary[path].write_bytes(after)
-            temporary[path].chmod(path.stat().st_mode)
-        for path, made in temporary.items():
-            made.replace(path)
+            contents[path] = after
+        replace_files(contents)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise RetinueError(f"'{error.filename}' cannot be written: {reason}", hint="make it writable") from error
-    finally:
-        for made in temporary.values():
-            made.unlink(missing_ok=True)
+        message = f"'{error.filename}' cannot be written: {reason_of(error)}"
+        raise RetinueError(message, hint="make it writable") from error

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from retinue.config import Loaded, Project
-from retinue.config.printing import explained, sources, written
+from retinue.config.explain import explained, sources, written
+from retinue.config.git_revision import checked_out
 from retinue.config.project import find
-from retinue.config.revision import checked_out
-from retinue.config.writing import write_yaml
+from retinue.config.yaml.writer import write_yaml
 from retinue.errors import DeclarationError, UsageError
 from retinue.kinds import all_kinds
 from retinue.kinds.kind import Kinds

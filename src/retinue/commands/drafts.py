@@ -12,7 +12,7 @@ from typing import Any
 
 from retinue.config import load
 from retinue.config.project import PROJECT_FILE
-from retinue.config.writing import WIDTH, Commented, Verbatim, write_yaml
+from retinue.config.yaml.writer import WIDTH, Commented, Verbatim, write_yaml
 from retinue.errors import DeclarationError
 from retinue.kinds.kind import Kind
 from retinue.model import values

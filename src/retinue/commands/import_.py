@@ -12,8 +12,8 @@ from typing import Any
 
 from retinue.commands.drafts import Draft, Kept, file_names, free, judge, name_secrets, stray, texts
 from retinue.commands.migrate.mapping import name_from, unique
-from retinue.config.folder import Folder
-from retinue.config.mistakes import Refused
+from retinue.config.problems import RefusedError
+from retinue.config.project_files import Folder
 from retinue.errors import BlockedError, RetinueError, UsageError, cannot_write
 from retinue.model.declared import Handover, Position
 from retinue.model.live import Live
@@ -230,6 +230,6 @@ def included(session: Session, prepared: Prepared) -> bool:
         try:
             if file in folder.files("", glob):
                 return True
-        except Refused:
+        except RefusedError:
             continue
     return False

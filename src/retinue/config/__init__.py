@@ -1,7 +1,7 @@
-"""Files → plain data with positions. The only importer of yaml and jsonschema."""
+"""Files → declarations with their places: the project file, environments, variables, and everything that is wrong."""
 
-from retinue.config.loading import Loaded, load
+from retinue.config.loader import Loaded, load
 from retinue.config.project import Project
-from retinue.config.texts import Excerpts
+from retinue.config.project_files import Excerpts
 
 __all__ = ["Excerpts", "Loaded", "Project", "load"]

@@ -1,24 +1,22 @@
-"""retinue.yaml: found, read, and settled for one environment."""
+"""retinue.yaml: found, and read for one environment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
-from retinue.config.filling import Filling
-from retinue.config.handovers import HANDOVERS
-from retinue.config.mistakes import Mistakes, did_you_mean, listed, near
-from retinue.config.nodes import Tree
-from retinue.config.overlays import overlay_files
-from retinue.config.patterns import pattern_hint
-from retinue.config.project_schema import DEFAULT_INCLUDE, with_overlays
-from retinue.config.reading import Desk, Document
-from retinue.config.stacks import Home, check_stacks
-from retinue.config.validation import Validator
-from retinue.config.values import Choice, Given, project_variables
-from retinue.config.variables import Variables
+from retinue.config.environment_overlays import overlay_files
+from retinue.config.interpolation import Interpolator
+from retinue.config.problems import Diagnostics, did_you_mean, listed, near, pattern_hint
+from retinue.config.schema.declaration_schema import HANDOVERS
+from retinue.config.schema.project_schema import DEFAULT_INCLUDE, with_overlays
+from retinue.config.schema.validator import Validator
+from retinue.config.variables import Choice, Given, Variables, mapping, project_variables
+from retinue.config.yaml.constructor import Document
+from retinue.config.yaml.parser import FileReader
+from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Position
 from retinue.model.values import NAME, Path
@@ -58,7 +56,7 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class ProjectFile:
     """The project as far as it could be read; `project` is None when it holds a mistake.
 
     `included` are the globs with the place each was written, None for the default ones. `environment` is what the
@@ -81,44 +79,44 @@ def find(start: FilePath) -> FilePath | None:
     return next((file for each in (start, *start.parents) if (file := each / PROJECT_FILE).is_file()), None)
 
 
-def settle(
-    desk: Desk,
+def read_project(
+    reader: FileReader,
     name: str,
     environment: str | None,
     given: Given,
     environ: Mapping[str, str],
     kinds: Kinds,
-) -> Settled:
+) -> ProjectFile:
     """Read the project file. Its mistakes are reported; what is right of it is used to look for more."""
-    before = _errors(desk.mistakes)
-    documents, complete = desk.documents(name)
+    before = _errors(reader.diagnostics)
+    documents, complete = reader.documents(name)
     if len(documents) > 1:
         where = documents[1].tree.at(())
-        desk.mistakes.error("too-many", f"{name} must be one document", where, "remove the line '---'")
+        reader.diagnostics.error("too-many", f"{name} must be one document", where, "remove the line '---'")
     if not documents or not isinstance(documents[0].data, dict):
         if documents:
             where = documents[0].tree.at(())
-            desk.mistakes.error("wrong-type", f"{name} must be a mapping", where, "start it with 'stack: NAME'")
+            reader.diagnostics.error("wrong-type", f"{name} must be a mapping", where, "start it with 'stack: NAME'")
         elif complete:
             where = Position(name, 1, 1)
-            desk.mistakes.error("missing-field", f"'stack' is missing in {name}", where, "add 'stack: …'")
-        return Settled(None, Variables({}, environ, None, desk.mistakes))
-    return _Settling(desk, documents[0], environment, given, environ, kinds).settled(name, before)
+            reader.diagnostics.error("missing-field", f"'stack' is missing in {name}", where, "add 'stack: …'")
+        return ProjectFile(None, Variables({}, environ, None, reader.diagnostics))
+    return _ProjectReader(reader, documents[0], environment, given, environ, kinds).read(name, before)
 
 
-class _Settling:
+class _ProjectReader:
     """One reading of the project file for one environment."""
 
     def __init__(
         self,
-        desk: Desk,
+        reader: FileReader,
         document: Document,
         environment: str | None,
         given: Given,
         environ: Mapping[str, str],
         kinds: Kinds,
     ) -> None:
-        self._desk = desk
+        self._reader = reader
         self._document = document
         self._data: dict[str, Any] = document.data
         self._tree = document.tree
@@ -127,41 +125,41 @@ class _Settling:
         self._given = given
         self._environ = environ
         self._kinds = kinds
-        self._overlays = overlay_files(desk.folder)
+        self._overlays = overlay_files(reader.folder)
 
-    def settled(self, name: str, before: int) -> Settled:
-        mistakes = self._desk.mistakes
+    def read(self, name: str, before: int) -> ProjectFile:
+        diagnostics = self._reader.diagnostics
         problems = Validator(self._schema()).problems(self._data, self._tree, name)
-        mistakes.place((each for each in problems if not self._tree.faulty(each.path)), self._tree)
+        diagnostics.place((each for each in problems if not self._tree.faulty(each.path)), self._tree)
         self._choose_environment()
         chosen = Choice(self._name, self._environment, known=self._name is None or self._name in self._known())
-        variables = project_variables(self._data, self._tree, chosen, self._given, mistakes)
-        lookup = Variables(variables, self._environ, self._tree, mistakes, stand_ins=self._given.stand_ins)
+        variables = project_variables(self._data, self._tree, chosen, self._given, diagnostics)
+        lookup = Variables(variables, self._environ, self._tree, diagnostics, stand_ins=self._given.stand_ins)
         lookup.check_all()
-        filling = Filling(self._tree, lookup, mistakes)
-        included = self._included(filling)
-        stack = self._stack(filling)
-        account, position = self._account(filling)
+        interpolator = Interpolator(self._tree, lookup, diagnostics)
+        included = self._included(interpolator)
+        stack = self._stack(interpolator)
+        account, position = self._account(interpolator)
         self._check_stacks(stack, account)
         overlays = tuple(self._overlays.get(self._name or "", ()))
         changed = None
         if self._environment:
             changed = (self._environment, self._tree.below(("environments", str(self._name))))
-        outline = Outline(self._desk.folder.root, stack, tuple(self._known()))
-        if stack is None or _errors(mistakes) > before:
-            return Settled(None, lookup, included, changed, overlays, outline)
+        outline = Outline(self._reader.folder.root, stack, tuple(self._known()))
+        if stack is None or _errors(diagnostics) > before:
+            return ProjectFile(None, lookup, included, changed, overlays, outline)
         project = Project(
-            root=self._desk.folder.root,
+            root=self._reader.folder.root,
             stack=stack,
             account=account,
             include=tuple(glob for glob, _ in included),
             environment=self._name,
             environments=outline.environments,
             account_position=position,
-            api=self._api(filling),
+            api=self._api(interpolator),
             guards=self._guards(),
         )
-        return Settled(project, lookup, included, changed, overlays, outline)
+        return ProjectFile(project, lookup, included, changed, overlays, outline)
 
     def _schema(self) -> dict[str, Any]:
         # What stands below a name is checked once it is laid over the declaration.
@@ -170,7 +168,7 @@ class _Settling:
 
     def _known(self) -> list[str]:
         """The environments: those that the project file names, and those that have a file."""
-        named = _mapping(self._data.get("environments"))
+        named = mapping(self._data.get("environments"))
         return [*named, *(each for each in self._overlays if each not in named and NAME.fullmatch(each))]
 
     def _choose_environment(self) -> None:
@@ -179,15 +177,15 @@ class _Settling:
         if self._name is None:
             return
         if self._name in known:
-            self._environment = _mapping(_mapping(self._data.get("environments")).get(self._name))
+            self._environment = mapping(mapping(self._data.get("environments")).get(self._name))
             return
         declared = f"declared: {listed(known)}" if known else "declare it under 'environments:' in retinue.yaml"
         hint = did_you_mean(self._name, known, otherwise=declared)
-        self._desk.mistakes.error("unknown-environment", f"there is no environment '{self._name}'", None, hint)
+        self._reader.diagnostics.error("unknown-environment", f"there is no environment '{self._name}'", None, hint)
 
     def _warn_of_stray_overlays(self) -> None:
         """A file whose name is almost that of an environment was probably meant for that one."""
-        named = _mapping(self._data.get("environments"))
+        named = mapping(self._data.get("environments"))
         for name, files in self._overlays.items():
             if name in named:
                 continue
@@ -195,32 +193,32 @@ class _Settling:
             if alike or not NAME.fullmatch(name):
                 message = f"there is no environment '{name}' in {PROJECT_FILE}"
                 hint = f"did you mean '{alike[0]}'?" if alike else pattern_hint(f"^{NAME.pattern}$")
-                self._desk.mistakes.warning("stray-overlay", message, Position(files[0], 1, 1), hint)
+                self._reader.diagnostics.warning("stray-overlay", message, Position(files[0], 1, 1), hint)
 
     # ── stacks ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _check_stacks(self, stack: str | None, account: Any) -> None:
-        homes = [home for name in self._known() if (home := self._home(name))]
+        stacks = [one for name in self._known() if (one := self._stack_of(name))]
         plain = None
         if self._name is None and stack is not None:
-            plain = Home(None, stack, account, self._tree.at(("stack",)))
-        check_stacks(homes, self._desk.mistakes, plain=plain)
+            plain = EnvironmentStack(None, stack, account, self._tree.at(("stack",)))
+        check_stacks(stacks, self._reader.diagnostics, plain=plain)
 
-    def _home(self, environment: str) -> Home | None:
+    def _stack_of(self, environment: str) -> EnvironmentStack | None:
         """Where another environment's objects would live, as far as it can be known without choosing it."""
-        unheard = Mistakes()
-        desk = Desk(self._desk.folder, unheard, self._desk.excerpts)
-        other = _Settling(desk, self._document, environment, self._given, self._environ, self._kinds)
-        other._environment = _mapping(_mapping(self._data.get("environments")).get(environment))
+        unheard = Diagnostics()
+        reader = FileReader(self._reader.folder, unheard, self._reader.excerpts)
+        other = _ProjectReader(reader, self._document, environment, self._given, self._environ, self._kinds)
+        other._environment = mapping(mapping(self._data.get("environments")).get(environment))
         chosen = Choice(environment, other._environment)
         variables = project_variables(self._data, self._tree, chosen, self._given, unheard)
         lookup = Variables(variables, self._environ, self._tree, unheard, stand_ins=self._given.stand_ins)
-        filling = Filling(self._tree, lookup, unheard)
-        stack, (account, _) = other._stack(filling), other._account(filling)
-        if stack is None or filling.unfilled:
+        interpolator = Interpolator(self._tree, lookup, unheard)
+        stack, (account, _) = other._stack(interpolator), other._account(interpolator)
+        if stack is None or interpolator.unfilled:
             return None
         path: Path = ("environments", environment, "stack")
-        return Home(environment, stack, account, self._tree.at(path))
+        return EnvironmentStack(environment, stack, account, self._tree.at(path))
 
     # ── settings ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -232,12 +230,12 @@ class _Settling:
             return self._data[name], (name,)
         return None, None
 
-    def _stack(self, filling: Filling) -> str | None:
+    def _stack(self, interpolator: Interpolator) -> str | None:
         written, path = self._setting("stack")
         if path is None or not isinstance(written, str):
             return None
-        stack = filling.shown(written, path, why=_PRINTED)
-        if filling.covers(path):
+        stack = interpolator.shown(written, path, why=_PRINTED)
+        if interpolator.covers(path):
             return None
         if self._name is not None and path == ("stack",):
             stack = f"{stack}-{self._name}"
@@ -245,32 +243,34 @@ class _Settling:
             return str(stack)
         if not _reported(written):
             hint = pattern_hint(f"^{NAME.pattern}$")
-            self._desk.mistakes.error("bad-name", f"the stack cannot be called '{stack}'", self._tree.at(path), hint)
+            self._reader.diagnostics.error(
+                "bad-name", f"the stack cannot be called '{stack}'", self._tree.at(path), hint
+            )
         return None
 
-    def _account(self, filling: Filling) -> tuple[Any, Position | None]:
+    def _account(self, interpolator: Interpolator) -> tuple[Any, Position | None]:
         written, path = self._setting("account")
         if path is None:
             return "local", None
-        return filling.shown(written, path, why=_PRINTED), self._tree.at(path)
+        return interpolator.shown(written, path, why=_PRINTED), self._tree.at(path)
 
-    def _api(self, filling: Filling) -> str | None:
+    def _api(self, interpolator: Interpolator) -> str | None:
         written, path = self._setting("api")
-        return None if path is None else str(filling.shown(written, path, why=_PRINTED))
+        return None if path is None else str(interpolator.shown(written, path, why=_PRINTED))
 
     def _guards(self) -> Limits:
         """Limits are taken one by one: an environment that sets one leaves the others as the project has them."""
-        return Limits(**{**_mapping(self._data.get("guards")), **_mapping(self._environment.get("guards"))})
+        return Limits(**{**mapping(self._data.get("guards")), **mapping(self._environment.get("guards"))})
 
-    def _included(self, filling: Filling) -> tuple[tuple[str, Position | None], ...]:
+    def _included(self, interpolator: Interpolator) -> tuple[tuple[str, Position | None], ...]:
         written, path = self._setting("include")
         if path is None:
             return tuple((each, None) for each in DEFAULT_INCLUDE)
-        globs = filling.shown(written, path, why=_PRINTED)
+        globs = interpolator.shown(written, path, why=_PRINTED)
         entries = [((*path, index), each) for index, each in enumerate(globs)] if isinstance(globs, list) else []
-        listed = entries or [(path, globs)]
-        named = [(place, each) for place, each in listed if isinstance(each, str) and each]
-        return tuple((each, self._tree.at(place)) for place, each in named if not filling.covers(place))
+        globs_at = entries or [(path, globs)]
+        named = [(place, each) for place, each in globs_at if isinstance(each, str) and each]
+        return tuple((each, self._tree.at(place)) for place, each in named if not interpolator.covers(place))
 
 
 def _reported(stack: str) -> bool:
@@ -278,9 +278,57 @@ def _reported(stack: str) -> bool:
     return "${{" not in stack and not NAME.fullmatch(stack)
 
 
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _errors(diagnostics: Diagnostics) -> int:
+    return sum(1 for each in diagnostics.all if each.severity == "error")
 
 
-def _errors(mistakes: Mistakes) -> int:
-    return sum(1 for each in mistakes.diagnostics if each.severity == "error")
+# ── stacks of several environments ────────────────────────────────────────────────────────────────────────────────────
+
+
+_DEFAULTS: Mapping[str, Any] = {"local": {"local": ".retinue/local"}, "openai": {"api_key_env": "OPENAI_API_KEY"}}
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentStack:
+    """Where an environment's objects live: the stack, the account as it is written, and the place that says so.
+
+    `environment` is None for the project without one.
+    """
+
+    environment: str | None
+    stack: str
+    account: Any
+    position: Position
+
+
+def check_stacks(
+    stacks: Sequence[EnvironmentStack], diagnostics: Diagnostics, *, plain: EnvironmentStack | None
+) -> None:
+    """Report environments that share a stack in one account. `plain` is the project without an environment, when it is
+    about to be used: sharing with it may be meant, since there is a choice never to use it."""
+    for index, one in enumerate(stacks):
+        first = next((each for each in stacks[:index] if _same(each, one)), None)
+        if first is not None:
+            diagnostics.error(
+                "same-stack",
+                f"the environments '{first.environment}' and '{one.environment}' have the stack '{one.stack}' in "
+                "one account",
+                one.position,
+                "name another stack, or leave it out: each then has its own",
+                related=((f"the stack of '{first.environment}'", first.position),),
+            )
+        elif plain is not None and _same(plain, one):
+            message = f"without an environment, the stack is '{one.stack}', which is that of '{one.environment}'"
+            diagnostics.warning("same-stack", message, one.position, f"add -e {one.environment}, or name another stack")
+
+
+def _same(one: EnvironmentStack, other: EnvironmentStack) -> bool:
+    return one.stack == other.stack and _account(one.account) == _account(other.account)
+
+
+def _account(written: Any) -> Mapping[str, Any]:
+    """An account with the defaults that say which one it is; what does not say so is left out."""
+    account: Mapping[str, Any] = written if isinstance(written, Mapping) else _DEFAULTS.get(str(written), {})
+    if "local" in account:
+        return {"local": account["local"]}
+    return {**_DEFAULTS["openai"], **account}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
 from typing import Any
 
-from retinue.config.filling import Filling
-from retinue.config.interpolation import Expression, Fault, Unfilled
-from retinue.config.mistakes import Mistakes, did_you_mean, listed
-from retinue.config.nodes import Tree
-from retinue.config.scalars import BadNumberError, scalar
+from retinue.config.interpolation import Expression, Fault, Interpolator, UnfilledError
+from retinue.config.problems import Diagnostics, did_you_mean, listed
+from retinue.config.project_files import Source
+from retinue.config.schema.project_schema import VARIABLE_TYPES
+from retinue.config.yaml.constructor import BadNumberError, scalar
+from retinue.config.yaml.parser import FileReader, parse_file
+from retinue.config.yaml.syntax_tree import Tree
+from retinue.errors import reason_of
 from retinue.model.declared import Position
 from retinue.model.values import Path, Secret
 
@@ -56,7 +60,7 @@ class Variables:
         variables: Mapping[str, Variable],
         environ: Mapping[str, str],
         tree: Tree | None,
-        mistakes: Mistakes,
+        diagnostics: Diagnostics,
         *,
         stand_ins: Collection[str] = (),
     ) -> None:
@@ -65,7 +69,7 @@ class Variables:
         self._variables = variables
         self._environ = environ
         self._tree = tree
-        self._mistakes = mistakes
+        self._diagnostics = diagnostics
         self._values: dict[str, Any] = {}
         self._failed: set[str] = set()
         self._secret: set[str] = set()
@@ -81,7 +85,7 @@ class Variables:
     def check_all(self) -> None:
         """Work every variable out, used or not, so that its mistakes are reported."""
         for name in self._variables:
-            self._settle(name)
+            self._evaluate(name)
 
     def __call__(self, expression: Expression) -> Any:
         if expression.namespace == "secret":
@@ -90,7 +94,7 @@ class Variables:
             return self._environment_variable(expression)
         name = expression.name
         if self._tree is None:
-            raise Unfilled
+            raise UnfilledError
         if name not in self._variables:
             declared = (
                 f"declared: {listed(self._variables)}"
@@ -98,10 +102,10 @@ class Variables:
                 else "declare it under 'variables:' in retinue.yaml"
             )
             hint = did_you_mean(name, self._variables, otherwise=declared)
-            raise Unfilled(Fault(expression.offset, "unknown-variable", f"there is no variable '{name}'", hint))
+            raise UnfilledError(Fault(expression.offset, "unknown-variable", f"there is no variable '{name}'", hint))
         if name in self._trail:
             circle = " → ".join((*self._trail[self._trail.index(name) :], name))
-            raise Unfilled(
+            raise UnfilledError(
                 Fault(
                     expression.offset,
                     "variable-cycle",
@@ -109,8 +113,8 @@ class Variables:
                     "cut one of them",
                 )
             )
-        if not self._settle(name):
-            raise Unfilled
+        if not self._evaluate(name):
+            raise UnfilledError
         return self._values[name]
 
     def secret(self, expression: Expression) -> bool:
@@ -127,19 +131,19 @@ class Variables:
         if namespace in self._stand_ins or (value is not None and self._stand_ins):
             return name
         message = f"the environment variable '{name}' is {'not set' if value is None else 'empty'}"
-        raise Unfilled(Fault(expression.offset, "unset-environment-variable", message, f"run: export {name}=…"))
+        raise UnfilledError(Fault(expression.offset, "unset-environment-variable", message, f"run: export {name}=…"))
 
     def _text(self, expression: Expression, value: str) -> str:
         try:
             value.encode()
         except UnicodeEncodeError:
             message = f"the environment variable '{expression.name}' does not hold text"
-            raise Unfilled(Fault(expression.offset, "not-utf8", message, "encode it, such as in base64")) from None
+            raise UnfilledError(Fault(expression.offset, "not-utf8", message, "encode it, such as in base64")) from None
         if expression.namespace == "secret":
             self.secrets.add(value)
         return value
 
-    def _settle(self, name: str) -> bool:
+    def _evaluate(self, name: str) -> bool:
         """Work one variable out. False when it has no value."""
         if name in self._values:
             return True
@@ -147,14 +151,14 @@ class Variables:
             return False
         self._trail.append(name)
         try:
-            settled = self._work_out(self._variables[name])
+            evaluated = self._evaluated(self._variables[name])
         finally:
             self._trail.pop()
-        if not settled:
+        if not evaluated:
             self._failed.add(name)
-        return settled
+        return evaluated
 
-    def _work_out(self, variable: Variable) -> bool:
+    def _evaluated(self, variable: Variable) -> bool:
         assert self._tree is not None  # noqa: S101 - without a project file there are no variables
         if variable.given:
             return self._convert(variable)
@@ -163,11 +167,11 @@ class Variables:
                 place = self._tree.at(("variables", variable.name), key=True)
                 self._report_missing(variable.name, variable.choices, place)
             return False
-        filling = Filling(variable.tree or self._tree, self, self._mistakes)
-        self._values[variable.name] = filling.data(variable.value, variable.path)
-        if filling.secret:
+        interpolator = Interpolator(variable.tree or self._tree, self, self._diagnostics)
+        self._values[variable.name] = interpolator.data(variable.value, variable.path)
+        if interpolator.secret:
             self._secret.add(variable.name)
-        if filling.unfilled or not self._check_type(variable, variable.path):
+        if interpolator.unfilled or not self._check_type(variable, variable.path):
             del self._values[variable.name]
             return False
         return True
@@ -177,7 +181,7 @@ class Variables:
         hint = f"{by_hand}, in an environment, or as its default"
         if choices:
             hint = f"choose an environment that gives it one, such as -e {choices[0]}, or {by_hand}"
-        self._mistakes.error("missing-variable", f"the variable '{name}' has no value", place, hint)
+        self._diagnostics.error("missing-variable", f"the variable '{name}' has no value", place, hint)
 
     def _check_type(self, variable: Variable, path: Path) -> bool:
         if not variable.typed or type_of(self._values[variable.name]) == variable.type:
@@ -185,7 +189,7 @@ class Variables:
         tree = variable.tree or self._tree
         assert tree is not None  # noqa: S101 - as above
         message = f"the variable '{variable.name}' must be {_TYPES[variable.type]}"
-        self._mistakes.error("wrong-type", message, tree.at(path), "correct the value, or its 'type'")
+        self._diagnostics.error("wrong-type", message, tree.at(path), "correct the value, or its 'type'")
         return False
 
     def _convert(self, variable: Variable) -> bool:
@@ -198,7 +202,136 @@ class Variables:
                 value = None
             if type_of(value) != variable.type:
                 message = f"--var {variable.name}: {_TYPES[variable.type]} is expected, not '{variable.value}'"
-                self._mistakes.error("wrong-type", message, None)
+                self._diagnostics.error("wrong-type", message, None)
                 return False
         self._values[variable.name] = value
         return True
+
+
+# ── where their values come from ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A value out of a file; it stands below its name at the top of `tree`."""
+
+    value: Any
+    tree: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the command line says of variables: texts by name, and the values of files.
+
+    Unless `strict`, some of them may not be declared. Environment
+    variables of the namespaces in `stand_ins` need not be there.
+    """
+
+    texts: Mapping[str, str]
+    filed: Mapping[str, Filed]
+    strict: bool = True
+    stand_ins: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The chosen environment and what the project file says of it. One that is not `known` is a mistake already."""
+
+    name: str | None
+    data: Mapping[str, Any]
+    known: bool = True
+
+
+def project_variables(
+    data: Mapping[str, Any], tree: Tree, chosen: Choice, given: Given, diagnostics: Diagnostics
+) -> dict[str, Variable]:
+    """The variables of a project file, each with the value in force and the place where that was written."""
+    written = mapping(data.get("variables"))
+    _check_names(data, tree, given, diagnostics)
+    found = {name: _variable(name, each, chosen, given) for name, each in written.items()}
+    if not chosen.known:
+        return {name: replace(each, choices=None) for name, each in found.items()}
+    if chosen.name is None:
+        return {name: replace(each, choices=_giving(name, data)) for name, each in found.items()}
+    return found
+
+
+def _giving(name: str, data: Mapping[str, Any]) -> tuple[str, ...]:
+    """The environments that give a variable a value."""
+    environments = mapping(data.get("environments"))
+    return tuple(each for each, details in environments.items() if name in mapping(mapping(details).get("variables")))
+
+
+def _variable(name: str, written: Any, chosen: Choice, given: Given) -> Variable:
+    details = written if isinstance(written, dict) else {"default": written}
+    kind, typed = details.get("type"), True
+    if kind not in VARIABLE_TYPES:
+        kind, typed = type_of(details.get("default")), False
+    if name in given.texts:
+        return Variable(name, kind, given.texts[name], given=True)
+    if name in given.filed:
+        filed = given.filed[name]
+        return Variable(name, kind, filed.value, (name,), typed=typed, tree=filed.tree)
+    values = mapping(chosen.data.get("variables"))
+    if name in values:
+        return Variable(name, kind, values[name], ("environments", str(chosen.name), "variables", name), typed=typed)
+    if "default" in details:
+        inner: Path = ("default",) if isinstance(written, dict) else ()
+        return Variable(name, kind, details["default"], ("variables", name, *inner), typed=typed)
+    return Variable(name, kind)
+
+
+def _check_names(data: Mapping[str, Any], tree: Tree, given: Given, diagnostics: Diagnostics) -> None:
+    """Only declared variables may be set, on the command line, in a file or by an environment, chosen or not."""
+    declared = mapping(data.get("variables"))
+    known = f"declared: {listed(declared)}" if declared else "declare it under 'variables:' in retinue.yaml"
+    places: list[tuple[str, Position | None]] = []
+    if given.strict:
+        places += [(name, None) for name in given.texts]
+        places += [(name, filed.tree.at((name,), key=True)) for name, filed in given.filed.items()]
+    for environment, details in mapping(data.get("environments")).items():
+        for name in mapping(mapping(details).get("variables")):
+            path: Path = ("environments", environment, "variables", name)
+            places.append((name, tree.at(path, key=True)))
+    for name, position in places:
+        if name not in declared:
+            hint = did_you_mean(name, declared, otherwise=known)
+            diagnostics.error("unknown-variable", f"there is no variable '{name}' to set", position, hint)
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """The value, or an empty mapping in the place of what should be one."""
+    return value if isinstance(value, dict) else {}
+
+
+# ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def read_var_files(reader: FileReader, files: Iterable[FilePath]) -> dict[str, Filed]:
+    """The values of all the files; later files win. What is wrong with a file is reported, and its rest counts."""
+    found: dict[str, Filed] = {}
+    for file in files:
+        source = _source(reader, file)
+        for document in parse_file(source, reader.diagnostics)[0] if source else ():
+            if not isinstance(document.data, dict):
+                message, hint = f"'{file}' must be a map of variables", "write lines such as 'model: gpt-4o'"
+                reader.diagnostics.error("wrong-type", message, document.tree.at(()), hint)
+                continue
+            for name, value in document.data.items():
+                if isinstance(value, str | int | float):
+                    found[name] = Filed(value, document.tree)
+                    continue
+                message = f"the variable '{name}' must be one of: {', '.join(VARIABLE_TYPES)}"
+                reader.diagnostics.error("wrong-type", message, document.tree.at((name,)), "write a single value")
+    return found
+
+
+def _source(reader: FileReader, file: FilePath) -> Source | None:
+    """The text of a file, which may lie outside of the project: whoever gives the command names it."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        message = f"'{file}' cannot be read: {reason_of(error)}"
+        reader.diagnostics.error("unreadable-file", message, None, "correct --var-file")
+        return None
+    return reader.decoded(str(file), data)

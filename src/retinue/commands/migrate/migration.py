@@ -20,7 +20,7 @@ from retinue.commands.migrate.original import Known, Migrated, Migration
 from retinue.commands.migrate.originals import Found, read_declared, read_files, read_live
 from retinue.commands.migrate.rules import SECTIONS, Home
 from retinue.config.project import PROJECT_FILE, find
-from retinue.config.writing import Commented, write_yaml
+from retinue.config.yaml.writer import Commented, write_yaml
 from retinue.errors import BlockedError, DeclarationError, RetinueError, UsageError, cannot_write
 from retinue.model.paths import dig
 

@@ -11,8 +11,8 @@ from retinue import engine
 from retinue.commands.migrate.dump_reader import NotAnAssistantError, is_cut, read_data, read_text
 from retinue.commands.migrate.original import Original
 from retinue.commands.migrate.rules import Home
-from retinue.config.json_text import NotJson, read_json
-from retinue.config.texts import Source, Undecodable, decode
+from retinue.config.project_files import Source, UndecodableError, decode
+from retinue.config.yaml.parser import NotJsonError, read_json
 from retinue.errors import AccountError, RetinueError
 from retinue.kinds import all_kinds
 from retinue.model.tag import TAG_KEY, TagError, read_tag
@@ -86,7 +86,7 @@ def read_files(texts: Mapping[str, bytes]) -> Found:
     for name, content in texts.items():
         try:
             source = decode(name, content)
-        except Undecodable as error:
+        except UndecodableError as error:
             raise RetinueError(f"'{name}' cannot be read: {error.message}", hint=error.hint) from error
         suffix = PurePosixPath(name).suffix.lower()
         if suffix in _TEXT_FILES or not source.text.lstrip().startswith(("{", "[")):
@@ -112,9 +112,9 @@ def _json(source: Source) -> Any:
     """The value of a JSON text, or the list of those in its lines."""
     try:
         return read_json(source)
-    except NotJson as whole:
+    except NotJsonError as whole:
         try:
             return [read_json(Source(source.name, line)) for line in source.text.splitlines() if line.strip()]
-        except NotJson:
+        except NotJsonError:
             where = source.position(whole.offset)
             raise RetinueError(f"{where}: {whole.message}", hint=whole.hint) from whole

@@ -11,7 +11,7 @@ from dataclasses import field as default
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from retinue.errors import AccountError, StaleError
+from retinue.errors import AccountError, StaleError, reason_of
 from retinue.kinds.fields import UploadsField
 from retinue.kinds.kind import Kind
 from retinue.model.canonical import RECORDED_SHA
@@ -76,7 +76,7 @@ class Uploader:
         try:
             content = (self.root / file.path).read_bytes()
         except OSError as error:
-            raise StaleError(f"'{file.path}' cannot be read: {error.strerror}") from error
+            raise StaleError(f"'{file.path}' cannot be read: {reason_of(error)}") from error
         if hashlib.sha256(content).hexdigest() != file.sha256:
             raise StaleError(f"'{file.path}' changed after the plan was made", hint="run the command again")
         return content

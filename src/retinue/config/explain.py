@@ -1,0 +1,158 @@
+"""What `render --explain` and comparisons show: a declaration as data again, and where each value was written."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from retinue.config.interpolation import OPEN, fill
+from retinue.config.variables import Variables
+from retinue.config.yaml.syntax_tree import Node, Tree
+from retinue.config.yaml.writer import Noted, Verbatim
+from retinue.kinds.kind import Kind
+from retinue.model.declared import Declaration, Position
+from retinue.model.paths import fits
+from retinue.model.values import Path, Secret
+
+# What reading adds to an entry of a list of files.
+_READ = ("sha256", "size", "entry")
+# The forms of inclusions that are written as nothing but a path.
+_BY_PATH = ("file", "folder", "base64")
+Leaf = Callable[[Any, Path, Path], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value was written. `also` are the files and the variables that it was taken from."""
+
+    path: Path
+    position: Position
+    also: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ", ".join((str(self.position), *self.also))
+
+
+def written(declaration: Declaration, kind: Kind) -> dict[str, Any]:
+    """What an author could have written to the same effect, with everything in place; paths are from the project."""
+    spec: dict[str, Any] = _walked(
+        _with_paths(declaration, kind), kind, lambda value, _, there: _shown(declaration, value, there)
+    )
+    return spec
+
+
+def explained(declaration: Declaration, kind: Kind, variables: Variables) -> Noted:
+    """The same, each value with its origin as a note."""
+    data = _walked(
+        _with_paths(declaration, kind),
+        kind,
+        lambda value, path, there: Noted(
+            _shown(declaration, value, there), str(_origin(declaration, path, there, variables))
+        ),
+    )
+    return Noted(data, str(declaration.places.at((), key=True)))
+
+
+def sources(declaration: Declaration, kind: Kind, variables: Variables) -> list[Origin]:
+    """The origin of each value of `written`."""
+    found: list[Origin] = []
+    spec = _with_paths(declaration, kind)
+    _walked(spec, kind, lambda _, path, there: found.append(_origin(declaration, path, there, variables)))
+    return found
+
+
+def _walked(value: Any, kind: Kind, leaf: Leaf, path: Path = (), there: Path = ()) -> Any:
+    """The value with each of its leaves replaced. `path` leads to one in the outcome, `there` to where it was written;
+    they differ since a glob stands for many files."""
+    if isinstance(value, list) and any(each.form == "files" and fits(path, each.pattern) for each in kind.inclusions):
+        return [
+            _walked(_file(each), kind, leaf, (*path, index), (*there, each["entry"]))
+            for index, each in enumerate(value)
+        ]
+    if isinstance(value, Mapping) and value:
+        return {name: _walked(each, kind, leaf, (*path, name), (*there, name)) for name, each in value.items()}
+    if isinstance(value, list) and any(isinstance(each, Mapping | list) for each in value):
+        return [_walked(each, kind, leaf, (*path, index), (*there, index)) for index, each in enumerate(value)]
+    return leaf(value, path, there)
+
+
+def _with_paths(declaration: Declaration, kind: Kind) -> Any:
+    """The specification with the paths of files and folders whose content nobody writes down."""
+    patterns = [each.pattern for each in kind.inclusions if each.form in _BY_PATH]
+    tree = declaration.places
+
+    def walk(value: Any, path: Path) -> Any:
+        node = tree.node(path) if isinstance(tree, Tree) else None
+        if node is not None and node.shape == "scalar" and any(fits(path, each) for each in patterns):
+            found = posixpath.normpath(posixpath.join(posixpath.dirname(node.source.name), node.text))
+            return Verbatim(found) if OPEN in found else found
+        if isinstance(value, Mapping):
+            return {name: walk(each, (*path, name)) for name, each in value.items()}
+        if isinstance(value, list):
+            return [walk(each, (*path, index)) for index, each in enumerate(value)]
+        return value
+
+    return walk(declaration.spec, ()) if patterns else declaration.spec
+
+
+def _file(entry: Mapping[str, Any]) -> Any:
+    options = {name: each for name, each in entry.items() if name not in ("path", *_READ)}
+    return {"path": entry["path"], **options} if options else entry["path"]
+
+
+# ── what is not shown ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _shown(declaration: Declaration, value: Any, there: Path) -> Any:
+    """The value, or what its author wrote instead of a secret. A list of texts may hold some of them."""
+    if isinstance(value, list):
+        return [_shown(declaration, each, (*there, index)) for index, each in enumerate(value)]
+    if not isinstance(value, Secret):
+        return value
+    tree = declaration.places
+    node = tree.node(there) if isinstance(tree, Tree) else None
+    return _as_written(node) if node is not None else Verbatim("***")
+
+
+def _as_written(node: Node) -> Any:
+    """A text as its author wrote it: a string, a file to be filled, or a list of them."""
+    if node.shape == "sequence":
+        return [_as_written(each) for each in node.entries]
+    if node.shape == "mapping":
+        return {"file": next(_files(node)), "render": True}
+    return Verbatim(node.text)
+
+
+# ── where it was written ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _origin(declaration: Declaration, path: Path, there: Path, variables: Variables) -> Origin:
+    tree = declaration.places
+    node = tree.node(there) if isinstance(tree, Tree) else None
+    also = [f"from {each}" for each in _files(node)] if node else []
+    also += [f"{name} from {place}" for name, place in _variables(node, variables)] if node else []
+    return Origin(path, tree.at(there), tuple(dict.fromkeys(also)))
+
+
+def _parts(node: Node) -> tuple[Node, ...]:
+    """The texts that a value is joined of, or the one that it is."""
+    return tuple(node.entries) if node.shape == "sequence" else (node,)
+
+
+def _files(node: Node) -> Iterator[str]:
+    """The files whose text a value is, or is joined of."""
+    for each in _parts(node):
+        found = each.pair("file") if each.shape == "mapping" else None
+        if found:
+            yield posixpath.normpath(posixpath.join(posixpath.dirname(found[1].source.name), found[1].text))
+
+
+def _variables(node: Node, variables: Variables) -> Iterator[tuple[str, str]]:
+    texts = [each.text for each in _parts(node) if each.shape == "scalar"]
+    for each in (used for text in texts if OPEN in text for used in fill(text, lambda _: "").used):
+        if each.namespace == "var":
+            yield f"var.{each.name}", variables.origin(each.name)
+        else:
+            yield f"{each.namespace}.{each.name}", "the environment"

@@ -1,0 +1,265 @@
+"""Replaces what names files of the project by what is in them, where the kind says that files may stand.
+
+JSON Schemas that authors write, there or in place, are checked to be schemas at all.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from retinue.config.interpolation import Values, fill_text
+from retinue.config.problems import RefusedError
+from retinue.config.schema.validator import schema_problems
+from retinue.config.yaml.constructor import Document
+from retinue.config.yaml.parser import FileReader, parse_file
+from retinue.config.yaml.syntax_tree import Tree
+from retinue.kinds.kind import Kind
+from retinue.model.canonical import content_value
+from retinue.model.declared import Position
+from retinue.model.paths import Pattern
+from retinue.model.values import Path, Secret
+from retinue.planning.redaction import secrets_in_the_open
+
+# DOC guides/tools-skills: a bundle of files may have 50 MB.
+LARGEST_ARCHIVE = 50 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Inclusions:
+    """Reads the files that declarations name. A file that many name is read once."""
+
+    reader: FileReader
+    lookup: Values
+    schemas: JsonSchemas
+
+    def include(self, kind: Kind, spec: dict[str, Any], tree: Tree) -> tuple[dict[str, Any], bool]:
+        """The declaration with its files read, and whether all of them could be."""
+        if any(secrets_in_the_open(kind, spec)):
+            return spec, False  # one of them may be taken for the name of a file
+        one = _DeclarationFiles(self, tree)
+        for inclusion in kind.inclusions:
+            read = getattr(one, inclusion.form)
+            for path, value in list(_matches(spec, inclusion.pattern)):
+                spec = _replaced(spec, path, read(value, path))
+        return spec, one.complete
+
+
+@dataclass(slots=True)
+class _DeclarationFiles:
+    """The inclusions of one declaration. Paths are relative to the file that names them, its own or an overlay."""
+
+    all: Inclusions
+    tree: Tree
+    complete: bool = True
+
+    def text(self, value: Any, path: Path) -> Any:
+        """A string, a file, or a list of them → a string. Other shapes are the schema's to refuse."""
+        if not isinstance(value, list):
+            return self._part(value, path)
+        parts = [self._part(each, (*path, index)) for index, each in enumerate(value)]
+        if not all(isinstance(each, str) for each in parts):
+            return value
+        joined = "\n\n".join(_without_last_line_end(each) for each in parts)
+        return Secret(joined) if any(isinstance(each, Secret) for each in parts) else joined
+
+    def _part(self, value: Any, path: Path) -> Any:
+        if not (isinstance(value, dict) and isinstance(value.get("file"), str) and value["file"]):
+            return value
+        name = self._file(value["file"], (*path, "file"))
+        source = self.all.reader.text(name, asked=self.tree.at((*path, "file"))) if name is not None else None
+        if source is None:
+            self.complete = False
+            return value
+        text = source.text
+        if value.get("render") is True:
+            rendered = fill_text(source, self.all.lookup, self.all.reader.diagnostics)
+            if rendered is None:
+                self.complete = False
+                return value
+            text = rendered
+        if not text.strip():
+            where = self.tree.at((*path, "file"))
+            self.all.reader.diagnostics.warning(
+                "empty-file", f"'{value['file']}' is empty", where, "write something into it"
+            )
+        unified = _without_last_line_end(text.replace("\r\n", "\n").replace("\r", "\n"))
+        return Secret(unified) if isinstance(text, Secret) else unified
+
+    def schema(self, value: Any, path: Path) -> Any:
+        """A JSON Schema in place, or the one in a file."""
+        if not isinstance(value, dict):
+            return value
+        if not isinstance(value.get("file"), str):
+            self.complete &= self.all.schemas.check(value, self.tree, path)
+            return value
+        for extra in value.keys() - {"file"}:
+            where = self.tree.at((*path, extra), key=True)
+            self.all.reader.diagnostics.error(
+                "unknown-field", f"'{extra}' cannot stand beside 'file'", where, "remove it"
+            )
+            self.complete = False
+        name = self._file(value["file"], (*path, "file"))
+        loaded = self.all.schemas.load(name, self.tree.at((*path, "file"))) if name is not None else None
+        if loaded is None:
+            self.complete = False
+            return value
+        self.tree.graft(path, loaded.tree)
+        return loaded.data
+
+    def file(self, value: Any, path: Path) -> Any:
+        """A path → the file's path from the project's root, its digest and its size."""
+        folder = self.all.reader.folder
+        return self._single(value, path, lambda name: {"path": name, **folder.digest(name)._asdict()})
+
+    def base64(self, value: Any, path: Path) -> Any:
+        """A path → the file's content."""
+        folder = self.all.reader.folder
+        return self._single(
+            value, path, lambda name: base64.b64encode(folder.read(name, most=LARGEST_ARCHIVE)).decode("ascii")
+        )
+
+    def _single(self, value: Any, path: Path, read: Callable[[str], Any]) -> Any:
+        """What `read` makes of the one file that `value` names. Other shapes are the schema's to refuse."""
+        name = self._file(value, path) if isinstance(value, str) and value else None
+        if name is None:
+            return value
+        try:
+            return read(name)
+        except RefusedError as refused:
+            self._report(refused, path)
+            return value
+
+    def folder(self, value: Any, path: Path) -> Any:
+        """A directory → what is in it, without hidden files."""
+        if not isinstance(value, str) or not value:
+            return value
+        folder = self.all.reader.folder
+        found: dict[str, Any] = {}
+        try:
+            names = folder.files(self._directory(path), f"{value.rstrip('/')}/**/*")
+            top = folder.inside(self._directory(path), value)
+            for name in names:
+                content = folder.read(name, most=LARGEST_ARCHIVE)
+                found[name.removeprefix(f"{top}/")] = content_value(name, content)
+        except RefusedError as refused:
+            self._report(refused, path)
+            return value
+        return found
+
+    def files(self, value: Any, path: Path) -> Any:
+        """Globs and paths → the files, by path. A file named twice is one; what is said of it later is added.
+
+        One that is named by its id is the account's, and nothing is read of it here.
+        """
+        if not isinstance(value, list):
+            return value
+        found: dict[str, dict[str, Any]] = {}
+        for index, entry in enumerate(value):
+            written = entry.get("path") if isinstance(entry, dict) else entry
+            if isinstance(entry, dict) and isinstance(entry.get("id"), str):
+                found[entry["id"]] = {"id": entry["id"], "entry": index}
+            if not isinstance(written, str) or not written:
+                continue
+            where: Path = (*path, index, "path") if isinstance(entry, dict) else (*path, index)
+            extra = {key: each for key, each in entry.items() if key != "path"} if isinstance(entry, dict) else {}
+            for name, sha256, size in self._digests(written, where):
+                before = found.get(name, {})
+                found[name] = {**before, **extra, "path": name, "sha256": sha256, "size": size, "entry": index}
+        return [found[name] for name in sorted(found)]
+
+    def _digests(self, written: str, where: Path) -> list[tuple[str, str, int]]:
+        folder = self.all.reader.folder
+        try:
+            return [(name, *folder.digest(name)) for name in folder.files(self._directory(where), written)]
+        except RefusedError as refused:
+            self._report(refused, where)
+            return []
+
+    def _directory(self, path: Path) -> str:
+        return self.tree.source(path).name.rpartition("/")[0]
+
+    def _file(self, written: str, path: Path) -> str | None:
+        try:
+            return self.all.reader.folder.file(self._directory(path), written)
+        except RefusedError as refused:
+            self._report(refused, path)
+            return None
+
+    def _report(self, refused: RefusedError, path: Path) -> None:
+        self.complete = False
+        self.all.reader.diagnostics.error(refused.code, refused.message, self.tree.at(path), refused.hint)
+
+
+def _without_last_line_end(text: str) -> str:
+    return text.removesuffix("\n")
+
+
+def _matches(value: Any, pattern: Pattern, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every part of `value` whose path fits the pattern."""
+    if not pattern:
+        yield path, value
+        return
+    first, rest = pattern[0], pattern[1:]
+    if isinstance(value, dict):
+        for key in value if first == "*" else (first,):
+            if key in value:
+                yield from _matches(value[key], rest, (*path, key))
+    elif isinstance(value, list) and first == "*":
+        for index, each in enumerate(value):
+            yield from _matches(each, rest, (*path, index))
+
+
+def _replaced(value: Any, path: Path, new: Any) -> Any:
+    """A copy of `value` with `new` at `path`; everything beside the path is shared."""
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = _replaced(value[path[0]], path[1:], new)
+    return copy
+
+
+# ── JSON Schemas that authors write ───────────────────────────────────────────────────────────────────────────────────
+
+
+class JsonSchemas:
+    """Loads them from their files, each once, and checks them to be schemas at all."""
+
+    def __init__(self, reader: FileReader) -> None:
+        self._reader = reader
+        self._loaded: dict[str, Document | None] = {}
+
+    def load(self, name: str, asked: Position) -> Document | None:
+        """The schema in a file; None, reported, when it is none."""
+        if name not in self._loaded:
+            self._loaded[name] = self._read(name, asked)
+        return self._loaded[name]
+
+    def check(self, schema: Any, tree: Tree, path: Path = ()) -> bool:
+        """Whether `schema`, which stands at `path`, is a JSON Schema; what is wrong with it is reported."""
+        problems = schema_problems(schema, path)
+        self._reader.diagnostics.place(problems, tree)
+        return not problems
+
+    def _read(self, name: str, asked: Position) -> Document | None:
+        source = self._reader.text(name, asked=asked)
+        if source is None:
+            return None
+        before = len(self._reader.diagnostics.all)
+        documents, complete = parse_file(source, self._reader.diagnostics, asked=asked)
+        if len(self._reader.diagnostics.all) > before or not complete:
+            return None
+        if len(documents) != 1:
+            message = f"one document is expected in '{source.name}', it has {len(documents)}"
+            self._reader.diagnostics.error("bad-json-schema", message, asked, "write the schema into it")
+            return None
+        document = documents[0]
+        if not isinstance(document.data, dict):
+            message = "a JSON Schema is expected in this file, as a mapping"
+            self._reader.diagnostics.error(
+                "bad-json-schema", message, document.tree.at(()), "start it with 'type: object'"
+            )
+            return None
+        return document if self.check(document.data, document.tree) else None

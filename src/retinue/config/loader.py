@@ -1,0 +1,382 @@
+"""The way from a directory to declarations: the project file, the files it includes, their sections, their entries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from retinue.config.environment_overlays import Merger, Part, environment_of
+from retinue.config.inclusions import Inclusions, JsonSchemas
+from retinue.config.interpolation import OPEN, Interpolator, Values
+from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, listed, near, pattern_hint
+from retinue.config.project import PROJECT_FILE, Outline, Project, ProjectFile, find, read_project
+from retinue.config.project_files import Excerpts, Folder
+from retinue.config.schema.declaration_schema import HANDOVERS, declaration
+from retinue.config.schema.project_schema import PROJECT
+from retinue.config.schema.validator import Validator
+from retinue.config.variables import Given, Variables, read_var_files
+from retinue.config.yaml.parser import FileReader
+from retinue.config.yaml.syntax_tree import Tree
+from retinue.kinds.kind import Kind, Kinds
+from retinue.model.declared import Declaration, Diagnostic, Handover, Position, Problem, Verb
+from retinue.model.values import NAME, Address
+from retinue.planning.redaction import secrets_in_the_open
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+SEAL = "RETINUE_DIGEST_KEY"
+"""Names a key for the digests of what is hidden: without it they are slow to try values against, with it impossible."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Everything the files say, and everything that is wrong with them.
+
+    `project` is None when retinue.yaml is missing or holds a mistake. `complete` is False when a file could not be read
+    to its end: names it declares may be missing, so a reference to one is not known to be wrong.
+    `seal` is the key for the digests of what is hidden, `outline` what is known of the project without its variables.
+    """
+
+    project: Project | None
+    declarations: tuple[Declaration, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    excerpts: Excerpts
+    complete: bool = True
+    handovers: tuple[Handover, ...] = ()
+    variables: Variables = field(default_factory=lambda: Variables({}, {}, None, Diagnostics()))
+    seal: bytes = b""
+    outline: Outline | None = None
+
+
+def load(
+    start: Path,
+    *,
+    environment: str | None = None,
+    variables: Mapping[str, str] = _NONE,
+    var_files: Iterable[Path] = (),
+    environ: Mapping[str, str],
+    kinds: Kinds,
+    strict: bool = True,
+    instead: Mapping[str, bytes] = MappingProxyType({}),
+    stand_ins: Collection[str] = (),
+) -> Loaded:
+    """Read the project that `start` belongs to. Mistakes are never raised: all of them are in the result.
+
+    Unless `strict`, `variables` and `var_files` may have variables that the project does not declare. `instead` is what
+    files of the project would hold. Where an environment variable of a namespace in
+    `stand_ins` (`env`, `secret`) is not set, its name stands in its place.
+    """
+    file = find(start)
+    if file is None:
+        return _nothing(start)
+    reader = FileReader(Folder(file.parent, instead), Diagnostics(), Excerpts())
+    given = Given(variables, read_var_files(reader, var_files), strict, stand_ins)
+    project_file = read_project(reader, file.name, environment, given, environ, kinds)
+    sections, overlay = Sections(reader, kinds), Overlay(reader.diagnostics)
+    if project_file.environment is not None:
+        overlay.add(sections.of_mapping(*project_file.environment))
+    for name in project_file.overlays:
+        overlay.add(sections.of_file(name))
+    included = _included(reader, project_file, file.name)
+    declarations = tuple(_Declarations(reader, project_file.lookup, kinds).of_files(included, sections, overlay))
+    handovers = tuple(read_handovers(sections.handovers, project_file.lookup, reader.diagnostics))
+    return Loaded(
+        project_file.project,
+        declarations,
+        reader.excerpts.fill(reader.diagnostics.all),
+        reader.excerpts,
+        reader.complete,
+        handovers,
+        project_file.lookup,
+        environ.get(SEAL, "").encode("utf-8", "surrogateescape"),
+        project_file.outline,
+    )
+
+
+def _nothing(start: Path) -> Loaded:
+    diagnostics = Diagnostics()
+    hint = "run 'retinue init' to make one, or change to a directory of your project"
+    if (start / "retinue.yml").is_file():
+        hint = "rename retinue.yml to retinue.yaml"
+    diagnostics.error("no-project", f"there is no {PROJECT_FILE} in '{start.absolute()}' or above", None, hint)
+    return Loaded(None, (), tuple(diagnostics.all), Excerpts())
+
+
+def _included(reader: FileReader, project_file: ProjectFile, own_name: str) -> list[str]:
+    """The declaration files, sorted, each once."""
+    found: set[str] = set()
+    for glob, position in project_file.included:
+        try:
+            found.update(_without_overlays(reader, glob, position))
+        except RefusedError as refused:
+            # Nobody wrote the default globs, so nobody is wrong when one of them matches nothing.
+            if position is not None or refused.code != "no-match":
+                reader.diagnostics.error(refused.code, refused.message, position, refused.hint)
+    found.discard(own_name)
+    if not found and project_file.included and all(position is None for _, position in project_file.included):
+        globs = listed((glob for glob, _ in project_file.included), conjunction="or")
+        place = Position(own_name, 1, 1)
+        reader.diagnostics.warning(
+            "no-match", f"no file matches {globs}", place, "write a declaration, or set 'include:'"
+        )
+    return sorted(found)
+
+
+def _without_overlays(reader: FileReader, glob: str, position: Position | None) -> list[str]:
+    """What a glob of `include` matches: overlays are found by their environment, and declare nothing without it."""
+    files = reader.folder.files("", glob)
+    if files == [glob] and environment_of(glob):
+        message = f"'{glob}' is what an environment changes, which is found by its name"
+        reader.diagnostics.error("overlay-included", message, position, "take it out of 'include:', or move it")
+    return [each for each in files if environment_of(each) is None]
+
+
+class _Declarations:
+    """Checks the entries of files and makes declarations of them."""
+
+    def __init__(self, reader: FileReader, lookup: Values, kinds: Kinds) -> None:
+        self._reader = reader
+        self._lookup = lookup
+        self._validators = {kind.name: Validator(declaration(kind)) for kind in kinds.values()}
+        self._inclusions = Inclusions(reader, lookup, JsonSchemas(reader))
+
+    def of_files(self, names: Iterable[str], sections: Sections, overlay: Overlay) -> Iterator[Declaration]:
+        """The declarations of the files, as they are in the environment."""
+        for name in names:
+            for entry in sections.of_file(name):
+                applied = overlay.applied(entry)
+                if applied is not None:
+                    yield self._declaration(applied, overlay)
+        complete = self._reader.complete
+        for entry in overlay.rest(complete=complete):
+            yield self._declaration(entry, overlay, added=complete)
+
+    def _declaration(self, entry: Entry, overlay: Overlay, *, added: bool = False) -> Declaration:
+        kind, name, tree = entry.kind, entry.name, entry.tree
+        sound = self._check_name(kind, name, tree)
+        interpolator = Interpolator(tree, self._lookup, self._reader.diagnostics)
+        spec = interpolator.data(entry.data) if entry.has_expressions else entry.data
+        label = f"the {kind.title} '{name}'"
+        found = self._validators[kind.name].problems(spec, tree, label, secret=interpolator.secret)
+        told = overlay.judged(entry, found) if added else found
+        # Of a secret in the wrong place, more is said later.
+        silent = {each.path for each in secrets_in_the_open(kind, spec)} if interpolator.secret else set()
+        interpolator.report(each for each in told if each.path not in silent)
+        if not isinstance(spec, dict):
+            return Declaration(kind.name, name, {}, tree, broken=True)
+        spec, complete = self._inclusions.include(kind, spec, tree)
+        return Declaration(
+            kind.name, name, spec, tree, broken=not (sound and complete) or bool(found) or bool(interpolator.unfilled)
+        )
+
+    def _check_name(self, kind: Kind, name: str, tree: Tree) -> bool:
+        pattern = kind.pattern or f"^{NAME.pattern}$"
+        if re.fullmatch(pattern, name):
+            return True
+        message = f"'{name}' is not a valid name"
+        self._reader.diagnostics.error("bad-name", message, tree.at((), key=True), pattern_hint(pattern))
+        return False
+
+
+# ── sections ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+# A schema in YAML that lies among declarations: one mistake, not one for every word of it.
+_SCHEMA_WORDS = frozenset(("$schema", "properties"))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a section, nothing in it checked. The top of `tree` is the entry, with its name as the key.
+
+    A `merged` one was written in several places.
+    """
+
+    kind: Kind
+    name: str
+    data: Any
+    tree: Tree
+    merged: bool = False
+
+    @property
+    def has_expressions(self) -> bool:
+        """Whether there may be any. Most declarations have none, and looking for each costs more than all else."""
+        return self.merged or OPEN in self.tree.source().text
+
+    @property
+    def slot(self) -> tuple[str, str]:
+        return self.kind.name, self.name
+
+
+class Sections:
+    """Reads the entries of files."""
+
+    def __init__(self, reader: FileReader, kinds: Kinds) -> None:
+        self._reader = reader
+        self._kinds = {kind.section: kind for kind in kinds.values()}
+        self.handovers: list[tuple[str, Any, Tree]] = []
+        """The sections that say whose an object is to be, nothing in them checked."""
+
+    def of_file(self, name: str) -> Iterator[Entry]:
+        documents, complete = self._reader.documents(name)
+        if complete and not documents:
+            hint = "write something into it, or remove it"
+            self._reader.diagnostics.warning("empty-document", "the file declares nothing", Position(name, 1, 1), hint)
+        for document in documents:
+            if isinstance(document.data, dict):
+                yield from self._of_document(document.data, document.tree)
+            else:
+                hint = f"start with a section: {listed(self._kinds, conjunction='or')}"
+                message = "a file of declarations must be a mapping of sections"
+                self._reader.diagnostics.error("wrong-type", message, document.tree.at(()), hint)
+
+    def of_mapping(self, data: Mapping[str, Any], tree: Tree) -> Iterator[Entry]:
+        """The entries of sections that stand among other things."""
+        for section in data:
+            if section in self._kinds:
+                yield from self._of_section(self._kinds[section], data[section], tree.below((section,)))
+            elif section in HANDOVERS:
+                self.handovers.append((section, data[section], tree.below((section,))))
+
+    def _of_document(self, data: dict[str, Any], tree: Tree) -> Iterator[Entry]:
+        if _SCHEMA_WORDS & data.keys():
+            message = "this is a JSON Schema, not a file of declarations"
+            hint = "move it to where 'include:' does not match"
+            self._reader.diagnostics.error("wrong-type", message, tree.at(()), hint)
+            return
+        for section in data:
+            if section not in (*self._kinds, *HANDOVERS) and not section.startswith("x-"):
+                self._refuse_section(section, tree)
+        yield from self.of_mapping(data, tree)
+
+    def _of_section(self, kind: Kind, entries: Any, tree: Tree) -> Iterator[Entry]:
+        if isinstance(entries, dict):
+            for name, data in entries.items():
+                yield Entry(kind, name, data, tree.below((name,)))
+        elif entries is not None:
+            hint = f"write '  NAME:' below '{kind.section}:'"
+            message = f"'{kind.section}' must be a mapping of names to what each is"
+            self._reader.diagnostics.error("wrong-type", message, tree.at(()), hint)
+
+    def _refuse_section(self, section: str, tree: Tree) -> None:
+        otherwise = f"known: {listed((*self._kinds, *HANDOVERS), most=20)}"
+        if section in PROJECT["properties"]:
+            otherwise = "settings stand in retinue.yaml"
+        hint = did_you_mean(section, (*self._kinds, *HANDOVERS), otherwise=otherwise)
+        self._reader.diagnostics.error(
+            "unknown-section", f"unknown section '{section}'", tree.at((section,), key=True), hint
+        )
+
+
+# ── overlays ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+# Names this much alike are taken for one another by people, too.
+_ALIKE = 0.9
+
+
+class Overlay:
+    """Everything that the chosen environment changes. Each entry is used up by the declaration it changes."""
+
+    def __init__(self, diagnostics: Diagnostics) -> None:
+        self._diagnostics = diagnostics
+        self._entries: dict[tuple[str, str], Entry] = {}
+        self._known: dict[str, list[str]] = {}
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            first = self._entries.setdefault(entry.slot, entry)
+            if first is not entry:
+                self._diagnostics.error(
+                    "duplicate-name",
+                    f"the {entry.kind.title} '{entry.name}' is changed twice for one environment",
+                    entry.tree.at((), key=True),
+                    "put the two together",
+                    related=(("first changed here", first.tree.at((), key=True)),),
+                )
+            elif not isinstance(entry.data, dict | None):
+                message = f"what changes in '{entry.name}' must be a mapping"
+                hint = "write fields below it, or null to take it out"
+                self._diagnostics.error("wrong-type", message, entry.tree.at(()), hint)
+                del self._entries[entry.slot]
+
+    def applied(self, entry: Entry) -> Entry | None:
+        """The declaration as it is in the environment; None when it is not there."""
+        self._known.setdefault(entry.kind.name, []).append(entry.name)
+        over = self._entries.pop(entry.slot, None)
+        if over is None or not isinstance(entry.data, dict):
+            return entry
+        return None if over.data is None else self._merged(entry, over)
+
+    def rest(self, *, complete: bool) -> Iterator[Entry]:
+        """What is declared for this environment only. Unless `complete`, what is changed may be in a broken file."""
+        for over in self._entries.values():
+            if over.data is not None:
+                yield self._merged(None, over)
+            elif complete:
+                message = f"there is no {over.kind.title} '{over.name}' to remove"
+                hint = did_you_mean(over.name, self._known.get(over.kind.name, []), otherwise="leave it out")
+                self._diagnostics.error("nothing-to-remove", message, over.tree.at((), key=True), hint)
+
+    def judged(self, over: Entry, problems: list[Problem]) -> list[Problem]:
+        """What is wrong with an entry that is declared for this environment only: if it lacks something, it was
+        probably meant to change a declaration, and so it was if it is named almost like one."""
+        lacking = [each for each in problems if each.code == "missing-field" and not each.path]
+        names = self._known.get(over.kind.name, [])
+        if not lacking:
+            alike = near(over.name, names, cutoff=_ALIKE)
+            message = f"the {over.kind.title} '{over.name}' is declared for this environment only"
+            hint = f"did you mean '{alike[0]}'?" if alike else None
+            warned = [Problem("similar-name", (), message, hint, severity="warning", key=True)] if alike else []
+            return [*problems, *warned]
+        whole = f"to declare it here only, write it whole: {lacking[0].message}"
+        message = f"there is no {over.kind.title} '{over.name}' to change"
+        problem = Problem("nothing-to-change", (), message, did_you_mean(over.name, names, otherwise=whole), key=True)
+        return [problem, *(each for each in problems if each not in lacking)]
+
+    def _merged(self, entry: Entry | None, over: Entry) -> Entry:
+        base = _part(entry) if entry is not None else None
+        data, node = Merger(over.kind, self._diagnostics).merged(base, _part(over))
+        return Entry(over.kind, over.name, data, Tree(node, (entry or over).tree.key()), merged=True)
+
+
+def _part(entry: Entry) -> Part:
+    node = entry.tree.node(())
+    assert node is not None  # noqa: S101 - the top of a tree is there
+    return Part(entry.data, node)
+
+
+# ── adopt, moved, release, takeover ───────────────────────────────────────────────────────────────────────────────────
+
+
+def read_handovers(
+    sections: Iterable[tuple[str, Any, Tree]], lookup: Values, diagnostics: Diagnostics
+) -> Iterator[Handover]:
+    """The entries of all sections, but for those with mistakes, which are reported. Null is an empty section."""
+    for section, written, tree in sections:
+        if written is None:
+            continue
+        interpolator = Interpolator(tree, lookup, diagnostics)
+        entries = interpolator.shown(written, why="addresses and ids are printed", label=section)
+        problems = Validator(HANDOVERS[section]).problems(entries, tree, f"'{section}'", secret=interpolator.secret)
+        interpolator.report(problems)
+        broken = {each.path[:1] for each in problems} | {path[:1] for path in interpolator.unfilled}
+        if () not in broken:
+            for index, entry in enumerate(entries):
+                if (index,) not in broken:
+                    yield _handover(section, entry, tree, index)
+
+
+def _handover(section: Any, entry: Any, tree: Tree, index: int) -> Handover:
+    verb: Verb = section
+    position = tree.at((index,))
+    if isinstance(entry, str):
+        return Handover(verb, Address.parse(entry), position)
+    if verb == "moved":
+        return Handover(verb, Address.parse(entry["to"]), position, origin=Address.parse(entry["from"]))
+    return Handover(verb, Address.parse(entry["address"]), position, id=entry.get("id"), stack=entry.get("from_stack"))

@@ -1,0 +1,202 @@
+"""What can be wrong with files: the codes with their meanings, the list of what was found, and the words of hints.
+
+The codes are stable: scripts match them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from retinue.model.declared import Diagnostic, Places, Position, Problem
+from retinue.model.values import NAME
+
+CODES = {
+    "absolute-path": "A path starts at the root or at a home directory instead of the file that names it.",
+    "bad-expression": "What stands between `${{` and `}}` is none of `var.NAME`, `env.NAME` and `secret.NAME`.",
+    "bad-handover": "An entry of `adopt`, `moved`, `release` or `takeover` contradicts the declarations or others.",
+    "bad-json": "A `.json` file is not JSON.",
+    "bad-json-schema": "What should be a JSON Schema (Draft 2020-12) is none.",
+    "bad-key": "A key of a mapping is not a string.",
+    "bad-name": "A name has characters, or a length, that names cannot have.",
+    "bad-number": "A number that JSON does not have, such as infinity.",
+    "bad-schedule": "A schedule is not a cron expression of five fields.",
+    "broken-base": "The declarations of the revision to compare with hold mistakes.",
+    "chunk-overlap": "Chunks overlap by more than half of their size, which the API refuses.",
+    "duplicate-key": "A key stands twice in one mapping.",
+    "duplicate-name": "Two declarations of one kind have the same name.",
+    "duplicate-tool": "An assistant lists one tool twice.",
+    "duplicate-value": "A list that must not repeat itself holds a value twice.",
+    "empty-document": "Warning: a file of declarations declares nothing.",
+    "empty-file": "A file has no content. The API refuses it as knowledge; as a text it is only a warning.",
+    "file-too-large": "A file is larger than the API takes.",
+    "invalid-value": "A value does not fit the schema of its field.",
+    "is-directory": "A directory is named where a file is expected.",
+    "look-alike": "Warning: the account has an object of the same name that nobody manages.",
+    "looks-renamed": "Warning: an object would be deleted while one much like it is created ([adopting](adopting.md)).",
+    "many-changes": "Warning: a plan changes more of the stack than `max_change_percent` ([guards](guards.md)).",
+    "many-deletions": "Warning: a plan deletes more of the stack than `max_delete_percent` ([guards](guards.md)).",
+    "misplaced-field": "A field is known, but not in this combination with others.",
+    "missing-description": "A function that an agent calls has no description, which the Agents API needs.",
+    "missing-field": "A field that is required is not there.",
+    "missing-file": "A file that is named does not exist.",
+    "missing-variable": "A variable has no value: no default, none from the environment, a file or the command line.",
+    "model-gone": "Warning: a model has shut down ([models](models.md)).",
+    "model-shutdown": "Warning: a model is going to shut down ([models](models.md)).",
+    "no-match": "A glob matches no file.",
+    "no-project": "There is no `retinue.yaml` here or in a directory above.",
+    "not-acceptable": "An edit in the account that `drift --accept` cannot write into the files ([drift](drift.md)).",
+    "not-allowed-value": "A value is not one of those the field takes.",
+    "not-utf8": "A text file, or an environment variable, is not UTF-8.",
+    "nothing-to-change": "An environment changes a declaration that does not exist, or one of its own lacks something.",
+    "nothing-to-remove": "An environment removes what is not there.",
+    "out-of-range": "A number is too small or too great.",
+    "overlay-included": "What an environment changes is named under `include`.",
+    "path-outside-project": "A path or a symbolic link leads out of the project.",
+    "path-too-long": "The path of a file is longer than the API can record.",
+    "reference-cycle": "Declarations refer to each other in a circle.",
+    "reserved-key": "A key starts with `retinue`, which is kept for the ownership tag.",
+    "same-stack": "Two environments have one stack in one account; a warning where the project shares it with one.",
+    "secret-in-the-open": "A secret stands where everybody who may read the account could read it.",
+    "settled-entry": "Warning: an entry of `adopt`, `moved`, `release` or `takeover` has nothing left to do.",
+    "similar-name": "Warning: a name that only one environment declares is almost the name of another declaration.",
+    "stray-overlay": "Warning: a file in `environments/` belongs to no environment of the project.",
+    "strict-schema": "A schema uses what the API does not take with `strict: true`.",
+    "too-deep": "Values are nested too deep.",
+    "too-few": "A list or mapping has fewer entries than it must.",
+    "too-large": "A value takes more bytes than the API takes.",
+    "too-long": "A text has more characters than the API takes.",
+    "too-many": "A list or mapping has more entries than the API takes.",
+    "too-short": "A text is empty where something must be written.",
+    "unknown-environment": "The environment chosen with `-e` is not declared.",
+    "unknown-field": "A field is not known.",
+    "unknown-model": "Warning: the account does not list a model ([models](models.md)).",
+    "unknown-reference": "A name refers to nothing that is declared.",
+    "unknown-section": "A section of a file of declarations is not a kind.",
+    "unknown-variable": "A variable is used or set that is not declared.",
+    "unreadable-file": "A file cannot be read.",
+    "unset-environment-variable": "`${{ env.NAME }}` names an environment variable that is not set, or empty.",
+    "unsupported-file": "File search does not take files of this type.",
+    "unused-declaration": "Warning: something is declared that nothing uses, such as a function no assistant names.",
+    "variable-cycle": "Variables refer to each other in a circle.",
+    "wrong-type": "A value is of another type than its field, such as a number where a string is expected.",
+    "yaml-alias-expansion": "Aliases of a YAML file repeat so much that it could only be meant to exhaust the reader.",
+    "yaml-alias-recursion": "A YAML alias stands inside the value it repeats.",
+    "yaml-syntax": "A file is not YAML.",
+    "yaml-tab": "A tab indents a line of YAML, which takes spaces only.",
+    "yaml-tag": "A YAML tag, such as `!secret`, is not known.",
+}
+
+WARNINGS = tuple(code for code, meaning in CODES.items() if "warning" in meaning.lower())
+"""The codes of what does not stop an apply, unless somebody asks for it."""
+
+
+def page() -> str:
+    """The page as Markdown."""
+    rows = "\n".join(f"| `{code}` | {meaning} |" for code, meaning in CODES.items())
+    return f"""# What can be wrong with declarations
+
+Every mistake has a code that does not change between versions. `retinue validate` finds all of them at once, offline;
+nothing is sent while there is an error. Warnings do not keep anybody from applying, unless `--fail-on` names them.
+
+| code | meaning |
+|---|---|
+{rows}
+"""
+
+
+# ── what was found ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Diagnostics:
+    """A growing list of diagnostics."""
+
+    def __init__(self) -> None:
+        self.all: list[Diagnostic] = []
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        position: Position | None,
+        hint: str | None = None,
+        *,
+        related: tuple[tuple[str, Position], ...] = (),
+    ) -> None:
+        self.all.append(Diagnostic("error", code, message, position, hint, related=related))
+
+    def warning(self, code: str, message: str, position: Position | None, hint: str | None = None) -> None:
+        self.all.append(Diagnostic("warning", code, message, position, hint))
+
+    def place(self, problems: Iterable[Problem], places: Places) -> None:
+        """Report what pure code found, at the place the author wrote it."""
+        for each in problems:
+            position = places.at(each.path, key=each.key)
+            self.all.append(Diagnostic(each.severity, each.code, each.message, position, each.hint))
+
+
+class RefusedError(Exception):
+    """Something an author asks for cannot be had. Whoever knows the place reports it."""
+
+    def __init__(
+        self, code: str, message: str, hint: str | None = None, *, related: tuple[tuple[str, Position], ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.related = related
+
+
+# ── hints ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def did_you_mean(word: str, known: Iterable[str], *, otherwise: str | None = None) -> str | None:
+    """A hint naming the known word that was probably meant; `otherwise` when none is near."""
+    close = near(word, known)
+    return f"did you mean '{close[0]}'?" if close else otherwise
+
+
+def near(word: str, known: Iterable[str], *, cutoff: float = 0.7) -> list[str]:
+    """The known words that are like this one, the nearest first; upper and lower case are alike."""
+    by_folded = {each.casefold(): each for each in reversed(list(known))}
+    return [by_folded[each] for each in difflib.get_close_matches(word.casefold(), by_folded, cutoff=cutoff)]
+
+
+def listed(words: Iterable[str], *, most: int = 8, conjunction: str | None = None) -> str:
+    """The words in quotes: `'a', 'b' or 'c'`."""
+    quoted = [f"'{each}'" for each in words]
+    if len(quoted) > most:
+        return ", ".join(quoted[:most]) + ", …"
+    if conjunction and len(quoted) > 1:
+        return f"{', '.join(quoted[:-1])} {conjunction} {quoted[-1]}"
+    return ", ".join(quoted)
+
+
+_NAMES = re.compile(r"\^(?:\[(?P<first>[^]]+)\])?\[(?P<rest>[^]]+)\](?:\*|\{\d+,(?P<most>\d+)\})\$")
+_START = re.compile(r"\^(?P<start>[\w:/]+)(?:\[\^[^]]+\])?")
+_PARTS = re.compile(r"\w-\w|.")
+
+
+ADDRESS = rf"^[a-z_]+\.{NAME.pattern}$"
+
+
+def pattern_hint(pattern: str) -> str:
+    """`use at most 63 of a-z, 0-9, _ and -, starting with a-z or 0-9`; other patterns as they are."""
+    found = _NAMES.match(pattern)
+    if pattern == ADDRESS:
+        return "write an address: kind.name, such as assistant.math-tutor"
+    if found is None:
+        literal = _START.fullmatch(pattern)
+        if literal:
+            return f"start it with {literal['start']}"
+        return "start it with https:// or http://" if pattern.startswith("^https?:") else f"it must match {pattern}"
+    first = _PARTS.findall(found["first"] or "")
+    most = f"at most {int(found['most']) + bool(first)} of " if found["most"] else ""
+    start = f", starting with {_joined(first, 'or')}" if first else ""
+    return f"use {most}{_joined(_PARTS.findall(found['rest']), 'and')}{start}"
+
+
+def _joined(parts: list[str], conjunction: str) -> str:
+    return f"{', '.join(parts[:-1])} {conjunction} {parts[-1]}" if len(parts) > 1 else parts[0]

@@ -1,0 +1,212 @@
+"""The JSON Schemas of what an author writes, for validation and, with expressions where they may stand, for editors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from retinue.config.problems import ADDRESS
+from retinue.config.schema.project_schema import with_overlays
+from retinue.kinds.kind import Kind, Kinds
+from retinue.model.values import NAME
+
+LIFECYCLE = {
+    "type": "object",
+    "description": "What applies to the life of the object, rather than to the object.",
+    "properties": {
+        "protect": {
+            "type": "boolean",
+            "description": "Refuse every plan that would delete or replace it. Default: false.",
+        },
+        "on_delete": {
+            "enum": ["delete", "retire", "keep"],
+            "description": "What becomes of it when it is declared no more or replaced: it is deleted, let expire, or "
+            "left without an owner. Default: delete.",
+        },
+        "ignore": {
+            "type": "array",
+            "description": "Fields, or metadata.KEY, that are written on creation only and are others' business then.",
+            "items": {"type": "string", "minLength": 1},
+        },
+    },
+    "additionalProperties": False,
+}
+
+
+EXTRA = {
+    "type": "object",
+    "description": "Fields of the API that Retinue does not know, by name: passed on and compared. At most 4.",
+    "maxProperties": 4,
+    "propertyNames": {"minLength": 1},
+}
+
+
+def declaration(kind: Kind) -> dict[str, Any]:
+    """What one declaration of the kind must look like once its expressions are filled."""
+    if not kind.stored:
+        return dict(kind.schema)
+    common = {"lifecycle": LIFECYCLE}
+    if any(each.rest for each in kind.fields):
+        common["extra"] = EXTRA
+    if kind.homes:
+        common["api"] = {
+            "enum": [kind.home, *kind.homes],
+            "description": f"Which API it is for. Default: that of retinue.yaml, else {kind.home}.",
+        }
+    return {**kind.schema, "properties": {**common, **kind.schema["properties"]}}
+
+
+# ── overlays ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_WHOLE = ("required", "minProperties", "if", "then", "else")
+"""What a schema asks of a value as a whole; a part of one need not have it."""
+
+
+def overlay(kind: Kind) -> dict[str, Any]:
+    """What an environment may write below the name of a declaration: any part of it, and null for what it removes."""
+    schema = _partial(declaration(kind))
+    properties = dict(schema["properties"])
+    for each in kind.keyed:
+        if len(each.pattern) == 1:
+            name = each.pattern[0]
+            by_key = {
+                "type": "object",
+                "description": "By what identifies an entry: what changes in it, or null to take it out.",
+                "additionalProperties": {"type": ["object", "null"]},
+            }
+            described = {"description": "A list, which replaces the one there was, or a map of what changes in it."}
+            properties[name] = {**described, "anyOf": [properties[name], by_key]}
+    return _or_null({**schema, "properties": properties}, "What changes in it; null takes it out.")
+
+
+def _partial(schema: Any) -> Any:
+    """The schema without what only a whole value has, and with null for what is removed. Lists are replaced whole."""
+    if not isinstance(schema, Mapping):
+        return schema
+    changed = {word: value for word, value in schema.items() if word not in _WHOLE}
+    if "properties" in changed:
+        changed["properties"] = {name: _or_null(_partial(each)) for name, each in changed["properties"].items()}
+    if isinstance(changed.get("additionalProperties"), Mapping):
+        changed["additionalProperties"] = _or_null(_partial(changed["additionalProperties"]))
+    if "anyOf" in changed:
+        changed["anyOf"] = [_partial(each) for each in changed["anyOf"]]
+    return changed
+
+
+def _or_null(schema: Mapping[str, Any], description: str | None = None) -> dict[str, Any]:
+    text = description or schema.get("description")
+    return {**({"description": text} if text else {}), "anyOf": [schema, {"type": "null"}]}
+
+
+# ── adopt, moved, release, takeover ───────────────────────────────────────────────────────────────────────────────────
+
+_ADDRESS = {
+    "type": "string",
+    "pattern": ADDRESS,
+    "description": "kind.name, such as assistant.math-tutor.",
+}
+
+
+def _entries(description: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    item = {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+    return {"type": "array", "description": description, "items": item}
+
+
+HANDOVERS: dict[str, dict[str, Any]] = {
+    "adopt": _entries(
+        "Live objects that nobody owns and that become declared ones.",
+        {"address": _ADDRESS, "id": {"type": "string", "minLength": 1, "description": "The live id: asst_…, vs_…."}},
+    ),
+    "moved": _entries(
+        "Declared objects that have another name now; their live objects stay.",
+        {"from": {**_ADDRESS, "description": "The old address."}, "to": {**_ADDRESS, "description": "The new one."}},
+    ),
+    "release": {
+        "type": "array",
+        "description": "Addresses that are declared no more and whose live objects stay, without an owner.",
+        "items": _ADDRESS,
+    },
+    "takeover": _entries(
+        "Objects of another stack that become this stack's.",
+        {
+            "address": _ADDRESS,
+            "from_stack": {"type": "string", "pattern": f"^{NAME.pattern}$", "description": "The stack that has it."},
+        },
+    ),
+}
+
+
+# ── for editors ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+EXPRESSION = {
+    "type": "string",
+    "pattern": r"^\$\{\{.*\}\}$",
+    "description": "An expression: ${{ var.NAME }}, ${{ env.NAME }} or ${{ secret.NAME }}.",
+}
+
+
+def documents(kinds: Kinds) -> dict[str, dict[str, Any]]:
+    """File name → schema, for editors: as in `declaration`, but with expressions where they may stand."""
+    written = {kind.name: with_expressions(declaration(kind)) for kind in kinds.values()}
+    changed = {kind.name: with_expressions(overlay(kind)) for kind in kinds.values()}
+    project = {**with_overlays(_sections(kinds)), "$defs": changed}
+    made = {"retinue.schema.json": _document("retinue", "The project file, retinue.yaml", project)}
+    made["declarations.schema.json"] = _document("declarations", "A file of declarations", _file(kinds, written))
+    made["overlay.schema.json"] = _document("overlay", "What an environment changes", _file(kinds, changed))
+    for kind in kinds.values():
+        made[f"{kind.name}.schema.json"] = _document(kind.name, f"One {kind.title}", written[kind.name])
+    return made
+
+
+def _document(name: str, title: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"$schema": DRAFT, "$id": f"urn:retinue:schema:{name}", "title": title, **schema}
+
+
+def _sections(kinds: Kinds) -> dict[str, Any]:
+    named = {
+        kind.section: {
+            "type": "object",
+            "description": f"Every {kind.title} by name.",
+            "propertyNames": {"pattern": kind.pattern or f"^{NAME.pattern}$"},
+            "additionalProperties": {"$ref": f"#/$defs/{kind.name}"},
+        }
+        for kind in kinds.values()
+    }
+    return {**named, **HANDOVERS}
+
+
+def _file(kinds: Kinds, definitions: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": _sections(kinds),
+        "patternProperties": {"^x-": {"description": "Ignored: a place for anchors that aliases repeat."}},
+        "additionalProperties": False,
+        "$defs": dict(definitions),
+    }
+
+
+def with_expressions(schema: Any) -> Any:
+    """The schema, taking an expression wherever it asks for something other than a string or a collection."""
+    if not isinstance(schema, Mapping):
+        return schema
+    changed = {word: _inside(word, value) for word, value in schema.items()}
+    if changed.get("type") in ("number", "integer", "boolean") or "enum" in changed:
+        described = {word: changed.pop(word) for word in ("description",) if word in changed}
+        return {**described, "anyOf": [changed, EXPRESSION]}
+    return changed
+
+
+def _inside(word: str, value: Any) -> Any:
+    if word == "properties":
+        return {name: with_expressions(each) for name, each in value.items()}
+    if word in ("items", "additionalProperties"):
+        return with_expressions(value)
+    if word == "anyOf":
+        return [with_expressions(each) for each in value]
+    return value
