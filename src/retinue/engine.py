@@ -144,7 +144,9 @@ def decide(
         _remember(session, made)
     known = {each.id: each for each in session.live}
     by_home = {home: [step for step in made.steps if step.home == home] for home in session.providers}
-    unheld = [block for home, steps in by_home.items() for block in session.providers[home].preflight(steps, known)]
+    unheld = [
+        block for home, steps in by_home.items() if steps for block in session.providers[home].preflight(steps, known)
+    ]
     return replace(made, blocks=(*blocks, *made.blocks, *unheld))
 
 
@@ -154,7 +156,7 @@ def look(session: Session, wanted: Wanted) -> None:
     snapshot = session.providers[None].snapshot(wanted, elsewhere)
     session.live = tuple(snapshot.live)
     check_account(session)
-    session.marking.sight(snapshot)
+    session.marking.sight(snapshot.served, snapshot.markers)
 
 
 def _check_targets(declared: Sequence[Declared], targets: Sequence[Address], kinds: Kinds) -> None:

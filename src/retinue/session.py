@@ -17,7 +17,7 @@ from retinue.kinds import all_kinds
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declared, Diagnostic, Handover
 from retinue.model.live import Live
-from retinue.planning.declaration_checks import check_handovers
+from retinue.planning.moves import check_handovers
 from retinue.planning.redaction import hidden_texts
 from retinue.planning.resolve import resolve
 from retinue.providers.bundle.lock_file import LockFile, lock_name

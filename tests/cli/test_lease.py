@@ -297,7 +297,7 @@ def test_the_first_of_two_first_applies_wins(team: Team) -> None:
 
     def meanwhile() -> None:
         with other.session() as session:
-            session.marking.sight(_sighting(session))
+            session.marking.sight(*_sighting(session))
             session.marking.acquire(0, alone=True)
 
     with pytest.raises(LeaseError):
@@ -309,7 +309,8 @@ def test_the_first_of_two_first_applies_wins(team: Team) -> None:
 def _sighting(session: engine.Session) -> Any:
     from retinue.providers.port import Wanted
 
-    return session.providers[None].snapshot(Wanted())
+    snapshot = session.providers[None].snapshot(Wanted())
+    return snapshot.served, snapshot.markers
 
 
 def test_a_plan_from_before_somebody_elses_apply_is_not_carried_out(team: Team) -> None:

@@ -62,7 +62,7 @@ def test_nothing_else_is_a_tag(text: str) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in all_kinds().values() if kind.stored], ids=lambda kind: kind.name)
 def test_the_longest_tag_fits(kind: Kind) -> None:
     """Every field, 15 metadata pairs and the longest names stay within one metadata value."""
-    spec = {each.name: each.default for each in kind.fields if not each.by_key}
+    spec = {each.name: each.declare(None, b"") for each in kind.fields if not each.by_key}
     pairs = {f"{number:02}{'k' * 62}": "v" * 512 for number in range(15)} if kind.has("metadata") else {}
     spec |= {"metadata": pairs} if pairs else {}
     address = Address(kind.name, "n" * 63)

@@ -6,6 +6,7 @@ first, so that whatever else is to change finds an object that is ours.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Any, get_args
 
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.canonical import canonical_json, same
-from retinue.model.declared import Declared, Diagnostic, Handover, Verb
+from retinue.model.declared import Declaration, Declared, Diagnostic, Handover, Position, Verb
 from retinue.model.live import Live
 from retinue.model.steps import Action, Block, Plan, Step
 from retinue.model.tag import Tag, reseal
@@ -287,3 +288,105 @@ def _chosen(spec: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
 
 def _words(name: str, value: Any) -> list[str]:
     return _WORD.findall(canonical_json({name: value})) if value is not None else []
+
+
+def check_handovers(
+    handovers: Sequence[Handover],
+    declarations: Sequence[Declaration],
+    kinds: Kinds,
+    *,
+    stack: str | None,
+    complete: bool = True,
+) -> Iterator[Diagnostic]:
+    """Every mistake, each at its entry. Unless the declarations are `complete`, what is missing may be declared."""
+    declared = {each.address: each.places.at((), key=True) for each in declarations}
+    sound: list[Handover] = []
+    for each in handovers:
+        problem = _impossible(each, kinds, stack)
+        if problem:
+            yield _error(each, *problem)
+        else:
+            sound.append(each)
+    yield from _against_declarations(sound, declared, complete=complete)
+    yield from _twice(sound)
+    yield from _circles(sound)
+
+
+def _impossible(each: Handover, kinds: Kinds, stack: str | None) -> tuple[str, str] | None:
+    """What is wrong with one entry by itself, and what to do."""
+    for address in (each.address, each.origin):
+        kind = kinds.get(address.kind) if address else None
+        if address and kind is None:
+            close = difflib.get_close_matches(address.kind, kinds, n=1)
+            hint = f"did you mean '{close[0]}.{address.name}'?" if close else f"kinds: {', '.join(sorted(kinds))}"
+            return f"'{address}' names no kind", hint
+        if kind and kind.stored is False:
+            return f"{address} has no object of its own in the account", "remove the entry: it needs none"
+    if each.origin and each.origin.kind != each.address.kind:
+        return f"{each.origin} cannot become {each.address}, which is of another kind", "only the name can change"
+    if each.origin == each.address:
+        return f"{each.address} is moved to itself", "remove the entry"
+    if each.verb == "takeover" and each.stack == stack:
+        return f"'{stack}' is this very stack", "name the stack that the object is taken from"
+    return None
+
+
+def _against_declarations(
+    handovers: Sequence[Handover], declared: Mapping[Address, Position], *, complete: bool
+) -> Iterator[Diagnostic]:
+    passed = {each.origin for each in handovers} | {each.address for each in handovers if each.verb == "release"}
+    for each in handovers:
+        gone = each.origin if each.verb == "moved" else each.address if each.verb == "release" else None
+        if gone in declared and gone is not None:
+            verb = "released" if each.verb == "release" else f"moved to {each.address}"
+            related = (("declared here", declared[gone]),)
+            yield _error(each, f"{gone} is {verb} and still declared", "remove its declaration or the entry", related)
+        if each.verb == "release" or each.address in declared or each.address in passed or not complete:
+            continue
+        close = difflib.get_close_matches(str(each.address), map(str, declared), n=1)
+        hint = f"did you mean {close[0]}?" if close else "declare it, or remove the entry"
+        yield _error(each, f"{each.address} is not declared", hint)
+
+
+def _twice(handovers: Sequence[Handover]) -> Iterator[Diagnostic]:
+    """One object for each address, and one address for each object."""
+    for message, key in _KEYS:
+        first: dict[object, Handover] = {}
+        for each in handovers:
+            value = key(each)
+            other = first.setdefault(value, each)
+            if value is not None and other is not each:
+                related = (("said here before", other.position),)
+                yield _error(each, message.format(value), "remove one of the two", related)
+
+
+def _given_away(each: Handover) -> Address | None:
+    return each.address if each.verb == "release" else each.origin
+
+
+_KEYS: tuple[tuple[str, Callable[[Handover], object]], ...] = (
+    ("{} is to go two ways", _given_away),
+    ("two addresses are moved to {}", lambda each: each.address if each.verb == "moved" else None),
+    ("{} is adopted twice", lambda each: each.id),
+    ("two objects are adopted as {}", lambda each: each.address if each.verb == "adopt" else None),
+    ("{} is taken over twice", lambda each: each.address if each.verb == "takeover" else None),
+)
+
+
+def _circles(handovers: Sequence[Handover]) -> Iterator[Diagnostic]:
+    onward = {each.origin: each for each in handovers if each.origin}
+    reported: set[Address | None] = set()
+    for start in onward.values():
+        trail = [start.origin]
+        said: Handover | None = start
+        while said is not None and said.address not in trail:
+            trail.append(said.address)
+            said = onward.get(said.address)
+        if said is not None and said.address == start.origin and start.origin not in reported:
+            reported.update(trail)
+            way = " → ".join(str(each) for each in (*trail, start.origin))
+            yield _error(start, f"the addresses are moved in a circle: {way}", "end it at what is declared")
+
+
+def _error(each: Handover, message: str, hint: str, related: tuple[tuple[str, Position], ...] = ()) -> Diagnostic:
+    return Diagnostic("error", "bad-handover", message, each.position, hint, related=related)

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from retinue.kinds.fields import Field
 from retinue.kinds.kind import Kind, Kinds, Reference
+from retinue.kinds.stores import READ_ONLY
 from retinue.model.declared import Declaration, Declared, Diagnostic, Lifecycle, Places, Position, Problem
 from retinue.model.values import Address, Path, Ref
-from retinue.planning.declaration_checks import check_extras, check_lifecycle, with_extras
 from retinue.planning.redaction import secrets_in_the_open
 
 
@@ -283,3 +284,70 @@ def _unused(known: Mapping[Address, Declaration], used: set[Address], kinds: Kin
         for address, each in known.items()
         if not kinds[each.kind].stored and address not in used
     ]
+
+
+def check_lifecycle(lifecycle: Lifecycle, kind: Kind) -> Iterator[Problem]:
+    """Every mistake in it; paths are those of the declaration."""
+    impossible = list(kind.store.check_lifecycle(lifecycle, kind.title))
+    yield from impossible
+    if lifecycle.on_delete == "retire" and kind.retire is None and not impossible:
+        yield Problem(
+            "not-allowed-value",
+            ("lifecycle", "on_delete"),
+            f"nothing in the API lets this {kind.title} end by itself, so it cannot be retired",
+            "use 'keep' to leave it in the account, or 'delete'",
+        )
+    for index, entry in enumerate(lifecycle.ignore if kind.store.may_ignore() else ()):
+        path = ("lifecycle", "ignore", index)
+        name, dot, key = entry.partition(".")
+        if not kind.has(name):
+            names = [each.name for each in kind.fields]
+            close = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(names)}"
+            yield Problem("unknown-field", path, f"there is no field '{name}' to ignore", hint)
+        elif dot and not (key and kind.field(name).by_key):
+            hint = f"ignore '{name}', or a key of a map such as 'metadata.KEY'"
+            yield Problem("invalid-value", path, f"'{entry}' cannot be ignored apart from the rest of '{name}'", hint)
+
+
+def rest_of(kind: Kind) -> Field | None:
+    """The field that holds the further parts of the body, where the kind takes any."""
+    return next((each for each in kind.fields if each.rest), None)
+
+
+def with_extras(kind: Kind, expanded: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists of the API that `extra` adds to, such as tools of an unknown type, joined with what is declared."""
+    rest = rest_of(kind)
+    if rest is None or not isinstance(expanded.get(rest.name), Mapping):
+        return dict(expanded)
+    extra = dict(expanded[rest.name])
+    joined = {name: value for name, value in extra.items() if _adds(kind, name, value)}
+    spec = {**expanded, rest.name: {name: value for name, value in extra.items() if name not in joined}}
+    for name, value in joined.items():
+        spec[name] = [*(expanded.get(name) or []), *value]
+    return spec
+
+
+def _adds(kind: Kind, name: str, value: Any) -> bool:
+    """Whether `value` is a list of further items for a list of the API."""
+    return (
+        kind.has(name)
+        and kind.field(name).extendable
+        and isinstance(value, list)
+        and all(isinstance(each, Mapping) for each in value)
+    )
+
+
+def check_extras(kind: Kind, written: Mapping[str, Any]) -> Iterator[Problem]:
+    """Every mistake in `extra`; paths are those of the declaration."""
+    rest = rest_of(kind)
+    extra = written.get(rest.name) if rest else None
+    if rest is None or not isinstance(extra, Mapping):
+        return
+    known = {each.body_path[0] for each in kind.fields if not each.rest} | READ_ONLY
+    known.add(kind.store.marks.field)
+    for name, value in extra.items():
+        if name in known and not _adds(kind, name, value):
+            hint = "the API sets it" if name in READ_ONLY else "declare it by the fields of its own"
+            message = f"'{name}' cannot be given as extra"
+            yield Problem("misplaced-field", (rest.name, name), message, hint, key=True)

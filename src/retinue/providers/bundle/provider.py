@@ -13,7 +13,6 @@ from retinue.model.live import Live
 from retinue.model.steps import Block, Step
 from retinue.model.tag import TAG_KEY, Tag, write_tag
 from retinue.model.values import FileRef
-from retinue.planning.unheld import named_ids, unknown_id
 from retinue.providers.bundle.lock_file import ENTRY, LockFile
 from retinue.providers.live_reader import read_live
 from retinue.providers.openai.provider import OpenAIProvider
@@ -61,9 +60,16 @@ class BundleProvider:
         """Ids that the account does not have. What cannot be asked for is not judged."""
         for step in steps:
             with suppress(AccountError):
-                for name, live_id in named_ids(step, self.kind(step)):
+                for name, live_id in self._given_ids(step):
                     if live_id not in known and not self.account.exists(name, live_id):
-                        yield unknown_id(step, self.kinds[name].title if name else "file", live_id)
+                        title = self.kinds[name].title if name else "file"
+                        message = f"{step.place} names the {title} '{live_id}', which the account does not have"
+                        yield Block("unknown-id", f"{message}: correct the id", step.address)
+
+    def _given_ids(self, step: Step) -> Iterator[tuple[str | None, str]]:
+        """The live ids that a step renders as they were declared, each with its kind, None for a file."""
+        for each in self.kind(step).fields if step.after is not None else ():
+            yield from each.given_ids(step.after.get(each.name) if step.after else None)
 
     def whole(self, live: Live) -> Live:
         return live

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +28,6 @@ from retinue.providers.openai.client import Account, Ambiguous
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.snapshot import MISSING_SCOPE
 from retinue.providers.openai.stores.plain import look
-from retinue.providers.port import Snapshot
 from retinue.state.memory import Memory
 
 TERM = 600.0
@@ -63,11 +62,11 @@ class Marking:
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def sight(self, snapshot: Snapshot) -> None:
+    def sight(self, served: Collection[str], markers: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """Take in what a listing of the account showed. Raises BlockedError for a marker that cannot be read."""
         forms = [(form.marker.rank, name) for name, form in self._forms.items() if form.marker]
-        self.hosts = [name for _, name in sorted(forms) if name in snapshot.served]
-        found = [self._read(raw, kind) for kind, raw in snapshot.markers if self._is_of_stack(raw)]
+        self.hosts = [name for _, name in sorted(forms) if name in served]
+        found = [self._read(raw, kind) for kind, raw in markers if self._is_of_stack(raw)]
         noted = self.memory.marker
         if noted and noted[1] not in {each.id for each in found} and noted[0] in self.kinds:
             unlisted = self._find(*noted)

@@ -42,7 +42,7 @@ def take_snapshot(
         listed = _all_served(tried)
         unserved = frozenset(store.kind.name for store, found in zip(top, listed, strict=True) if found is None)
         found = {live.id: live for several in listed for live in several or ()}
-        for inner in pool.map(lambda pair: reading.listed_within(*pair), reading.inner(tuple(found.values()))):
+        for inner in pool.map(lambda pair: reading.listed_within(*pair), reading.inner(_by_kind(found.values()))):
             found.update({live.id: live for live in inner})
         found.update({live.id: live for live in others})
         reading.add_unlisted(found, unserved, pool.map)
@@ -95,10 +95,10 @@ class _Reading:
         """Lists go on showing for a while what this process deleted."""
         return raw["id"] not in self.memory.deleted
 
-    def inner(self, found: Sequence[Live]) -> list[tuple[PlainStore[Any], str]]:
+    def inner(self, ids: Mapping[str, Sequence[str]]) -> list[tuple[PlainStore[Any], str]]:
         """The collections that stand within listed objects, with the objects' ids."""
         nested = [store for store in self.stores.values() if not store.form.listed]
-        return [(store, within) for store in nested for within in store.containers(found) if within is not None]
+        return [(store, within) for store in nested for within in store.containers(ids) if within is not None]
 
     def listed_within(self, store: PlainStore[Any], within: str) -> list[Live]:
         """All objects in the collection below one object; none when that was deleted a moment ago."""
@@ -122,13 +122,21 @@ class _Reading:
             for live_id, name in sorted(missing.items())
             if live_id not in found and live_id not in memory.deleted and name in self.stores and name not in unserved
         ]
-        around = list(found.values())
+        around = _by_kind(found.values())
         results = each_of(lambda pair: _find(pair[1], pair[0], around), sought)
         for (live_id, _), live in zip(sought, results, strict=True):
             if live is None:
                 memory.vanished(live_id)
             else:
                 found[live_id] = live
+
+
+def _by_kind(live: Iterable[Live]) -> dict[str, list[str]]:
+    """The ids of objects by kind."""
+    ids: dict[str, list[str]] = {}
+    for each in live:
+        ids.setdefault(each.kind, []).append(each.id)
+    return ids
 
 
 def _all_served(tried: Sequence[list[Live] | AccountError | None]) -> list[list[Live] | None]:
@@ -144,7 +152,7 @@ def _all_served(tried: Sequence[list[Live] | AccountError | None]) -> list[list[
     return [each for each in tried if not isinstance(each, AccountError)]
 
 
-def _find(store: PlainStore[Any], live_id: str, around: Iterable[Live]) -> Live | None:
+def _find(store: PlainStore[Any], live_id: str, around: Mapping[str, Sequence[str]]) -> Live | None:
     """The object with that id. Where it may stand within several others, each of those is asked."""
     found = (store.find(live_id, within) for within in store.containers(around))
     return next((live for live in found if live is not None), None)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 
 from retinue.kinds.stores import Nested
-from retinue.model.live import Live
 from retinue.model.steps import Step
 from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.work import Work
@@ -16,8 +15,8 @@ class NestedStore(PlainStore[Nested]):
 
     __slots__ = ()
 
-    def containers(self, live: Iterable[Live]) -> Iterable[str | None]:
-        return [each.id for each in live if each.kind == self.form.parent]
+    def containers(self, ids: Mapping[str, Sequence[str]]) -> Sequence[str | None]:
+        return ids.get(self.form.parent, ())
 
     def within(self, work: Work, step: Step) -> str | None:
         return step.within or str(work.with_ids((step.after or {})[self.form.field]))

@@ -5,7 +5,7 @@ The other shapes are this one with something more, each in its own module.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -77,8 +77,8 @@ class PlainStore(Generic[S]):
         """Whether the account has an object with this id."""
         return self.account.find(self.path(live_id, None), beta=self.form.beta) is not None
 
-    def containers(self, live: Iterable[Live]) -> Iterable[str | None]:  # noqa: ARG002 - for what is nested
-        """The objects in which an object of the kind may stand; None for the account itself."""
+    def containers(self, ids: Mapping[str, Sequence[str]]) -> Sequence[str | None]:  # noqa: ARG002 - for what is nested
+        """The objects in which an object of the kind may stand, of those by kind; None for the account itself."""
         return (None,)
 
     def whole(self, live: Live) -> Live:
