@@ -5,29 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from retinue.errors import BlockedError, RetinueError, StaleError, UsageError
-from retinue.model.live import Live
-from retinue.model.steps import AccountInfo, Plan
+from retinue.errors import RetinueError, StaleError, UsageError
+from retinue.model.steps import Plan
 from retinue.planning.documents.plan_digest import plan_digest
 from retinue.planning.documents.plan_document import PlanFormatError, from_document, summarise, to_document
-from retinue.planning.documents.resume import is_remainder
+from retinue.planning.policy import Approval
 from retinue.session import Session
 
 AGAIN = "make a plan again, and have that one approved"
-
-
-@dataclass(frozen=True, slots=True)
-class Approved:
-    """What was approved: a digest, and the plan that it names where that was saved, with the name of its file."""
-
-    digest: str
-    plan: Plan | None = None
-    name: str = ""
 
 
 def save_plan(document: Mapping[str, Any], path: Path) -> None:
@@ -79,15 +68,15 @@ def _counted(document: Mapping[str, Any], made: Plan) -> bool:
     return all(theirs.get(name) == number for name, number in ours.items())
 
 
-def read_approved(path: Path, expected: str | None = None) -> Approved:
+def read_approved(path: Path, expected: str | None = None) -> Approval:
     """The plan saved in a file, as an approval. Raises StaleError when another digest than its own is `expected`."""
     document, made = read_document(path)
     if expected is not None and expected != document["digest"]:
         raise StaleError(f"'{path}' holds the plan {document['digest']}, and {expected} was approved", hint=AGAIN)
-    return Approved(document["digest"], made, str(path))
+    return Approval(digest=document["digest"], plan=made, name=str(path))
 
 
-def check_stack(approved: Approved, session: Session) -> None:
+def check_stack(approved: Approval, session: Session) -> None:
     """Raises UsageError when a saved plan is about another stack or environment than the session."""
     if approved.plan is None:
         return
@@ -104,29 +93,7 @@ def _place(stack: str, environment: str | None) -> str:
     return f"the stack '{stack}'" + (f" in the environment '{environment}'" if environment else "")
 
 
-def is_approved(approved: Approved, made: Plan, live: Iterable[Live]) -> bool:
-    """Whether a fresh plan may be carried out: it is the approved one, or what is left of it as `live` shows.
-
-    Raises BlockedError when a saved plan is about another account.
-    """
-    if approved.plan is not None and approved.plan.account != made.account:
-        theirs, ours = _account(approved.plan.account), _account(made.account)
-        raise BlockedError(
-            f"'{approved.name}' is a plan for the account {theirs}, and this is {ours}",
-            hint="check the key and the account of retinue.yaml, or make a plan for this account",
-        )
-    if made.empty or plan_digest(made) == approved.digest:
-        return True
-    return approved.plan is not None and is_remainder(made, approved.plan, live)
-
-
-def _account(account: AccountInfo) -> str:
-    details = [account.url, account.organization, account.project]
-    more = ", ".join(each for each in details if each)
-    return f"{account.name} ({more})" if more else account.name
-
-
-def stale(approved: Approved, made: Plan) -> StaleError:
+def stale(approved: Approval, made: Plan) -> StaleError:
     """The error for a fresh plan that is not the approved one."""
-    message = f"the plan to carry out is {plan_digest(made)}, and {approved.digest} was approved; nothing was changed"
+    message = f"the plan to carry out is {plan_digest(made)}, and {approved.approved} was approved; nothing was changed"
     return StaleError(message, hint="look at what differs, and have the new plan approved")

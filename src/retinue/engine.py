@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from retinue.approved import stale
 from retinue.errors import AccountError, BlockedError, Interrupted, PartialError, RetinueError, UsageError
 from retinue.guarding import account_blocks, check_account, hold
 from retinue.kinds.kind import Kinds
@@ -22,11 +23,18 @@ from retinue.model.declared import Declared
 from retinue.model.steps import Event, Plan
 from retinue.model.values import Address
 from retinue.models import check_models
-from retinue.planning.guards import drift_block
 from retinue.planning.matching import needed_kinds
-from retinue.planning.moves import rename_block
 from retinue.planning.planner import make_plan
-from retinue.planning.policy import USUAL, Approval, FailOn, Limits, deletion_blocks, fail_on_blocks, limit_warnings
+from retinue.planning.policy import (
+    USUAL,
+    Approval,
+    FailOn,
+    Limits,
+    fail_on_blocks,
+    is_approved,
+    limit_warnings,
+    refusals,
+)
 from retinue.planning.tag import is_retired
 from retinue.session import Reading, Session, Where, check, check_everywhere, load_from, open_session, read
 
@@ -189,13 +197,7 @@ def _remember(session: Session, made: Plan) -> None:
 def guard(made: Plan, approval: Approval, limits: Limits = USUAL) -> None:
     """Raises BlockedError unless the plan may be carried out: nothing forbids it, somebody else's edit is overwritten
     only when a person is asked, approved this very plan or said so, and objects go only as far as somebody agreed."""
-    blocks = list(made.blocks)
-    drift, renamed = drift_block(made), rename_block(made)
-    if drift and not (approval.person or approval.revert_drift or approval.digest):
-        blocks.append(drift)
-    if renamed and not (approval.person or approval.digest):
-        blocks.append(renamed)
-    blocks += deletion_blocks(made, approval, limits)
+    blocks = list(refusals(made, approval, limits))
     if blocks:
         # Where something else is in the way, too, an option would not be enough.
         options = [each.override for each in blocks if each.override] if all(each.override for each in blocks) else []
@@ -210,18 +212,22 @@ def apply(
     session: Session,
     made: Plan,
     *,
+    approval: Approval = Approval(),  # noqa: B008 - it is frozen
     on_event: Callable[[Event], object] = _ignore,
     parallelism: int = 8,
     stop: threading.Event | None = None,
     replan: Callable[[], Plan] | None = None,
 ) -> Applied:
-    """Carry out a plan that was just made and approved, then plan again: nothing must be left.
+    """Carry out a plan that was just made, as far as `approval` reaches, then plan again: nothing must be left.
 
-    Before anything is written, raises BlockedError when the plan may not be carried out, LeaseError while somebody
+    Before anything is written, raises BlockedError when something forbids the plan, or it does what nobody agreed to,
+    StaleError when another plan was approved, LeaseError while somebody
     else applies the stack, StaleError when the account is not as the plan found it, OvertakenError when somebody
     applied since. What failed on the way is in the events; `outcome` turns them into an error.
     """
-    guard(made, Approval(person=True))
+    if not is_approved(approval, made, session.live):
+        raise stale(approval, made)
+    guard(made, approval, session.project.guards)
     if not (made.steps or made.retags or session.memory.journal):
         return Applied(made, remaining=made)
     asked_to_stop = stop or threading.Event()
@@ -234,11 +240,18 @@ def apply(
         applied = Applied(made, tuple(events), made if made.empty else None, lost=session.marking.lost)
         if made.empty or not applied.succeeded:
             return applied
-        again = replan or (lambda: plan(session, targets=made.targets, parallelism=parallelism))
+        again = replan or (lambda: _again(session, made, parallelism))
         try:
             return replace(applied, remaining=again())
         except RetinueError as error:
             return replace(applied, unread=error)
+
+
+def _again(session: Session, made: Plan, parallelism: int) -> Plan:
+    """A plan of the same sort, from the account as it is now."""
+    if made.destroy:
+        return plan_destroy(session, parallelism=parallelism)
+    return plan(session, targets=made.targets, parallelism=parallelism)
 
 
 def _carried_out(session: Session, made: Plan, parallelism: int, stop: threading.Event) -> Iterator[Event]:

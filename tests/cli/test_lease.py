@@ -13,7 +13,6 @@ import httpx2
 import pytest
 
 from retinue import engine, guarding
-from retinue.cli import main
 from retinue.cli.carrying_out import carry_out
 from retinue.cli.telling import InWords
 from retinue.cli.terminal import Terminal
@@ -552,7 +551,6 @@ def test_the_account_of_another_project_stops_everything(there: tuple[Shell, str
         assert stopped.code == 4
         expected = f"the account answers for the project '{answered}', and the account of this stack is the project"
         assert f"{expected} 'proj_ours'" in stopped.err
-    assert main(["stack", "rename", "test", "school", "--yes", "-C", str(project.team.root)]) == 4
     project.write("retinue.yaml", remote(url, project=answered, organization="org-ours"))
     assert project("apply", "--yes").code == 0  # this account names its organization by a short name
 

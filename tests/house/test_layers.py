@@ -29,7 +29,7 @@ ALLOWED = {
     "guarding": {*BELOW_ENGINE, "session"},
     "models": {*BELOW_ENGINE, "session"},
     "approved": {*BELOW_ENGINE, "session"},
-    "engine": {*BELOW_ENGINE, "session", "guarding", "models"},
+    "engine": {*BELOW_ENGINE, "session", "guarding", "models", "approved"},
     "commands": {*BELOW_ENGINE, "session", "guarding", "models", "engine"},
     "cli": {*BELOW_ENGINE, "session", "guarding", "models", "approved", "engine", "commands", "report"},
     "__main__": {"cli"},

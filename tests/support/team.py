@@ -22,6 +22,7 @@ from retinue.local.quirks import Quirks
 from retinue.local.transport import LocalTransport
 from retinue.model.steps import AccountInfo, Event, Plan
 from retinue.model.values import Address
+from retinue.planning.policy import Approval
 from retinue.providers.openai.client import Account
 from retinue.state.memory import Memory
 from tests.support.description import CheckedTransport, find_description
@@ -116,14 +117,16 @@ class Team:
             return engine.plan(session, targets=targets)
 
     def apply(self, wrap: Wrap = lambda inner: inner, *, parallelism: int = 4) -> engine.Applied:
+        """What a person does who looks at the plan and agrees."""
         with self.session(wrap) as session:
             made = engine.plan(session, parallelism=parallelism)
-            return engine.apply(session, made, parallelism=parallelism)
+            return engine.apply(session, made, approval=Approval(person=True), parallelism=parallelism)
 
     def destroy(self, wrap: Wrap = lambda inner: inner) -> engine.Applied:
         with self.session(wrap) as session:
             made = engine.plan_destroy(session)
-            return engine.apply(session, made, replan=lambda: engine.plan_destroy(session))
+            agreed = Approval(person=True)
+            return engine.apply(session, made, approval=agreed, replan=lambda: engine.plan_destroy(session))
 
     # ── the account, as anybody else sees it ──────────────────────────────────────────────────────────────────────────
 

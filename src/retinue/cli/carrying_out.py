@@ -18,7 +18,6 @@ from retinue.errors import LeaseError, OvertakenError, RetinueError, UsageError
 if TYPE_CHECKING:
     from types import FrameType
 
-    from retinue.approved import Approved
     from retinue.cli.telling import Telling
     from retinue.engine import Session
     from retinue.model.steps import Event, Plan
@@ -33,12 +32,11 @@ def carry_out(
     *,
     question: str,
     approval: Approval,
-    approved: Approved | None = None,
     fail_on: tuple[FailOn, ...] = (),
     wait_lease: float | None = None,
 ) -> int:
     """Plan by `make`, and go on as far as the approval reaches, telling of it; gives the exit code. A plan that is not
-    the `approved` one raises StaleError. While somebody else applies the stack, it waits for `wait_lease` seconds, then
+    the approved one raises StaleError. While somebody else applies the stack, it waits for `wait_lease` seconds, then
     plans anew."""
     from retinue import guarding
 
@@ -53,7 +51,6 @@ def carry_out(
                 telling,
                 question=question,
                 approval=approval,
-                approved=approved,
                 fail_on=fail_on,
             )
         except (LeaseError, OvertakenError) as error:
@@ -75,7 +72,6 @@ def _carry_out(
     *,
     question: str,
     approval: Approval,
-    approved: Approved | None,
     fail_on: tuple[FailOn, ...],
 ) -> int:
     from retinue import engine, guarding
@@ -84,10 +80,9 @@ def _carry_out(
 
     terminal = Terminal.detect()
     watch_pauses(session, terminal)
-    if approved is not None:
-        check_stack(approved, session)
+    check_stack(approval, session)
     made = make(session)
-    hold_against(approved, made, session, telling)
+    hold_against(approval, made, session, telling)
     note_unlisted(session, terminal, fail_on)
     engine.guard(made, approval, session.project.guards)
     guarding.check_free(session, made)
@@ -108,6 +103,7 @@ def _carry_out(
         applied = engine.apply(
             session,
             made,
+            approval=approval,
             on_event=on_event,
             parallelism=parallelism,
             stop=stop,
@@ -123,25 +119,26 @@ def _carry_out(
     return failure.exit_code  # the result has said it already, step by step
 
 
-def hold_against(approved: Approved | None, made: Plan, session: Session, telling: Telling) -> None:
+def hold_against(approval: Approval, made: Plan, session: Session, telling: Telling) -> None:
     """Tell the plan. When another one was approved, tell how that differs where it was saved, and raise StaleError."""
-    from retinue.approved import is_approved, stale
+    from retinue.approved import stale
     from retinue.planning.documents.plan_diff import compare_plans
     from retinue.planning.documents.plan_document import to_document
+    from retinue.planning.policy import is_approved
 
     document = to_document(made)
-    if approved is None or is_approved(approved, made, session.live):
+    if is_approved(approval, made, session.live):
         telling.plan(document)
-        if approved is not None and approved.plan is not None and document["digest"] != approved.digest and made.steps:
-            left, whole = len(made.steps), len(approved.plan.steps)
+        if approval.plan is not None and document["digest"] != approval.approved and made.steps:
+            left, whole = len(made.steps), len(approval.plan.steps)
             are = "is" if left == 1 else "are"
             Terminal.detect().say(f"going on with the approved plan: {left} of its {whole} steps {are} left")
         return
-    if approved.plan is None:
+    if approval.plan is None:
         telling.plan(document)
     else:
-        telling.other_plan(compare_plans(approved.plan, made), document)
-    raise stale(approved, made)
+        telling.other_plan(compare_plans(approval.plan, made), document)
+    raise stale(approval, made)
 
 
 def _ask(terminal: Terminal, question: str) -> None:

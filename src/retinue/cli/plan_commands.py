@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +27,10 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import BlockedError, UsageError
 
 if TYPE_CHECKING:
-    from retinue.approved import Approved
     from retinue.engine import Session, Where
     from retinue.model.steps import Plan
     from retinue.model.values import Address
-    from retinue.planning.policy import FailOn
+    from retinue.planning.policy import Approval, FailOn
     from retinue.report.change_text import Detail
     from retinue.report.rendering import Format
 
@@ -188,21 +188,14 @@ def apply(
       retinue apply --yes --json | jq -r 'select(.type == "step").address'
     """
     from retinue import engine
-    from retinue.planning.policy import Approval
 
     if file is not None and targets:
         raise UsageError("a saved plan has its own targets", hint="leave --target out")
-    approved = _approved(file, expected)
-    saved = approved.plan if approved else None
+    approval = replace(_approval(file, expected, yes=yes), revert_drift=revert_drift, allow_deletes=allow_deletes)
+    saved = approval.plan
     destroys = saved is not None and saved.destroy
     settled = DESTROYED if destroys else "The account matches the declarations."
     telling = AsEvents(Terminal.detect()) if as_json else InWords(Terminal.detect(), detail, settled)
-    approval = Approval(
-        person=not (yes or approved),
-        revert_drift=revert_drift,
-        allow_deletes=allow_deletes,
-        digest=approved is not None,
-    )
 
     def make(session: Session) -> Plan:
         if destroys:
@@ -221,7 +214,6 @@ def apply(
                 telling,
                 question="Apply these changes?",
                 approval=approval,
-                approved=approved,
                 fail_on=fail_on,
                 wait_lease=wait_lease,
             )
@@ -229,13 +221,14 @@ def apply(
     return telling.run(work) if isinstance(telling, AsEvents) else work()
 
 
-def _approved(file: Path | None, expected: str | None) -> Approved | None:
-    """What the command line says was approved: a saved plan, a digest, or both."""
-    from retinue.approved import Approved, read_approved
+def _approval(file: Path | None, expected: str | None, *, yes: bool) -> Approval:
+    """What the command line says was approved: a saved plan, a digest, or both; or that nobody is asked."""
+    from retinue.approved import read_approved
+    from retinue.planning.policy import Approval
 
     if file is not None:
         return read_approved(file, expected)
-    return Approved(expected) if expected is not None else None
+    return Approval(person=not yes and expected is None, digest=expected)
 
 
 @click.command()
@@ -259,9 +252,8 @@ def destroy(
       retinue plan --destroy --out plan.json && retinue apply plan.json
     """
     from retinue import engine
-    from retinue.planning.policy import Approval
 
-    approved = _approved(None, expected)
+    approval = replace(_approval(None, expected, yes=yes), revert_drift=True, destroy=True)
 
     def make(session: Session) -> Plan:
         return engine.plan_destroy(session, parallelism=parallelism)
@@ -273,10 +265,7 @@ def destroy(
             parallelism,
             InWords(Terminal.detect(), detail, DESTROYED),
             question="Delete all of this?",
-            approval=Approval(
-                person=not (yes or approved), revert_drift=True, destroy=True, digest=approved is not None
-            ),
-            approved=approved,
+            approval=approval,
             wait_lease=wait_lease,
         )
 
