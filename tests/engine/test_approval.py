@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from retinue import engine
-from retinue.errors import BlockedError, StaleError
+from retinue.errors import BlockedError, Interrupted, RetinueError, StaleError, UsageError
+from retinue.model.steps import Event, Plan
 from retinue.planning.documents.plan_digest import plan_digest
 from retinue.planning.policy import Approval
 from tests.support.team import Team
@@ -153,3 +156,138 @@ def test_a_plan_for_another_stack_approves_nothing(team: Team) -> None:
     team.write("retinue.yaml", "stack: other\ninclude: ['*.yaml']\n")
     with pytest.raises(StaleError):
         apply(team, approved)
+
+
+# ── the whole way ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Listener(engine.Audience):
+    """Notes what it hears, and asks to stop after so many steps."""
+
+    def __init__(self, *, stop_after: int | None = None) -> None:
+        self.heard: list[str] = []
+        self.stop = threading.Event()
+        self.left = stop_after
+
+    def planned(self, made: Plan) -> None:
+        self.heard.append(f"planned {len(made.steps)}")
+
+    def differs(self, made: Plan, approved: Plan | None) -> None:
+        self.heard.append("differs" if approved else "differs from something")
+
+    def note(self, text: str) -> None:
+        self.heard.append(text)
+
+    def working(self) -> AbstractContextManager[threading.Event]:
+        return nullcontext(self.stop)
+
+    def event(self, event: Event) -> None:
+        if event.status == "done" and self.left is not None:
+            self.left -= 1
+            if self.left == 0:
+                self.stop.set()
+
+
+def test_an_apply_that_was_stopped_is_resumed(team: Team) -> None:
+    """Somebody approved the whole plan: what is left of it needs no other approval."""
+    edit(team)
+    team.write("bots.yaml", BOTS.replace("gpt-4o", "gpt-5"))
+    approved = Approval(plan=team.plan(), name="monday's plan")
+    with team.session() as session:
+        session.parallelism = 1
+        applied = engine.resume(session, approved, audience=Listener(stop_after=3))
+    assert applied.stopped
+    assert isinstance(engine.outcome(applied), Interrupted)
+    listener = Listener()
+    with team.session() as session:
+        applied = engine.resume(session, approved, audience=listener)
+    assert engine.outcome(applied) is None
+    assert applied.converged
+    left = len(applied.plan.steps)
+    assert 0 < left < 8
+    assert listener.heard == [
+        f"planned {left}",
+        f"going on with the approved plan: {left} of its 8 steps {'is' if left == 1 else 'are'} left",
+    ]
+
+
+def test_what_differs_from_an_approved_plan_is_told(team: Team) -> None:
+    team.write("bots.yaml", BOTS.replace("gpt-4o", "gpt-5"))
+    approved = team.plan()
+    team.write("bots.yaml", BOTS.replace("gpt-4o", "gpt-4.1"))
+    for approval, heard in (
+        (Approval(plan=approved), "differs"),
+        (Approval(digest=plan_digest(approved)), "differs from something"),
+    ):
+        listener = Listener()
+        with team.session() as session, pytest.raises(StaleError):
+            engine.apply(session, engine.plan(session), approval=approval, audience=listener)
+        assert listener.heard == [heard]
+
+
+def test_a_plan_of_another_stack_is_not_resumed(team: Team) -> None:
+    saved = team.plan()
+    team.write("retinue.yaml", "stack: other\ninclude: ['*.yaml']\n")
+    with team.session() as session:
+        with pytest.raises(UsageError, match="the approved plan is a plan for the stack 'test'"):
+            engine.resume(session, Approval(plan=saved))
+        with pytest.raises(UsageError, match="no plan was saved"):
+            engine.resume(session, Approval(digest=plan_digest(saved)))
+    assert team.calls == []
+
+
+def test_destroy_refuses_and_destroys(team: Team) -> None:
+    with team.session() as session:
+        with pytest.raises(BlockedError, match="8 objects that nobody agreed to delete"):
+            engine.destroy(session)
+        applied = engine.destroy(session, approval=Approval(destroy=True))
+    assert applied.converged
+    assert ids(team) == {}
+
+
+def under_way(team: Team) -> None:
+    """Somebody else applies the stack for another 95 seconds."""
+    (found,) = team.markers()
+    lease = f"alive {team.time.now + 95:.0f} them"
+    team.send("post", f"/vector_stores/{found['id']}", {"metadata": {**found["metadata"], "retinue.lease": lease}})
+
+
+def test_a_person_who_is_not_asked_again_agreed_to_one_plan_only(team: Team) -> None:
+    """While we wait, somebody changes what the person agreed to overwrite."""
+    edit(team)
+    under_way(team)
+
+    class Meddler(Listener):
+        def note(self, text: str) -> None:
+            super().note(text)
+            edit(team, "gpt-4.1-mini")
+
+    meddler = Meddler()
+    approval = Approval(person=True)
+    with team.session() as session, pytest.raises(StaleError, match="was approved; nothing was changed"):
+        engine.apply(session, engine.plan(session), approval=approval, audience=meddler, wait_lease=300)
+    assert meddler.heard[0] == "planned 1"
+    assert meddler.heard[1].startswith("waiting up to 300s: another apply of the stack 'test' is under way: them")
+    assert meddler.heard[2:] == ["planning again, since somebody else applied the stack", "differs"]
+    edit(team)
+    under_way(team)
+    with team.session() as session:
+        assert engine.apply(session, engine.plan(session), approval=Approval(person=True), wait_lease=300).converged
+
+
+def test_whoever_can_be_asked_is_asked_about_every_plan(team: Team) -> None:
+    edit(team)
+    asked: list[Plan] = []
+
+    class Refuser(Listener):
+        asks = True
+
+        def confirm(self, made: Plan) -> None:
+            asked.append(made)
+            raise RetinueError("no")
+
+    before = team.state()
+    with team.session() as session, pytest.raises(RetinueError, match="no"):
+        engine.apply(session, engine.plan(session), approval=Approval(person=True), audience=Refuser())
+    assert len(asked) == 1
+    assert team.state() == before

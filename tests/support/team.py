@@ -119,14 +119,12 @@ class Team:
     def apply(self, wrap: Wrap = lambda inner: inner, *, parallelism: int = 4) -> engine.Applied:
         """What a person does who looks at the plan and agrees."""
         with self.session(wrap) as session:
-            made = engine.plan(session, parallelism=parallelism)
-            return engine.apply(session, made, approval=Approval(person=True), parallelism=parallelism)
+            session.parallelism = parallelism
+            return engine.apply(session, engine.plan(session), approval=Approval(person=True))
 
     def destroy(self, wrap: Wrap = lambda inner: inner) -> engine.Applied:
         with self.session(wrap) as session:
-            made = engine.plan_destroy(session)
-            agreed = Approval(person=True)
-            return engine.apply(session, made, approval=agreed, replan=lambda: engine.plan_destroy(session))
+            return engine.destroy(session, approval=Approval(destroy=True))
 
     # ── the account, as anybody else sees it ──────────────────────────────────────────────────────────────────────────
 

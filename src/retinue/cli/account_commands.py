@@ -45,8 +45,8 @@ def show(
     from retinue.report.show_text import render_object, render_objects
 
     terminal = Terminal.detect()
-    with engine.open_session(place) as session:
-        found = looking.inventory(session, parallelism=parallelism)
+    with engine.open_session(place, parallelism=parallelism) as session:
+        found = looking.inventory(session)
         declared = {each.address for each in session.reading.declared}
         hidden = session.reading.hidden
     if address is None:
@@ -131,8 +131,8 @@ def output(
     from retinue.commands import show as looking
 
     terminal = Terminal.detect()
-    with engine.open_session(place) as session:
-        found = looking.inventory(session, parallelism=parallelism)
+    with engine.open_session(place, parallelism=parallelism) as session:
+        found = looking.inventory(session)
     if address is not None:
         live = _owned(found, address)[0]
         as_text = json.dumps(looking.handed_out(live), indent=2, ensure_ascii=False)
@@ -170,13 +170,13 @@ def models(place: Where, as_json: bool) -> int:
       retinue models --json | jq '.models[] | select(.used_by != [])'
     """
     from retinue import engine
-    from retinue import models as standing
     from retinue.planning.model_catalog import standing_document
     from retinue.report.models_text import render_models
+    from retinue.session import models as standing
 
     terminal = Terminal.detect()
     with engine.open_session(place) as session:
-        rows = [standing_document(each, session.day) for each in standing.models(session)]
+        rows = [standing_document(each, session.day) for each in standing(session)]
         listed = session.models_listed
     if not listed:
         terminal.say("the account does not say which models it has")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinue.cli.carrying_out import note_unlisted, watch_pauses
 from retinue.cli.options import detail_option, fail_on_option, parallelism_option, project_options
 from retinue.cli.terminal import Terminal
 from retinue.errors import BlockedError
@@ -83,13 +82,14 @@ def drift(
       retinue drift --accept assistant.math-tutor.instructions
     """
     from retinue import engine
+    from retinue.cli.audience import note_unlisted, watch_pauses
     from retinue.commands import drift as drifting
     from retinue.report.drift_rendering import render
 
     terminal = Terminal.detect()
-    with engine.open_session(place) as session:
+    with engine.open_session(place, parallelism=parallelism) as session:
         watch_pauses(session, terminal)
-        found = drifting.look_for_drift(session, parallelism=parallelism)
+        found = drifting.look_for_drift(session)
         if wanted:
             return _accept(place, session, found, wanted, terminal)
         document = drifting.describe(session, found, fail_on=fail_on, unowned=unowned)

@@ -62,8 +62,8 @@ def import_(
 
     _check(address, live_id, scan=scan, everything=everything, from_stack=from_stack)
     terminal = Terminal.detect()
-    with engine.open_session(place) as session:
-        found = importing.scan(session, parallelism=parallelism)
+    with engine.open_session(place, parallelism=parallelism) as session:
+        found = importing.scan(session)
         if scan:
             rows = importing.to_document(found, session)
             as_text = json.dumps(rows, indent=2, ensure_ascii=False) if as_json else None

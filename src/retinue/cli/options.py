@@ -212,7 +212,8 @@ def wait_lease_option(command: Command) -> Command:
     return click.option(
         "--wait-lease",
         type=DurationType(),
-        default=None,
+        default=0.0,
+        show_default=False,
         metavar="5m",
         help="Wait so long for somebody else's apply of the stack to end, instead of ending with 6.",
     )(command)

@@ -174,10 +174,10 @@ def _folder(root: Path) -> str:
 
 def _ask_account(place: Where, terminal: Terminal) -> tuple[Diagnostic, ...]:
     from retinue import engine
-    from retinue import models as standing
+    from retinue.session import check_models
 
     with engine.open_session(place) as session:
-        found = standing.check_models(session)
+        found = check_models(session)
         if session.models_listed is False:
             terminal.say("the account does not say which models it has")
     return found

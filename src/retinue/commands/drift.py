@@ -9,16 +9,15 @@ from typing import Any
 from retinue import engine
 from retinue.errors import AccountError
 from retinue.model.declared import Diagnostic
-from retinue.models import check_models
 from retinue.planning.documents.drift_document import drift_document
 from retinue.planning.drift_detection import Drift, find_drift
 from retinue.planning.policy import FailOn, fail_on_blocks
-from retinue.session import Session
+from retinue.session import Session, check_models
 
 
-def look_for_drift(session: Session, *, parallelism: int = 8) -> Drift:
+def look_for_drift(session: Session) -> Drift:
     """What differs from what was applied."""
-    made = engine.decide(session, (), parallelism)
+    made = engine.decide(session)
     remembered = {**session.memory.gone, **session.memory.ids}
     return find_drift(made, session.live, session.kinds, remembered)
 

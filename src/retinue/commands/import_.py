@@ -49,19 +49,9 @@ class Prepared:
 # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def scan(session: Session, *, parallelism: int = 8) -> tuple[Live, ...]:
+def scan(session: Session) -> tuple[Live, ...]:
     """Every live object that is not this stack's, by kind and age."""
-    from retinue.providers.openai.snapshot import take_snapshot
-
-    session.account.limit(parallelism)
-    session.live = take_snapshot(
-        session.account,
-        session.kinds,
-        session.memory,
-        needed=needed_kinds(session.reading.declared),
-        parallelism=parallelism,
-        lock=session.lock,
-    )
+    session.look(needed=needed_kinds(session.reading.declared))
     others = [live for live in session.live if not (live.tag and live.tag.stack == session.project.stack)]
     return tuple(sorted(others, key=lambda live: (live.kind, live.raw.get("created_at") or 0, live.id)))
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from retinue import engine
-from retinue.guarding import owned_ids
 from retinue.model.live import Live
 from retinue.model.values import Address, FileRef
 from retinue.planning.marker import UNKNOWN, Lease, Marker, inventory_of
@@ -34,21 +33,21 @@ class Inventory:
     as_left: bool | None = None
 
 
-def inventory(session: Session, *, parallelism: int = 8) -> Inventory:
+def inventory(session: Session) -> Inventory:
     """What the stack has in the account now."""
-    made = engine.decide(session, (), parallelism)
+    made = engine.decide(session)
     declared = {each.address: each for each in session.reading.declared}
     named = name_live(session.live, declared, session.kinds, session.project.stack)
     owned = {address: (live, *named.extra.get(address, ())) for address, live in sorted(named.owned.items())}
     marker, holder = session.marking.seen, session.marking.holder()
     told = marker is not None and marker.inventory != UNKNOWN
-    as_left = marker.inventory == inventory_of(owned_ids(session)) if marker and told else None
+    as_left = marker.inventory == inventory_of(session.owned_ids()) if marker and told else None
     return Inventory(owned, made.foreign, made.unowned, tuple(named.unreadable), marker, holder, as_left)
 
 
-def outputs(session: Session, *, parallelism: int = 8) -> dict[Address, str]:
+def outputs(session: Session) -> dict[Address, str]:
     """Address → live id of every object of the stack."""
-    return {address: live[0].id for address, live in inventory(session, parallelism=parallelism).owned.items()}
+    return {address: live[0].id for address, live in inventory(session).owned.items()}
 
 
 def handed_out(live: Live) -> Any:

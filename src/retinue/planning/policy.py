@@ -46,7 +46,7 @@ class Approval:
     destroy: bool = False
     digest: str | None = None
     plan: Plan | None = None
-    name: str = "the approved plan"
+    name: str | None = None
 
     @property
     def approved(self) -> str | None:
@@ -54,9 +54,18 @@ class Approval:
         return self.digest or (plan_digest(self.plan) if self.plan else None)
 
     @property
+    def title(self) -> str:
+        """What messages call the saved plan."""
+        return f"'{self.name}'" if self.name else "the approved plan"
+
+    @property
     def seen(self) -> bool:
         """Whether somebody knows what the plan does."""
         return self.person or self.approved is not None
+
+
+UNASKED = Approval()
+"""Nobody was asked."""
 
 
 def is_approved(approval: Approval, made: Plan, live: Iterable[Live]) -> bool:
@@ -67,7 +76,7 @@ def is_approved(approval: Approval, made: Plan, live: Iterable[Live]) -> bool:
     if approval.plan is not None and approval.plan.account != made.account:
         theirs, ours = _account(approval.plan.account), _account(made.account)
         raise BlockedError(
-            f"'{approval.name}' is a plan for the account {theirs}, and this is {ours}",
+            f"{approval.title} is a plan for the account {theirs}, and this is {ours}",
             hint="check the key and the account of retinue.yaml, or make a plan for this account",
         )
     if approval.approved is None or made.empty or plan_digest(made) == approval.approved:

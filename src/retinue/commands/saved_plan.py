@@ -1,4 +1,4 @@
-"""Plans that were approved: saved to a file, read back, and held against the plan that would be carried out now."""
+"""Plans in files: saved, and read back for approval."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from retinue.errors import RetinueError, StaleError, UsageError
+from retinue.errors import RetinueError, StaleError
 from retinue.model.steps import Plan
 from retinue.planning.documents.plan_digest import plan_digest
 from retinue.planning.documents.plan_document import PlanFormatError, from_document, summarise, to_document
 from retinue.planning.policy import Approval
-from retinue.session import Session
 
 AGAIN = "make a plan again, and have that one approved"
 
@@ -74,26 +73,3 @@ def read_approved(path: Path, expected: str | None = None) -> Approval:
     if expected is not None and expected != document["digest"]:
         raise StaleError(f"'{path}' holds the plan {document['digest']}, and {expected} was approved", hint=AGAIN)
     return Approval(digest=document["digest"], plan=made, name=str(path))
-
-
-def check_stack(approved: Approval, session: Session) -> None:
-    """Raises UsageError when a saved plan is about another stack or environment than the session."""
-    if approved.plan is None:
-        return
-    theirs = (approved.plan.stack, approved.plan.environment)
-    ours = (session.project.stack, session.project.environment)
-    if theirs != ours:
-        elsewhere = "without -e" if ours[1] else "with -C and the directory of its project"
-        way = f"with -e {theirs[1]}" if theirs[1] else elsewhere
-        message = f"'{approved.name}' is a plan for {_place(*theirs)}, and this is {_place(*ours)}"
-        raise UsageError(message, hint=f"run the command {way}")
-
-
-def _place(stack: str, environment: str | None) -> str:
-    return f"the stack '{stack}'" + (f" in the environment '{environment}'" if environment else "")
-
-
-def stale(approved: Approval, made: Plan) -> StaleError:
-    """The error for a fresh plan that is not the approved one."""
-    message = f"the plan to carry out is {plan_digest(made)}, and {approved.approved} was approved; nothing was changed"
-    return StaleError(message, hint="look at what differs, and have the new plan approved")
