@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from retinue.report.rendering import Format
 
 SAVED = click.Path(dir_okay=False, path_type=Path)
-Variables = tuple[tuple[str, str], ...]
 CHANGES = 2
 DESTROYED = "Nothing of this stack is left."
 
@@ -259,6 +258,3 @@ def destroy(place: Where, detail: Detail, parallelism: int, expected: str | None
         audience = CommandLine(session, telling, "Delete all of this?")
         applied = engine.destroy(session, approval=approval, audience=audience, wait_lease=wait_lease)
     return ended(applied, telling)
-
-
-COMMANDS = (plan, show_saved_plan, apply, destroy)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from retinue.commands.drafts import Draft, Kept, file_names, free, judge, name_secrets, stray, texts
-from retinue.commands.migrate.mapping import name_from, unique
+from retinue.commands.names import name_from, unique
 from retinue.config.folder import Folder
 from retinue.config.mistakes import Refused
 from retinue.errors import BlockedError, RetinueError, UsageError, cannot_write
@@ -56,7 +56,7 @@ def scan(session: Session) -> tuple[Live, ...]:
     return tuple(sorted(others, key=lambda live: (live.kind, live.raw.get("created_at") or 0, live.id)))
 
 
-def to_document(found: Iterable[Live], session: Session) -> list[dict[str, Any]]:
+def found_document(found: Iterable[Live], session: Session) -> list[dict[str, Any]]:
     """What was found, as JSON data. `adopted_as` is where an entry of 'adopt:' waits for an apply."""
     waiting = _waiting(session)
     return [
@@ -194,6 +194,26 @@ def _write_back(session: Session, draft: Draft, named: Named) -> None:
     if kind.homes and session.project.api not in (None, kind.home):
         written = {"api": kind.home, **written}
     draft.written = {key: value for key, value in written.items() if key not in draft.kept}
+
+
+def prepared_document(prepared: Prepared) -> list[dict[str, Any]]:
+    """What was imported, as JSON data."""
+    imported = [
+        {
+            "address": str(address),
+            "id": live.id,
+            "imported": True,
+            "not_declared": [{"field": each.key, "reason": each.why} for each in prepared.kept.get(address, ())],
+            "never_shown": list(prepared.unseen.get(address, ())),
+            "secrets": list(prepared.secrets.get(address, ())),
+        }
+        for address, live in prepared.adopted.items()
+    ]
+    skipped = [
+        {"address": str(address), "id": live.id, "imported": False, "reason": why}
+        for address, (live, why) in prepared.skipped.items()
+    ]
+    return [*imported, *skipped]
 
 
 # ── places ────────────────────────────────────────────────────────────────────────────────────────────────────────────

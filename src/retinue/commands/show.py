@@ -45,6 +45,28 @@ def inventory(session: Session) -> Inventory:
     return Inventory(owned, made.foreign, made.unowned, tuple(named.unreadable), marker, holder, as_left)
 
 
+def to_document(found: Inventory, declared: Collection[Address]) -> dict[str, Any]:
+    """The same as JSON data, with who is applying the stack, and what of it is no longer declared."""
+    rows: list[dict[str, str | None]] = []
+    for address, several in found.owned.items():
+        for live in several:
+            state = str(live.raw.get("status") or "live") if address in declared else "no longer declared"
+            name = live.raw.get("name")
+            rows.append({"address": str(address), "id": live.id, "name": str(name) if name else None, "state": state})
+    rows += [
+        {"address": "?", "id": live.id, "state": "unreadable tag", "name": live.raw.get("name")}
+        for live in found.unreadable
+    ]
+    marker = found.marker
+    return {
+        "objects": rows,
+        "foreign": dict(found.foreign),
+        "unowned": dict(found.unowned),
+        "marker": {"id": marker.id, "objects": marker.owned, "as_left": found.as_left} if marker else None,
+        "applying": found.holder.owner if found.holder else None,
+    }
+
+
 def outputs(session: Session) -> dict[Address, str]:
     """Address → live id of every object of the stack."""
     return {address: live[0].id for address, live in inventory(session).owned.items()}

@@ -1,19 +1,21 @@
-"""The command that writes declarations for what lives in the account already."""
+"""Commands that write declarations for what is elsewhere: import, migrate."""
 
 from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from retinue.cli.options import ADDRESS, parallelism_option, project_options
+from retinue.cli.options import ADDRESS, VARIABLE, Variables, parallelism_option, project_options
 from retinue.cli.terminal import Terminal
+from retinue.commands.migrate.rules import HOMES
 from retinue.errors import RetinueError, UsageError
 
 if TYPE_CHECKING:
-    from retinue.commands.import_ import Prepared
     from retinue.engine import Where
     from retinue.model.values import Address
 
@@ -65,7 +67,7 @@ def import_(
     with engine.open_session(place, parallelism=parallelism) as session:
         found = importing.scan(session)
         if scan:
-            rows = importing.to_document(found, session)
+            rows = importing.found_document(found, session)
             as_text = json.dumps(rows, indent=2, ensure_ascii=False) if as_json else None
             terminal.print(as_text or render_found(rows, width=terminal.width, color=terminal.color))
             return 0
@@ -79,7 +81,7 @@ def import_(
         prepared = importing.prepare(session, chosen, out=out, from_stack=from_stack)
         written = importing.write(prepared)
         found_again = bool(written) and importing.included(session, prepared)
-    rows = _document(prepared)
+    rows = importing.prepared_document(prepared)
     as_text = json.dumps(rows, indent=2, ensure_ascii=False) if as_json else None
     terminal.print(as_text or render_import(rows, color=terminal.color))
     for path in written:
@@ -89,9 +91,8 @@ def import_(
         terminal.say("" if found_again else f"\nhave 'include:' of retinue.yaml match {first}")
         if prepared.secrets:
             terminal.say("Next: set the secrets, which cannot be read; applying writes them anew")
-            terminal.say("Then 'retinue plan' shows what is adopted; nothing else changes")
-        else:
-            terminal.say("Next: 'retinue plan' shows what is adopted; nothing else changes")
+        then = "Then" if prepared.secrets else "Next:"
+        terminal.say(f"{then} 'retinue plan' shows what is adopted; nothing else changes")
     if prepared.skipped and address is not None:
         raise RetinueError(f"{address} cannot be declared: {prepared.skipped[address][1]}")
     return 0
@@ -111,24 +112,92 @@ def _check(
         raise UsageError("--from-stack is for one object", hint="give its ADDRESS and ID")
 
 
-def _document(prepared: Prepared) -> list[dict[str, Any]]:
-    """What was imported, as JSON data."""
-    imported = [
-        {
-            "address": str(address),
-            "id": live.id,
-            "imported": True,
-            "not_declared": [{"field": each.key, "reason": each.why} for each in prepared.kept.get(address, ())],
-            "never_shown": list(prepared.unseen.get(address, ())),
-            "secrets": list(prepared.secrets.get(address, ())),
-        }
-        for address, live in prepared.adopted.items()
-    ]
-    skipped = [
-        {"address": str(address), "id": live.id, "imported": False, "reason": why}
-        for address, (live, why) in prepared.skipped.items()
-    ]
-    return [*imported, *skipped]
+@click.command()
+@click.argument("sources", nargs=-1, type=click.Path(exists=True, dir_okay=False, allow_dash=True), metavar="[FILE]...")
+@project_options
+@click.option("--to", "home", type=click.Choice(HOMES), required=True, help="What to declare them for.")
+@click.option("--live", is_flag=True, help="Read the assistants of the project's account.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write into this directory (default: 'migrated' in the project).",
+)
+@click.option("--model", metavar="NAME", help="The model of prompts that name none.")
+@click.option(
+    "--store",
+    "stores",
+    type=VARIABLE,
+    multiple=True,
+    metavar="ID=NAME",
+    help="The declared vector store that an id stands for; may be repeated.",
+)
+@click.option("--strict", is_flag=True, help="Write nothing and end with 4 if anything is not carried over.")
+@click.option("--dry-run", is_flag=True, help="Write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def migrate(
+    sources: tuple[str, ...],
+    place: Where,
+    home: Literal["agents", "responses", "assistants-v2"],
+    live: bool,
+    out: Path | None,
+    model: str | None,
+    stores: Variables,
+    strict: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Turn existing assistants into declarations.
+
+    They come from FILEs: dumps of the API in JSON, or prompts in JSON, Markdown or plain text. Without FILE, those that
+    this project declares are taken, or with --live those of its account. The report says what carries over, what
+    changes meaning, and what cannot be expressed. Nothing is overwritten.
+
+    \b
+    Example:
+      retinue migrate dump.json --to responses
+      retinue migrate --to agents --dry-run
+      retinue migrate --live --to assistants-v2 --out assistants/adopted
+    """
+    from retinue.commands.migrate import migration
+    from retinue.report.migration_text import render_migration
+
+    terminal = Terminal.detect()
+    if sources and live:
+        raise UsageError("--live reads the account, and FILE a file", hint="choose one of the two")
+    if sources:
+        found = migration.read_files({each: _content(each) for each in sources})
+    else:
+        found = migration.read_live(place) if live else migration.read_declared(place, home)
+    prepared = migration.prepare(place, found, home, out=out, stores=dict(stores), model=model)
+    for warning in prepared.warnings:
+        terminal.say(f"warning: {warning}")
+
+    def report(*, written: bool) -> None:
+        document = migration.to_document(prepared, written=written)
+        if as_json:
+            terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
+        else:
+            terminal.print(render_migration(document, width=terminal.width, color=terminal.color))
+
+    try:
+        migration.guard(prepared, strict=strict)
+    except Exception:
+        report(written=False)
+        raise
+    written = () if dry_run else migration.write(prepared)
+    report(written=not dry_run)
+    for path in written:
+        terminal.say(f"wrote {_shown(path)}")
+    if not dry_run:
+        first = prepared.out / next(iter(prepared.files))
+        terminal.say(f"\nNext: read the report, and have 'include:' of retinue.yaml match {_shown(first)}")
+    return 0
 
 
-COMMANDS = (import_,)
+def _content(path: str) -> bytes:
+    return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+
+
+def _shown(path: Path) -> str:
+    return os.path.relpath(path)
