@@ -1,60 +1,120 @@
-"""The story: what plan, apply, destroy, show and output do, each a straight line. This is also the Python API.
+"""Read this first: the story of an apply, told once. It is the Python API, too; the command line only asks and prints.
 
-plan     paths ─ source.load ─→ declarations ─ core.resolve ─→ declared
-         account ─ take_snapshot ─→ live
-         core.plan.make_plan(declared, live) ─→ Plan
-
-apply    Plan ─ guards, approval ─→ apply_plan ─→ events ─→ plan again, which must be empty
+open      files ─ config.load ─→ declarations ─ resolve ─→ declared ─ open_account ─→ Session
+plan      account ─ look ─→ live ─ make_plan(declared, live) ─→ Plan
+approve   Plan ─ Approval, guards ─→ it may be carried out, or an error that says why not
+apply     approve ─ hold the lease ─ steps ─→ events ─ plan again, which must be empty ─→ Applied
+resume    an approved Plan ─ plan ─→ what is left of it ─ apply
+destroy   plan the deletion of everything ─ apply
 """
 
 from __future__ import annotations
 
 import difflib
+import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from retinue.errors import AccountError, BlockedError, Interrupted, PartialError, RetinueError, UsageError
-from retinue.guarding import account_blocks, check_account, hold
+from retinue.errors import (
+    AccountError,
+    BlockedError,
+    Interrupted,
+    LeaseError,
+    OvertakenError,
+    PartialError,
+    RetinueError,
+    StaleError,
+    UsageError,
+)
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declared
-from retinue.model.steps import Event, Plan
+from retinue.model.steps import Block, Event, Plan, Step
 from retinue.model.tag import is_retired
 from retinue.model.values import Address
-from retinue.models import check_models
-from retinue.planning.guards import drift_block
+from retinue.planning.documents.plan_digest import plan_digest
 from retinue.planning.matching import needed_kinds
-from retinue.planning.moves import rename_block
 from retinue.planning.planner import make_plan
-from retinue.planning.policy import USUAL, Approval, FailOn, Limits, deletion_blocks, fail_on_blocks, limit_warnings
-from retinue.session import Reading, Session, Where, check, check_everywhere, load_from, open_session, read
-
-if TYPE_CHECKING:
-    from retinue.providers.port import Wanted
+from retinue.planning.policy import (
+    UNASKED,
+    USUAL,
+    Approval,
+    FailOn,
+    Limits,
+    fail_on_blocks,
+    is_approved,
+    limit_warnings,
+    refusals,
+)
+from retinue.session import (
+    Reading,
+    Session,
+    Where,
+    account_blocks,
+    check,
+    check_everywhere,
+    check_models,
+    load_from,
+    open_session,
+    read,
+)
 
 __all__ = [
     "Applied",
+    "Approval",
+    "Audience",
     "Reading",
     "Session",
     "Where",
     "apply",
+    "approve",
     "check",
     "check_everywhere",
     "decide",
+    "destroy",
     "guard",
     "load_from",
     "open_session",
     "outcome",
     "plan",
+    "plan_again",
     "plan_destroy",
     "read",
+    "resume",
 ]
 
+POLL = 10.0
+"""How often a lease is looked at by whoever waits for it, in seconds, more or less."""
 
-def _ignore(event: Event) -> None:
-    """For callers who do not follow along."""
+
+class Audience:
+    """Who follows an apply, and whom it may ask. This one hears nothing; whoever wants to overrides a method."""
+
+    asks = False
+    """Whether `confirm` asks a person about every plan."""
+
+    def planned(self, made: Plan) -> None:
+        """The plan that is about to be carried out, before anybody is asked."""
+
+    def differs(self, made: Plan, approved: Plan | None) -> None:
+        """The plan is not the approved one, which is here if it was saved; nothing is carried out."""
+
+    def confirm(self, made: Plan) -> None:
+        """Ask a person. Raises RetinueError when they do not agree."""
+
+    def note(self, text: str) -> None:
+        """What a person should know, such as what is waited for."""
+
+    def working(self) -> AbstractContextManager[threading.Event | None]:
+        """Entered while the account is changed. What it gives may be set to stop after what is under way."""
+        return nullcontext(None)
+
+    def event(self, event: Event) -> None:
+        """Something that happened to a step."""
+
+
+NOBODY = Audience()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +122,7 @@ class Applied:
     """How an apply went: its plan, everything that happened, and what is left to do.
 
     `remaining` is None when some step did not succeed, and when the account could not be read again: `unread` says why.
-    `lost` says who took the stack's lease over meanwhile.
+    `lost` says who took the stack's lease over meanwhile, `stopped` whether somebody asked to stop.
     """
 
     plan: Plan
@@ -70,6 +130,7 @@ class Applied:
     remaining: Plan | None = None
     unread: RetinueError | None = None
     lost: RetinueError | None = None
+    stopped: bool = False
 
     @property
     def converged(self) -> bool:
@@ -87,76 +148,65 @@ class Applied:
 
 
 def plan(
-    session: Session,
-    *,
-    targets: Sequence[Address] = (),
-    parallelism: int = 8,
-    fail_on: Sequence[FailOn] = (),
-    allow_missing: bool = False,
+    session: Session, *, targets: Sequence[Address] = (), fail_on: Sequence[FailOn] = (), allow_missing: bool = False
 ) -> Plan:
     """What an apply would do now. With `targets`, only for those and what they depend on; nothing is deleted then.
     Warnings that `fail_on` names block it. So does an account where most of the stack is gone, unless `allow_missing`.
     """
-    made = decide(session, targets, parallelism, allow_missing=allow_missing)
+    made = decide(session, targets, allow_missing=allow_missing)
     with suppress(AccountError):  # what there is to say of models is worth a warning, and not worth a plan
         made = replace(made, warnings=(*made.warnings, *check_models(session)))
     made = replace(made, warnings=(*made.warnings, *limit_warnings(made, session.project.guards)))
     return replace(made, blocks=(*made.blocks, *fail_on_blocks(made.warnings, fail_on)))
 
 
-def plan_destroy(session: Session, *, parallelism: int = 8) -> Plan:
+def plan_destroy(session: Session) -> Plan:
     """The deletion of everything the stack owns."""
-    return decide(session, (), parallelism, destroy=True)
+    return decide(session, destroy=True)
+
+
+def plan_again(session: Session, before: Plan, *, fail_on: Sequence[FailOn] = (), allow_missing: bool = False) -> Plan:
+    """A plan for the same as another one, from the account as it is now."""
+    if before.destroy:
+        return plan_destroy(session)
+    return plan(session, targets=before.targets, fail_on=fail_on, allow_missing=allow_missing)
 
 
 def decide(
-    session: Session,
-    targets: Sequence[Address],
-    parallelism: int,
-    *,
-    destroy: bool = False,
-    allow_missing: bool = False,
+    session: Session, targets: Sequence[Address] = (), *, destroy: bool = False, allow_missing: bool = False
 ) -> Plan:
     """Read the account and compare. Raises BlockedError when it is not the one that the project names."""
-    from retinue.providers.port import Wanted
-
-    declared = session.reading.declared
-    _check_targets(declared, targets, session.kinds)
-    session.account.limit(parallelism)
-    needed = {} if destroy else needed_kinds(declared)
+    reading, project = session.reading, session.project
+    _check_targets(reading.declared, targets, session.kinds)
     remembered = len(session.memory.ids)
-    wanted = Wanted(needed, () if destroy else session.reading.handovers, parallelism)
-    look(session, wanted)
+    session.look(
+        needed={} if destroy else needed_kinds(reading.declared), handovers=() if destroy else reading.handovers
+    )
     made = make_plan(
-        declared,
+        reading.declared,
         session.live,
         session.kinds,
-        stack=session.project.stack,
+        stack=project.stack,
         account=session.account.info,
         targets=targets,
-        environment=session.project.environment,
-        warnings=() if destroy else session.reading.warnings,
-        handovers=session.reading.handovers,
+        environment=project.environment,
+        warnings=() if destroy else reading.warnings,
+        handovers=reading.handovers,
         destroy=destroy,
     )
     blocks = () if destroy or allow_missing else tuple(account_blocks(session, remembered))
     if not blocks:
         _remember(session, made)
+    return replace(made, blocks=(*blocks, *made.blocks, *_preflight(session, made)))
+
+
+def _preflight(session: Session, made: Plan) -> Iterator[Block]:
+    """What each provider has against the steps that are about it."""
     known = {each.id: each for each in session.live}
-    by_home = {home: [step for step in made.steps if step.home == home] for home in session.providers}
-    unheld = [
-        block for home, steps in by_home.items() if steps for block in session.providers[home].preflight(steps, known)
-    ]
-    return replace(made, blocks=(*blocks, *made.blocks, *unheld))
-
-
-def look(session: Session, wanted: Wanted) -> None:
-    """Read what every provider has into the session. Raises BlockedError when the account is not the project's."""
-    elsewhere = [live for home, each in session.providers.items() if home for live in each.snapshot(wanted).live]
-    snapshot = session.providers[None].snapshot(wanted, elsewhere)
-    session.live = tuple(snapshot.live)
-    check_account(session)
-    session.marking.sight(snapshot.served, snapshot.markers)
+    for home, provider in session.providers.items():
+        steps = [step for step in made.steps if step.home == home]
+        if steps:
+            yield from provider.preflight(steps, known)
 
 
 def _check_targets(declared: Sequence[Declared], targets: Sequence[Address], kinds: Kinds) -> None:
@@ -192,16 +242,37 @@ def _remember(session: Session, made: Plan) -> None:
         memory.save()
 
 
+# ── approving ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def approve(session: Session, made: Plan, approval: Approval = UNASKED, *, audience: Audience = NOBODY) -> None:
+    """Come to terms about a plan: tell it, hold it against what was approved, and ask a person if one is to be asked.
+
+    Raises StaleError when another plan was approved, BlockedError when something forbids this one, or it does what
+    nobody agreed to, LeaseError when somebody is applying the stack already.
+    """
+    if not is_approved(approval, made, session.live):
+        audience.differs(made, approval.plan)
+        message = f"the plan to carry out is {plan_digest(made)}, and {approval.approved} was approved"
+        raise StaleError(f"{message}; nothing was changed", hint="look at what differs, and have the new plan approved")
+    audience.planned(made)
+    if approval.plan is not None and made.steps and plan_digest(made) != approval.approved:
+        left, whole = len(made.steps), len(approval.plan.steps)
+        audience.note(
+            f"going on with the approved plan: {left} of its {whole} steps {'is' if left == 1 else 'are'} left"
+        )
+    guard(made, approval, session.project.guards)
+    holder = session.marking.holder()
+    if holder is not None and any(step.home is None for step in made.steps):
+        raise session.marking.taken(holder)
+    if approval.person and not made.empty:
+        audience.confirm(made)
+
+
 def guard(made: Plan, approval: Approval, limits: Limits = USUAL) -> None:
     """Raises BlockedError unless the plan may be carried out: nothing forbids it, somebody else's edit is overwritten
     only when a person is asked, approved this very plan or said so, and objects go only as far as somebody agreed."""
-    blocks = list(made.blocks)
-    drift, renamed = drift_block(made), rename_block(made)
-    if drift and not (approval.person or approval.revert_drift or approval.digest):
-        blocks.append(drift)
-    if renamed and not (approval.person or approval.digest):
-        blocks.append(renamed)
-    blocks += deletion_blocks(made, approval, limits)
+    blocks = list(refusals(made, approval, limits))
     if blocks:
         # Where something else is in the way, too, an option would not be enough.
         options = [each.override for each in blocks if each.override] if all(each.override for each in blocks) else []
@@ -216,68 +287,186 @@ def apply(
     session: Session,
     made: Plan,
     *,
-    on_event: Callable[[Event], object] = _ignore,
-    parallelism: int = 8,
-    stop: threading.Event | None = None,
+    approval: Approval = UNASKED,
+    audience: Audience = NOBODY,
     replan: Callable[[], Plan] | None = None,
+    wait_lease: float = 0.0,
 ) -> Applied:
-    """Carry out a plan that was just made and approved, then plan again: nothing must be left.
+    """Carry out a plan that was just made, as far as the approval reaches, then plan again: nothing must be left.
 
-    Before anything is written, raises BlockedError when the plan may not be carried out, LeaseError while somebody
-    else applies the stack, StaleError when the account is not as the plan found it, OvertakenError when somebody
-    applied since. What failed on the way is in the events; `outcome` turns them into an error.
+    Before anything is written, raises what `approve` raises, LeaseError while somebody else applies the stack,
+    OvertakenError when somebody applied it since, StaleError when the account is not as the plan found it. For the
+    first two it waits, up to `wait_lease` seconds in all, and goes on with a new plan. `replan` makes that, and the
+    last one; without it, it is for the same targets. What failed on the way is in the events; `outcome` turns them into
+    an error.
     """
-    guard(made, Approval(person=True))
+    again = replan or (lambda: plan_again(session, made))
+    deadline, asked = session.account.clock() + wait_lease, approval
+    while True:
+        try:
+            approve(session, made, asked, audience=audience)
+            return _carry_out(session, made, audience, again)
+        except (LeaseError, OvertakenError) as error:
+            left = deadline - session.account.clock()
+            if left <= 0:
+                raise
+            if isinstance(error, LeaseError):
+                audience.note(f"waiting up to {left:.0f}s: {error.message}")
+                if not _wait_for_lease(session, left):
+                    raise
+            audience.note("planning again, since somebody else applied the stack")
+        if approval.person and not audience.asks:
+            # The person saw the plan that is outdated now, and cannot be asked about another.
+            asked = replace(approval, person=False, plan=approval.plan or made)
+        made = again()
+
+
+def resume(
+    session: Session,
+    approval: Approval,
+    *,
+    audience: Audience = NOBODY,
+    fail_on: Sequence[FailOn] = (),
+    allow_missing: bool = False,
+    wait_lease: float = 0.0,
+) -> Applied:
+    """Carry out the saved plan of an approval, or what is left of it, as `apply` does.
+
+    Raises UsageError when it is about another stack or environment than the session.
+    """
+    if approval.plan is None:
+        raise UsageError("no plan was saved that could be carried out", hint="name one: Approval(plan=…)")
+    saved, project = approval.plan, session.project
+    theirs, ours = (saved.stack, saved.environment), (project.stack, project.environment)
+    if theirs != ours:
+        elsewhere = "without -e" if ours[1] else "with -C and the directory of its project"
+        way = f"with -e {theirs[1]}" if theirs[1] else elsewhere
+        message = f"{approval.title} is a plan for {_place(*theirs)}, and this is {_place(*ours)}"
+        raise UsageError(message, hint=f"run the command {way}")
+
+    def make() -> Plan:
+        return plan_again(session, saved, fail_on=fail_on, allow_missing=allow_missing)
+
+    return apply(session, make(), approval=approval, audience=audience, replan=make, wait_lease=wait_lease)
+
+
+def _place(stack: str, environment: str | None) -> str:
+    return f"the stack '{stack}'" + (f" in the environment '{environment}'" if environment else "")
+
+
+def destroy(
+    session: Session, *, approval: Approval = UNASKED, audience: Audience = NOBODY, wait_lease: float = 0.0
+) -> Applied:
+    """Delete everything that the stack owns, as `apply` does. It takes an approval: `Approval(destroy=True)`."""
+    return apply(session, plan_destroy(session), approval=approval, audience=audience, wait_lease=wait_lease)
+
+
+def _carry_out(session: Session, made: Plan, audience: Audience, again: Callable[[], Plan]) -> Applied:
+    """Hold the lease, carry the steps out, and plan again."""
     if not (made.steps or made.retags or session.memory.journal):
         return Applied(made, remaining=made)
-    asked_to_stop = stop or threading.Event()
-    with hold(session, made, asked_to_stop, parallelism=parallelism) as holding:
+    with audience.working() as asked:
+        stop = asked or threading.Event()
+        if asked is not None:
+            session.account.sleep = asked.wait  # a pause ends as soon as somebody asks to stop
+        session.marking.on_note = audience.note
         events: list[Event] = []
-        for event in _carried_out(session, made, parallelism, asked_to_stop):
-            events.append(event)
-            holding.note(event)
-            on_event(event)
-        applied = Applied(made, tuple(events), made if made.empty else None, lost=session.marking.lost)
-        if made.empty or not applied.succeeded:
-            return applied
-        again = replan or (lambda: plan(session, targets=made.targets, parallelism=parallelism))
-        try:
-            return replace(applied, remaining=again())
-        except RetinueError as error:
-            return replace(applied, unread=error)
+        with _lease(session, made, stop) as owned:
+            for event in _run(session, made, stop):
+                events.append(event)
+                _count(owned, event)
+                audience.event(event)
+            applied = Applied(made, tuple(events), made if made.empty else None, lost=session.marking.lost)
+            if applied.succeeded and not made.empty:
+                try:
+                    applied = replace(applied, remaining=again())
+                except RetinueError as error:
+                    applied = replace(applied, unread=error)
+        return replace(applied, stopped=stop.is_set())
 
 
-def _carried_out(session: Session, made: Plan, parallelism: int, stop: threading.Event) -> Iterator[Event]:
+def _run(session: Session, made: Plan, stop: threading.Event) -> Iterator[Event]:
     from retinue.providers.execution import execute
 
-    held = {file.id for live in session.live for file in live.files}
-    held.update(file_id for live in session.live for file_id in live.made_files)
-    return execute(
-        made,
-        session.providers,
-        held=held,
-        hidden=session.account.hidden,
-        parallelism=parallelism,
-        stop=stop,
-    )
+    held = {file_id for live in session.live for file_id in (*live.made_files, *(each.id for each in live.files))}
+    hidden, parallelism = session.account.hidden, session.parallelism
+    return execute(made, session.providers, held=held, hidden=hidden, parallelism=parallelism, stop=stop)
 
 
-def outcome(applied: Applied, *, stopped: bool = False) -> RetinueError | None:
+def outcome(applied: Applied) -> RetinueError | None:
     """What an apply that did not fully succeed comes to; None when it did."""
     good = [event for event in applied.events if event.status == "done"]
+    carried = f"{len(good)} of {len(applied.plan.steps)} steps were carried out"
     again = "run the same command again; it continues where this one stopped"
     if applied.lost is not None:
-        message = (
-            f"{applied.lost.message}, which took over; {len(good)} of {len(applied.plan.steps)} steps were carried out"
-        )
-        return PartialError(message, hint=again)
-    if stopped:
-        return Interrupted(f"stopped: {len(good)} of {len(applied.plan.steps)} steps were carried out", hint=again)
+        return PartialError(f"{applied.lost.message}, which took over; {carried}", hint=again)
+    if applied.stopped:
+        return Interrupted(f"stopped: {carried}", hint=again)
     if not applied.succeeded:
-        return PartialError(f"{len(good)} of {len(applied.plan.steps)} steps were carried out", hint=again)
+        return PartialError(carried, hint=again)
     if applied.unread is not None:
         message = f"every step was carried out, but the account could not be read again: {applied.unread}"
         return PartialError(message, hint="run 'retinue plan' to see whether anything is left")
     if not applied.converged:
         return PartialError("the account has not settled: a new plan is not empty", hint="run 'retinue plan' to see it")
     return None
+
+
+# ── one apply at a time ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _lease(session: Session, made: Plan, stop: threading.Event) -> Iterator[set[str]]:
+    """Hold the stack's lease while its plan is carried out; nothing to write to the account takes none. Gives the ids
+    of what the stack owns, to be kept up to date. `stop` is set when somebody takes the lease over."""
+    from retinue.providers.preconditions import check_plan
+
+    owned = session.owned_ids()
+
+    def look_again() -> None:
+        stack, parallelism = session.project.stack, session.parallelism
+        check_plan(made, session.providers, session.kinds, stack=stack, parallelism=parallelism)
+
+    with session.memory.exclusive() as alone:
+        if all(step.home is not None for step in made.steps):
+            look_again()
+            yield owned
+            return
+        going = sum(1 for step in made.steps if _leaves(step))
+        marking = session.marking
+        marking.stop = stop
+        marking.acquire(max(len(owned) - going, 0), alone=alone, check=look_again)
+        try:
+            yield owned
+        finally:
+            marking.release(owned)
+
+
+def _count(owned: set[str], event: Event) -> None:
+    """What the stack owns after an event."""
+    step, live_id = event.step, event.id
+    if live_id is None or step.home is not None or event.status in ("started", "progress", "skipped"):
+        return
+    if _leaves(step):
+        owned -= {live_id} if event.status == "done" else set()
+    elif step.action in ("create", "adopt", "move"):
+        owned.add(live_id)
+
+
+def _leaves(step: Step) -> bool:
+    """Whether an object of the account is not the stack's any more after a step."""
+    return step.home is None and (step.action in ("delete", "release") or is_retired(step.tag))
+
+
+def _wait_for_lease(session: Session, seconds: float) -> bool:
+    """Wait until nobody else applies the stack, for so long at most; False when somebody still does."""
+    account, marking = session.account, session.marking
+    deadline = account.server_time() + seconds
+    while account.server_time() < deadline:
+        # Not in step with others who wait for the same moment.
+        pause = POLL * (0.5 + random.random())  # noqa: S311 - nothing depends on its being unforeseeable
+        account.sleep(min(pause, max(deadline - account.server_time(), 0.1)))
+        marking.look_again()
+        if marking.holder() is None:
+            return True
+    return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -12,11 +12,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from retinue.config import Loaded, Project, load
-from retinue.errors import DeclarationError, UsageError
+from retinue.errors import BlockedError, DeclarationError, UsageError
 from retinue.kinds import all_kinds
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declared, Diagnostic, Handover
 from retinue.model.live import Live
+from retinue.model.steps import AccountInfo, Block
+from retinue.model.tag import is_retired
+from retinue.planning.marker import account_block, different, missing_block
+from retinue.planning.model_catalog import Standing, model_warnings, standings, used_models
 from retinue.planning.moves import check_handovers
 from retinue.planning.redaction import hidden_texts
 from retinue.planning.resolve import resolve
@@ -65,8 +69,9 @@ class Reading:
 
 @dataclass(slots=True)
 class Session:
-    """A project and its account, open. `live` is what the last plan saw, `models_listed` whether the account said which
-    models there are when it was asked. `today`, where given, stands for the day by the account's clock."""
+    """A project and its account, open. `live` is what the last look saw, `models_listed` whether the account said which
+    models there are when it was asked. `today`, where given, stands for the day by the account's clock. `parallelism`
+    says how many requests may be under way at once."""
 
     reading: Reading
     account: Account
@@ -76,6 +81,7 @@ class Session:
     today: date | None = None
     models_listed: bool | None = None
     owner: str = "somebody"
+    parallelism: int = 8
     _marking: Marking | None = None
     _providers: Providers | None = None
 
@@ -89,17 +95,6 @@ class Session:
         return self._marking
 
     @property
-    def providers(self) -> Providers:
-        """The sorts of account by home: the project's own, and the lock file."""
-        from retinue.providers.bundle.provider import HOME, BundleProvider
-        from retinue.providers.openai.provider import OpenAIProvider
-
-        if self._providers is None:
-            account = OpenAIProvider(self.account, self.kinds, self.memory, self.project.root)
-            self._providers = {None: account, HOME: BundleProvider(self.lock, self.kinds, account)}
-        return self._providers
-
-    @property
     def day(self) -> date:
         return self.today or datetime.fromtimestamp(self.account.server_time(), UTC).date()
 
@@ -111,6 +106,37 @@ class Session:
     def lock(self) -> LockFile:
         """Where what is rendered instead of stored is kept."""
         return LockFile(self.project.root / lock_name(self.project.environment), self.project.stack)
+
+    @property
+    def providers(self) -> Providers:
+        """The sorts of account by home: the project's own, and the lock file."""
+        from retinue.providers.bundle.provider import HOME, BundleProvider
+        from retinue.providers.openai.provider import OpenAIProvider
+
+        if self._providers is None:
+            account = OpenAIProvider(self.account, self.kinds, self.memory, self.project.root)
+            self._providers = {None: account, HOME: BundleProvider(self.lock, self.kinds, account)}
+        return self._providers
+
+    def look(self, *, needed: Mapping[str, str], handovers: Sequence[Handover] = ()) -> None:
+        """Take in what every provider has now, as `live`. Raises BlockedError when the account is not the project's."""
+        from retinue.providers.port import Wanted
+
+        self.account.limit(self.parallelism)
+        wanted = Wanted(needed, handovers, self.parallelism)
+        elsewhere = [live for home, each in self.providers.items() if home for live in each.snapshot(wanted).live]
+        snapshot = self.providers[None].snapshot(wanted, elsewhere)
+        self.live = tuple(snapshot.live)
+        check_account(self)
+        self.marking.sight(snapshot.served, snapshot.markers)
+
+    def owned_ids(self) -> set[str]:
+        """The ids of the stack's objects in the account, as the last look saw them."""
+        ours = (live for live in self.live if live.tag and live.tag.stack == self.project.stack and live.home is None)
+        return {live.id for live in ours if not is_retired(live.tag)}
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def load_from(where: Where, *, strict: bool = True, instead: Mapping[str, bytes] = MappingProxyType({})) -> Loaded:
@@ -181,8 +207,11 @@ def read_loaded(loaded: Loaded) -> Reading:
     return reading
 
 
+# ── opening ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 @contextmanager
-def open_session(where: Where) -> Iterator[Session]:
+def open_session(where: Where, *, parallelism: int = 8) -> Iterator[Session]:
     """Read the declarations and connect to their account. Raises DeclarationError or CredentialError; sends nothing."""
     reading = read(where)
     # openai takes half a second to import: only what talks to an account pays it.
@@ -194,7 +223,8 @@ def open_session(where: Where) -> Iterator[Session]:
     account = open_account(project.account, root=project.root, environ=where.environ, hidden=reading.hidden)
     try:
         memory = Memory.load(project.root / MEMORY, account.info, project.stack)
-        yield Session(reading, account, memory, all_kinds(), today=today, owner=owner_of(where.environ))
+        owner = owner_of(where.environ)
+        yield Session(reading, account, memory, all_kinds(), today=today, owner=owner, parallelism=parallelism)
     finally:
         account.close()
 
@@ -227,3 +257,58 @@ def _today(environ: Mapping[str, str]) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError as error:
         raise UsageError(f"{TODAY} is '{text}', which is not a date", hint=f"write {TODAY}=2027-01-31") from error
+
+
+# ── what the account says ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def check_account(session: Session) -> None:
+    """Raises BlockedError when the account answers for another project or organization than retinue.yaml names."""
+    setting = session.project.account
+    if not isinstance(setting, dict):
+        return
+    told = different(setting.get("organization"), setting.get("project"), session.account.info)
+    if told:
+        word, wanted, answered = told
+        raise BlockedError(
+            f"the account answers for the {word} '{answered}', and the account of this stack is the {word} '{wanted}'",
+            hint=f"use a key of that {word}, or correct 'account' in retinue.yaml",
+        )
+
+
+def account_blocks(session: Session, remembered: int) -> Iterator[Block]:
+    """What makes the account look like another one than the stack lives in. `remembered` is how many objects this
+    machine knew of before it looked."""
+    marker, memory, info = session.marking.seen, session.memory, session.account.info
+    if marker is not None:
+        lived = AccountInfo("", organization=marker.organization, project=marker.project)
+        blocks = [account_block(lived, info, where="the marker places")]
+        where, why = "the marker tells of", "somebody deleted them, or the account does not list them all"
+        blocks.append(missing_block(marker.owned, len(session.owned_ids()), where=where, why=why))
+    else:
+        lived = AccountInfo("", organization=memory.organization, project=memory.project)
+        blocks = [account_block(lived, info, where="this machine last saw")]
+        why = "the account or the key may be another one than before, or somebody destroyed the stack"
+        blocks.append(missing_block(remembered, len(session.owned_ids()), where="this machine remembers", why=why))
+    yield from (block for block in blocks if block)
+
+
+def models(session: Session) -> tuple[Standing, ...]:
+    """Every model that the account lists or that declarations use, the most pressing first.
+
+    Raises AccountError when the account cannot be reached.
+    """
+    from retinue.providers.openai.model_list import list_models
+
+    used = used_models(session.reading.declared, session.kinds)
+    session.models_listed = False
+    offered = list_models(session.account, used)
+    session.models_listed = offered is not None
+    return standings(offered, used, session.day)
+
+
+def check_models(session: Session) -> tuple[Diagnostic, ...]:
+    """Warnings about the declared models. Asks nothing when there are none. Raises AccountError like `models`."""
+    if not used_models(session.reading.declared, session.kinds):
+        return ()
+    return model_warnings(models(session), session.day)

@@ -12,6 +12,7 @@ import pytest
 
 from retinue import engine
 from retinue.errors import StaleError
+from retinue.planning.policy import Approval
 from tests.support.faults import At, writes_a_marker
 from tests.support.team import Team
 
@@ -126,7 +127,7 @@ def test_an_edit_of_what_is_about_to_be_deleted_stops_the_deletion(two: Team) ->
         made = engine.plan_destroy(session)
         edit_name(two)
         with pytest.raises(StaleError, match="'name' changed in the account after the plan was made"):
-            engine.apply(session, made)
+            engine.apply(session, made, approval=Approval(destroy=True))
     assert writes(two) == []
 
 
@@ -134,7 +135,7 @@ def test_what_is_to_be_deleted_may_be_gone_already(two: Team) -> None:
     with two.session() as session:
         made = engine.plan_destroy(session)
         delete_assistant(two)
-        applied = engine.apply(session, made, replan=lambda: engine.plan_destroy(session))
+        applied = engine.apply(session, made, approval=Approval(destroy=True))
     assert applied.converged
 
 
@@ -169,7 +170,7 @@ def test_what_happens_after_the_first_look_stops_the_step_that_it_concerns(two: 
 
     with two.session(lambda inner: At(inner, writes_a_marker, meanwhile)) as session:
         made = engine.plan_destroy(session) if destroy else engine.plan(session)
-        applied = engine.apply(session, made)
+        applied = engine.apply(session, made, approval=Approval(destroy=destroy))
     (failed,) = [event for event in applied.events if event.status == "failed"]
     assert str(failed.step.address) == address
     assert said in str(failed.error)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from retinue import BundleError, bundle
+from retinue.providers.bundle.reader import BundleError, bundle
 from tests.support.team import Team
 
 

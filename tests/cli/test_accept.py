@@ -342,7 +342,7 @@ def test_what_has_not_drifted_cannot_be_accepted(shop: Shell, what: str, said: s
 def test_a_file_that_cannot_be_written_leaves_all_as_they_were(shop: Shell) -> None:
     """The second of two files is in the way of what would replace it."""
     edit(shop, "tutor", name="Teacher", instructions="Other.")
-    from retinue.commands.accept import Accepted, write
+    from retinue.commands.drift import Accepted, write_accepted
     from retinue.errors import RetinueError
 
     root: Path = shop.team.root
@@ -351,6 +351,6 @@ def test_a_file_that_cannot_be_written_leaves_all_as_they_were(shop: Shell) -> N
         for name in ("team.yaml", "prompts/tutor.md")
     }
     with pytest.raises(RetinueError, match="changed meanwhile; nothing was written"):
-        write(Accepted(files=changed), root)
+        write_accepted(Accepted(files=changed), root)
     assert written(shop) == FILES
     assert [path.name for path in root.rglob(".*.*") if path.suffix.strip(".").isdigit()] == []

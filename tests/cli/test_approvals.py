@@ -499,7 +499,7 @@ def test_a_plan_of_another_environment_is_refused(project: Shell) -> None:
 
 
 def test_a_plan_for_another_account_is_refused(project: Shell, saved: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from retinue.approved import save_plan
+    from retinue.commands.saved_plan import save_plan
     from retinue.planning.documents.plan_digest import plan_digest
     from retinue.planning.documents.plan_document import from_document
 

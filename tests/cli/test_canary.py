@@ -269,7 +269,6 @@ def test_no_command_shows_or_keeps_a_secret(
     watch("drift", "--format", "json", "--detail", "full")
     watch("drift", "--accept", "agent.clerk", "--accept", "environment_template.bench.name")
 
-    watch.look_into_the_account()
     watch("plan", "--destroy", "--format", "json", "--detail", "full")
     watch("destroy", "--yes")
     watch.look_into_the_account()
@@ -438,15 +437,13 @@ def digests(watch: Watch) -> list[str]:
 def test_one_secret_has_another_digest_in_every_place(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     watch.shell.write("team.yaml", SAME)
     watch("apply", "--yes")
-    assert len(set(first := digests(watch))) == 5
-    assert not set(second := digests(watch)) & set(first)
-    assert digests(watch) == first
+    assert len(first := set(digests(watch))) == 5
     monkeypatch.setenv("RETINUE_DIGEST_KEY", "a long random text")
     rotated = watch("plan")
     assert "Plan: 0 to add, 5 to change, 0 to destroy." in rotated.out
     assert rotated.out.count("(not shown) -> (not shown)") == 5
     watch("apply", "--yes")
-    assert not set(digests(watch)) & {*first, *second}
+    assert not set(digests(watch)) & first
     assert "No changes" in watch("plan").out
 
 

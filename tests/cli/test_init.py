@@ -10,7 +10,7 @@ import pytest
 
 from retinue import engine
 from retinue.cli import main
-from retinue.cli.starter import EXAMPLE, SCHEMAS, stack_name, write_starter
+from retinue.commands.init import EXAMPLE, SCHEMAS, stack_name, write_starter
 from retinue.errors import RetinueError
 from retinue.model.values import NAME
 

@@ -12,14 +12,13 @@ from typing import Any
 import httpx2
 import pytest
 
-from retinue import engine, guarding
-from retinue.cli.carrying_out import carry_out
+from retinue import engine
+from retinue.cli.audience import CommandLine
 from retinue.cli.telling import InWords
 from retinue.cli.terminal import Terminal
 from retinue.emulator.server.loopback import running_server
 from retinue.emulator.server.quirks import Quirks
 from retinue.errors import BlockedError, LeaseError, OvertakenError
-from retinue.planning.policy import Approval
 from retinue.session import owner_of
 from tests.cli.conftest import Shell
 from tests.support.faults import At, CutAfter, writes_a_marker
@@ -37,6 +36,16 @@ def team(tmp_path: Path) -> Team:
     team = Team(tmp_path / "one")
     team.write("bots.yaml", BOTS.format("Bot"))
     return team
+
+
+class Noting(engine.Audience):
+    """Keeps what a person should know."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 def colleague(team: Team, name: str = "two") -> Team:
@@ -131,12 +140,11 @@ def test_a_key_that_may_not_write_a_marker_applies_all_the_same(team: Team) -> N
                 return httpx2.Response(403, json=body, request=request)
             return self.inner.handle_request(request)
 
-    notes: list[str] = []
+    audience = Noting()
     with team.session(Refusing) as session:
-        session.marking.on_note = notes.append
-        assert engine.apply(session, engine.plan(session)).converged
+        assert engine.apply(session, engine.plan(session), audience=audience).converged
     assert team.markers() == []
-    (note,) = notes
+    (note,) = audience.notes
     assert "the stack has no marker" in note
 
 
@@ -399,9 +407,10 @@ def test_an_apply_whose_lease_was_taken_over_stops(team: Team) -> None:
         edit_marker(team, lease=f"theirs {team.time.now + 600:.0f} them")
 
     with team.session(lambda inner: At(inner, writes_an_assistant, taken_over)) as session:
-        applied = engine.apply(session, engine.plan(session), parallelism=1)
+        session.parallelism = 1
+        applied = engine.apply(session, engine.plan(session))
     assert not applied.succeeded
-    failure = engine.outcome(applied, stopped=True)
+    failure = engine.outcome(applied)
     assert failure is not None
     assert failure.exit_code == 5
     assert "them" in failure.message
@@ -482,8 +491,8 @@ def test_an_apply_goes_on_once_the_lease_it_waits_for_has_ended(team: Team, caps
     edit_marker(team, lease=f"alive {team.time.now + 95:.0f} them")
     telling = InWords(Terminal.detect(), "hunks", "Settled.")
     with team.session() as session:
-        going_on = {"question": "?", "approval": Approval(), "wait_lease": 300.0}
-        assert carry_out(session, engine.plan, 4, telling, **going_on) == 0  # type: ignore[arg-type]
+        audience = CommandLine(session, telling, "?")
+        assert engine.apply(session, engine.plan(session), audience=audience, wait_lease=300.0).converged
     assert {each["name"] for each in team.listed("/assistants")} == {"Robot"}
     told = capsys.readouterr().err
     assert "waiting up to 300s: another apply of the stack 'test' is under way: them" in told
@@ -495,8 +504,8 @@ def test_waiting_ends_when_the_lease_does(team: Team) -> None:
     edit_marker(team, lease=f"alive {team.time.now + 95:.0f} them")
     with team.session() as session:
         engine.plan(session)
-        assert not guarding.wait_for_lease(session, 30)
-        assert guarding.wait_for_lease(session, 300)
+        assert not engine._wait_for_lease(session, 30)
+        assert engine._wait_for_lease(session, 300)
     assert team.time.now < 1_795_000_000 + 200
 
 

@@ -396,11 +396,9 @@ def test_a_reader_that_leaves_early_is_no_error(project: Shell) -> None:
 def test_the_api_is_usable_from_python(project: Shell) -> None:
     from retinue import engine
     from retinue.commands import show as looking
-    from retinue.planning.policy import Approval
 
     with engine.open_session(engine.Where(project.team.root, environ={})) as session:
         made = engine.plan(session)
-        engine.guard(made, Approval())
         assert engine.outcome(engine.apply(session, made)) is None
         assert Address("assistant", "tutor") in looking.outputs(session)
 
@@ -430,7 +428,7 @@ def test_waiting_together_is_said_once(capsys: pytest.CaptureFixture[str]) -> No
     from types import SimpleNamespace
     from typing import Any
 
-    from retinue.cli.carrying_out import watch_pauses
+    from retinue.cli.audience import watch_pauses
     from retinue.cli.terminal import Terminal
 
     session: Any = SimpleNamespace(account=SimpleNamespace(on_wait=None))

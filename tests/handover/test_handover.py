@@ -195,7 +195,7 @@ def test_what_looks_renamed_waits_for_an_answer(team: Team) -> None:
     with pytest.raises(BlockedError, match=r"assistant\.tutor → assistant\.coach"):
         engine.guard(made, Approval(allow_deletes=1))
     engine.guard(made, Approval(person=True))
-    engine.guard(made, Approval(digest=True))
+    engine.guard(made, Approval(plan=made))
 
 
 def test_what_is_different_is_no_rename(team: Team) -> None:

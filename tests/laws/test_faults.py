@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from retinue.approved import Approved, is_approved
 from retinue.engine import plan
 from retinue.model.steps import Plan
 from retinue.planning.documents.plan_document import from_document, to_document
+from retinue.planning.policy import Approval, is_approved
 from tests.laws.conftest import Sample
 from tests.laws.test_laws import orphans
 from tests.support.breaking import Breaking, copied, meaning
@@ -38,10 +38,10 @@ def prepare(sample: Sample, root: Path, before: str | None, variant: str) -> Tea
     return team
 
 
-def saved(made: Plan) -> Approved:
+def saved(made: Plan) -> Approval:
     """A plan that went through a file, as an approval."""
     document = json.loads(json.dumps(to_document(made)))
-    return Approved(document["digest"], from_document(document))
+    return Approval(plan=from_document(document))
 
 
 CHANGES = [(None, "full"), ("full", "edited"), ("edited", "full"), ("full", "replaced"), ("full", "minimal")]

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openai.types.responses import response_create_params
 
-from retinue import bundle
 from retinue import engine as workflow
 from retinue.commands.migrate import migration
 from retinue.kinds import all_kinds
 from retinue.model.canonical import same
+from retinue.providers.bundle.reader import bundle
 from tests.docs.pages import ROOT
 from tests.support.team import Team
 

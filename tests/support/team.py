@@ -23,6 +23,7 @@ from retinue.kinds.kind import Kind
 from retinue.kinds.stores import Nested
 from retinue.model.steps import AccountInfo, Event, Plan
 from retinue.model.values import Address
+from retinue.planning.policy import Approval
 from retinue.providers.openai.client import Account
 from retinue.state.memory import Memory
 from tests.support.description import CheckedTransport, find_description
@@ -118,14 +119,14 @@ class Team:
             return engine.plan(session, targets=targets)
 
     def apply(self, wrap: Wrap = lambda inner: inner, *, parallelism: int = 4) -> engine.Applied:
+        """What a person does who looks at the plan and agrees."""
         with self.session(wrap) as session:
-            made = engine.plan(session, parallelism=parallelism)
-            return engine.apply(session, made, parallelism=parallelism)
+            session.parallelism = parallelism
+            return engine.apply(session, engine.plan(session), approval=Approval(person=True))
 
     def destroy(self, wrap: Wrap = lambda inner: inner) -> engine.Applied:
         with self.session(wrap) as session:
-            made = engine.plan_destroy(session)
-            return engine.apply(session, made, replan=lambda: engine.plan_destroy(session))
+            return engine.destroy(session, approval=Approval(destroy=True))
 
     # ── the account, as anybody else sees it ──────────────────────────────────────────────────────────────────────────
 

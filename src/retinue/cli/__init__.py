@@ -1,4 +1,4 @@
-"""The command line: options in, a workflow call, a report, an exit code. Nothing slow is imported here."""
+"""The command line: options in, a call, a report, an exit code. Nothing slow is imported here."""
 
 from __future__ import annotations
 
@@ -9,16 +9,10 @@ from collections.abc import Sequence
 import click
 
 from retinue import __version__
-from retinue.cli import (
-    account_commands,
-    compare_commands,
-    doctor_command,
-    drift_command,
-    import_command,
-    migrate_command,
-    plan_commands,
-    project_commands,
-)
+from retinue.cli.account_commands import doctor, drift, models, output, serve, show
+from retinue.cli.import_commands import import_, migrate
+from retinue.cli.plan_commands import apply, destroy, plan, show_saved_plan
+from retinue.cli.project_commands import diff, init, render, schema, validate
 from retinue.cli.terminal import Terminal
 from retinue.errors import OUR_BUG, Interrupted, RetinueError, UsageError
 
@@ -59,18 +53,14 @@ def retinue() -> None:
     """
 
 
-for commands in (
-    project_commands,
-    compare_commands,
-    plan_commands,
-    drift_command,
-    account_commands,
-    import_command,
-    migrate_command,
-    doctor_command,
-):
-    for command in commands.COMMANDS:
-        retinue.add_command(command)
+COMMANDS = (
+    *(init, validate, schema, render, diff),
+    *(plan, show_saved_plan, apply, destroy, drift),
+    *(show, output, models, serve),
+    *(import_, migrate, doctor),
+)
+for command in COMMANDS:
+    retinue.add_command(command)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -1,25 +1,124 @@
-"""Commands that look at the account, and the one that serves the local one: show, output, models, serve."""
+"""Commands that look at the account, or serve the local one: drift, show, output, models, serve, doctor."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from retinue.cli.options import ADDRESS, VariableType, parallelism_option, project_options
+from retinue.cli.options import (
+    ADDRESS,
+    VARIABLE,
+    Parsed,
+    Variables,
+    detail_option,
+    fail_on_option,
+    parallelism_option,
+    project_options,
+)
 from retinue.cli.terminal import Terminal
-from retinue.errors import RetinueError, UsageError, reason_of
+from retinue.errors import BlockedError, RetinueError, UsageError
 
 if TYPE_CHECKING:
+    from retinue.commands.drift import Wanted
     from retinue.commands.show import Inventory
-    from retinue.engine import Where
     from retinue.model.live import Live
     from retinue.model.values import Address
+    from retinue.planning.drift_detection import Drift
+    from retinue.planning.policy import FailOn
+    from retinue.report import Form
+    from retinue.report.text.change_text import Detail
+    from retinue.session import Session, Where
 
-Variables = tuple[tuple[str, str], ...]
+DRIFT = 2
+
+
+def _wanted(text: str) -> Wanted:
+    """`all`, kind.name or kind.name.field."""
+    from retinue.commands.drift import Wanted
+
+    try:
+        return Wanted.parse(text)
+    except ValueError as error:
+        places = "all, assistant.math-tutor, assistant.math-tutor.instructions"
+        raise ValueError(f"'{text}' is none of: {places}") from error
+
+
+@click.command()
+@project_options
+@detail_option
+@parallelism_option
+@fail_on_option(BlockedError.exit_code)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown", "github", "junit"]),
+    default="text",
+    help="For a terminal, a program (schemas/drift.schema.json), a page, an issue on GitHub, or a list of tests.",
+)
+@click.option(
+    "--accept",
+    "wanted",
+    type=Parsed("address", _wanted),
+    multiple=True,
+    metavar="ADDRESS[.FIELD]",
+    help="Write what is there now into the declarations, or 'all' of it; may be repeated.",
+)
+@click.option("--unowned", is_flag=True, help="Name the objects without an owner, too.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is drift.")
+def drift(
+    place: Where,
+    detail: Detail,
+    parallelism: int,
+    fail_on: tuple[FailOn, ...],
+    form: Form,
+    wanted: tuple[Wanted, ...],
+    unowned: bool,
+    detailed_exitcode: bool,
+) -> int:
+    """Show what somebody changed in the account since the last apply.
+
+    Fields that no longer hold what was applied, objects that are gone, files that were swapped. Changes of the
+    declarations that are not applied yet are no drift. Changes nothing in the account; with --accept, it changes the
+    declarations, and leaves comments and layout as they are.
+
+    \b
+    Example:
+      retinue drift
+      retinue drift -e production --detailed-exitcode --format github > drift.md
+      retinue drift --accept assistant.math-tutor.instructions
+    """
+    from retinue import engine
+    from retinue.cli.audience import note_unlisted, watch_pauses
+    from retinue.commands import drift as drifting
+    from retinue.report import render
+
+    terminal = Terminal.detect()
+    with engine.open_session(place, parallelism=parallelism) as session:
+        watch_pauses(session, terminal)
+        found = drifting.look_for_drift(session)
+        if wanted:
+            return _accept(place, session, found, wanted, terminal)
+        document = drifting.describe(session, found, fail_on=fail_on, unowned=unowned)
+        note_unlisted(session, terminal, fail_on)
+    terminal.print(render("drift", document, form, detail=detail, width=terminal.width, color=terminal.color))
+    if document["blocks"]:
+        return BlockedError.exit_code
+    return DRIFT if detailed_exitcode and found.found else 0
+
+
+def _accept(place: Where, session: Session, found: Drift, wanted: tuple[Wanted, ...], terminal: Terminal) -> int:
+    from retinue.commands.drift import accept, write_accepted
+    from retinue.report.drift.drift_text import render_accepted
+
+    accepted = accept(place, session, found, wanted)
+    write_accepted(accepted, session.project.root)
+    terminal.print(render_accepted(accepted.changes, sorted(accepted.files), accepted.affected, accepted.left))
+    return 0
 
 
 @click.command()
@@ -45,52 +144,22 @@ def show(
     from retinue.report.account.account_text import render_object, render_objects
 
     terminal = Terminal.detect()
-    with engine.open_session(place) as session:
-        found = looking.inventory(session, parallelism=parallelism)
+    with engine.open_session(place, parallelism=parallelism) as session:
+        found = looking.inventory(session)
         declared = {each.address for each in session.reading.declared}
     if address is None:
-        rows = [_row(each, live, declared) for each, several in found.owned.items() for live in several]
-        rows += [
-            {"address": "?", "id": live.id, "state": "unreadable tag", "name": live.title} for live in found.unreadable
-        ]
+        document = looking.to_document(found, declared)
         if as_json:
-            document = {
-                "objects": rows,
-                "foreign": dict(found.foreign),
-                "unowned": dict(found.unowned),
-                "marker": _told(found),
-                "applying": found.holder.owner if found.holder else None,
-            }
             terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
         else:
-            terminal.print(
-                render_objects(
-                    rows,
-                    foreign=found.foreign,
-                    unowned=found.unowned,
-                    marker=_told(found),
-                    applying=found.holder.owner if found.holder else None,
-                    width=terminal.width,
-                    color=terminal.color,
-                )
-            )
+            rows = document.pop("objects")
+            terminal.print(render_objects(rows, **document, width=terminal.width, color=terminal.color))
         return 0
     for live in _owned(found, address):
-        document = looking.full(session, live)
-        as_text = json.dumps(document, indent=2, ensure_ascii=False) if as_json else None
-        terminal.print(as_text or render_object(document, color=terminal.color))
+        shown = looking.full(session, live)
+        as_text = json.dumps(shown, indent=2, ensure_ascii=False) if as_json else None
+        terminal.print(as_text or render_object(shown, color=terminal.color))
     return 0
-
-
-def _told(found: Inventory) -> dict[str, Any] | None:
-    """What the marker tells of the objects, as JSON data."""
-    marker = found.marker
-    return {"id": marker.id, "objects": marker.owned, "as_left": found.as_left} if marker else None
-
-
-def _row(address: Address, live: Live, declared: set[Address]) -> dict[str, str | None]:
-    state = live.status or "live" if address in declared else "no longer declared"
-    return {"address": str(address), "id": live.id, "name": live.title or None, "state": state}
 
 
 def _owned(found: Inventory, address: Address) -> tuple[Live, ...]:
@@ -128,8 +197,8 @@ def output(
     from retinue.commands import show as looking
 
     terminal = Terminal.detect()
-    with engine.open_session(place) as session:
-        found = looking.inventory(session, parallelism=parallelism)
+    with engine.open_session(place, parallelism=parallelism) as session:
+        found = looking.inventory(session)
     if address is not None:
         live = _owned(found, address)[0]
         as_text = json.dumps(looking.handed_out(session, live), indent=2, ensure_ascii=False)
@@ -167,13 +236,13 @@ def models(place: Where, as_json: bool) -> int:
       retinue models --json | jq '.models[] | select(.used_by != [])'
     """
     from retinue import engine
-    from retinue import models as standing
     from retinue.planning.model_catalog import standing_document
     from retinue.report.account.account_text import render_models
+    from retinue.session import models as standing
 
     terminal = Terminal.detect()
     with engine.open_session(place) as session:
-        rows = [standing_document(each, session.day) for each in standing.models(session)]
+        rows = [standing_document(each, session.day) for each in standing(session)]
         listed = session.models_listed
     if not listed:
         terminal.say("the account does not say which models it has")
@@ -199,7 +268,7 @@ def models(place: Where, as_json: bool) -> int:
 @click.option(
     "--quirk",
     "quirks",
-    type=VariableType(),
+    type=VARIABLE,
     multiple=True,
     metavar="NAME=VALUE",
     help="Switch an awkward behaviour of the real service on, such as list-lag=3; may be repeated.",
@@ -214,8 +283,8 @@ def serve(directory: Path, host: str, port: int, api_key: str | None, quirks: Va
     """
     # The local account is a program of its own; only the place that opens it and this command know of it.
     from retinue import engine
-    from retinue.emulator import Quirks
-    from retinue.emulator import serve as run
+    from retinue.emulator.server.loopback import serve as run
+    from retinue.emulator.server.quirks import Quirks
     from retinue.providers.openai.connect import local_setting
 
     terminal = Terminal.detect()
@@ -234,10 +303,41 @@ def serve(directory: Path, host: str, port: int, api_key: str | None, quirks: Va
     except ValueError as error:
         raise UsageError(str(error)) from error
     except OSError as error:
-        raise RetinueError(
-            f"cannot listen on {host}:{port}: {reason_of(error)}", hint="choose another --port"
-        ) from error
+        raise RetinueError(f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another --port") from error
     return 0
 
 
-COMMANDS = (show, output, models, serve)
+NOT_USABLE = 1
+VARIABLES = ("CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
+
+
+@click.command()
+@project_options
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def doctor(place: Where, as_json: bool) -> int:
+    """Find out what Retinue needs and does not have.
+
+    Looks at the project, the key, the account and its collections, the cache and the versions; changes nothing. What it
+    prints holds no key and no secret. Ends with 1 when something keeps Retinue from working.
+
+    \b
+    Example:
+      retinue doctor
+      retinue doctor -e production --json
+    """
+    from retinue.commands import doctor as checkup
+    from retinue.report.account.doctor_text import render_checkup
+
+    terminal = Terminal.detect()
+    about_terminal = {
+        "color": terminal.color,
+        "width": terminal.width,
+        "interactive": terminal.interactive,
+        "variables": [name for name in VARIABLES if os.environ.get(name)],
+    }
+    found = checkup.examine(place)
+    if as_json:
+        terminal.print(json.dumps({**found, "terminal": about_terminal}, indent=2, ensure_ascii=False))
+    else:
+        terminal.print(render_checkup(found, about_terminal, color=terminal.color))
+    return 0 if found["usable"] else NOT_USABLE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,40 +14,74 @@ if TYPE_CHECKING:
     from retinue.planning.policy import FailOn
 
 Command = Callable[..., Any]
+T = TypeVar("T")
+Variables = tuple[tuple[str, str], ...]
 
 
-class AddressType(click.ParamType["Address"]):
-    """kind.name, such as assistant.math-tutor."""
+class Parsed(click.ParamType[T]):
+    """What a function makes of a text; it raises ValueError with what is wrong about it."""
 
-    name = "address"
+    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
+        self.name = name
+        self.parse = parse
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
-        # `--help` and `--version` need no address, and its module costs as much as click itself.
-        from retinue.model.values import Address
-
-        if isinstance(value, Address):
-            return value
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:
+        if not isinstance(value, str):
+            parsed: T = value  # a default
+            return parsed
         try:
-            return Address.parse(str(value))
+            return self.parse(value)
         except ValueError as error:
-            self.fail(f"{error}, such as assistant.math-tutor", param, ctx)
+            self.fail(str(error), param, ctx)
 
 
-ADDRESS = AddressType()
+def _address(text: str) -> Address:
+    # `--help` and `--version` need no address, and its module costs as much as click itself.
+    from retinue.model.values import Address
+
+    try:
+        return Address.parse(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, such as assistant.math-tutor") from error
 
 
-class VariableType(click.ParamType[tuple[str, str]]):
-    """NAME=VALUE."""
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise ValueError(f"'{text}' is not of the form NAME=VALUE")
+    return name, value
 
-    name = "name=value"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        if isinstance(value, tuple):
-            return value
-        name, equals, text = str(value).partition("=")
-        if not (name and equals):
-            self.fail(f"'{value}' is not of the form NAME=VALUE", param, ctx)
-        return name, text
+def _digest(text: str) -> str:
+    from retinue.planning.documents.plan_digest import DIGEST
+
+    digest = text.strip().lower()
+    if not DIGEST.fullmatch(digest):
+        raise ValueError(f"'{text}' is not the digest of a plan, such as pd1:7c41-d2f0-93be-aa18")
+    return digest
+
+
+def _duration(text: str) -> float:
+    """A time in seconds, written 90s, 5m or 1h."""
+    number, unit = text[:-1], {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
+    if unit is None or not (number.isascii() and number.isdigit()):
+        raise ValueError(f"'{text}' is not a time such as 90s, 5m or 1h")
+    return float(number) * unit
+
+
+def _fail_on(text: str) -> FailOn:
+    """CODE or CODE=90d."""
+    from retinue.config.problems import WARNINGS
+    from retinue.planning.policy import FailOn
+
+    chosen = FailOn.parse(text)
+    if chosen.code not in WARNINGS:
+        raise ValueError(f"'{chosen.code}' is not the code of a warning; there are: {', '.join(WARNINGS)}")
+    return chosen
+
+
+ADDRESS = Parsed("address", _address)
+VARIABLE = Parsed("name=value", _variable)
 
 
 def project_options(command: Command) -> Command:
@@ -80,7 +114,7 @@ def several_environments(command: Command) -> Command:
 
 
 def _located(command: Command, args: tuple[Any, ...], environment: str | None, rest: dict[str, Any]) -> Any:
-    from retinue.engine import Where
+    from retinue.session import Where
 
     start, variables, files = (rest.pop(name) for name in ("directory", "variables", "var_files"))
     return command(*args, place=Where(start, environment, dict(variables), var_files=files), **rest)
@@ -101,7 +135,7 @@ def _place_options(command: Command, environment: Callable[[Command], Command]) 
             click.option(
                 "--var",
                 "variables",
-                type=VariableType(),
+                type=VARIABLE,
                 multiple=True,
                 metavar="NAME=VALUE",
                 help="Set a variable; may be repeated.",
@@ -169,50 +203,22 @@ def target_option(command: Command) -> Command:
     )(command)
 
 
-class DigestType(click.ParamType[str]):
-    """pd1:7c41-d2f0-93be-aa18."""
-
-    name = "digest"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from retinue.planning.documents.plan_digest import DIGEST
-
-        digest = str(value).strip().lower()
-        if not DIGEST.fullmatch(digest):
-            self.fail(f"'{value}' is not the digest of a plan, such as pd1:7c41-d2f0-93be-aa18", param, ctx)
-        return digest
-
-
 def expect_option(command: Command) -> Command:
     return click.option(
         "--expect",
         "expected",
-        type=DigestType(),
+        type=Parsed("digest", _digest),
         metavar="DIGEST",
         help="Do it without asking if the plan has this digest, and only then.",
     )(command)
 
 
-class DurationType(click.ParamType[float]):
-    """A time in seconds, written 90s, 5m or 1h."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        text = str(value)
-        number, unit = text[:-1], {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
-        if unit is None or not (number.isascii() and number.isdigit()):
-            self.fail(f"'{text}' is not a time such as 90s, 5m or 1h", param, ctx)
-        return float(number) * unit
-
-
 def wait_lease_option(command: Command) -> Command:
     return click.option(
         "--wait-lease",
-        type=DurationType(),
-        default=None,
+        type=Parsed("duration", _duration),
+        default=0.0,
+        show_default=False,
         metavar="5m",
         help="Wait so long for somebody else's apply of the stack to end, instead of ending with 6.",
     )(command)
@@ -224,31 +230,11 @@ def allow_missing_option(command: Command) -> Command:
     )(command)
 
 
-class FailOnType(click.ParamType["FailOn"]):
-    """CODE or CODE=90d."""
-
-    name = "code"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> FailOn:
-        from retinue.config.problems import WARNINGS
-        from retinue.planning.policy import FailOn
-
-        if isinstance(value, FailOn):
-            return value
-        try:
-            chosen = FailOn.parse(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if chosen.code not in WARNINGS:
-            self.fail(f"'{chosen.code}' is not the code of a warning; there are: {', '.join(WARNINGS)}", param, ctx)
-        return chosen
-
-
 def fail_on_option(exit_code: int) -> Callable[[Command], Command]:
     return click.option(
         "--fail-on",
         "fail_on",
-        type=FailOnType(),
+        type=Parsed("code", _fail_on),
         multiple=True,
         metavar="CODE[=90d]",
         help=f"Exit with {exit_code} on warnings of this code, such as model-shutdown=90d; may be repeated.",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinue.cli.carrying_out import carry_out, note_holder, note_unlisted, watch_pauses
 from retinue.cli.options import (
     allow_missing_option,
     detail_option,
@@ -26,16 +26,14 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import BlockedError, UsageError
 
 if TYPE_CHECKING:
-    from retinue.approved import Approved
-    from retinue.engine import Session, Where
     from retinue.model.steps import Plan
     from retinue.model.values import Address
-    from retinue.planning.policy import FailOn
+    from retinue.planning.policy import Approval, FailOn
     from retinue.report import Form
     from retinue.report.text.change_text import Detail
+    from retinue.session import Where
 
 SAVED = click.Path(dir_okay=False, path_type=Path)
-Variables = tuple[tuple[str, str], ...]
 CHANGES = 2
 DESTROYED = "Nothing of this stack is left."
 
@@ -76,6 +74,7 @@ def plan(
       retinue plan --out plan.json
     """
     from retinue import engine
+    from retinue.cli.audience import note_holder, note_unlisted, watch_pauses
     from retinue.planning.documents.plan_document import to_document
 
     if destroy and targets:
@@ -86,14 +85,12 @@ def plan(
     if out is not None and page is not None and out.resolve() == page.resolve():
         raise UsageError(f"--out and --html both name '{out}'", hint="give the page another name, such as plan.html")
     terminal = Terminal.detect()
-    with comment_on_failure(place, form, terminal), engine.open_session(place) as session:
+    with comment_on_failure(place, form, terminal), engine.open_session(place, parallelism=parallelism) as session:
         watch_pauses(session, terminal)
         if destroy:
-            made = engine.plan_destroy(session, parallelism=parallelism)
+            made = engine.plan_destroy(session)
         else:
-            made = engine.plan(
-                session, targets=targets, parallelism=parallelism, fail_on=fail_on, allow_missing=allow_missing
-            )
+            made = engine.plan(session, targets=targets, fail_on=fail_on, allow_missing=allow_missing)
         note_unlisted(session, terminal, fail_on)
         note_holder(session, terminal)
     document = to_document(made)
@@ -108,7 +105,7 @@ def plan(
 
 
 def _save(document: Mapping[str, Any], path: Path, terminal: Terminal) -> None:
-    from retinue.approved import save_plan
+    from retinue.commands.saved_plan import save_plan
 
     save_plan(document, path)
     terminal.say(f"saved the plan to {path}")
@@ -129,7 +126,7 @@ def show_saved_plan(file: Path, detail: Detail, form: Form, page: Path | None) -
       retinue show-plan plan.json --detail full
       retinue show-plan plan.json --format github > comment.md
     """
-    from retinue.approved import read_document
+    from retinue.commands.saved_plan import read_document
 
     terminal = Terminal.detect()
     document, _ = read_document(file)
@@ -170,7 +167,7 @@ def apply(
     allow_deletes: int | None,
     as_json: bool,
     allow_missing: bool,
-    wait_lease: float | None,
+    wait_lease: float,
 ) -> int:
     """Make the account match the declarations.
 
@@ -188,54 +185,48 @@ def apply(
       retinue apply --yes --json | jq -r 'select(.type == "step").address'
     """
     from retinue import engine
-    from retinue.planning.policy import Approval
+    from retinue.cli.audience import CommandLine, ended, watch_pauses
 
     if file is not None and targets:
         raise UsageError("a saved plan has its own targets", hint="leave --target out")
-    approved = _approved(file, expected)
-    saved = approved.plan if approved else None
-    destroys = saved is not None and saved.destroy
-    settled = DESTROYED if destroys else "The account matches the declarations."
+    approval = replace(_approval(file, expected, yes=yes), revert_drift=revert_drift, allow_deletes=allow_deletes)
+    settled = DESTROYED if approval.plan and approval.plan.destroy else "The account matches the declarations."
     telling = AsEvents(Terminal.detect()) if as_json else InWords(Terminal.detect(), detail, settled)
-    approval = Approval(
-        person=not (yes or approved),
-        revert_drift=revert_drift,
-        allow_deletes=allow_deletes,
-        digest=approved is not None,
-    )
-
-    def make(session: Session) -> Plan:
-        if destroys:
-            return engine.plan_destroy(session, parallelism=parallelism)
-        narrowed = saved.targets if saved else targets
-        return engine.plan(
-            session, targets=narrowed, parallelism=parallelism, fail_on=fail_on, allow_missing=allow_missing
-        )
 
     def work() -> int:
-        with engine.open_session(place) as session:
-            return carry_out(
-                session,
-                make,
-                parallelism,
-                telling,
-                question="Apply these changes?",
-                approval=approval,
-                approved=approved,
-                fail_on=fail_on,
-                wait_lease=wait_lease,
+        with engine.open_session(place, parallelism=parallelism) as session:
+            watch_pauses(session, Terminal.detect())
+            audience = CommandLine(session, telling, "Apply these changes?", fail_on)
+            if approval.plan is not None:
+                applied = engine.resume(
+                    session,
+                    approval,
+                    audience=audience,
+                    fail_on=fail_on,
+                    allow_missing=allow_missing,
+                    wait_lease=wait_lease,
+                )
+                return ended(applied, telling)
+
+            def make() -> Plan:
+                return engine.plan(session, targets=targets, fail_on=fail_on, allow_missing=allow_missing)
+
+            applied = engine.apply(
+                session, make(), approval=approval, audience=audience, replan=make, wait_lease=wait_lease
             )
+        return ended(applied, telling)
 
     return telling.run(work) if isinstance(telling, AsEvents) else work()
 
 
-def _approved(file: Path | None, expected: str | None) -> Approved | None:
-    """What the command line says was approved: a saved plan, a digest, or both."""
-    from retinue.approved import Approved, read_approved
+def _approval(file: Path | None, expected: str | None, *, yes: bool) -> Approval:
+    """What the command line says was approved: a saved plan, a digest, or both; or that nobody is asked."""
+    from retinue.commands.saved_plan import read_approved
+    from retinue.planning.policy import Approval
 
     if file is not None:
         return read_approved(file, expected)
-    return Approved(expected) if expected is not None else None
+    return Approval(person=not yes and expected is None, digest=expected)
 
 
 @click.command()
@@ -245,9 +236,7 @@ def _approved(file: Path | None, expected: str | None) -> Approved | None:
 @expect_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. For pipelines.")
 @wait_lease_option
-def destroy(
-    place: Where, detail: Detail, parallelism: int, expected: str | None, yes: bool, wait_lease: float | None
-) -> int:
+def destroy(place: Where, detail: Detail, parallelism: int, expected: str | None, yes: bool, wait_lease: float) -> int:
     """Delete everything this stack owns in the account.
 
     What others made, and what was never declared, stays.
@@ -259,26 +248,13 @@ def destroy(
       retinue plan --destroy --out plan.json && retinue apply plan.json
     """
     from retinue import engine
-    from retinue.planning.policy import Approval
+    from retinue.cli.audience import CommandLine, ended, watch_pauses
 
-    approved = _approved(None, expected)
-
-    def make(session: Session) -> Plan:
-        return engine.plan_destroy(session, parallelism=parallelism)
-
-    with engine.open_session(place) as session:
-        return carry_out(
-            session,
-            make,
-            parallelism,
-            InWords(Terminal.detect(), detail, DESTROYED),
-            question="Delete all of this?",
-            approval=Approval(
-                person=not (yes or approved), revert_drift=True, destroy=True, digest=approved is not None
-            ),
-            approved=approved,
-            wait_lease=wait_lease,
-        )
-
-
-COMMANDS = (plan, show_saved_plan, apply, destroy)
+    terminal = Terminal.detect()
+    approval = replace(_approval(None, expected, yes=yes), revert_drift=True, destroy=True)
+    telling = InWords(terminal, detail, DESTROYED)
+    with engine.open_session(place, parallelism=parallelism) as session:
+        watch_pauses(session, terminal)
+        audience = CommandLine(session, telling, "Delete all of this?")
+        applied = engine.destroy(session, approval=approval, audience=audience, wait_lease=wait_lease)
+    return ended(applied, telling)

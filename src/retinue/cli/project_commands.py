@@ -1,4 +1,4 @@
-"""Commands that need no account: init, validate, schema."""
+"""Commands that need no account: init, validate, schema, render, diff."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from retinue.cli.options import fail_on_option, project_options
+from retinue.cli.options import ADDRESS, detail_option, fail_on_option, project_options, several_environments
 from retinue.cli.terminal import Terminal
-from retinue.errors import DeclarationError, RetinueError, UsageError, reason_of
+from retinue.errors import DeclarationError, RetinueError, UsageError
 
 if TYPE_CHECKING:
-    from retinue.cli.pipelines import Host, Outcome
-    from retinue.engine import Where
+    from retinue.commands.init import Host, Outcome
     from retinue.model.declared import Diagnostic
+    from retinue.model.values import Address
     from retinue.planning.policy import FailOn
     from retinue.report import Form
+    from retinue.report.text.change_text import Detail
+    from retinue.session import Where
 
 
 @click.command()
@@ -39,7 +41,8 @@ def init(directory: Path, host: Host | None, source: str | None, force: bool) ->
       retinue init my-assistants
       retinue init --ci github
     """
-    from retinue.cli.starter import PROJECT_FILE, write_starter
+    from retinue.commands.init import write_starter
+    from retinue.config.project import PROJECT_FILE
 
     terminal = Terminal.detect()
     if host is None and (source or force):
@@ -57,7 +60,7 @@ def init(directory: Path, host: Host | None, source: str | None, force: bool) ->
 def _write_pipelines(terminal: Terminal, directory: Path, host: Host, source: str | None, *, force: bool) -> int:
     import os
 
-    from retinue.cli.pipelines import advice, read_pipelines, write_pipelines
+    from retinue.commands.init import advice, read_pipelines, write_pipelines
 
     found = read_pipelines(directory, os.environ, source=source)
     written: dict[Path, Outcome] = {}
@@ -154,15 +157,14 @@ def _show_findings(
 
         terminal.say(render_diagnostics(found, width=terminal.error_width, color=terminal.error_color))
         return
-    from retinue import __version__
+    from retinue import __version__, report
     from retinue.config.problems import CODES
     from retinue.config.project import find
-    from retinue.report import render
     from retinue.report.diagnostics.findings import Findings
 
     project = find(place.start)
     findings = Findings(found, valid, _folder(project.parent if project else place.start), CODES, __version__)
-    terminal.print(render("findings", findings, form))
+    terminal.print(report.render("findings", findings, form))
 
 
 def _folder(root: Path) -> str:
@@ -174,10 +176,10 @@ def _folder(root: Path) -> str:
 
 def _ask_account(place: Where, terminal: Terminal) -> tuple[Diagnostic, ...]:
     from retinue import engine
-    from retinue import models as standing
+    from retinue.session import check_models
 
     with engine.open_session(place) as session:
-        found = standing.check_models(session)
+        found = check_models(session)
         if session.models_listed is False:
             terminal.say("the account does not say which models it has")
     return found
@@ -212,8 +214,8 @@ def schema(kind: str | None, out: Path | None) -> int:
                 (out / name).write_text(_json(document), encoding="utf-8")
                 terminal.say(f"wrote {out / name}")
         except OSError as error:
-            message = f"cannot write to '{out}': {reason_of(error)}"
-            raise RetinueError(message, hint="choose another directory") from error
+            reason = (error.strerror or str(error)).lower()
+            raise RetinueError(f"cannot write to '{out}': {reason}", hint="choose another directory") from error
         return 0
     wanted = {None: "declarations", "project": "retinue"}.get(kind, str(kind))
     found = documents.get(f"{wanted}.schema.json")
@@ -246,4 +248,74 @@ def _json(document: Any) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-COMMANDS = (init, validate, schema)
+CHANGES = 2
+
+
+@click.command()
+@click.argument("address", type=ADDRESS, required=False)
+@project_options
+@click.option("--explain", is_flag=True, help="Say which file and line set each value.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def render(address: Address | None, place: Where, explain: bool, as_json: bool) -> int:
+    """Print what the declarations come to: variables filled in, overlays merged, files read.
+
+    The outcome is a file of declarations itself. Offline: no account, no key.
+
+    \b
+    Example:
+      retinue render assistant.math-tutor -e production
+      retinue render --explain
+    """
+    from retinue.commands import diff as comparing
+
+    terminal = Terminal.detect()
+    rendered = comparing.render(place, address)
+    if as_json:
+        terminal.print(json.dumps(rendered.document(explain=explain), indent=2, ensure_ascii=False))
+    else:
+        terminal.print(rendered.yaml(explain=explain).removesuffix("\n"))
+    return 0
+
+
+@click.command()
+@several_environments
+@click.option("--base", metavar="REV", help="Compare the working tree with this git revision, such as origin/main.")
+@detail_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    help="For a terminal, a program (schemas/diff.schema.json), or a page.",
+)
+@click.option("--json", "form", flag_value="json", help="Short for --format json.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are differences.")
+def diff(
+    place: Where, environments: tuple[str, ...], base: str | None, detail: Detail, form: Form, detailed_exitcode: bool
+) -> int:
+    """Show how declarations differ: between two environments, or from a git revision.
+
+    Offline: no account, no key. What the account holds is not looked at; that is what `plan` does.
+
+    \b
+    Example:
+      retinue diff -e staging -e production
+      retinue diff --base origin/main
+      retinue diff --base HEAD~1 -e production --format markdown
+    """
+    from retinue import report
+    from retinue.commands import diff as comparing
+    from retinue.planning.declaration_diff import contrast_document
+
+    terminal = Terminal.detect()
+    if base is not None and len(environments) <= 1:
+        place = replace(place, environment=environments[0] if environments else None)
+        made = comparing.diff_base(place, base)
+    elif base is None and len(environments) == 2:
+        made = comparing.diff_environments(place, *environments)
+    else:
+        raise UsageError("what to compare is not clear", hint="say -e A -e B, or --base REV with at most one -e")
+    document = contrast_document(made)
+    text = report.render("diff", document, form, detail=detail, width=terminal.width, color=terminal.color)
+    terminal.print(text.removesuffix("\n"))
+    return CHANGES if detailed_exitcode and not made.empty else 0

@@ -11,9 +11,9 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError, cannot_write
 
 if TYPE_CHECKING:
-    from retinue.engine import Where
     from retinue.report import Form
     from retinue.report.text.change_text import Detail
+    from retinue.session import Where
 
 
 def show_document(document: Mapping[str, Any], terminal: Terminal, *, form: Form = "text", detail: Detail) -> None:
@@ -49,8 +49,8 @@ def comment_on_failure(place: Where, form: Form, terminal: Terminal) -> Iterator
         yield
     except RetinueError as error:
         if form == "github":
-            from retinue.engine import load_from
             from retinue.report.plan.plan_markdown import render_no_plan
+            from retinue.session import load_from
 
             with suppress(RetinueError):
                 project = load_from(place).project

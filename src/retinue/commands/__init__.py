@@ -1,1 +1,1 @@
-"""What the command line can do beside plan and apply, and what all of it shares: sessions, guards, approvals."""
+"""What there is to do beside plan, apply and destroy: one module for each command."""

@@ -1,24 +1,44 @@
-"""Looking for what somebody changed outside since the last apply. Writes nothing to the account."""
+"""The story of `retinue drift`: what somebody changed in the account since the last apply, and how that gets into the
+declarations. Writes nothing to the account.
+
+drift ─ choose ─→ changes ─ sites and edits ─→ texts ─ read and planned as if they were there ─→ written, all or none
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
 from typing import Any
 
 from retinue import engine
-from retinue.errors import AccountError
-from retinue.model.declared import Diagnostic
-from retinue.models import check_models
+from retinue.config.project_files import Folder
+from retinue.config.yaml.editor import Edit, Site, UnwritableError, edited, find_site
+from retinue.errors import AccountError, DeclarationError, RetinueError, UsageError
+from retinue.kinds.kind import Keyed, Kind
+from retinue.model.declared import Declaration, Declared, Diagnostic
+from retinue.model.paths import fits, show
+from retinue.model.steps import FieldChange, Plan, Step
+from retinue.model.values import ABSENT, Address, FileRef, Gone, Path, Ref, Sealed
 from retinue.planning.documents.drift_document import drift_document
 from retinue.planning.drift_detection import Drift, find_drift
+from retinue.planning.matching import name_live
+from retinue.planning.planner import make_plan
 from retinue.planning.policy import FailOn, fail_on_blocks
-from retinue.session import Session
+from retinue.planning.write_back import write_back
+from retinue.session import Reading, Session, Where, check_loaded, check_models, load_from
+
+EVERYTHING = "all"
 
 
-def look_for_drift(session: Session, *, parallelism: int = 8) -> Drift:
+# ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def look_for_drift(session: Session) -> Drift:
     """What differs from what was applied."""
-    made = engine.decide(session, (), parallelism)
+    made = engine.decide(session)
     remembered = {**session.memory.gone, **session.memory.ids}
     return find_drift(made, session.live, remembered)
 
@@ -32,3 +52,351 @@ def describe(
         warnings = check_models(session)
     blocks = tuple(fail_on_blocks(warnings, fail_on))
     return drift_document(drift, warnings=warnings, blocks=blocks, unowned=unowned)
+
+
+# ── accepting ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be accepted: everything, an object, or a part of one."""
+
+    address: Address | None = None
+    path: Path = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Wanted:
+        """Read `all`, `kind.name` or `kind.name.field.key`. Raises ValueError when the text is none of them."""
+        if text == EVERYTHING:
+            return cls()
+        kind, _, rest = text.partition(".")
+        name, _, path = rest.partition(".")
+        return cls(Address.parse(f"{kind}.{name}"), tuple(path.split(".")) if path else ())
+
+    def covers(self, address: Address, path: Path) -> bool:
+        wanted = tuple(str(part) for part in self.path)
+        return self.address in (None, address) and tuple(map(str, path[: len(wanted)])) == wanted
+
+    def __str__(self) -> str:
+        return ".".join([str(self.address), *map(str, self.path)]) if self.address else EVERYTHING
+
+
+@dataclass(slots=True)
+class Accepted:
+    """What would be written: `files` by their paths in the project, as they are and as they will be.
+
+    `changes` are the accepted differences, `left` says what was asked for and cannot be accepted by its nature,
+    `affected` are the other objects that the files change.
+    """
+
+    files: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
+    changes: list[tuple[Address, FieldChange]] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    affected: tuple[Address, ...] = ()
+
+
+def accept(where: Where, session: Session, drift: Drift, wanted: Sequence[Wanted]) -> Accepted:
+    """Prepare everything that would be written, read back and planned. Nothing is written yet.
+
+    Raises UsageError when there is no such drift, DeclarationError with everything that cannot be accepted.
+    """
+    accepted = Accepted()
+    chosen = list(_choose(drift, wanted, accepted))
+    loaded = load_from(where)
+    writing = _Writing(session, {each.address: each for each in loaded.declarations}, Folder(session.project.root))
+    for step, change in chosen:
+        writing.take_over(step, change)
+    if writing.refused:
+        raise DeclarationError.of(loaded.excerpts.fill(writing.refused))
+    accepted.changes = [(step.address, change) for step, change in chosen]
+    accepted.files = writing.files()
+    _verify(where, session, drift, accepted)
+    return accepted
+
+
+# ── choosing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _choose(drift: Drift, wanted: Sequence[Wanted], accepted: Accepted) -> Iterator[tuple[Step, FieldChange]]:
+    for each in wanted:
+        found = [
+            (step, change)
+            for step in drift.changed
+            for change in step.changes
+            if each.covers(step.address, change.path)
+        ]
+        left = list(_left(drift, each))
+        if not found and (left or each.address is not None):
+            raise UsageError(
+                "; ".join(left) if left else f"{each} has not drifted",
+                hint="'retinue drift' shows what somebody changed",
+            )
+        accepted.left += [text for text in left if text not in accepted.left]
+        yield from (pair for pair in found if not _taken(pair, wanted[: wanted.index(each)]))
+
+
+def _taken(pair: tuple[Step, FieldChange], before: Iterable[Wanted]) -> bool:
+    return any(each.covers(pair[0].address, pair[1].path) for each in before)
+
+
+def _left(drift: Drift, wanted: Wanted) -> Iterator[str]:
+    """What was asked for and cannot be taken over into the declarations by its nature."""
+    for step in drift.changed:
+        if step.files and wanted.covers(step.address, ("files",)[: len(wanted.path)]):
+            yield f"the files of {step.address} are those of the project: 'retinue apply' brings them back"
+    for each in drift.gone:
+        if wanted.covers(each.address, ()):
+            yield f"{each.address} is gone: remove its declaration to accept that, or let 'retinue apply' make it again"
+
+
+# ── one change ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(slots=True)
+class _Writing:
+    """The edits so far. `refused` is everything that cannot be written, with its place."""
+
+    session: Session
+    declarations: Mapping[Address, Declaration]
+    folder: Folder
+    edits: dict[str, list[Edit]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    refused: list[Diagnostic] = field(default_factory=list)
+
+    def take_over(self, step: Step, change: FieldChange) -> None:
+        declared = next(each for each in self.session.reading.declared if each.address == step.address)
+        try:
+            self._write(declared, step, change)
+        except UnwritableError as error:
+            message = f"{step.address}.{show(change.path)} cannot be accepted: {error.message}"
+            self.refused.append(Diagnostic("error", "not-acceptable", message, error.position, error.hint))
+
+    def _write(self, declared: Declared, step: Step, change: FieldChange) -> None:
+        if change.field not in declared.spec:
+            hint = "'retinue apply' resets it; declare it to keep it"
+            raise UnwritableError("it is not declared any more", declared.position(), hint)
+        kind = self.session.kinds[step.address.kind].at(step.home)
+        declaration = self.declarations[step.address]
+        origin, rest = _origin(declared, change.path)
+        if kind.field(change.field).refs is not None:
+            # Where several ids may stand in the API, the author may have to write one.
+            rest = tuple(part for part in rest if isinstance(part, str))
+        place: Path = (*origin, *rest)
+        if origin == change.path[: len(origin)] or rest:
+            value = ABSENT if change.before is ABSENT else _plain(change.before, declared, change.path)
+        else:
+            value = self._as_authors_write(declaration, kind, step.address, place)
+        if value is ABSENT or (value is None and len(place) == 1):
+            self._remove(declaration, kind, place)
+        elif change.after is ABSENT and _keyed(kind, place[:-1]):
+            self._append(declaration, kind, step.address, place)
+        else:
+            self._set(declaration, place, value)
+
+    def _as_authors_write(self, declaration: Declaration, kind: Kind, address: Address, place: Path) -> Any:
+        """What stands at a place of the declaration that would be written for the live object; ABSENT for nothing."""
+        declared = {each.address: each for each in self.session.reading.declared}
+        named = name_live(self.session.live, declared, self.session.kinds, self.session.project.stack)
+        return _walk(write_back(named.owned[address], kind), declaration.spec, kind, place)
+
+    def _remove(self, declaration: Declaration, kind: Kind, place: Path) -> None:
+        # An entry of a list goes as a whole, whatever of it says what it is.
+        entry = next((place[: at + 1] for at in range(1, len(place)) if _keyed(kind, place[:at])), place)
+        site = self._site(declaration, entry if _is_identity(declaration, kind, place, entry) else place)
+        if not site.missing:
+            self._add(site, Edit("remove", site.number, site.path))
+
+    def _append(self, declaration: Declaration, kind: Kind, address: Address, place: Path) -> None:
+        """An entry that somebody added to a list whose entries have an identity."""
+        entries = self._as_authors_write(declaration, kind, address, place[:-1])
+        keyed = _keyed(kind, place[:-1])
+        found = [each for each in entries if keyed and keyed.key(each) == place[-1]] if entries is not ABSENT else []
+        site = self._site(declaration, place[:-1])
+        if not found or site.missing:
+            raise UnwritableError("it cannot be written as it is", site.position, "write it by hand")
+        self._add(site, Edit("append", site.number, site.path, found[0]))
+
+    def _set(self, declaration: Declaration, place: Path, value: Any) -> None:
+        site = self._site(declaration, place)
+        if site.text is not None:
+            self._write_text(site, value)
+        elif site.missing and isinstance(site.missing[0], int):
+            self._add(site, Edit("append", site.number, site.path, value))
+        elif len(site.missing) <= 1:
+            self._add(site, Edit("set", site.number, (*site.path, *site.missing), value))
+        else:
+            message = f"there is no '{site.missing[0]}' to write it into"
+            raise UnwritableError(message, site.position, "write it by hand")
+
+    def _site(self, declaration: Declaration, place: Path) -> Site:
+        return find_site(declaration, place, self.declarations, self.session.kinds, self.folder)
+
+    def _add(self, site: Site, edit: Edit) -> None:
+        self.texts.setdefault(site.source.name, site.source.text)
+        known = self.edits.setdefault(site.source.name, [])
+        if edit not in known:
+            known.append(edit)
+
+    def _write_text(self, site: Site, value: Any) -> None:
+        assert site.text is not None  # noqa: S101 - the caller looked
+        if not isinstance(value, str):
+            raise UnwritableError(f"it is a text in '{site.text}', and now is none", site.position, "write it by hand")
+        before = self.folder.read(site.text).decode("utf-8")
+        self.texts[site.text] = before
+        end = "\r\n" if "\r\n" in before else "\n"
+        mark = "\ufeff" if before.startswith("\ufeff") else ""
+        text = f"{value}\n" if before.endswith("\n") else value
+        self.edits[site.text] = [Edit("set", 0, (), mark + text.replace("\n", end))]
+
+    def files(self) -> dict[str, tuple[bytes, bytes]]:
+        """Path → the content as it is, and as it will be."""
+        made = {}
+        for name, edits in self.edits.items():
+            before = self.folder.read(name)
+            whole = next((each for each in edits if not each.path), None)
+            if whole is not None:
+                after = str(whole.value)
+            else:
+                mark = "\ufeff" if before.startswith(b"\xef\xbb\xbf") else ""
+                try:
+                    after = mark + edited(self.texts[name], edits)
+                except (ValueError, LookupError, TypeError, AttributeError) as error:
+                    hint = "edit it by hand, and run 'retinue drift' again"
+                    raise RetinueError(f"'{name}' cannot be edited: {error}", hint=hint) from error
+            made[name] = (before, after.encode("utf-8"))
+        return made
+
+
+def _origin(declared: Declared, path: Path) -> tuple[Path, Path]:
+    """Where the author wrote the longest known part of a canonical path, and the rest of the path."""
+    for cut in range(len(path), 0, -1):
+        origin = declared.origins.get(path[:cut])
+        if origin is not None:
+            return origin, path[cut:]
+    return path[:1], path[1:]
+
+
+def _keyed(kind: Kind, place: Path) -> Keyed | None:
+    """What identifies the entries of the list at a place of a declaration."""
+    return next((each for each in kind.keyed if fits(place, each.pattern)), None)
+
+
+def _is_identity(declaration: Declaration, kind: Kind, place: Path, entry: Path) -> bool:
+    """Whether what stands at `place` is all that its entry of a list says, so that the entry goes with it."""
+    if place == entry:
+        return True
+    keyed, written = _keyed(kind, entry[:-1]), _at(declaration.spec, entry)
+    options = keyed.options(keyed.key(written) or "") if keyed else ()
+    return place[len(entry) :] == tuple(options)
+
+
+def _at(value: Any, path: Path) -> Any:
+    for part in path:
+        value = value[part]
+    return value
+
+
+def _plain(value: Any, declared: Declared, path: Path) -> Any:
+    """A canonical value as its author writes it. Raises UnwritableError for what stands for something else."""
+    if isinstance(value, Ref):
+        return value.address.name
+    if isinstance(value, Gone | FileRef | Sealed):
+        message = f"it names {value.id}, which is gone" if isinstance(value, Gone) else "it is a file of the project"
+        raise UnwritableError(message, declared.position(path), "'retinue apply' sets it back")
+    if isinstance(value, Mapping):
+        return {key: _plain(each, declared, path) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each, declared, path) for each in value]
+    return value
+
+
+def _walk(live: Any, declared: Any, kind: Kind, place: Path, done: Path = ()) -> Any:
+    """What stands at a place of a declaration in one that was written for the live object. Entries of lists are found
+    by what identifies them."""
+    if not place:
+        return live
+    part, rest = place[0], place[1:]
+    if isinstance(part, int):
+        keyed = _keyed(kind, done)
+        if not isinstance(live, list) or not isinstance(declared, list) or keyed is None:
+            return ABSENT
+        wanted = keyed.key(declared[part])
+        found = next((each for each in live if keyed.key(each) == wanted), ABSENT)
+        return ABSENT if found is ABSENT else _walk(found, declared[part], kind, rest, (*done, part))
+    if not isinstance(live, Mapping) or part not in live:
+        return ABSENT
+    below = declared.get(part) if isinstance(declared, Mapping) else None
+    return _walk(live[part], below, kind, rest, (*done, part))
+
+
+# ── looking at the result ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _verify(where: Where, session: Session, drift: Drift, accepted: Accepted) -> None:
+    """Read and plan as if the files were written. Raises RetinueError when that is not what was asked for."""
+    instead = {name: after for name, (_, after) in accepted.files.items()}
+    reading, found = check_loaded(load_from(where, instead=instead))
+    if reading is None:
+        raise DeclarationError.of([each for each in found if each.severity == "error"])
+    made = _planned(session, reading)
+    taken = {address for address, _ in accepted.changes}
+    before = {(step.address, change.path) for step in drift.plan.steps for change in step.changes}
+    for step in made.steps:
+        for change in step.changes:
+            same = [path for address, path in _paths(accepted) if address == step.address]
+            asked = any(_overlap(change.path, path) for path in same)
+            if asked or (step.address in taken and (step.address, change.path) not in before):
+                name = f"{step.address}.{show(change.path)}"
+                message = f"{name} cannot be accepted: written into the files, it would not read back as it is"
+                raise RetinueError(message, hint="edit the declaration by hand")
+    old = {each.address: each.spec for each in session.reading.declared}
+    accepted.affected = tuple(
+        each.address for each in reading.declared if each.address not in taken and old.get(each.address) != each.spec
+    )
+
+
+def _paths(accepted: Accepted) -> Iterator[tuple[Address, Path]]:
+    for address, change in accepted.changes:
+        yield address, change.path
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    length = min(len(one), len(other))
+    return one[:length] == other[:length]
+
+
+def _planned(session: Session, reading: Reading) -> Plan:
+    return make_plan(
+        reading.declared,
+        session.live,
+        session.kinds,
+        stack=reading.project.stack,
+        account=session.account.info,
+        environment=reading.project.environment,
+        handovers=reading.handovers,
+    )
+
+
+# ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write_accepted(accepted: Accepted, root: FilePath) -> None:
+    """Replace the files. Raises RetinueError, with nothing replaced, when one has changed meanwhile or cannot be
+    written."""
+    temporary: dict[FilePath, FilePath] = {}
+    try:
+        for name, (before, after) in accepted.files.items():
+            path = (root / name).resolve()
+            if path.read_bytes() != before:
+                raise RetinueError(f"'{name}' changed meanwhile; nothing was written", hint="run the command again")
+            temporary[path] = path.with_name(f".{path.name}.{os.getpid()}")
+            temporary[path].write_bytes(after)
+            temporary[path].chmod(path.stat().st_mode)
+        for path, made in temporary.items():
+            made.replace(path)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise RetinueError(f"'{error.filename}' cannot be written: {reason}", hint="make it writable") from error
+    finally:
+        for made in temporary.values():
+            made.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from retinue.commands.drafts import Draft, Kept, file_names, free, judge, name_secrets, stray, texts
-from retinue.commands.migrate.mapping import name_from, unique
+from retinue.commands.names import name_from, unique
 from retinue.config.problems import RefusedError
 from retinue.config.project_files import Folder
 from retinue.errors import BlockedError, RetinueError, UsageError, cannot_write
@@ -48,18 +48,14 @@ class Prepared:
 # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def scan(session: Session, *, parallelism: int = 8) -> tuple[Live, ...]:
+def scan(session: Session) -> tuple[Live, ...]:
     """Every live object that is not this stack's, by kind and age."""
-    from retinue.engine import look
-    from retinue.providers.port import Wanted
-
-    session.account.limit(parallelism)
-    look(session, Wanted(needed_kinds(session.reading.declared), parallelism=parallelism))
+    session.look(needed=needed_kinds(session.reading.declared))
     others = [live for live in session.live if not (live.tag and live.tag.stack == session.project.stack)]
     return tuple(sorted(others, key=lambda live: (live.kind, live.born, live.id)))
 
 
-def to_document(found: Iterable[Live], session: Session) -> list[dict[str, Any]]:
+def found_document(found: Iterable[Live], session: Session) -> list[dict[str, Any]]:
     """What was found, as JSON data. `adopted_as` is where an entry of 'adopt:' waits for an apply."""
     waiting = _waiting(session)
     return [
@@ -188,6 +184,26 @@ def _write_back(session: Session, draft: Draft, named: Named) -> None:
     if kind.homes and session.project.api not in (None, kind.home):
         written = {"api": kind.home, **written}
     draft.written = {key: value for key, value in written.items() if key not in draft.kept}
+
+
+def prepared_document(prepared: Prepared) -> list[dict[str, Any]]:
+    """What was imported, as JSON data."""
+    imported = [
+        {
+            "address": str(address),
+            "id": live.id,
+            "imported": True,
+            "not_declared": [{"field": each.key, "reason": each.why} for each in prepared.kept.get(address, ())],
+            "never_shown": list(prepared.unseen.get(address, ())),
+            "secrets": list(prepared.secrets.get(address, ())),
+        }
+        for address, live in prepared.adopted.items()
+    ]
+    skipped = [
+        {"address": str(address), "id": live.id, "imported": False, "reason": why}
+        for address, (live, why) in prepared.skipped.items()
+    ]
+    return [*imported, *skipped]
 
 
 # ── places ────────────────────────────────────────────────────────────────────────────────────────────────────────────

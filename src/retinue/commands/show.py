@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from retinue import engine
-from retinue.guarding import owned_ids
 from retinue.model.live import Live
 from retinue.model.values import Address
 from retinue.planning.marker import UNKNOWN, Lease, Marker, inventory_of
@@ -34,21 +33,41 @@ class Inventory:
     as_left: bool | None = None
 
 
-def inventory(session: Session, *, parallelism: int = 8) -> Inventory:
+def inventory(session: Session) -> Inventory:
     """What the stack has in the account now."""
-    made = engine.decide(session, (), parallelism)
+    made = engine.decide(session)
     declared = {each.address: each for each in session.reading.declared}
     named = name_live(session.live, declared, session.kinds, session.project.stack)
     owned = {address: (live, *named.extra.get(address, ())) for address, live in sorted(named.owned.items())}
     marker, holder = session.marking.seen, session.marking.holder()
     told = marker is not None and marker.inventory != UNKNOWN
-    as_left = marker.inventory == inventory_of(owned_ids(session)) if marker and told else None
+    as_left = marker.inventory == inventory_of(session.owned_ids()) if marker and told else None
     return Inventory(owned, made.foreign, made.unowned, tuple(named.unreadable), marker, holder, as_left)
 
 
-def outputs(session: Session, *, parallelism: int = 8) -> dict[Address, str]:
+def to_document(found: Inventory, declared: Collection[Address]) -> dict[str, Any]:
+    """The same as JSON data, with who is applying the stack, and what of it is no longer declared."""
+    rows: list[dict[str, str | None]] = []
+    for address, several in found.owned.items():
+        for live in several:
+            state = live.status or "live" if address in declared else "no longer declared"
+            rows.append({"address": str(address), "id": live.id, "name": live.title or None, "state": state})
+    rows += [
+        {"address": "?", "id": live.id, "state": "unreadable tag", "name": live.title} for live in found.unreadable
+    ]
+    marker = found.marker
+    return {
+        "objects": rows,
+        "foreign": dict(found.foreign),
+        "unowned": dict(found.unowned),
+        "marker": {"id": marker.id, "objects": marker.owned, "as_left": found.as_left} if marker else None,
+        "applying": found.holder.owner if found.holder else None,
+    }
+
+
+def outputs(session: Session) -> dict[Address, str]:
     """Address → live id of every object of the stack."""
-    return {address: live[0].id for address, live in inventory(session, parallelism=parallelism).owned.items()}
+    return {address: live[0].id for address, live in inventory(session).owned.items()}
 
 
 def handed_out(session: Session, live: Live) -> Any:

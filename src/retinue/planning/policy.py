@@ -1,4 +1,4 @@
-"""How much of a stack one apply may change or delete before somebody has to look."""
+"""What an apply may do that nobody looks at, and what somebody agreed to before."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from retinue.errors import BlockedError
 from retinue.model.declared import Diagnostic
-from retinue.model.steps import Block, Plan
+from retinue.model.live import Live
+from retinue.model.steps import AccountInfo, Block, Plan
+from retinue.planning.documents.plan_digest import plan_digest
+from retinue.planning.documents.resume import is_remainder
+from retinue.planning.guards import drift_block
+from retinue.planning.moves import rename_block
 
 DEFAULT_DELETE_PERCENT = 30
 
@@ -24,6 +30,77 @@ class Limits:
 USUAL = Limits()
 
 
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What somebody agreed to. Without any of it, a plan is carried out that takes nothing away from anybody.
+
+    `person`: somebody saw the plan, or is asked before it is carried out. `revert_drift`: edits made elsewhere may be
+    overwritten. `allow_deletes`: so many objects may go, None for none. `destroy`: deleting everything is what was
+    asked for. `digest`: somebody approved the plan of that digest, `plan`: that very plan, which was saved under
+    `name`; then it is carried out, or what is left of it, and no other.
+    """
+
+    person: bool = False
+    revert_drift: bool = False
+    allow_deletes: int | None = None
+    destroy: bool = False
+    digest: str | None = None
+    plan: Plan | None = None
+    name: str | None = None
+
+    @property
+    def approved(self) -> str | None:
+        """The digest of the plan that was approved before; None when none was."""
+        return self.digest or (plan_digest(self.plan) if self.plan else None)
+
+    @property
+    def title(self) -> str:
+        """What messages call the saved plan."""
+        return f"'{self.name}'" if self.name else "the approved plan"
+
+    @property
+    def seen(self) -> bool:
+        """Whether somebody knows what the plan does."""
+        return self.person or self.approved is not None
+
+
+UNASKED = Approval()
+"""Nobody was asked."""
+
+
+def is_approved(approval: Approval, made: Plan, live: Iterable[Live]) -> bool:
+    """Whether a fresh plan is the approved one, or what is left of it as `live` shows; True where none was asked for.
+
+    Raises BlockedError when a saved plan is about another account.
+    """
+    if approval.plan is not None and approval.plan.account != made.account:
+        theirs, ours = _account(approval.plan.account), _account(made.account)
+        raise BlockedError(
+            f"{approval.title} is a plan for the account {theirs}, and this is {ours}",
+            hint="check the key and the account of retinue.yaml, or make a plan for this account",
+        )
+    if approval.approved is None or made.empty or plan_digest(made) == approval.approved:
+        return True
+    return approval.plan is not None and is_remainder(made, approval.plan, live)
+
+
+def _account(account: AccountInfo) -> str:
+    details = [account.url, account.organization, account.project]
+    more = ", ".join(each for each in details if each)
+    return f"{account.name} ({more})" if more else account.name
+
+
+def refusals(plan: Plan, approval: Approval, limits: Limits) -> Iterator[Block]:
+    """Everything that keeps a plan from being carried out: what forbids it, and what nobody agreed to."""
+    yield from plan.blocks
+    drift, renamed = drift_block(plan), rename_block(plan)
+    if drift and not (approval.seen or approval.revert_drift):
+        yield drift
+    if renamed and not approval.seen:
+        yield renamed
+    yield from deletion_blocks(plan, approval, limits)
+
+
 def deletions(plan: Plan) -> int:
     """How many objects the plan deletes. A replacement deletes the old object, and with it what others remember."""
     return sum(1 for step in plan.steps if step.action == "delete")
@@ -31,7 +108,7 @@ def deletions(plan: Plan) -> int:
 
 def deletion_blocks(plan: Plan, approval: Approval, limits: Limits) -> Iterator[Block]:
     """The guards of an apply that nobody looks at: objects go only as far as somebody said, and never many at once."""
-    if approval.person or approval.destroy or approval.digest:
+    if approval.seen or (approval.destroy and plan.destroy):
         return
     going = [step for step in plan.steps if step.action == "delete"]
     if len(going) > (approval.allow_deletes or 0):
@@ -74,21 +151,6 @@ def _share(verb: str, number: int, plan: Plan) -> str:
 
 def _objects(number: int) -> str:
     return f"{number} object" if number == 1 else f"{number} objects"
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """`person`: somebody sees the plan and is asked. `revert_drift`: edits made elsewhere may be overwritten.
-
-    `allow_deletes`: so many objects may go, None for none. `destroy`: deleting everything is what was asked for.
-    `digest`: somebody saw this very plan before and approved it.
-    """
-
-    person: bool = False
-    revert_drift: bool = False
-    allow_deletes: int | None = None
-    destroy: bool = False
-    digest: bool = False
 
 
 TIMED = "model-shutdown"

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
+import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from retinue.commands.migrate.original import Draft, Known, Migrated, Migration, Note, Original
-from retinue.commands.migrate.rules import AGENT_ARGUMENTS, ARGUMENTS, SECTIONS, Home, rule
-from retinue.commands.migrate.tools import Tools
-from retinue.kinds._shapes import canonical_function
-from retinue.kinds.assistant import KIND, MOST_METADATA, canonical_response_format
+from retinue.commands.migrate.original import Known, Migrated, Migration, Note, Original, Translation
+from retinue.commands.migrate.rules import (
+    AGENT_ARGUMENTS,
+    AGENT_TOOLS,
+    ARGUMENT_TOOLS,
+    ARGUMENTS,
+    SECTIONS,
+    Home,
+    rule,
+)
+from retinue.commands.names import name_from, unique
+from retinue.kinds._assistant_tools import (
+    FILE_SEARCH_OPTIONS,
+    RANKER_DEFAULTS,
+    RANKING_OPTIONS,
+    canonical_tools,
+    tool_key,
+)
+from retinue.kinds._shapes import FUNCTION_PROPERTIES, canonical_function
+from retinue.kinds.assistant import KIND, MOST_CODE_FILES, MOST_METADATA, canonical_response_format
 from retinue.model.canonical import canonical_json, same
+from retinue.model.paths import dig
 from retinue.model.tag import TAG_KEY, TagError, is_ours, read_tag
 from retinue.model.values import NAME
 
@@ -38,11 +53,19 @@ ORDER = (
 
 _OF_THE_SERVER = frozenset({"id", "object", "created_at", "updated_at", "tool_resources"})
 _LONGEST_AGENT_NAME = 128
+_RESOURCES = {"file_search": "vector_store_ids", "code_interpreter": "file_ids"}
+_DATED_RANKER = "default_2024_08_21"
+# SDK responses/file_search_tool_param: the name of the same ranker in the Responses API.
+_DATED_RANKER_THERE = "default-2024-11-15"
+
+PROMPTS = "prompts"
+_BYTE_ORDER_MARK = "\ufeff"
+Function = Mapping[str, Any]
 
 
-def draft(original: Original, home: Home, known: Known, *, model: str | None = None) -> Draft:
+def draft(original: Original, home: Home, known: Known, *, model: str | None = None) -> Translation:
     """The declaration without its name and with its instructions as text. `model` stands in where there is none."""
-    made = Draft(original, home, notes=list(original.notes))
+    made = Translation(original, home, notes=list(original.notes))
     raw = original.raw
     if home == "responses":
         made.spec["api"] = home
@@ -66,7 +89,7 @@ def draft(original: Original, home: Home, known: Known, *, model: str | None = N
     return made
 
 
-def _simple(made: Draft, name: str, value: Any) -> None:
+def _simple(made: Translation, name: str, value: Any) -> None:
     """A field with one value. What the API fills in by itself was not chosen by anybody."""
     if value is None or same(value, KIND.field(name).default) or (made.home == "agents" and value == ""):
         return
@@ -81,7 +104,7 @@ def _simple(made: Draft, name: str, value: Any) -> None:
         made.spec[name] = value
 
 
-def _response_format(made: Draft, value: Any) -> None:
+def _response_format(made: Translation, value: Any) -> None:
     if value is None or value == "auto":
         return
     value = canonical_response_format(value)
@@ -105,7 +128,7 @@ def _response_format(made: Draft, value: Any) -> None:
         made.note(f"response_format.{part}", by=by, value=inner)
 
 
-def _agent_argument(made: Draft, name: str, value: Any) -> None:
+def _agent_argument(made: Translation, name: str, value: Any) -> None:
     """An argument of a prompt that an agent has a field for, or for some of its parts."""
     parts = AGENT_ARGUMENTS[name]
     if not parts:
@@ -128,7 +151,7 @@ def _has_schema(json_schema: Any) -> bool:
     return isinstance(json_schema, Mapping) and isinstance(json_schema.get("schema"), Mapping)
 
 
-def _metadata(made: Draft, value: Any) -> None:
+def _metadata(made: Translation, value: Any) -> None:
     if not isinstance(value, Mapping):
         if value is not None:
             made.note("metadata", by="unknown", value=value)
@@ -142,7 +165,7 @@ def _metadata(made: Draft, value: Any) -> None:
         made.spec["metadata"] = pairs
 
 
-def _extra(made: Draft, value: Any) -> None:
+def _extra(made: Translation, value: Any) -> None:
     """Further arguments, which only what is for the Responses API already can have."""
     if not value:
         return
@@ -153,7 +176,7 @@ def _extra(made: Draft, value: Any) -> None:
         made.note("extra", by="unknown", value=value)
 
 
-def _unknown(made: Draft, raw: Mapping[str, Any]) -> None:
+def _unknown(made: Translation, raw: Mapping[str, Any]) -> None:
     known = {*_OF_THE_SERVER, "extra", *(each.body_path[0] for each in KIND.fields)}
     for name, value in raw.items():
         if name in known or value in (None, "", [], {}):
@@ -167,8 +190,189 @@ def _unknown(made: Draft, raw: Mapping[str, Any]) -> None:
             made.note(name, by="unknown", value=value)
 
 
-PROMPTS = "prompts"
-_BYTE_ORDER_MARK = "\ufeff"
+# ── its tools, with the store and the files that they use ─────────────────────────────────────────────────────────────
+
+
+class Tools:
+    """Writes the tools of a draft, in the forms of declarations."""
+
+    def __init__(self, made: Translation, known: Known) -> None:
+        self._made = made
+        self._known = known
+        self._written: list[Any] = []
+        self.further: list[Any] = []
+        """Tools that only the Responses API has."""
+
+    def read(self, tools: Any, resources: Any) -> None:
+        held = {kind: self._ids(resources, kind) for kind in _RESOURCES}
+        seen: set[str] = set()
+        for tool in tools if isinstance(tools, list) else ():
+            kind = tool.get("type") if isinstance(tool, Mapping) else None
+            if kind in ARGUMENT_TOOLS and self._made.home == "responses":
+                self._made.note(f"tools.{kind}", by="extra.argument")
+                self.further.append(tool)
+                continue
+            if kind in AGENT_TOOLS and self._made.home == "agents":
+                self._for_agents(tool, str(kind))
+                continue
+            if kind not in ("function", "file_search", "code_interpreter") or not _has_options(tool, kind):
+                self._made.note(f"tools.{kind or '?'}", by="unknown_tool", value=tool)
+                continue
+            key = tool_key(tool)
+            if key in seen:
+                self._made.note(f"tools.{key}", by="repeated_tool", value=tool)
+                continue
+            seen.add(key)
+            self._options(tool, str(kind), key)
+            if kind == "function":
+                self._function(tool, key)
+            elif kind == "file_search":
+                self._file_search(tool, held.pop(kind))
+            else:
+                self._code_interpreter(held.pop(kind))
+        for kind, ids in held.items():
+            if ids:
+                self._made.note(f"tool_resources.{kind}", by="resources", value=ids)
+        self._unknown_resources(resources)
+        for name, value, form in (("tools", tools, list), ("tool_resources", resources, Mapping)):
+            if value is not None and not isinstance(value, form):
+                self._made.note(name, by="unknown", value=value)
+        if self._written:
+            self._made.spec["tools"] = self._written
+
+    def _ids(self, resources: Any, kind: str) -> list[str]:
+        part = resources.get(kind) if isinstance(resources, Mapping) else None
+        ids = part.get(_RESOURCES[kind]) if isinstance(part, Mapping) else None
+        return [str(each) for each in ids] if isinstance(ids, list) else []
+
+    def _unknown_resources(self, resources: Any) -> None:
+        for kind, part in resources.items() if isinstance(resources, Mapping) else ():
+            inner = part if isinstance(part, Mapping) else {"": part}
+            for key, value in inner.items():
+                if key != _RESOURCES.get(kind) and value not in (None, "", [], {}):
+                    name = f"tool_resources.{kind}.{key}".rstrip(".")
+                    self._made.note(name, by="unknown", value=value)
+
+    def _options(self, tool: Mapping[str, Any], kind: str, key: str) -> None:
+        """Report the options that this version does not know."""
+        known = {"function": ("name", *FUNCTION_PROPERTIES), "file_search": FILE_SEARCH_OPTIONS}.get(kind, ())
+        options = tool.get(kind) or {}
+        parts = [
+            ("", tool, ("type", kind)),
+            ("", options, known),
+            ("ranking_options.", _ranking(tool), RANKING_OPTIONS),
+        ]
+        for prefix, part, names in parts:
+            for name, value in part.items():
+                if name not in names and value is not None:
+                    self._made.note(f"tools.{key}.{prefix}{name}", by="unknown", value=value)
+
+    # ── one method for each type of tool ──────────────────────────────────────────────────────────────────────────────
+
+    def _function(self, tool: Mapping[str, Any], key: str) -> None:
+        name = f"tools.{key}"
+        body = canonical_tools([tool])[key]
+        if self._made.home == "agents":
+            if not body.get("description"):
+                self._made.note(name, by="tools.function.no_description", value=tool.get("function"))
+                return
+            if body.pop("strict", False):
+                self._made.note(f"{name}.strict", by="tools.function.strict", value=True)
+        not_strict = self._made.home == "responses" and not body.get("strict")
+        self._made.note(name, by="tools.function.not_strict" if not_strict else "tools.function")
+        if not_strict:
+            body["strict"] = False
+        ordered = {part: body[part] for part in ("description", "strict", "parameters") if part in body}
+        self._written.append({"function": {"name": (tool.get("function") or {}).get("name"), **ordered}})
+
+    def _for_agents(self, tool: Mapping[str, Any], kind: str) -> None:
+        """A tool of a prompt that agents have under other names of its options (SDK persisted_agent_tool_param)."""
+        if kind == "mcp" and not tool.get("server_url"):
+            self._made.note(f"tools.{kind}", by="unknown_tool", value=tool.get("server_label"))
+            return
+        self._made.note(f"tools.{kind}", by="tools.mcp" if kind == "mcp" else "tools.web_search")
+        options: dict[str, Any] = {}
+        for name, value in tool.items():
+            if name == "type" or value is None:
+                continue
+            if name == "filters" and isinstance(value, Mapping) and set(value) == {"allowed_domains"}:
+                options["allowed_domains"] = value["allowed_domains"]
+            elif name == "user_location" and isinstance(value, Mapping):
+                options["location"] = {part: each for part, each in value.items() if part != "type" and each}
+            elif name in AGENT_TOOLS[kind] and not (name == "allowed_tools" and not isinstance(value, list)):
+                options[AGENT_TOOLS[kind][name]] = value
+            elif name == "require_approval" and value == "never":
+                continue  # agents do not ask
+            else:
+                secret = kind == "mcp" and name in ("authorization", "headers")
+                by = "tools.mcp.authorization" if secret else "unknown"
+                self._made.note(f"tools.{kind}.{name}", by=by, value="(not shown)" if secret else value)
+        if kind == "mcp":
+            url = options.pop("server_url")
+            label = options.pop("server_label", "mcp")
+            options = {"server_label": label, "transport": {"type": "http", "server_url": url}, **options}
+            self._written.append({"mcp": options})
+        else:
+            self._written.append({"web_search": options} if options else "web_search")
+
+    def _file_search(self, tool: Mapping[str, Any], ids: list[str]) -> None:
+        field = "tools.file_search"
+        if self._made.home == "responses" and not ids:
+            self._made.note(field, by=f"{field}.no_store", value=dict(tool))
+            return
+        options = self._search_options(tool)
+        if not self._made.note(field, value={**options, **({"vector_store_ids": ids} if ids else {})}):
+            return
+        ranker = _ranking(tool).get("ranker")
+        if "ranking_options" in options and ranker != _DATED_RANKER_THERE:
+            self._made.note(f"{field}.ranking_options")
+        for more in ids[1:]:
+            self._made.note(f"{field}.vector_store_ids", by="more_stores", value=more)
+        if ids:
+            options = {"vector_store": self._known.stores.get(ids[0], {"id": ids[0]}), **options}
+        self._written.append({"file_search": options} if options else "file_search")
+
+    def _search_options(self, tool: Mapping[str, Any]) -> dict[str, Any]:
+        """What was chosen of max_num_results and ranking_options; a ranker is only written where it is not the rule."""
+        options = dict(canonical_tools([tool])["file_search"])
+        ranking = dict(options.pop("ranking_options", {}))
+        ranker = _ranking(tool).get("ranker")
+        ranking.pop("ranker", None)
+        if ranker not in (None, *RANKER_DEFAULTS, _DATED_RANKER_THERE):
+            self._made.note("tools.file_search.ranking_options.ranker", by="ranker", value=ranker)
+        elif ranking and ranker in (_DATED_RANKER, _DATED_RANKER_THERE) and self._made.home == "responses":
+            ranking = {"ranker": _DATED_RANKER, **ranking}
+        return {**options, **({"ranking_options": ranking} if ranking else {})}
+
+    def _code_interpreter(self, ids: list[str]) -> None:
+        files = self._made.original.files
+        kept = self._made.note("tools.code_interpreter")
+        # Files that a stack uploaded are deleted with its assistant: what is to stay must not lean on them.
+        stay = kept and not self._made.owned and len(ids) <= MOST_CODE_FILES
+        if ids:
+            self._made.note("tools.code_interpreter.files", by="files.stay" if stay else "files", value=ids)
+        if files and not kept:
+            self._made.note("tools.code_interpreter.files", by="files", value=list(files))
+        if kept:
+            listed: list[Any] = [posixpath.relpath(each, self._known.below) for each in files]
+            listed += [{"id": each} for each in dict.fromkeys(ids)] if stay else []
+            self._written.append({"code_interpreter": {"files": listed}} if listed else "code_interpreter")
+
+
+def _has_options(tool: Mapping[str, Any], kind: str) -> bool:
+    """Whether the options of a tool are where and what they are expected to be."""
+    options = tool.get(kind) or {}
+    if not isinstance(options, Mapping):
+        return False
+    return isinstance(options.get("ranking_options") or {}, Mapping)
+
+
+def _ranking(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = dig(tool, ("file_search", "ranking_options")) or {}
+    return found if tool.get("type") == "file_search" else {}
+
+
+# ── all of them ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def make(originals: Sequence[Original], home: Home, known: Known, *, model: str | None = None) -> Migration:
@@ -181,7 +385,7 @@ def make(originals: Sequence[Original], home: Home, known: Known, *, model: str 
     return Migration(home, section, migrated, functions)
 
 
-def _migrated(made: Draft, kind: str, name: str) -> Migrated:
+def _migrated(made: Translation, kind: str, name: str) -> Migrated:
     spec, notes, prompt = dict(made.spec), made.notes, None
     text = spec.get("instructions")
     if isinstance(text, str) and text.strip():
@@ -229,10 +433,10 @@ def prompt_text(prompt: str) -> str:
     return prompt + "\n"
 
 
-Function = Mapping[str, Any]
+# ── functions that several of them have ───────────────────────────────────────────────────────────────────────────────
 
 
-def share(drafts: Sequence[Draft], declared: Mapping[str, Function]) -> dict[str, Function]:
+def share(drafts: Sequence[Translation], declared: Mapping[str, Function]) -> dict[str, Function]:
     """The functions to declare. Where one is used, or declared by the project already, its name takes its place.
 
     Of several functions with one name, the one that most assistants have is shared.
@@ -254,13 +458,13 @@ def share(drafts: Sequence[Draft], declared: Mapping[str, Function]) -> dict[str
     return shared
 
 
-def _functions(made: Draft) -> Iterator[tuple[int, Function]]:
+def _functions(made: Translation) -> Iterator[tuple[int, Function]]:
     for index, tool in enumerate(made.spec.get("tools", ())):
         if isinstance(tool, Mapping) and isinstance(tool.get("function"), Mapping):
             yield index, tool["function"]
 
 
-def _name(made: Draft, bodies: Mapping[str, str], *, by: str) -> None:
+def _name(made: Translation, bodies: Mapping[str, str], *, by: str) -> None:
     for index, function in list(_functions(made)):
         name = str(function.get("name"))
         if bodies.get(name) == _body(function):
@@ -274,23 +478,3 @@ def _body(function: Function, *, home: str = "") -> str:
     if home == "agents":
         body.pop("strict", None)
     return canonical_json(body)
-
-
-LONGEST = 63
-
-
-def name_from(display: str, *, otherwise: str) -> str:
-    """A valid name for what people call `display`; `otherwise` when nothing of it can stand in a name."""
-    plain = unicodedata.normalize("NFKD", display)
-    letters = "".join(each for each in plain if not unicodedata.combining(each)).lower()
-    return re.sub(r"[^a-z0-9_]+", "-", letters).strip("-_")[:LONGEST].rstrip("-_") or otherwise
-
-
-def unique(name: str, taken: Iterable[str]) -> str:
-    """The name itself, or with the first number that makes it one of its own."""
-    used = set(taken)
-    number, made = 1, name
-    while made in used:
-        number += 1
-        made = f"{name[: LONGEST - len(str(number)) - 1]}-{number}"
-    return made

@@ -17,8 +17,8 @@ from typing import Any
 from retinue import engine
 from retinue.commands.migrate.mapping import make, prompt_text
 from retinue.commands.migrate.original import Known, Migrated, Migration
-from retinue.commands.migrate.originals import Found, read_declared, read_files, read_live
 from retinue.commands.migrate.rules import SECTIONS, Home
+from retinue.commands.migrate.sources import Found, read_declared, read_files, read_live
 from retinue.config.project import PROJECT_FILE, find
 from retinue.config.yaml.writer import Commented, write_yaml
 from retinue.errors import BlockedError, DeclarationError, RetinueError, UsageError, cannot_write

@@ -85,7 +85,7 @@ class Migration:
 
 
 @dataclass(slots=True)
-class Draft:
+class Translation:
     """A declaration under way."""
 
     original: Original

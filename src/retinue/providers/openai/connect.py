@@ -50,7 +50,8 @@ def local_setting(setting: Any, root: Path) -> tuple[Path, Mapping[str, Any]]:
 
 
 def _open_local(setting: Mapping[str, Any], root: Path) -> Account:
-    from retinue.emulator import LocalTransport, Quirks
+    from retinue.emulator.server.quirks import Quirks
+    from retinue.emulator.server.transport import LocalTransport
 
     directory, configured = local_setting(setting, root)
     try:

@@ -1,8 +1,12 @@
-"""The pipelines that `retinue init --ci` writes, from templates and what the project says of its environments."""
+"""The files that `retinue init` writes: a project to start with, and pipelines by what a project says of itself.
+
+Nothing that exists is overwritten unasked; a .gitignore gets a missing line.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -13,14 +17,30 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
+from retinue.commands.names import name_from
 from retinue.config import Loaded, Project, load
 from retinue.config.loader import SEAL
-from retinue.errors import DeclarationError, cannot_write
+from retinue.config.project import PROJECT_FILE
+from retinue.config.schema.declaration_schema import documents
+from retinue.config.yaml.constructor import scalar
+from retinue.errors import DeclarationError, RetinueError, cannot_write
 from retinue.kinds import all_kinds
 from retinue.providers.openai.key_source import KeySource, key_source
 
 Host = Literal["github", "gitlab"]
-Outcome = Literal["wrote", "kept", "replaced"]
+Outcome = Literal["wrote", "kept", "extended", "replaced"]
+
+IGNORED = ".retinue/"
+EXAMPLE = (
+    "assistants/concierge.yaml",
+    "assistants/prompts/concierge.md",
+    "assistants/handbook/meeting-rooms.md",
+    "assistants/handbook/opening-hours.md",
+)
+SCHEMAS = ("retinue.schema.json", "declarations.schema.json")
+
+_SAME_AS_IGNORED = frozenset({".retinue", ".retinue/", "/.retinue", "/.retinue/"})
+_FALLBACK = "my-stack"
 
 ONLY = "default"
 """What the one environment of a project without any is called in a pipeline."""
@@ -31,6 +51,90 @@ _ISSUERS: Mapping[str, str] = {"github": "github_actions_id_token", "gitlab": "g
 _OF_RUNNERS = re.compile(r"CI$|CI_|GITHUB_|GITLAB_|RUNNER_")
 _WORDS = ("true", "false", "null")
 _PLACE = re.compile(r"@([A-Z_]+)@")
+
+
+# ── a project to start with ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write_starter(directory: Path) -> Iterator[tuple[Path, Outcome]]:
+    """Write the project, and tell of every file what became of it.
+
+    A directory that is a project already gets no example assistants: they would become part of its stack.
+    Raises RetinueError when something cannot be written.
+    """
+    name = stack_name(directory)
+    template = _template(f"starter/{PROJECT_FILE}")
+    project = template.replace("stack: STACK", f"stack: {_as_yaml(name)}").replace("STACK", name)
+    path, outcome = _create(directory / PROJECT_FILE, project)
+    yield path, outcome
+    for each in EXAMPLE if outcome == "wrote" else ():
+        yield _create(directory / each, _template(f"starter/{each}"))
+    for each, text in _schemas():
+        yield _create(directory / each, text)
+    yield _ignore(directory)
+
+
+def stack_name(directory: Path) -> str:
+    """A valid name for the stack, as close to the directory's as can be."""
+    return name_from(directory.resolve().name, otherwise=_FALLBACK)
+
+
+def _as_yaml(name: str) -> str:
+    """The name as YAML that reads as a string even where it looks like a number or a word of YAML."""
+    return name if scalar(name) == name else f'"{name}"'
+
+
+def _schemas() -> Iterator[tuple[str, str]]:
+    made = documents(all_kinds())
+    for name in SCHEMAS:
+        yield f"schemas/{name}", json.dumps(made[name], indent=2, ensure_ascii=False) + "\n"
+
+
+def _create(path: Path, text: str) -> tuple[Path, Outcome]:
+    """Write a file that is not there yet."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+    except FileExistsError as error:
+        if not path.is_file():
+            raise _refused(path, error) from error
+        return path, "kept"
+    except OSError as error:
+        raise _refused(path, error) from error
+    return path, "wrote"
+
+
+def _ignore(directory: Path) -> tuple[Path, Outcome]:
+    """Keep the local account out of version control: the one thing that is added to a file that exists."""
+    path, outcome = _create(directory / ".gitignore", _template("starter/gitignore"))
+    if outcome == "wrote":
+        return path, outcome
+    try:
+        lines = path.read_bytes().decode("utf-8", "surrogateescape").splitlines(keepends=True)
+        if any(line.strip() in _SAME_AS_IGNORED for line in lines):
+            return path, "kept"
+        end = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
+        before = end if lines and not lines[-1].endswith(("\n", "\r")) else ""
+        with path.open("ab") as stream:
+            stream.write(f"{before}{IGNORED}{end}".encode())
+    except OSError as error:
+        raise _refused(path, error) from error
+    return path, "extended"
+
+
+def _refused(path: Path, error: OSError) -> RetinueError:
+    """Why a file could not be written, naming whatever stands in the way."""
+    hint = "rename it, or choose another directory"
+    for each in reversed(path.parents):
+        if os.path.isfile(each):  # noqa: PTH113 - pathlib raises where the name is too long
+            return RetinueError(f"cannot write '{path}': '{each}' is a file, not a directory", hint=hint)
+    if isinstance(error, FileExistsError):
+        return RetinueError(f"cannot write '{path}': something else has its name", hint=hint)
+    return cannot_write(path, error, hint="choose a directory you may write to")
+
+
+# ── pipelines ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +226,15 @@ def write_pipelines(found: Pipelines, host: Host, *, force: bool = False) -> Ite
     Raises RetinueError when a file cannot be written."""
     if host == "github":
         for name in ("plan", "apply", "drift"):
-            text = fill(_template(f"github/{name}.yml"), _for_github(found))
+            text = fill(_template(f"pipelines/github/{name}.yml"), _for_github(found))
             yield _write(found.root / ".github" / "workflows" / f"{found.prefix}-{name}.yml", text, force=force)
         return
     included = f".gitlab/{found.prefix}.yml"
-    yield _write(found.root / included, fill(_template("gitlab/retinue.yml"), _for_gitlab(found)), force=force)
+    yield _write(
+        found.root / included, fill(_template("pipelines/gitlab/retinue.yml"), _for_gitlab(found)), force=force
+    )
     # Never replaced: it is the pipeline of everything else, too.
-    main = fill(_template("gitlab/gitlab-ci.yml"), {"INCLUDED": included})
+    main = fill(_template("pipelines/gitlab/gitlab-ci.yml"), {"INCLUDED": included})
     yield _write(found.root / ".gitlab-ci.yml", main, force=False)
 
 
@@ -250,7 +356,7 @@ def _users(keys: Mapping[str, KeySource], others: Mapping[str, tuple[str, ...]])
 
 
 def _template(name: str) -> str:
-    return files("retinue.cli").joinpath("pipeline_files", name).read_text(encoding="utf-8")
+    return files("retinue.commands").joinpath("init_files", name).read_text(encoding="utf-8")
 
 
 # ── where we are ──────────────────────────────────────────────────────────────────────────────────────────────────────

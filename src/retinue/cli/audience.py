@@ -1,0 +1,145 @@
+"""Whoever sits at the command line, as the engine's audience: told of the plan, asked, shown the progress."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from retinue import engine
+from retinue.cli.terminal import Terminal
+from retinue.errors import RetinueError, UsageError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from retinue.cli.telling import Telling
+    from retinue.engine import Applied
+    from retinue.model.steps import Event, Plan
+    from retinue.planning.policy import FailOn
+    from retinue.report.events.progress import Progress
+    from retinue.session import Session
+
+
+@dataclass(slots=True)
+class CommandLine(engine.Audience):
+    """Tells by `telling` on stdout, asks the `question` on a terminal, and shows on stderr what is under way."""
+
+    session: Session
+    telling: Telling
+    question: str
+    fail_on: tuple[FailOn, ...] = ()
+    _progress: Progress | None = None
+
+    asks = True
+
+    def planned(self, made: Plan) -> None:
+        from retinue.planning.documents.plan_document import to_document
+
+        self.telling.plan(to_document(made))
+        note_unlisted(self.session, Terminal.detect(), self.fail_on)
+
+    def differs(self, made: Plan, approved: Plan | None) -> None:
+        from retinue.planning.documents.plan_diff import compare_plans
+        from retinue.planning.documents.plan_document import to_document
+
+        if approved is None:
+            self.telling.plan(to_document(made))
+        else:
+            self.telling.other_plan(compare_plans(approved, made), to_document(made))
+
+    def confirm(self, made: Plan) -> None:  # noqa: ARG002 - it was told
+        """Only a person can answer, and only with the whole word. Raises UsageError without a terminal."""
+        if not Terminal.detect().interactive:
+            raise UsageError(
+                "there is no terminal to ask for approval", hint="read the plan, then run again with --yes"
+            )
+        answer = click.prompt(
+            f"\n{self.question} Only 'yes' is accepted", default="", show_default=False, prompt_suffix=": ", err=True
+        )
+        if answer.strip() != "yes":
+            raise RetinueError("cancelled; nothing was changed")
+
+    def note(self, text: str) -> None:
+        Terminal.detect().say(text)
+
+    @contextmanager
+    def working(self) -> Iterator[threading.Event]:
+        from retinue.report.events.progress import Progress
+
+        terminal = Terminal.detect()
+        shown = Progress(sys.stderr, tty=terminal.live, color=terminal.error_color, width=terminal.error_width)
+        with _stopping(terminal) as stop, shown as self._progress:
+            yield stop
+
+    def event(self, event: Event) -> None:
+        self.telling.event(event)
+        if self._progress is not None:
+            self._progress.on_event(event)
+
+
+def ended(applied: Applied, telling: Telling) -> int:
+    """Tell how an apply went; gives its exit code, or raises what the steps do not say."""
+    failure = engine.outcome(applied)
+    telling.result(applied, failure, stopped=applied.stopped)
+    if failure is None:
+        return 0
+    if applied.lost or (applied.succeeded and not applied.stopped):
+        raise failure
+    return failure.exit_code
+
+
+def note_unlisted(session: Session, terminal: Terminal, fail_on: tuple[FailOn, ...]) -> None:
+    """A check that somebody asked for and that could not be made is not passed in silence."""
+    if session.models_listed is False and any(each.about_models for each in fail_on):
+        terminal.say("the account does not say which models it has: --fail-on could not look at them")
+
+
+def note_holder(session: Session, terminal: Terminal) -> None:
+    """A plan made while somebody applies the stack may be outdated before it is read."""
+    holder = session.marking.holder()
+    if holder is not None:
+        terminal.say(f"an apply of this stack is under way: {holder.owner}")
+
+
+def watch_pauses(session: Session, terminal: Terminal) -> None:
+    """Say when the account makes us wait, so that nobody wonders; once, when several requests wait together."""
+    silent_until = 0.0
+
+    def say(seconds: float, reason: str) -> None:
+        nonlocal silent_until
+        if time.monotonic() < silent_until:
+            return
+        silent_until = time.monotonic() + seconds
+        terminal.say(f"waiting {seconds:.0f}s: {reason}")
+
+    session.account.on_wait = say
+
+
+@contextmanager
+def _stopping(terminal: Terminal) -> Iterator[threading.Event]:
+    """While open, the first Ctrl-C (or a kill) asks to stop after what is under way; the second stops at once."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        terminal.say("stopping: finishing the requests under way (Ctrl-C again to stop at once)")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {each: signal.signal(each, on_signal) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,75 @@
+"""Plans in files: saved, and read back for approval."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from retinue.errors import RetinueError, StaleError
+from retinue.model.steps import Plan
+from retinue.planning.documents.plan_digest import plan_digest
+from retinue.planning.documents.plan_document import PlanFormatError, from_document, summarise, to_document
+from retinue.planning.policy import Approval
+
+AGAIN = "make a plan again, and have that one approved"
+
+
+def save_plan(document: Mapping[str, Any], path: Path) -> None:
+    """Write a plan document, replacing the file in one step. Raises RetinueError when it cannot be written."""
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    # A link goes on pointing where it did, and what is no file, such as /dev/null or a pipe, is never replaced by one.
+    target = path.resolve() if path.is_symlink() else path
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+            return
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        reason = (error.strerror or str(error)).lower()
+        raise RetinueError(
+            f"the plan cannot be saved to '{path}': {reason}", hint="name a file in a directory that is there"
+        ) from error
+
+
+def read_document(path: Path) -> tuple[dict[str, Any], Plan]:
+    """The document in a file and the plan it describes. Raises RetinueError when the file holds none that is whole."""
+    hint = "save one with 'retinue plan --out FILE'"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict) or "format_version" not in document:
+            raise RetinueError(f"'{path}' is not a saved plan: it has no 'format_version'", hint=hint)
+        made = from_document(document)
+    except OSError as error:
+        raise RetinueError(f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}", hint=hint) from error
+    except PlanFormatError as error:
+        raise RetinueError(f"'{path}' holds no plan that can be used: {error}", hint=AGAIN) from error
+    except (ValueError, RecursionError) as error:
+        raise RetinueError(f"'{path}' is not a saved plan: it is not JSON", hint=hint) from error
+    if plan_digest(made) != document.get("digest"):
+        raise RetinueError(f"'{path}' was edited: what it holds is not what its digest names", hint=AGAIN)
+    if not _counted(document, made):
+        raise RetinueError(f"'{path}' was edited: its summary does not count what it holds", hint=AGAIN)
+    return to_document(made), made  # what is shown is what is held against the account
+
+
+def _counted(document: Mapping[str, Any], made: Plan) -> bool:
+    """Whether what people read first is so. A later version may count more."""
+    ours = {**summarise(made), "complete": not made.targets}
+    theirs = {**document["summary"], "complete": document.get("complete")}
+    return all(theirs.get(name) == number for name, number in ours.items())
+
+
+def read_approved(path: Path, expected: str | None = None) -> Approval:
+    """The plan saved in a file, as an approval. Raises StaleError when another digest than its own is `expected`."""
+    document, made = read_document(path)
+    if expected is not None and expected != document["digest"]:
+        raise StaleError(f"'{path}' holds the plan {document['digest']}, and {expected} was approved", hint=AGAIN)
+    return Approval(digest=document["digest"], plan=made, name=str(path))
