@@ -1,4 +1,4 @@
-"""A declaration as it was read → data that is a declaration again, and where each of its values was written."""
+"""What `render --explain` shows: a declaration as data again, and where each of its values was written."""
 
 from __future__ import annotations
 
@@ -44,22 +44,22 @@ def written(declaration: Declaration, kind: Kind) -> dict[str, Any]:
 
 
 def explained(declaration: Declaration, kind: Kind, variables: Variables) -> Noted:
-    """The same, each value with its source as a note."""
+    """The same, each value with its origin as a note."""
     data = _walked(
         _with_paths(declaration, kind),
         kind,
         lambda value, path, there: Noted(
-            _shown(declaration, value, there), str(_source(declaration, path, there, variables))
+            _shown(declaration, value, there), str(_origin(declaration, path, there, variables))
         ),
     )
     return Noted(data, str(declaration.places.at((), key=True)))
 
 
 def sources(declaration: Declaration, kind: Kind, variables: Variables) -> list[Origin]:
-    """The source of each value of `written`."""
+    """The origin of each value of `written`."""
     found: list[Origin] = []
     spec = _with_paths(declaration, kind)
-    _walked(spec, kind, lambda _, path, there: found.append(_source(declaration, path, there, variables)))
+    _walked(spec, kind, lambda _, path, there: found.append(_origin(declaration, path, there, variables)))
     return found
 
 
@@ -128,7 +128,7 @@ def _as_written(node: Node) -> Any:
 # ── where it was written ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _source(declaration: Declaration, path: Path, there: Path, variables: Variables) -> Origin:
+def _origin(declaration: Declaration, path: Path, there: Path, variables: Variables) -> Origin:
     tree = declaration.places
     node = tree.node(there) if isinstance(tree, Tree) else None
     also = [f"from {each}" for each in _files(node)] if node else []

@@ -1,4 +1,4 @@
-"""Every code that the product can print is explained in docs/errors.md, and every explained one can be printed."""
+"""Every code that the product can print is explained in docs/errors.md, and no other; hints say what to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from retinue.config.problems import CODES, page
+import pytest
+
+from retinue.config.problems import CODES, page, pattern_hint
 
 ROOT = Path(__file__).parents[2]
 # The local account has codes of the API.
@@ -43,3 +45,18 @@ def test_the_page_is_fresh() -> None:
     if os.environ.get("RETINUE_UPDATE_GOLDENS"):
         file.write_text(page(), encoding="utf-8")
     assert file.read_text(encoding="utf-8") == page()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        (r"^https://[^/\s]", "start it with https://"),
+        ("^/workspace/[^/]", "start it with /workspace/"),
+        ("^/", "start it with /"),
+        (r"^https?://\S+$", "start it with https:// or http://"),
+        ("^[A-Za-z_][A-Za-z0-9_]*$", "use A-Z, a-z, 0-9 and _, starting with A-Z, a-z or _"),
+        ("^a|b$", "it must match ^a|b$"),
+    ],
+)
+def test_a_pattern_is_told_in_words(pattern: str, hint: str) -> None:
+    assert pattern_hint(pattern).replace("a-z, A-Z", "A-Z, a-z") == hint
