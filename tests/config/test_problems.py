@@ -1,4 +1,4 @@
-"""Every code that the product prints is explained in docs/errors.md and the other way round; hints say what to do."""
+"""Every code that the product can print is explained in docs/errors.md, and no other; hints say what to do."""
 
 from __future__ import annotations
 

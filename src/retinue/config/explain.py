@@ -1,4 +1,4 @@
-"""What `render --explain` and comparisons show: a declaration as data again, and where each value was written."""
+"""What `render --explain` shows: a declaration as data again, and where each of its values was written."""
 
 from __future__ import annotations
 
