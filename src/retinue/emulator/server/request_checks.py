@@ -86,19 +86,23 @@ def text(*, maximum: int | None = None, minimum: int = 0, pattern: str | None = 
     return check
 
 
+def _require_at_most(maximum: int | None, members: Mapping[str, Any], at: str) -> None:
+    if maximum is not None and len(members) > maximum:
+        raise invalid(
+            f"Invalid '{at}': too many properties. Expected an object with at most {maximum} properties, "
+            f"but got an object with {len(members)} properties instead.",
+            at,
+            "object_above_max_properties",
+        )
+
+
 def string_map(*, maximum: int | None = None, key_maximum: int | None = None) -> Check:
     """An object whose members are all strings."""
     check_value, check_key = text(), text(minimum=1, maximum=key_maximum)
 
     def check(value: Any, at: str) -> dict[str, str]:
         members = any_object(value, at)
-        if maximum is not None and len(members) > maximum:
-            raise invalid(
-                f"Invalid '{at}': too many properties. Expected an object with at most {maximum} properties, "
-                f"but got an object with {len(members)} properties instead.",
-                at,
-                "object_above_max_properties",
-            )
+        _require_at_most(maximum, members, at)
         return {check_key(key, at): check_value(each, f"{at}.{key}") for key, each in members.items()}
 
     return check
@@ -204,10 +208,8 @@ def variant(kinds: Mapping[str, Check], *, key: str = "type") -> Check:
     """An object whose member ``type`` says which of the checks describes it."""
 
     def check(value: Any, at: str) -> Any:
-        if not isinstance(value, dict):
-            raise wrong_type(at, "an object", value)
         where = f"{at}.{key}" if at else key
-        if key not in value:
+        if key not in any_object(value, at):
             raise missing_parameter(where)
         named = value[key]
         if not isinstance(named, str) or named not in kinds:
@@ -223,15 +225,7 @@ def _pairs(values: Check) -> Check:
     def check(value: Any, at: str) -> dict[str, Any]:
         if value is None:
             return {}
-        if not isinstance(value, dict):
-            raise wrong_type(at, "an object", value)
-        if len(value) > 16:
-            raise invalid(
-                f"Invalid '{at}': too many properties. Expected an object with at most 16 properties, "
-                f"but got an object with {len(value)} properties instead.",
-                at,
-                "object_above_max_properties",
-            )
+        _require_at_most(16, any_object(value, at), at)
         for key in value:
             if len(key) > 64:
                 raise invalid(

@@ -17,6 +17,7 @@ from retinue.emulator.server.api_errors import invalid, missing_parameter, unsup
 from retinue.emulator.server.request_checks import (
     Check,
     Field,
+    any_object,
     anything,
     array,
     boolean,
@@ -62,9 +63,7 @@ _comparison = record(
 
 
 def _filter(value: Any, at: str) -> Any:
-    if not isinstance(value, dict):
-        raise wrong_type(at, "an object", value)
-    kind = value.get("type")
+    kind = any_object(value, at).get("type")
     if kind is None:
         raise missing_parameter(f"{at}.type")
     if kind in ("and", "or"):
