@@ -59,6 +59,7 @@ from retinue.session import (
     open_session,
     read,
 )
+from retinue.state.process_lock import process_lock
 
 __all__ = [
     "Applied",
@@ -178,7 +179,7 @@ def decide(
     """Read the account and compare. Raises BlockedError when it is not the one that the project names."""
     reading, project = session.reading, session.project
     _check_targets(reading.declared, targets, session.kinds)
-    remembered = len(session.memory.ids)
+    remembered = len(session.cache.ids)
     session.look(
         needed={} if destroy else needed_kinds(reading.declared), handovers=() if destroy else reading.handovers
     )
@@ -230,16 +231,16 @@ def _remember(session: Session, made: Plan) -> None:
         for live in session.live
         if live.tag and live.tag.stack == made.stack and live.home is None and not is_retired(live.tag)
     }
-    memory, info = session.memory, session.account.info
+    cache, info = session.cache, session.account.info
     declared = {each.address for each in session.reading.declared}
-    gone = {address: live_id for address, live_id in memory.gone.items() if address in declared}
-    known = (memory.ids, memory.gone, memory.organization, memory.project)
-    if memory.news or known != (seen, gone, info.organization, info.project):
-        memory.gone = gone
+    gone = {address: live_id for address, live_id in cache.gone.items() if address in declared}
+    known = (cache.ids, cache.gone, cache.organization, cache.project)
+    if cache.dirty or known != (seen, gone, info.organization, info.project):
+        cache.gone = gone
         for address, live_id in seen.items():
-            memory.remember(address, live_id)
-        memory.organization, memory.project = info.organization, info.project
-        memory.save()
+            cache.remember(address, live_id)
+        cache.organization, cache.project = info.organization, info.project
+        cache.save()
 
 
 # ── approving ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -262,9 +263,9 @@ def approve(session: Session, made: Plan, approval: Approval = UNASKED, *, audie
             f"going on with the approved plan: {left} of its {whole} steps {'is' if left == 1 else 'are'} left"
         )
     guard(made, approval, session.project.guards)
-    holder = session.marking.holder()
+    holder = session.lock.holder()
     if holder is not None and any(step.home is None for step in made.steps):
-        raise session.marking.taken(holder)
+        raise session.lock.taken(holder)
     if approval.person and not made.empty:
         audience.confirm(made)
 
@@ -363,20 +364,20 @@ def destroy(
 
 def _carry_out(session: Session, made: Plan, audience: Audience, again: Callable[[], Plan]) -> Applied:
     """Hold the lease, carry the steps out, and plan again."""
-    if not (made.steps or made.retags or session.memory.journal):
+    if not (made.steps or made.retags or session.journal.entries):
         return Applied(made, remaining=made)
     with audience.working() as asked:
         stop = asked or threading.Event()
         if asked is not None:
             session.account.sleep = asked.wait  # a pause ends as soon as somebody asks to stop
-        session.marking.on_note = audience.note
+        session.lock.on_note = audience.note
         events: list[Event] = []
         with _lease(session, made, stop) as owned:
             for event in _run(session, made, stop):
                 events.append(event)
                 _count(owned, event)
                 audience.event(event)
-            applied = Applied(made, tuple(events), made if made.empty else None, lost=session.marking.lost)
+            applied = Applied(made, tuple(events), made if made.empty else None, lost=session.lock.lost)
             if applied.succeeded and not made.empty:
                 try:
                     applied = replace(applied, remaining=again())
@@ -427,19 +428,19 @@ def _lease(session: Session, made: Plan, stop: threading.Event) -> Iterator[set[
         stack, parallelism = session.project.stack, session.parallelism
         check_plan(made, session.providers, session.kinds, stack=stack, parallelism=parallelism)
 
-    with session.memory.exclusive() as alone:
+    with process_lock(session.cache.directory) as alone:
         if all(step.home is not None for step in made.steps):
             look_again()
             yield owned
             return
         going = sum(1 for step in made.steps if _leaves(step))
-        marking = session.marking
-        marking.stop = stop
-        marking.acquire(max(len(owned) - going, 0), alone=alone, check=look_again)
+        lock = session.lock
+        lock.stop = stop
+        lock.acquire(max(len(owned) - going, 0), alone=alone, check=look_again)
         try:
             yield owned
         finally:
-            marking.release(owned)
+            lock.release(owned)
 
 
 def _count(owned: set[str], event: Event) -> None:
@@ -460,13 +461,13 @@ def _leaves(step: Step) -> bool:
 
 def _wait_for_lease(session: Session, seconds: float) -> bool:
     """Wait until nobody else applies the stack, for so long at most; False when somebody still does."""
-    account, marking = session.account, session.marking
+    account, lock = session.account, session.lock
     deadline = account.server_time() + seconds
     while account.server_time() < deadline:
         # Not in step with others who wait for the same moment.
         pause = POLL * (0.5 + random.random())  # noqa: S311 - nothing depends on its being unforeseeable
         account.sleep(min(pause, max(deadline - account.server_time(), 0.1)))
-        marking.look_again()
-        if marking.holder() is None:
+        lock.look_again()
+        if lock.holder() is None:
             return True
     return False

@@ -28,12 +28,13 @@ from retinue.providers.bundle.lock_file import LockFile, lock_name
 
 if TYPE_CHECKING:
     from retinue.providers.openai.client import Account
-    from retinue.providers.openai.lock import Marking
+    from retinue.providers.openai.lock import StackLock
     from retinue.providers.port import Providers
-    from retinue.state.memory import Memory
+    from retinue.state.cache import Cache
+    from retinue.state.upload_journal import UploadJournal
 
 
-MEMORY = Path(".retinue")
+STATE = Path(".retinue")
 
 
 TODAY = "RETINUE_TODAY"
@@ -75,24 +76,25 @@ class Session:
 
     reading: Reading
     account: Account
-    memory: Memory
+    cache: Cache
+    journal: UploadJournal
     kinds: Kinds
     live: tuple[Live, ...] = ()
     today: date | None = None
     models_listed: bool | None = None
     owner: str = "somebody"
     parallelism: int = 8
-    _marking: Marking | None = None
+    _lock: StackLock | None = None
     _providers: Providers | None = None
 
     @property
-    def marking(self) -> Marking:
+    def lock(self) -> StackLock:
         """The marker of the stack in its account."""
-        from retinue.providers.openai.lock import Marking
+        from retinue.providers.openai.lock import StackLock
 
-        if self._marking is None:
-            self._marking = Marking(self.account, self.kinds, self.memory, self.owner)
-        return self._marking
+        if self._lock is None:
+            self._lock = StackLock(self.account, self.kinds, self.cache, self.owner)
+        return self._lock
 
     @property
     def day(self) -> date:
@@ -103,19 +105,19 @@ class Session:
         return self.reading.project
 
     @property
-    def lock(self) -> LockFile:
+    def lock_file(self) -> LockFile:
         """Where what is rendered instead of stored is kept."""
         return LockFile(self.project.root / lock_name(self.project.environment), self.project.stack)
 
     @property
     def providers(self) -> Providers:
         """The sorts of account by home: the project's own, and the lock file."""
-        from retinue.providers.bundle.provider import HOME, BundleProvider
-        from retinue.providers.openai.provider import OpenAIProvider
+        from retinue.providers.bundle.bundle_provider import HOME, BundleProvider
+        from retinue.providers.openai.openai_provider import OpenAIProvider
 
         if self._providers is None:
-            account = OpenAIProvider(self.account, self.kinds, self.memory, self.project.root)
-            self._providers = {None: account, HOME: BundleProvider(self.lock, self.kinds, account)}
+            account = OpenAIProvider(self.account, self.kinds, self.cache, self.journal, self.project.root)
+            self._providers = {None: account, HOME: BundleProvider(self.lock_file, self.kinds, account)}
         return self._providers
 
     def look(self, *, needed: Mapping[str, str], handovers: Sequence[Handover] = ()) -> None:
@@ -128,7 +130,7 @@ class Session:
         snapshot = self.providers[None].snapshot(wanted, elsewhere)
         self.live = tuple(snapshot.live)
         check_account(self)
-        self.marking.sight(snapshot.served, snapshot.markers)
+        self.lock.sight(snapshot.served, snapshot.markers)
 
     def owned_ids(self) -> set[str]:
         """The ids of the stack's objects in the account, as the last look saw them."""
@@ -216,15 +218,17 @@ def open_session(where: Where, *, parallelism: int = 8) -> Iterator[Session]:
     reading = read(where)
     # openai takes half a second to import: only what talks to an account pays it.
     from retinue.providers.openai.connect import open_account
-    from retinue.state.memory import Memory
+    from retinue.state.cache import Cache
+    from retinue.state.upload_journal import UploadJournal
 
     project = reading.project
     today = _today(where.environ)
     account = open_account(project.account, root=project.root, environ=where.environ, hidden=reading.hidden)
     try:
-        memory = Memory.load(project.root / MEMORY, account.info, project.stack)
+        known = (project.root / STATE, account.info, project.stack)
+        cache, journal = Cache.load(*known), UploadJournal.load(*known)
         owner = owner_of(where.environ)
-        yield Session(reading, account, memory, all_kinds(), today=today, owner=owner, parallelism=parallelism)
+        yield Session(reading, account, cache, journal, all_kinds(), today=today, owner=owner, parallelism=parallelism)
     finally:
         account.close()
 
@@ -279,14 +283,14 @@ def check_account(session: Session) -> None:
 def account_blocks(session: Session, remembered: int) -> Iterator[Block]:
     """What makes the account look like another one than the stack lives in. `remembered` is how many objects this
     machine knew of before it looked."""
-    marker, memory, info = session.marking.seen, session.memory, session.account.info
+    marker, cache, info = session.lock.seen, session.cache, session.account.info
     if marker is not None:
         lived = AccountInfo("", organization=marker.organization, project=marker.project)
         blocks = [account_block(lived, info, where="the marker places")]
         where, why = "the marker tells of", "somebody deleted them, or the account does not list them all"
         blocks.append(missing_block(marker.owned, len(session.owned_ids()), where=where, why=why))
     else:
-        lived = AccountInfo("", organization=memory.organization, project=memory.project)
+        lived = AccountInfo("", organization=cache.organization, project=cache.project)
         blocks = [account_block(lived, info, where="this machine last saw")]
         why = "the account or the key may be another one than before, or somebody destroyed the stack"
         blocks.append(missing_block(remembered, len(session.owned_ids()), where="this machine remembers", why=why))

@@ -13,6 +13,7 @@ from retinue.emulator.server.quirks import Quirks
 from retinue.errors import BlockedError, LeaseError
 from retinue.model.values import Address
 from retinue.planning.policy import Approval
+from retinue.state.process_lock import process_lock
 from tests.support.faults import CutAfter
 from tests.support.team import Team, ended
 
@@ -146,7 +147,7 @@ def test_two_applies_at_once_do_not_mix(team: Team) -> None:
     team.write("a.yaml", ASSISTANT)
     with team.session() as session:
         made = engine.plan(session)
-        with session.memory.exclusive(), pytest.raises(LeaseError, match="another apply"):
+        with process_lock(session.cache.directory), pytest.raises(LeaseError, match="another apply"):
             engine.apply(session, made)
     assert team.listed("/assistants") == []
 

@@ -305,8 +305,8 @@ def test_the_first_of_two_first_applies_wins(team: Team) -> None:
 
     def meanwhile() -> None:
         with other.session() as session:
-            session.marking.sight(*_sighting(session))
-            session.marking.acquire(0, alone=True)
+            session.lock.sight(*_sighting(session))
+            session.lock.acquire(0, alone=True)
 
     with pytest.raises(LeaseError):
         team.apply(lambda inner: At(inner, writes_a_marker, meanwhile))

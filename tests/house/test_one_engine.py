@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "retinue"
-OF_THE_ENGINE = ("execute", "check_plan", "is_approved", "refusals", "acquire", "exclusive")
+OF_THE_ENGINE = ("execute", "check_plan", "is_approved", "refusals", "acquire", "process_lock")
 
 
 @pytest.mark.parametrize("name", OF_THE_ENGINE)

@@ -40,7 +40,7 @@ def test_full_context_shows_both_texts_whole(before: list[str], after: list[str]
 
 @given(TEXT, TEXT)
 def test_words_put_together_give_the_lines(before: str, after: str) -> None:
-    """Marking words loses no character, and equal lines have no mark."""
+    """StackLock words loses no character, and equal lines have no mark."""
     removed, added = diff_words(before, after)
     assert "".join(each.text for each in removed) == before
     assert "".join(each.text for each in added) == after

@@ -25,7 +25,8 @@ from retinue.model.steps import AccountInfo, Event, Plan
 from retinue.model.values import Address
 from retinue.planning.policy import Approval
 from retinue.providers.openai.client import Account
-from retinue.state.memory import Memory
+from retinue.state.cache import Cache
+from retinue.state.upload_journal import UploadJournal
 from tests.support.description import CheckedTransport, find_description
 from tests.support.forms import form
 
@@ -107,8 +108,8 @@ class Team:
         info = AccountInfo("local")
         account = Account(client, info, retries=self.retries, sleep=self.time.sleep, clock=self.time.clock)
         try:
-            memory = Memory.load(self.root / ".retinue", info, reading.project.stack)
-            yield engine.Session(reading, account, memory, all_kinds())
+            known = (self.root / ".retinue", info, reading.project.stack)
+            yield engine.Session(reading, account, Cache.load(*known), UploadJournal.load(*known), all_kinds())
             if judged:
                 judged.check()
         finally:

@@ -104,7 +104,7 @@ def note_unlisted(session: Session, terminal: Terminal, fail_on: tuple[FailOn, .
 
 def note_holder(session: Session, terminal: Terminal) -> None:
     """A plan made while somebody applies the stack may be outdated before it is read."""
-    holder = session.marking.holder()
+    holder = session.lock.holder()
     if holder is not None:
         terminal.say(f"an apply of this stack is under way: {holder.owner}")
 

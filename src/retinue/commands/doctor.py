@@ -18,7 +18,7 @@ from retinue.errors import AccountError, RetinueError
 from retinue.kinds import all_kinds
 from retinue.kinds.kind import Kinds
 from retinue.providers.openai.key_source import key_source
-from retinue.session import MEMORY, Reading, Where, check_loaded, load_from
+from retinue.session import STATE, Reading, Where, check_loaded, load_from
 
 if TYPE_CHECKING:
     from retinue.providers.openai.client import Account
@@ -104,7 +104,7 @@ def _project(where: Where, problems: list[str]) -> tuple[Project | None, Reading
 def _cache(project: Project | None) -> Document | None:
     if project is None:
         return None
-    directory = project.root / MEMORY
+    directory = project.root / STATE
     files = [each for each in directory.rglob("*") if each.is_file()] if directory.is_dir() else []
     size = sum(each.stat().st_size for each in files)
     return {"directory": str(directory), "bytes": size, "ids": None, "uploads_under_way": None}
@@ -114,7 +114,8 @@ def _account(
     document: Document, project: Project, reading: Reading | None, where: Where, kinds: Kinds, problems: list[str]
 ) -> None:
     from retinue.providers.openai.connect import open_account
-    from retinue.state.memory import Memory
+    from retinue.state.cache import Cache
+    from retinue.state.upload_journal import UploadJournal
 
     source = key_source(project.account, where.environ)
     about: Document = {
@@ -136,8 +137,9 @@ def _account(
         return
     account.retries = 0
     try:
-        memory = Memory.load(project.root / MEMORY, account.info, project.stack)
-        document["cache"] |= {"ids": len(memory.ids), "uploads_under_way": len(memory.journal)}
+        known = (project.root / STATE, account.info, project.stack)
+        cache, journal = Cache.load(*known), UploadJournal.load(*known)
+        document["cache"] |= {"ids": len(cache.ids), "uploads_under_way": len(journal.entries)}
         problems += _ask(document, account, _needed(reading, kinds), kinds)
     finally:
         account.close()

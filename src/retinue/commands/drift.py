@@ -39,7 +39,7 @@ EVERYTHING = "all"
 def look_for_drift(session: Session) -> Drift:
     """What differs from what was applied."""
     made = engine.decide(session)
-    remembered = {**session.memory.gone, **session.memory.ids}
+    remembered = {**session.cache.gone, **session.cache.ids}
     return find_drift(made, session.live, remembered)
 
 

@@ -39,7 +39,7 @@ def inventory(session: Session) -> Inventory:
     declared = {each.address: each for each in session.reading.declared}
     named = name_live(session.live, declared, session.kinds, session.project.stack)
     owned = {address: (live, *named.extra.get(address, ())) for address, live in sorted(named.owned.items())}
-    marker, holder = session.marking.seen, session.marking.holder()
+    marker, holder = session.lock.seen, session.lock.holder()
     told = marker is not None and marker.inventory != UNKNOWN
     as_left = marker.inventory == inventory_of(session.owned_ids()) if marker and told else None
     return Inventory(owned, made.foreign, made.unowned, tuple(named.unreadable), marker, holder, as_left)

@@ -15,7 +15,7 @@ from retinue.model.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE
 from retinue.providers.openai.client import Account, Ambiguous
 from retinue.providers.openai.uploads import Uploader
 from retinue.providers.openai.work import Report
-from retinue.state.memory import Memory
+from retinue.state.cache import Cache
 
 FIRST_POLL = 0.1
 LONGEST_POLL = 5.0
@@ -33,7 +33,7 @@ class FileSync:
     read: Callable[[Mapping[str, Any]], LiveFile]
     id: str
     uploader: Uploader
-    memory: Memory
+    cache: Cache
     pool: Executor
     report: Report
     check: Callable[[], None]
@@ -112,7 +112,7 @@ class FileSync:
                 if not missing:
                     break
         for change, file_id in batch:
-            self.memory.attached(self.id, file_id, change.after.sha256 if change.after else "")
+            self.cache.attached(self.id, file_id, change.after.sha256 if change.after else "")
             self.uploader.settled(file_id)
 
     def _entry(self, change: FileChange, file_id: str) -> dict[str, Any]:
@@ -195,7 +195,7 @@ class FileSync:
                 self.check()
                 key = self.uploader.doom(file_id, self.form.purpose)
                 self.account.delete(self._path(file_id), beta=self.form.beta)
-                self.memory.forget_file(self.id, file_id)
+                self.cache.detached(self.id, file_id)
                 self.uploader.finish_discard(file_id, key)
             except RetinueError as error:
                 return error

@@ -28,7 +28,7 @@ from retinue.providers.openai.client import Account, Ambiguous
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.snapshot import MISSING_SCOPE
 from retinue.providers.openai.stores.plain import look
-from retinue.state.memory import Memory
+from retinue.state.cache import Cache
 
 TERM = 600.0
 """How long a lease holds that nobody renews, in seconds: longer than any one request with its retries should take."""
@@ -39,7 +39,7 @@ REFUSED = frozenset({400, 401, 403, 404, 405})
 
 
 @dataclass(slots=True)
-class Marking:
+class StackLock:
     """What is known of the markers of one stack, and the lease while this process holds it.
 
     `seen` is the marker as the plan saw it, `spare` are further ones, which an interrupted start left behind. `on_note`
@@ -48,7 +48,7 @@ class Marking:
 
     account: Account
     kinds: Kinds
-    memory: Memory
+    cache: Cache
     owner: str = "somebody"
     hosts: list[str] = field(default_factory=list)
     seen: Marker | None = None
@@ -67,18 +67,18 @@ class Marking:
         forms = [(form.marker.rank, name) for name, form in self._forms.items() if form.marker]
         self.hosts = [name for _, name in sorted(forms) if name in served]
         found = [self._read(raw, kind) for kind, raw in markers if self._is_of_stack(raw)]
-        noted = self.memory.marker
+        noted = self.cache.lock.marker
         if noted and noted[1] not in {each.id for each in found} and noted[0] in self.kinds:
             unlisted = self._find(*noted)
             found += [unlisted] if unlisted else []
         found = first_of(found)
         self.seen, self.spare = (found[0] if found else None), found[1:]
-        self.memory.marker = (self.seen.kind, self.seen.id) if self.seen else None
+        self.cache.lock.marker = (self.seen.kind, self.seen.id) if self.seen else None
 
     def holder(self) -> Lease | None:
         """Who is applying the stack now, other than a run of this very directory that was killed."""
         lease = self.seen.held_at(self.account.server_time()) if self.seen else None
-        return lease if lease and lease.nonce != self.memory.lease else None
+        return lease if lease and lease.nonce != self.cache.lock.lease else None
 
     def look_again(self) -> None:
         """Read the marker anew."""
@@ -86,7 +86,7 @@ class Marking:
             self.seen = self._find(self.seen.kind, self.seen.id)
 
     def _is_of_stack(self, raw: Mapping[str, Any]) -> bool:
-        return marked_stack(raw.get("metadata") or {}) == self.memory.stack
+        return marked_stack(raw.get("metadata") or {}) == self.cache.stack
 
     def _read(self, raw: Mapping[str, Any], kind: str) -> Marker:
         try:
@@ -99,7 +99,7 @@ class Marking:
 
     def _find(self, kind: str, marker_id: str) -> Marker | None:
         form = self._forms[kind]
-        raw = look(self.account, self.memory, marker_id, f"{form.path}/{marker_id}", form.beta)
+        raw = look(self.account, self.cache, marker_id, f"{form.path}/{marker_id}", form.beta)
         ours = raw is not None and is_marker(raw.get("metadata") or {}) and self._is_of_stack(raw)
         return self._read(raw, kind) if raw is not None and ours else None
 
@@ -119,7 +119,7 @@ class Marking:
         """
         self.lost = None
         lease = Lease(secrets.token_hex(8), self.account.server_time() + TERM, self.owner)
-        earlier = self.memory.lease if alone else ""
+        earlier = self.cache.lock.lease if alone else ""
         begun = self.account.clock()
         try:
             marker = self._take(lease, floor, earlier, check) if self.seen else self._make(lease, floor, check)
@@ -160,8 +160,8 @@ class Marking:
 
     def _note(self, lease: Lease) -> None:
         """Before it is written: should this process be killed, the next one here knows the lease for its own."""
-        self.memory.lease = lease.nonce
-        self.memory.save()
+        self.cache.lock.lease = lease.nonce
+        self.cache.save()
 
     def _make(self, lease: Lease, floor: int, check: Callable[[], None]) -> Marker | None:
         """The first apply makes the marker, with the lease in it."""
@@ -169,7 +169,7 @@ class Marking:
         self._note(lease)
         refused: AccountError | None = None
         for kind in self.hosts:
-            marker = self._of_this_account(Marker(self.memory.stack, kind=kind, owned=floor), lease)
+            marker = self._of_this_account(Marker(self.cache.stack, kind=kind, owned=floor), lease)
             try:
                 made = self._create(kind, marker)
             except AccountError as error:
@@ -177,9 +177,9 @@ class Marking:
                     raise
                 refused = error
                 continue
-            self.memory.marker = (kind, made)
-            self.memory.fresh.add(made)
-            self.memory.save()
+            self.cache.lock.marker = (kind, made)
+            self.cache.fresh.add(made)
+            self.cache.save()
             return replace(marker, id=made)
         why = refused.message if refused else "the account has no place for it"
         self.on_note(f"the stack has no marker, so that nothing keeps others from applying it meanwhile: {why}")
@@ -236,7 +236,7 @@ class Marking:
         who = f": {holder.owner}" if holder else ""
         ends = f", until {datetime.fromtimestamp(holder.ends, UTC):%H:%M:%S} UTC unless renewed" if holder else ""
         return LeaseError(
-            f"another apply of the stack '{self.memory.stack}' is under way{who}{ends}",
+            f"another apply of the stack '{self.cache.stack}' is under way{who}{ends}",
             hint="wait for it with --wait-lease 15m, or run the command again later",
             ends=holder.ends if holder else None,
         )
@@ -275,16 +275,16 @@ class Marking:
             if not ids:
                 for each in (held, *self.spare):
                     self._delete(each)
-                self.seen, self.spare, self.memory.marker = None, [], None
+                self.seen, self.spare, self.cache.lock.marker = None, [], None
             else:
                 known = replace(held, owned=len(ids), inventory=inventory_of(ids))
                 self.seen = self._write(replace(known, revision=held.revision + 1, lease=None))
                 for each in self.spare:
                     self._delete(each)
-            self.memory.lease = ""
+            self.cache.lock.lease = ""
         except AccountError as error:
             self.on_note(f"the lease of the stack could not be given back and ends by itself: {error.message}")
-        self.memory.save()
+        self.cache.save()
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -15,7 +15,7 @@ from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.uploads import FILES_PAGE, carried_ids
 from retinue.providers.port import Snapshot, Wanted
 from retinue.providers.thread_pool import threads
-from retinue.state.memory import Memory
+from retinue.state.cache import Cache
 
 NOT_SERVED = frozenset({400, 403, 404, 405, 410, 501})
 """How an account says that it does not have a collection: unknown, gone, not in the beta, or not for this key."""
@@ -27,7 +27,7 @@ Mapper = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 def take_snapshot(
-    account: Account, stores: Stores, memory: Memory, wanted: Wanted, others: Sequence[Live] = ()
+    account: Account, stores: Stores, cache: Cache, wanted: Wanted, others: Sequence[Live] = ()
 ) -> Snapshot:
     """Read every object of every kind, and the attached files of those of our stack.
 
@@ -35,7 +35,7 @@ def take_snapshot(
     the `others` refer to, objects of the stack elsewhere, counts as referred to. What handovers may make ours is read
     like what is. Markers are nobody's objects.
     """
-    reading = _Reading(account, stores, memory, wanted, Snapshot())
+    reading = _Reading(account, stores, cache, wanted, Snapshot())
     top = [store for store in stores.values() if store.form.listed]
     with threads(wanted.parallelism, "read") as pool:
         tried = list(pool.map(reading.listed, top))
@@ -49,7 +49,7 @@ def take_snapshot(
         ours = [
             live
             for live in found.values()
-            if (live.tag and live.tag.stack == memory.stack) or concerns(live, wanted.handovers)
+            if (live.tag and live.tag.stack == cache.stack) or concerns(live, wanted.handovers)
         ]
         here = [live for live in ours if live.home is None]
         for live in pool.map(lambda each: stores[each.kind].whole(each), here):
@@ -65,7 +65,7 @@ class _Reading:
 
     account: Account
     stores: Stores
-    memory: Memory
+    cache: Cache
     wanted: Wanted
     seen: Snapshot
 
@@ -93,7 +93,7 @@ class _Reading:
 
     def _counts(self, raw: Json) -> bool:
         """Lists go on showing for a while what this process deleted."""
-        return raw["id"] not in self.memory.deleted
+        return raw["id"] not in self.cache.deleted
 
     def inner(self, ids: Mapping[str, Sequence[str]]) -> list[tuple[PlainStore[Any], str]]:
         """The collections that stand within listed objects, with the objects' ids."""
@@ -111,22 +111,22 @@ class _Reading:
 
     def add_unlisted(self, found: dict[str, Live], unserved: frozenset[str], each_of: Mapper) -> None:
         """Ask for every id that ought to be there and was not listed."""
-        memory = self.memory
-        missing = {live_id: address.kind for address, live_id in memory.ids.items() if address.kind in self.stores}
+        cache = self.cache
+        missing = {live_id: address.kind for address, live_id in cache.ids.items() if address.kind in self.stores}
         missing |= {each.id: each.address.kind for each in self.wanted.handovers if each.id}
         for live in found.values():
-            if live.tag and live.tag.stack == memory.stack:
+            if live.tag and live.tag.stack == cache.stack:
                 missing.update(live.refers_to)
         sought = [
             (live_id, self.stores[name])
             for live_id, name in sorted(missing.items())
-            if live_id not in found and live_id not in memory.deleted and name in self.stores and name not in unserved
+            if live_id not in found and live_id not in cache.deleted and name in self.stores and name not in unserved
         ]
         around = _by_kind(found.values())
         results = each_of(lambda pair: _find(pair[1], pair[0], around), sought)
         for (live_id, _), live in zip(sought, results, strict=True):
             if live is None:
-                memory.vanished(live_id)
+                cache.vanished(live_id)
             else:
                 found[live_id] = live
 

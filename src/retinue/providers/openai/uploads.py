@@ -20,7 +20,8 @@ from retinue.model.tag import write_file_records
 from retinue.model.values import FileRef
 from retinue.providers.openai.client import Account, Ambiguous
 from retinue.providers.openai.create_once import Attempt, settle
-from retinue.state.memory import Journalled, Memory
+from retinue.state.cache import Cache
+from retinue.state.upload_journal import Journalled, UploadJournal
 
 FILES_PAGE = 10_000
 """SDK file_list_params: the greatest page of the list of files."""
@@ -36,7 +37,8 @@ class Uploader:
     """
 
     account: Account
-    memory: Memory
+    cache: Cache
+    journal: UploadJournal
     root: Path
     held: frozenset[str] = frozenset()
     spare: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -61,13 +63,13 @@ class Uploader:
 
     def _attempt(self, name: str, content: bytes, file: FileRef, purpose: str) -> Attempt:
         entry = Journalled(uuid.uuid4().hex, name, len(content), file.sha256, purpose, self.account.server_time())
-        self.memory.open(entry)
+        self.journal.open(entry)
         try:
-            self.memory.uploaded(entry.key, str(self.account.upload(name, content, purpose)["id"]))
+            self.journal.uploaded(entry.key, str(self.account.upload(name, content, purpose)["id"]))
         except Ambiguous as error:
             return error, lambda: self._find_lost(entry)
         except AccountError:
-            self.memory.close(entry.key)
+            self.journal.close(entry.key)
             raise
         return entry.id or ""
 
@@ -83,36 +85,36 @@ class Uploader:
 
     def settled(self, file_id: str) -> None:
         """The file is attached, so that it can be found without the journal."""
-        self.memory.close_file(file_id)
+        self.journal.close_file(file_id)
 
     def doom(self, file_id: str, purpose: str) -> str:
         """Journal a file before it is let go: once nothing holds it, nothing else would remember it."""
         key = uuid.uuid4().hex
-        self.memory.open(Journalled(key, "", 0, "", purpose, self.account.server_time(), file_id, doomed=True))
+        self.journal.open(Journalled(key, "", 0, "", purpose, self.account.server_time(), file_id, doomed=True))
         return key
 
     def finish_discard(self, file_id: str, key: str) -> None:
         """Delete a file that was doomed and that nothing holds any more."""
         self.account.delete(f"/files/{file_id}")
-        self.memory.close(key)
+        self.journal.close(key)
 
     # ── after an interruption ─────────────────────────────────────────────────────────────────────────────────────────
 
     def recover(self) -> None:
         """Settle what an earlier apply left in the journal: keep what is held, finish deletions, gather spares."""
-        for entry in list(self.memory.journal.values()):
+        for entry in list(self.journal.entries.values()):
             if entry.doomed and entry.id and entry.id not in self.held:
                 self.finish_discard(entry.id, entry.key)
                 continue
             file_id = entry.id or self._find_lost(entry)
             if file_id is None or file_id in self.held or self.account.find(f"/files/{file_id}") is None:
-                self.memory.close(entry.key)
+                self.journal.close(entry.key)
                 continue
             self.spare.setdefault((entry.sha256, entry.purpose), []).append(file_id)
-        for file_id, sha256 in list(self.memory.lost.items()):
+        for file_id, sha256 in list(self.cache.files.lost.items()):
             found = None if file_id in self.held else self.account.find(f"/files/{file_id}")
             if found is None:
-                del self.memory.lost[file_id]
+                del self.cache.files.lost[file_id]
             else:
                 self.spare.setdefault((sha256, str(found.get("purpose"))), []).append(file_id)
 
@@ -122,19 +124,19 @@ class Uploader:
         A file that somebody else detached may be of use to them, and stays.
         """
         for file_ids in self.spare.values():
-            for file_id in set(file_ids) - set(self.memory.lost):
+            for file_id in set(file_ids) - set(self.cache.files.lost):
                 self.account.delete(f"/files/{file_id}")
-                self.memory.close_file(file_id)
+                self.journal.close_file(file_id)
         self.spare.clear()
 
     def _find_lost(self, entry: Journalled) -> str | None:
         """The file that an upload without an answer left behind: of our name, size and time, and known to nobody."""
-        known = {each.id for each in self.memory.journal.values() if each.id} | self.held | self.memory.fresh
+        known = {each.id for each in self.journal.entries.values() if each.id} | self.held | self.cache.fresh
         for raw in self.account.pages("/files", page=FILES_PAGE, purpose=entry.purpose, order="desc"):
             if (raw.get("created_at") or 0) < entry.started - CLOCK_SKEW:
                 return None
             if (raw.get("filename"), raw.get("bytes")) == (entry.filename, entry.size) and raw["id"] not in known:
-                self.memory.uploaded(entry.key, str(raw["id"]))
+                self.journal.uploaded(entry.key, str(raw["id"]))
                 return str(raw["id"])
         return None
 

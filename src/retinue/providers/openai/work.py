@@ -14,7 +14,7 @@ from retinue.model.tag import is_retired
 from retinue.model.values import Address, Gone, Ref, Sealed
 from retinue.providers.openai.client import Account, Json
 from retinue.providers.openai.uploads import Carried, Uploader
-from retinue.state.memory import Memory
+from retinue.state.cache import Cache
 
 Report = Callable[[int, int, str], None]
 """Hears of progress: how many files of how many, and what is being done with them."""
@@ -28,7 +28,7 @@ class Work:
     """
 
     account: Account
-    memory: Memory
+    cache: Cache
     uploader: Uploader
     pool: Executor
     ids: dict[Address, str]
@@ -36,7 +36,7 @@ class Work:
     check: Callable[[], None]
 
     def is_ours(self, live: Live, address: Address) -> bool:
-        ours = live.tag is not None and (live.tag.stack, live.tag.address) == (self.memory.stack, address)
+        ours = live.tag is not None and (live.tag.stack, live.tag.address) == (self.cache.stack, address)
         return ours and not is_retired(live.tag)
 
     def body(self, spec: Mapping[str, Any], kind: Kind, carried: Carried) -> Json:

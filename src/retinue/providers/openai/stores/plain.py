@@ -23,7 +23,7 @@ from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.marks import forget_keys, mark, our_marks
 from retinue.providers.openai.uploads import Carried, carried_ids, carry_files
 from retinue.providers.openai.work import Report, Work
-from retinue.state.memory import Memory
+from retinue.state.cache import Cache
 
 S = TypeVar("S", bound=Plain)
 Raw = Mapping[str, Any]
@@ -36,7 +36,7 @@ class PlainStore(Generic[S]):
     kind: Kind
     form: S
     account: Account
-    memory: Memory
+    cache: Cache
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -70,7 +70,7 @@ class PlainStore(Generic[S]):
 
         `patient`: it may have been created moments ago by somebody else.
         """
-        raw = look(self.account, self.memory, live_id, self.path(live_id, within), self.form.beta, patient=patient)
+        raw = look(self.account, self.cache, live_id, self.path(live_id, within), self.form.beta, patient=patient)
         return self.read(raw, asked=asked) if raw and self.form.may_be_owned(raw) else None
 
     def exists(self, live_id: str) -> bool:
@@ -118,7 +118,7 @@ class PlainStore(Generic[S]):
 
         live_id = settle(self.account, attempt)
         work.ids[step.address] = live_id
-        self.memory.created(step.address, live_id)
+        self.cache.created(step.address, live_id)
         self._settle(work, carried)
         return live_id
 
@@ -257,13 +257,13 @@ class PlainStore(Generic[S]):
 
 
 def look(
-    account: Account, memory: Memory, live_id: str, path: str, beta: str | None, *, patient: bool = False
+    account: Account, cache: Cache, live_id: str, path: str, beta: str | None, *, patient: bool = False
 ) -> Json | None:
     """Read one object. What was created moments ago may answer 404 for a while [V], so it is asked for again.
 
     `patient`: it may have been created moments ago by somebody else.
     """
-    for pause in (0.5, 1.0, 2.0) if patient or live_id in memory.fresh else ():
+    for pause in (0.5, 1.0, 2.0) if patient or live_id in cache.fresh else ():
         raw = account.find(path, beta=beta)
         if raw is not None:
             return raw

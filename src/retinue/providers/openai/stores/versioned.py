@@ -47,7 +47,7 @@ class VersionedStore(PlainStore[Versioned]):
         if versions is not None:
             pinned = None if versions.default == versions.newest else versions.default
             live = replace(live, held={**live.held, self.form.default: pinned}, versions=versions)
-        if live.tag and live.id in self.memory.unsettled:
+        if live.tag and live.id in self.cache.versions.unsettled:
             # Which version is the default was about to change: a difference in that is nobody's edit.
             fields = {name: value for name, value in live.tag.fields.items() if name != self.form.default}
             return replace(live, tag=replace(live.tag, fields=fields, flags=live.tag.flags | {SYNCING}))
@@ -68,7 +68,7 @@ class VersionedStore(PlainStore[Versioned]):
 
     def _content(self, raw: Raw, *, asked: bool) -> Found:
         live_id, latest, default = str(raw["id"]), str(raw["latest_version"]), str(raw["default_version"])
-        looked = self.memory.looked_at.get(live_id)
+        looked = self.cache.versions.looked_at.get(live_id)
         if looked and looked[0] == latest and not asked:
             return self._marked({}, {TAG_KEY: looked[1]} if looked[1] else {}), None
         complete = True
@@ -78,16 +78,16 @@ class VersionedStore(PlainStore[Versioned]):
             if text == "":
                 break  # it was released with this version
             if text:
-                if not _is_of(text, self.memory.stack):
-                    self.memory.note_look(live_id, latest, text)
+                if not _is_of(text, self.cache.stack):
+                    self.cache.note_version(live_id, latest, text)
                 return files, LiveVersions(version, default)
         if complete:  # what cannot be read yet may well be ours
-            self.memory.note_look(live_id, latest, "")
+            self.cache.note_version(live_id, latest, "")
         return (self._values(live_id, default), LiveVersions(default, default)) if asked else ({}, None)
 
     def _newest_first(self, live_id: str, latest: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Each version with its files. The newest one mostly settles the matter, without a list of all."""
-        ours = live_id in self.memory.ids.values()
+        ours = live_id in self.cache.ids.values()
         newest = self._version(live_id, latest, patient=ours)
         yield latest, _valued(newest)
         listed = {*self._numbers(live_id)}
@@ -142,7 +142,7 @@ class VersionedStore(PlainStore[Versioned]):
 
         live_id = settle(self.account, attempt)
         work.ids[step.address] = live_id
-        self.memory.created(step.address, live_id)
+        self.cache.created(step.address, live_id)
         self._point(work, step, live_id, LiveVersions("1", "1"))
         return live_id
 
@@ -151,10 +151,10 @@ class VersionedStore(PlainStore[Versioned]):
         versions = _known(live)
         changed = {change.field for change in step.changes}
         if self.form.files in changed or _tag_marks(step) != our_marks(live, self.form):
-            self.memory.unsettle(live.id)
+            self.cache.unsettle(live.id)
             versions = replace(versions, newest=self._add(step, live.id, self._wanted(work, step)))
         self._point(work, step, live.id, versions)
-        self.memory.settle(live.id)
+        self.cache.settle(live.id)
         return live.id
 
     def put_tag(self, work: Work, step: Step, live: Live) -> None:  # noqa: ARG002 - one signature for all
@@ -167,7 +167,7 @@ class VersionedStore(PlainStore[Versioned]):
     def _put_marks(self, step: Step, live: Live, marks: Mapping[str, str]) -> None:
         """Upload the newest version once more with other marks; it takes the old one's place."""
         versions = _known(live)
-        self.memory.unsettle(live.id)
+        self.cache.unsettle(live.id)
         files = self._version(live.id, versions.newest)
         ours = self._marked({}, {TAG_KEY: "x"})
         files = {name: content for name, content in files.items() if name not in ours}
@@ -175,7 +175,7 @@ class VersionedStore(PlainStore[Versioned]):
         added = self._add(step, live.id, files)
         if versions.default == versions.newest:
             self._make_default(live.id, added)
-        self.memory.settle(live.id)
+        self.cache.settle(live.id)
 
     def _add(self, step: Step, live_id: str, files: Mapping[str, bytes]) -> str:
         """A new version, verified by reading it back. Gives its number."""
@@ -224,7 +224,7 @@ class VersionedStore(PlainStore[Versioned]):
         newest_first = sorted(self._numbers(live_id), key=int, reverse=True)
         for version in [each for each in newest_first[keep:] if each not in (wanted, versions.newest)]:
             text = self.form.marks.read(self._values(live_id, version)).get(TAG_KEY, "")
-            if text and _is_of(text, self.memory.stack):  # what others uploaded is theirs
+            if text and _is_of(text, self.cache.stack):  # what others uploaded is theirs
                 self._delete_version(live_id, version)
 
     def _make_default(self, live_id: str, version: str) -> None:

@@ -26,16 +26,16 @@ class WithFilesStore(PlainStore[WithFiles]):
 
     def files(self, live_id: str) -> tuple[LiveFile, ...]:
         """The files attached to a live object. One that we attached and that is not listed is asked for by itself."""
-        path, memory = self._files(live_id), self.memory
+        path, cache = self._files(live_id), self.cache
         pages = self.account.pages(path, page=self.form.page, beta=self.form.beta)
-        found = {each.id: each for each in map(self.read_file, pages) if each.id not in memory.deleted}
-        for file_id in sorted(set(memory.files.get(live_id, {})) - set(found)):
-            raw = look(self.account, memory, file_id, f"{path}/{file_id}", self.form.beta)
+        found = {each.id: each for each in map(self.read_file, pages) if each.id not in cache.deleted}
+        for file_id in sorted(set(cache.files.of.get(live_id, {})) - set(found)):
+            raw = look(self.account, cache, file_id, f"{path}/{file_id}", self.form.beta)
             if raw is None:
-                memory.detached(live_id, file_id)
+                cache.files.lose(live_id, file_id)
             else:
                 found[file_id] = self.read_file(raw)
-        memory.files[live_id] = {each.id: each.sha256 or "" for each in found.values() if each.path}
+        cache.files.of[live_id] = {each.id: each.sha256 or "" for each in found.values() if each.path}
         return tuple(found.values())
 
     def read_file(self, raw: Mapping[str, Any]) -> LiveFile:
@@ -65,7 +65,7 @@ class WithFilesStore(PlainStore[WithFiles]):
         if any(each.file_ids or each.live_id for each in step.files):
             check_files(step, Live(live_id, self.kind.name, files=self.files(live_id)))
         sync = FileSync(
-            self.account, self.form, self.read_file, live_id, work.uploader, self.memory, work.pool, report, work.check
+            self.account, self.form, self.read_file, live_id, work.uploader, self.cache, work.pool, report, work.check
         )
         return sync.run(step.files)
 

@@ -15,7 +15,7 @@ from retinue.model.tag import TAG_KEY, Tag, write_tag
 from retinue.model.values import FileRef
 from retinue.providers.bundle.lock_file import ENTRY, LockFile
 from retinue.providers.live_reader import read_live
-from retinue.providers.openai.provider import OpenAIProvider
+from retinue.providers.openai.openai_provider import OpenAIProvider
 from retinue.providers.openai.uploads import carried_ids, carry_files
 from retinue.providers.openai.work import Work
 from retinue.providers.port import Capabilities, Outcome, Report, Run, Snapshot, Wanted

@@ -27,7 +27,8 @@ from retinue.providers.openai.uploads import Uploader
 from retinue.providers.openai.work import Work
 from retinue.providers.port import Capabilities, Outcome, Report, Run, Snapshot, Wanted
 from retinue.providers.preconditions import HANDOVERS, check_owner, check_values
-from retinue.state.memory import Memory
+from retinue.state.cache import Cache
+from retinue.state.upload_journal import UploadJournal
 
 STORES: Mapping[type[Plain], type[PlainStore[Any]]] = {
     Plain: PlainStore,
@@ -45,10 +46,11 @@ class OpenAIProvider:
 
     capabilities = Capabilities()
 
-    def __init__(self, account: Account, kinds: Kinds, memory: Memory, root: Path) -> None:
+    def __init__(self, account: Account, kinds: Kinds, cache: Cache, journal: UploadJournal, root: Path) -> None:
         self.account = account
         self.kinds = kinds
-        self.memory = memory
+        self.cache = cache
+        self.journal = journal
         self.root = root
         self._work: tuple[Run, Work] | None = None
 
@@ -56,7 +58,7 @@ class OpenAIProvider:
     def stores(self) -> Mapping[str, PlainStore[Any]]:
         """The store of each kind that has objects in the account, by the kind's name."""
         return {
-            name: STORES[type(kind.store)](kind, kind.store, self.account, self.memory)
+            name: STORES[type(kind.store)](kind, kind.store, self.account, self.cache)
             for name, kind in self.kinds.items()
             if isinstance(kind.store, Plain)
         }
@@ -65,7 +67,7 @@ class OpenAIProvider:
 
     def snapshot(self, wanted: Wanted, others: Sequence[Live] = ()) -> Snapshot:
         """Everything that is there, and the `others`, with what is known here of the files that they name."""
-        return take_snapshot(self.account, self.stores, self.memory, wanted, others)
+        return take_snapshot(self.account, self.stores, self.cache, wanted, others)
 
     def find(self, step: Step, owner: Tag | None) -> Live | None:  # noqa: ARG002 - for what is found by its address
         store = self.stores[step.address.kind]
@@ -116,8 +118,8 @@ class OpenAIProvider:
     def work(self, run: Run) -> Work:
         """What is at hand while one apply is carried out; homes outside of the account share it for their files."""
         if self._work is None or self._work[0] is not run:
-            uploader = Uploader(self.account, self.memory, self.root, run.held)
-            work = Work(self.account, self.memory, uploader, run.pool, run.ids, run.known, run.check)
+            uploader = Uploader(self.account, self.cache, self.journal, self.root, run.held)
+            work = Work(self.account, self.cache, uploader, run.pool, run.ids, run.known, run.check)
             self._work = (run, work)
             uploader.recover()
         return self._work[1]
@@ -144,7 +146,7 @@ class OpenAIRunner:
             return self._hand_over(step, store), {}
         live_id = store.create(self.work, step) if step.action == "create" else self._update(step, store)
         if is_retired(step.tag):
-            self.work.memory.released(live_id)
+            self.work.cache.released(live_id)
         failures = store.follow_up(self.work, step, live_id, report)
         if (store.pending(step) or step.files) and not failures:
             store.finish(self.work, step, live_id)
@@ -155,7 +157,7 @@ class OpenAIRunner:
             if complete:
                 self.work.uploader.discard_spares()
         finally:
-            self.work.memory.save()
+            self.work.cache.save()
 
     def _update(self, step: Step, store: PlainStore[Any]) -> str:
         live = store.current(self.work, step)
@@ -169,7 +171,7 @@ class OpenAIRunner:
         if live is not None:
             check_values(step, live, self.provider.kinds)
             store.delete(self.work, step, live)
-        self.work.memory.forget(step.id or "")
+        self.work.cache.forget(step.id or "")
 
     def _hand_over(self, step: Step, store: PlainStore[Any]) -> str:
         """Carry an `adopt`, `move` or `release` out; gives the live id.
@@ -194,12 +196,12 @@ class OpenAIRunner:
             # The files first: while the object carries our tag, an interrupted release is taken up again.
             store.unmark_files(work, live)
             store.take_tag(work, step, live)
-            work.memory.released(live.id)
+            work.cache.released(live.id)
             return live.id
         if theirs:
             store.unmark_files(work, live, theirs)
         store.put_tag(work, step, live)
-        work.memory.remember(step.address, live.id)
+        work.cache.remember(step.address, live.id)
         return live.id
 
 

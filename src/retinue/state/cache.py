@@ -1,0 +1,198 @@
+"""What this machine knew of an account when it last looked: a cache of ids and the like, one file a project.
+
+It may be deleted at any time, and nothing in it is believed without asking the account.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from retinue.model.steps import AccountInfo
+from retinue.model.values import Address
+from retinue.state.atomic_file import replace_file
+
+IDS = "ids.json"
+
+
+@dataclass(slots=True)
+class FileIndex:
+    """The files that we attached to each object, id → sha256. `lost` are those that were found detached: the account
+    may still have them, and attaching one again beats uploading it."""
+
+    of: dict[str, dict[str, str]] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
+
+    def attach(self, live_id: str, file_id: str, sha256: str) -> None:
+        self.of.setdefault(live_id, {})[file_id] = sha256
+
+    def lose(self, live_id: str, file_id: str) -> None:
+        """Somebody else detached the file, or the object lost it by expiring."""
+        sha256 = self.of.get(live_id, {}).pop(file_id, None)
+        if sha256:
+            self.lost[file_id] = sha256
+
+    def detach(self, live_id: str, file_id: str) -> None:
+        self.of.get(live_id, {}).pop(file_id, None)
+
+
+@dataclass(slots=True)
+class VersionNotes:
+    """`unsettled` are objects whose new version may not be the default yet; `looked_at` says of objects that are not
+    ours which version was looked at and which tag it had (empty: none): versions do not change."""
+
+    unsettled: set[str] = field(default_factory=set)
+    looked_at: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class LockNote:
+    """The kind and id of the stack's marker, and the lease in it that a run of this directory took."""
+
+    marker: tuple[str, str] | None = None
+    lease: str = ""
+
+
+@dataclass(slots=True)
+class Cache:
+    """The cache of one account and stack below `directory`. Safe in many threads of one process.
+
+    `ids` are our live objects, `gone` are objects that somebody else deleted, until they are there again;
+    `organization` and `project` what the account answered for. What this process created (`fresh`) and `deleted` is not
+    written down: the account may take seconds to answer as if it had happened. `dirty`: more is known than was saved.
+    """
+
+    directory: Path
+    account: str
+    stack: str
+    ids: dict[Address, str] = field(default_factory=dict)
+    gone: dict[Address, str] = field(default_factory=dict)
+    files: FileIndex = field(default_factory=FileIndex)
+    versions: VersionNotes = field(default_factory=VersionNotes)
+    lock: LockNote = field(default_factory=LockNote)
+    organization: str | None = None
+    project: str | None = None
+    fresh: set[str] = field(default_factory=set)
+    deleted: set[str] = field(default_factory=set)
+    dirty: bool = False
+    _busy: threading.RLock = field(default_factory=threading.RLock)
+
+    @classmethod
+    def load(cls, directory: Path, account: AccountInfo, stack: str) -> Cache:
+        """What is known; nothing, where the file is missing or damaged."""
+        cache = cls(directory, account_name(account), stack)
+        noted = _read_json(directory / IDS)
+        with suppress(LookupError, TypeError, ValueError, AttributeError):
+            cache._take(noted[cache.account][stack])
+            return cache
+        return cls(directory, cache.account, stack)
+
+    def _take(self, noted: Mapping[str, Any]) -> None:
+        self.ids = {Address.parse(address): str(live_id) for address, live_id in noted["objects"].items()}
+        self.gone = {Address.parse(address): str(live_id) for address, live_id in noted.get("gone", {}).items()}
+        attached = {str(live_id): dict(files) for live_id, files in noted["files"].items()}
+        self.files = FileIndex(attached, dict(noted["lost"]))
+        looked_at = {str(key): list(each) for key, each in noted.get("looked_at", {}).items()}
+        self.versions = VersionNotes(set(noted.get("unsettled", ())), looked_at)
+        kind, marker_id = noted.get("marker") or ("", "")
+        self.lock = LockNote((str(kind), str(marker_id)) if marker_id else None, str(noted.get("lease") or ""))
+        self.organization, self.project = noted.get("organization"), noted.get("project")
+
+    def save(self) -> None:
+        """Write it down, replacing the file in one step. A cache that cannot be written is done without."""
+        with self._busy, suppress(OSError):
+            self.dirty = False
+            everything = _read_json(self.directory / IDS)
+            everything.setdefault(self.account, {})[self.stack] = dict(self._noted())
+            self.directory.mkdir(parents=True, exist_ok=True)
+            replace_file(self.directory / IDS, (json.dumps(everything, indent=1) + "\n").encode())
+
+    def _noted(self) -> Iterator[tuple[str, Any]]:
+        yield "objects", {str(address): live_id for address, live_id in sorted(self.ids.items())}
+        yield "lost", self.files.lost
+        yield "gone", {str(address): live_id for address, live_id in sorted(self.gone.items())}
+        if self.lock.marker:
+            yield "marker", list(self.lock.marker)
+        for name, value in (("lease", self.lock.lease), ("organization", self.organization), ("project", self.project)):
+            if value:
+                yield name, value
+        yield "looked_at", dict(sorted(self.versions.looked_at.items()))
+        yield "unsettled", sorted(self.versions.unsettled)
+        yield "files", {live_id: files for live_id, files in sorted(self.files.of.items()) if files}
+
+    # ── objects ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def remember(self, address: Address, live_id: str) -> None:
+        with self._busy:
+            self.ids[address] = live_id
+            self.gone.pop(address, None)
+
+    def created(self, address: Address, live_id: str) -> None:
+        self.remember(address, live_id)
+        self.fresh.add(live_id)
+
+    def forget(self, live_id: str) -> None:
+        """The object is deleted."""
+        self.deleted.add(live_id)
+        self.released(live_id)
+
+    def released(self, live_id: str) -> None:
+        """The object is not ours any more."""
+        with self._busy:
+            self.ids = {address: each for address, each in self.ids.items() if each != live_id}
+            self.files.of.pop(live_id, None)
+
+    def vanished(self, live_id: str) -> None:
+        """Somebody else deleted the object; the files that it held may still be there."""
+        with self._busy:
+            self.files.lost.update(self.files.of.get(live_id, {}))
+            self.gone.update({address: each for address, each in self.ids.items() if each == live_id})
+        self.forget(live_id)
+
+    # ── files and versions ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def attached(self, live_id: str, file_id: str, sha256: str) -> None:
+        """This process attached the file to the object."""
+        with self._busy:
+            self.files.attach(live_id, file_id, sha256)
+            self.fresh.add(file_id)
+
+    def detached(self, live_id: str, file_id: str) -> None:
+        """This process took the file out."""
+        with self._busy:
+            self.files.detach(live_id, file_id)
+            self.deleted.add(file_id)
+
+    def note_version(self, live_id: str, version: str, tag: str) -> None:
+        """The object, up to that version, has this tag (empty: none), and is not ours."""
+        with self._busy:
+            self.versions.looked_at[live_id] = [version, tag]
+            self.dirty = True
+
+    def unsettle(self, live_id: str) -> None:
+        """A version of the object is about to be made. Written down at once: the process may be killed."""
+        with self._busy:
+            self.versions.unsettled.add(live_id)
+        self.save()
+
+    def settle(self, live_id: str) -> None:
+        with self._busy:
+            self.versions.unsettled.discard(live_id)
+
+
+def account_name(account: AccountInfo) -> str:
+    """What an account is called on this machine."""
+    return account.url or account.name
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,104 @@
+"""Files that are being created or deleted, one line of JSON for each thing that happens to them.
+
+Files carry no tag, so that a crash in between would leave one that nobody knows.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from retinue.model.canonical import digest
+from retinue.model.steps import AccountInfo
+from retinue.state.cache import account_name
+
+
+@dataclass(slots=True)
+class Journalled:
+    """A file that is being created or deleted. `id` is None while the answer to its upload is outstanding.
+
+    `size` is in bytes, `started` in Unix seconds by the account's clock.
+    """
+
+    key: str
+    filename: str
+    size: int
+    sha256: str
+    purpose: str
+    started: float
+    id: str | None = None
+    doomed: bool = False
+
+
+@dataclass(slots=True)
+class UploadJournal:
+    """The journal of one account and stack. Safe in many threads of one process; what cannot be written is forgotten
+    with the process."""
+
+    path: Path
+    entries: dict[str, Journalled] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def load(cls, directory: Path, account: AccountInfo, stack: str) -> UploadJournal:
+        """What an earlier process left. Whole lines only: a crash may have cut the last one short."""
+        journal = cls(directory / f"files.{digest([account_name(account), stack])}.jsonl")
+        for line in _lines(journal.path):
+            journal._replay(line)
+        return journal
+
+    def open(self, entry: Journalled) -> None:
+        """Note a file before it is created or deleted."""
+        with self._lock:
+            self.entries[entry.key] = entry
+            self._append(asdict(entry))
+
+    def uploaded(self, key: str, file_id: str) -> None:
+        with self._lock:
+            self.entries[key].id = file_id
+            self._append({"key": key, "id": file_id})
+
+    def close(self, key: str) -> None:
+        """The file is where it belongs, or gone: it can be found, or need not be."""
+        with self._lock:
+            self.entries.pop(key, None)
+            self._append({"key": key, "closed": True})
+            if not self.entries:
+                self.path.unlink(missing_ok=True)
+
+    def close_file(self, file_id: str) -> None:
+        for entry in [each for each in self.entries.values() if each.id == file_id]:
+            self.close(entry.key)
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        with suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(line) + "\n")
+
+    def _replay(self, line: Mapping[str, Any]) -> None:
+        key = str(line.get("key"))
+        if line.get("closed"):
+            self.entries.pop(key, None)
+        elif key in self.entries:
+            self.entries[key].id = line.get("id")
+        else:
+            with suppress(TypeError):
+                self.entries[key] = Journalled(**line)
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return
+    for line in text.splitlines():
+        with suppress(ValueError):
+            value = json.loads(line)
+            if isinstance(value, dict):
+                yield value
