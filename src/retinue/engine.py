@@ -34,7 +34,6 @@ from retinue.model.steps import Block, Event, Plan, Step
 from retinue.model.tag import is_retired
 from retinue.model.values import Address
 from retinue.planning.documents.plan_digest import plan_digest
-from retinue.planning.matching import needed_kinds
 from retinue.planning.planner import make_plan
 from retinue.planning.policy import (
     UNASKED,
@@ -180,9 +179,7 @@ def decide(
     reading, project = session.reading, session.project
     _check_targets(reading.declared, targets, session.kinds)
     remembered = len(session.cache.ids)
-    session.look(
-        needed={} if destroy else needed_kinds(reading.declared), handovers=() if destroy else reading.handovers
-    )
+    session.look(needed={} if destroy else reading.needed, handovers=() if destroy else reading.handovers)
     made = make_plan(
         reading.declared,
         session.live,
@@ -205,7 +202,7 @@ def _preflight(session: Session, made: Plan) -> Iterator[Block]:
     """What each provider has against the steps that are about it."""
     known = {each.id: each for each in session.live}
     for home, provider in session.providers.items():
-        steps = [step for step in made.steps if step.home == home]
+        steps = [step for step in made.steps if step.home == home and step.address.kind in provider.judges]
         if steps:
             yield from provider.preflight(steps, known)
 
@@ -426,7 +423,8 @@ def _lease(session: Session, made: Plan, stop: threading.Event) -> Iterator[set[
 
     def look_again() -> None:
         stack, parallelism = session.project.stack, session.parallelism
-        check_plan(made, session.providers, session.kinds, stack=stack, parallelism=parallelism)
+        if any(step.id for step in made.steps):
+            check_plan(made, session.providers, session.kinds, stack=stack, parallelism=parallelism)
 
     with process_lock(session.cache.directory) as alone:
         if all(step.home is not None for step in made.steps):

@@ -67,6 +67,18 @@ class Reading:
     handovers: tuple[Handover, ...] = ()
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
 
+    @property
+    def needed(self) -> dict[str, str]:
+        """The kinds that the account has to serve, with the first that is declared of each and where."""
+        found: dict[str, list[str]] = {}
+        for each in self.declared:
+            if each.home is None:
+                found.setdefault(each.address.kind, []).append(f"{each.address} ({each.position()})")
+        return {
+            kind: first + (f" and {len(others)} more" if others else "")
+            for kind, (first, *others) in sorted(found.items())
+        }
+
 
 @dataclass(slots=True)
 class Session:
@@ -182,13 +194,9 @@ def check_loaded(loaded: Loaded) -> tuple[Reading | None, tuple[Diagnostic, ...]
     home = loaded.project.api if loaded.project else None
     kinds = all_kinds()
     resolved = resolve(loaded.declarations, kinds, complete=loaded.complete, home=home, seal=loaded.seal)
-    handed = check_handovers(
-        loaded.handovers,
-        loaded.declarations,
-        kinds,
-        stack=loaded.project.stack if loaded.project else None,
-        complete=loaded.complete,
-    )
+    stack = loaded.project.stack if loaded.project else None
+    said, declarations = loaded.handovers, loaded.declarations
+    handed = check_handovers(said, declarations, kinds, stack=stack, complete=loaded.complete) if said else ()
     found = loaded.excerpts.fill((*loaded.diagnostics, *resolved.diagnostics, *handed))
     if loaded.project is None or any(each.severity == "error" for each in found):
         return None, found

@@ -8,8 +8,7 @@ import pytest
 
 from retinue.model.steps import Event, Step
 from retinue.model.values import Address
-from retinue.report.events.event_text import render_result, seconds
-from retinue.report.events.progress import Progress
+from retinue.report.events.event_text import Progress, render_result, seconds
 
 TUTOR = Step("create", Address("assistant", "math-tutor"))
 STORE = Step("update", Address("vector_store", "handbook"), "vs_1")

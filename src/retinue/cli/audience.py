@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from retinue.engine import Applied
     from retinue.model.steps import Event, Plan
     from retinue.planning.policy import FailOn
-    from retinue.report.events.progress import Progress
+    from retinue.report.events.event_text import Progress
     from retinue.session import Session
 
 
@@ -72,7 +72,7 @@ class CommandLine(engine.Audience):
 
     @contextmanager
     def working(self) -> Iterator[threading.Event]:
-        from retinue.report.events.progress import Progress
+        from retinue.report.events.event_text import Progress
 
         terminal = Terminal.detect()
         shown = Progress(sys.stderr, tty=terminal.live, color=terminal.error_color, width=terminal.error_width)

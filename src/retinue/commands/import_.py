@@ -18,7 +18,7 @@ from retinue.errors import BlockedError, RetinueError, UsageError, cannot_write
 from retinue.model.declared import Handover, Position
 from retinue.model.live import Live
 from retinue.model.values import NAME, Address
-from retinue.planning.matching import Named, name_live, needed_kinds
+from retinue.planning.matching import Named, name_live
 from retinue.planning.moves import hand_over
 from retinue.planning.write_back import write_back
 from retinue.session import Session
@@ -50,7 +50,7 @@ class Prepared:
 
 def scan(session: Session) -> tuple[Live, ...]:
     """Every live object that is not this stack's, by kind and age."""
-    session.look(needed=needed_kinds(session.reading.declared))
+    session.look(needed=session.reading.needed)
     others = [live for live in session.live if not (live.tag and live.tag.stack == session.project.stack)]
     return tuple(sorted(others, key=lambda live: (live.kind, live.born, live.id)))
 

@@ -84,6 +84,8 @@ class Store:
     unfinished: ClassVar[str] = "an earlier apply did not finish"
     reason: ClassVar[str | None] = None
     """What a plan says of every creation."""
+    numbers: ClassVar[bool] = False
+    """Whether declarations may name a version by its number, which has to exist."""
     fixed_field: ClassVar[str | None] = None
     """The field that says where the object stands, rather than what it is."""
 
@@ -105,7 +107,7 @@ class Store:
         """Whether single fields can be left to others."""
         return True
 
-    def settle(self, spec: Mapping[str, Any], live: Live | None) -> Mapping[str, Any]:  # noqa: ARG002
+    def settle(self, spec: Mapping[str, Any], live: Live) -> Mapping[str, Any]:  # noqa: ARG002
         """What a declaration means, given what is there."""
         return spec
 
@@ -234,6 +236,8 @@ class Versioned(Plain):
     default: str = "version"
     keep: str = "keep_versions"
 
+    numbers: ClassVar[bool] = True
+
     def may_ignore(self) -> bool:
         return False
 
@@ -246,10 +250,10 @@ class Versioned(Plain):
                 "take the line out",
             )
 
-    def settle(self, spec: Mapping[str, Any], live: Live | None) -> Mapping[str, Any]:
+    def settle(self, spec: Mapping[str, Any], live: Live) -> Mapping[str, Any]:
         """The newest version by its number is the newest one, as long as no newer one is to come."""
-        newest = live.versions.newest if live and live.versions else None
-        if live is None or newest is None or spec.get(self.default) != newest:
+        newest = live.versions.newest if live.versions else None
+        if newest is None or spec.get(self.default) != newest:
             return spec
         return {**spec, self.default: None} if same(spec[self.files], live.held[self.files]) else spec
 

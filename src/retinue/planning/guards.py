@@ -8,22 +8,9 @@ from typing import Any
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.declared import Declared, Diagnostic
 from retinue.model.live import Live
-from retinue.model.steps import Block, Plan, Step
+from retinue.model.steps import Block, Step
 from retinue.model.tag import file_record_keys, is_retired
 from retinue.model.values import Address
-
-
-def drift_block(plan: Plan) -> Block | None:
-    """The guard of unattended applies: somebody else's edit is overwritten only when a person says so."""
-    reverted = plan.reverts
-    if not reverted:
-        return None
-    names = ", ".join(sorted({str(step.address) for step in reverted}))
-    return Block(
-        "drift",
-        f"the plan would overwrite changes made outside of retinue: {names}",
-        override="--revert-drift",
-    )
 
 
 def plan_blocks(

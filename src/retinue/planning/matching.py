@@ -60,7 +60,8 @@ def name_declared(declared: Declared, kind: Kind, named: Named) -> Declared:
         return Ref(named.addresses[live_id]) if isinstance(live_id, str) and live_id in named.addresses else live_id
 
     spec = {name: kind.field(name).over_ids(value, addressed) for name, value in declared.spec.items()}
-    return replace(declared, spec=kind.store.settle(spec, named.owned.get(declared.address)))
+    live = named.owned.get(declared.address)
+    return replace(declared, spec=kind.store.settle(spec, live) if live else spec)
 
 
 def name_live(live: Iterable[Live], declared: Mapping[Address, Declared], kinds: Kinds, stack: str) -> Named:
@@ -121,14 +122,3 @@ def _differences(live: Live, wanted: Declared, kind: Kind) -> list[str]:
     heeded = wanted.lifecycle.heeded(wanted.spec)
     comparable = [name for name in heeded if kind.field(name).comparable]
     return [name for name in comparable if not same(heeded[name], live.held[name])]
-
-
-def needed_kinds(declared: Iterable[Declared]) -> dict[str, str]:
-    """The kinds that the account has to serve, with the first that is declared of each and where."""
-    found: dict[str, list[str]] = {}
-    for each in declared:
-        if each.home is None:
-            found.setdefault(each.address.kind, []).append(f"{each.address} ({each.position()})")
-    return {
-        kind: first + (f" and {len(others)} more" if others else "") for kind, (first, *others) in sorted(found.items())
-    }

@@ -18,7 +18,7 @@ from retinue.kinds.kind import Kind, Kinds
 from retinue.model.canonical import canonical_json, same
 from retinue.model.declared import Declaration, Declared, Diagnostic, Handover, Position, Verb
 from retinue.model.live import Live
-from retinue.model.steps import Action, Block, Plan, Step
+from retinue.model.steps import Action, Block, Step
 from retinue.model.tag import Tag, reseal
 from retinue.model.values import Address
 
@@ -75,16 +75,15 @@ def hand_over(
 ) -> Handed:
     """Decide for each handover which live object it is about, and what forbids it."""
     handed = Handed(list(live))
-    if handovers:
-        found = _Found(handed, stack)
-        said = {verb: [each for each in handovers if each.verb == verb] for verb in get_args(Verb)}
-        for each in said["adopt"]:
-            found.adopt(each, said["takeover"])
-        for each in said["takeover"]:
-            found.take_over(each)
-        found.move(said["moved"], {each.address: each for each in said["release"]})
-        for each in said["release"]:
-            found.release(each)
+    found = _Found(handed, stack)
+    said = {verb: [each for each in handovers if each.verb == verb] for verb in get_args(Verb)}
+    for each in said["adopt"]:
+        found.adopt(each, said["takeover"])
+    for each in said["takeover"]:
+        found.take_over(each)
+    found.move(said["moved"], {each.address: each for each in said["release"]})
+    for each in said["release"]:
+        found.release(each)
     handed.live = [
         replace(each, tag=_new_tag(handed.claims[each.id], stack, declared)) if each.id in handed.claims else each
         for each in handed.live
@@ -255,18 +254,6 @@ def look_renamed(steps: Iterable[Step], kinds: Kinds) -> Iterator[Diagnostic]:
             f"to rename it instead, write '{entry}' into a file of declarations",
             details={"from": str(old.address), "to": str(new.address), "alike": round(-score, 2)},
         )
-
-
-def rename_block(plan: Plan) -> Block | None:
-    """The guard of unattended applies: what looks like a rename is not deleted before somebody has answered."""
-    found = [each for each in plan.warnings if each.code == "looks-renamed"]
-    if not found:
-        return None
-    names = ", ".join(f"{each.details['from']} → {each.details['to']}" for each in found)
-    return Block(
-        "looks-renamed",
-        f"the plan would delete what looks renamed: {names}; say 'moved:' or 'release:', or let a person approve it",
-    )
 
 
 def _likeness(old: Step, new: Step, kind: Kind) -> float:

@@ -41,7 +41,8 @@ def make_plan(
     """
     live = tuple(live)
     wanted = {each.address: each for each in declared}
-    handed = hand_over(live, [each for each in handovers if each.verb == "release" or not destroy], stack, wanted)
+    said = [each for each in handovers if each.verb == "release" or not destroy]
+    handed = hand_over(live, said, stack, wanted) if said else Handed(list(live))
     named = name_live(handed.live, wanted, kinds, stack)
     wanted = {
         address: name_declared(each, kinds[address.kind].at(each.home), named) for address, each in wanted.items()
@@ -69,7 +70,7 @@ def make_plan(
             *draft.warnings,
             *(() if destroy or targets else handed.notes),
             *look_alikes(steps, named.unowned, kinds),
-            *look_renamed(steps, kinds),
+            *(look_renamed(steps, kinds) if draft.deletes else ()),
         ),
         blocks=(
             *(each for each in handed.blocks if only is None or each.address in only),

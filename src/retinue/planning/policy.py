@@ -12,8 +12,6 @@ from retinue.model.live import Live
 from retinue.model.steps import AccountInfo, Block, Plan
 from retinue.planning.documents.plan_digest import plan_digest
 from retinue.planning.documents.resume import is_remainder
-from retinue.planning.guards import drift_block
-from retinue.planning.moves import rename_block
 
 DEFAULT_DELETE_PERCENT = 30
 
@@ -99,6 +97,31 @@ def refusals(plan: Plan, approval: Approval, limits: Limits) -> Iterator[Block]:
     if renamed and not approval.seen:
         yield renamed
     yield from deletion_blocks(plan, approval, limits)
+
+
+def drift_block(plan: Plan) -> Block | None:
+    """The guard of unattended applies: somebody else's edit is overwritten only when a person says so."""
+    reverted = plan.reverts
+    if not reverted:
+        return None
+    names = ", ".join(sorted({str(step.address) for step in reverted}))
+    return Block(
+        "drift",
+        f"the plan would overwrite changes made outside of retinue: {names}",
+        override="--revert-drift",
+    )
+
+
+def rename_block(plan: Plan) -> Block | None:
+    """The guard of unattended applies: what looks like a rename is not deleted before somebody has answered."""
+    found = [each for each in plan.warnings if each.code == "looks-renamed"]
+    if not found:
+        return None
+    names = ", ".join(f"{each.details['from']} → {each.details['to']}" for each in found)
+    return Block(
+        "looks-renamed",
+        f"the plan would delete what looks renamed: {names}; say 'moved:' or 'release:', or let a person approve it",
+    )
 
 
 def deletions(plan: Plan) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -76,6 +76,10 @@ class Provider(Protocol):
 
     @property
     def capabilities(self) -> Capabilities: ...
+
+    @property
+    def judges(self) -> Collection[str]:
+        """The kinds that `preflight` has something to ask about."""
 
     def snapshot(self, wanted: Wanted, others: Sequence[Live] = ()) -> Snapshot:
         """Everything that is there. `others` are objects elsewhere, which may refer to some of it."""

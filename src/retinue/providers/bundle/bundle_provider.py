@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,6 +36,10 @@ class BundleProvider:
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(files=False, lock=False, shared=False)
+
+    @property
+    def judges(self) -> Collection[str]:
+        return self.kinds
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,6 +62,10 @@ class OpenAIProvider:
             for name, kind in self.kinds.items()
             if isinstance(kind.store, Plain)
         }
+
+    @property
+    def judges(self) -> Collection[str]:
+        return [name for name, store in self.stores.items() if store.form.numbers]
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

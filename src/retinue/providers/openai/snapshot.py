@@ -12,7 +12,7 @@ from retinue.planning.marker import is_marker
 from retinue.planning.moves import concerns
 from retinue.providers.openai.client import Account, Json
 from retinue.providers.openai.stores.plain import PlainStore
-from retinue.providers.openai.uploads import FILES_PAGE, carried_ids
+from retinue.providers.openai.uploads import FILES_PAGE
 from retinue.providers.port import Snapshot, Wanted
 from retinue.providers.thread_pool import threads
 from retinue.state.cache import Cache
@@ -160,14 +160,15 @@ def _find(store: PlainStore[Any], live_id: str, around: Mapping[str, Sequence[st
 
 def _note_missing(account: Account, stores: Stores, found: dict[str, Live], ours: Iterable[Live]) -> None:
     """A file can be deleted while an object goes on naming it. One list tells, where anything carries files at all."""
-    carried = {live.id: carried_ids(live, stores[live.kind].kind) for live in ours}
-    wanted = {file_id: purpose for files in carried.values() for file_id, purpose in files.items()}
+    carried = {live.id: live.made_files for live in ours}
+    purposes = {each.purpose for live in ours if live.made_files for each in stores[live.kind].kind.uploads}
+    wanted = {file_id for files in carried.values() for file_id in files}
     known = {
         str(raw["id"])
-        for purpose in sorted(set(wanted.values()))
+        for purpose in sorted(purposes)
         for raw in account.pages("/files", page=FILES_PAGE, purpose=purpose)
     }
-    missing = {file_id for file_id in set(wanted) - known if account.find(f"/files/{file_id}") is None}
+    missing = {file_id for file_id in wanted - known if account.find(f"/files/{file_id}") is None}
     for live_id, files in carried.items():
-        if missing & set(files):
-            found[live_id] = replace(found[live_id], missing=frozenset(missing & set(files)))
+        if missing & files:
+            found[live_id] = replace(found[live_id], missing=frozenset(missing & files))

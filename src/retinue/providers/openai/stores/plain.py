@@ -102,7 +102,7 @@ class PlainStore(Generic[S]):
     def create(self, work: Work, step: Step) -> str:
         """Make the object; gives its id."""
         spec = self._in_body(step.after or {})
-        carried = carry_files(spec, self.kind, None, work.uploader)
+        carried = self._carry(work, spec, None)
         body = work.body(spec, self.kind, carried)
         if self.kind.assemble is not None:
             body = self.kind.assemble(body, work.with_ids(spec), None)
@@ -133,6 +133,11 @@ class PlainStore(Generic[S]):
                 return str(raw["id"])
         return None
 
+    def _carry(self, work: Work, spec: Mapping[str, Any], live: Live | None) -> Carried:
+        """Bring in the files that the object is to carry by their ids."""
+        files = {each.name: spec[each.name] for each in self.kind.uploads if each.name in spec}
+        return carry_files(files, self.kind, live, work.uploader) if self.kind.uploads else Carried()
+
     def _settle(self, work: Work, carried: Carried) -> None:
         """The object holds its new files now: they need no journal any more."""
         for file_id in carried.fresh:
@@ -153,7 +158,7 @@ class PlainStore(Generic[S]):
         names = self._written_fields(step)
         spec = {name: each for name, each in self._in_body(step.after or {}).items() if name in names}
         spec.update({name: {} for name in names - set(spec) if self.kind.field(name).by_key})
-        carried = carry_files(spec, self.kind, live, work.uploader)
+        carried = self._carry(work, spec, live)
         body = work.body(spec, self.kind, carried)
         for name in spec:
             _carry_over(body, self.kind.field(name), live)
