@@ -261,7 +261,7 @@ def approve(session: Session, made: Plan, approval: Approval = UNASKED, *, audie
         )
     guard(made, approval, session.project.guards)
     holder = session.lock.holder()
-    if holder is not None and any(step.home is None for step in made.steps):
+    if holder is not None and _is_locked(session, made):
         raise session.lock.taken(holder)
     if approval.person and not made.empty:
         audience.confirm(made)
@@ -427,7 +427,7 @@ def _lease(session: Session, made: Plan, stop: threading.Event) -> Iterator[set[
             check_plan(made, session.providers, session.kinds, stack=stack, parallelism=parallelism)
 
     with process_lock(session.cache.directory) as alone:
-        if all(step.home is not None for step in made.steps):
+        if not _is_locked(session, made):
             look_again()
             yield owned
             return
@@ -439,6 +439,11 @@ def _lease(session: Session, made: Plan, stop: threading.Event) -> Iterator[set[
             yield owned
         finally:
             lock.release(owned)
+
+
+def _is_locked(session: Session, made: Plan) -> bool:
+    """Whether the plan writes where others may be writing."""
+    return any(session.providers[step.home].capabilities.lock for step in made.steps)
 
 
 def _count(owned: set[str], event: Event) -> None:

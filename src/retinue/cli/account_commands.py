@@ -126,12 +126,7 @@ def _accept(place: Where, session: Session, found: Drift, wanted: tuple[Wanted, 
 @project_options
 @parallelism_option
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def show(
-    address: Address | None,
-    place: Where,
-    parallelism: int,
-    as_json: bool,
-) -> int:
+def show(address: Address | None, place: Where, parallelism: int, as_json: bool) -> int:
     """Show this stack's live objects, or one in full.
 
     \b
@@ -175,13 +170,7 @@ def _owned(found: Inventory, address: Address) -> tuple[Live, ...]:
 @parallelism_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "env"]), default="table", help="The form.")
-def output(
-    address: Address | None,
-    place: Where,
-    parallelism: int,
-    as_json: bool,
-    form: str,
-) -> int:
+def output(address: Address | None, place: Where, parallelism: int, as_json: bool, form: str) -> int:
     """Print the live ids by address, for applications.
 
     With ADDRESS, the bare id of that one. An assistant with `api: responses` has no id: its place in the lock file

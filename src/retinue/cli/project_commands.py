@@ -86,13 +86,7 @@ def _write_pipelines(terminal: Terminal, directory: Path, host: Host, source: st
     help="For people, for a program, or as code scanning, annotations or test results of a pipeline.",
 )
 @click.option("--json", "form", flag_value="json", help="Short for --format json.")
-def validate(
-    place: Where,
-    every: bool,
-    online: bool,
-    fail_on: tuple[FailOn, ...],
-    form: Form,
-) -> int:
+def validate(place: Where, every: bool, online: bool, fail_on: tuple[FailOn, ...], form: Form) -> int:
     """Check the declarations offline: no account, no key.
 
     Every mistake is reported at once, with its place and what to do about it.
@@ -143,14 +137,7 @@ def _checked(place: Where, *, every: bool) -> tuple[dict[str | None, int | None]
     return {name: None if each is None else len(each.declared) for name, each in readings.items()}, found
 
 
-def _show_findings(
-    found: tuple[Diagnostic, ...],
-    terminal: Terminal,
-    form: Form,
-    *,
-    place: Where,
-    valid: bool,
-) -> None:
+def _show_findings(found: tuple[Diagnostic, ...], terminal: Terminal, form: Form, *, place: Where, valid: bool) -> None:
     """For people on stderr, as complaints; for programs on stdout, as data."""
     if form == "text":
         from retinue.report.diagnostics.diagnostic_text import render_diagnostics

@@ -80,12 +80,7 @@ def find(start: FilePath) -> FilePath | None:
 
 
 def read_project(
-    reader: FileReader,
-    name: str,
-    environment: str | None,
-    given: Given,
-    environ: Mapping[str, str],
-    kinds: Kinds,
+    reader: FileReader, name: str, environment: str | None, given: Given, environ: Mapping[str, str], kinds: Kinds
 ) -> ProjectFile:
     """Read the project file. Its mistakes are reported; what is right of it is used to look for more."""
     before = _errors(reader.diagnostics)

@@ -74,9 +74,7 @@ ATTRIBUTES: Schema = {
     "description": "Key-value pairs that searches can filter by. At most 14, since Retinue takes two.",
     "maxProperties": 14,
     "propertyNames": {"minLength": 1, "maxLength": 64, "not": {"pattern": "^retinue($|\\.)"}},
-    "additionalProperties": {
-        "anyOf": [{"type": "string", "maxLength": 256}, {"type": "number"}, {"type": "boolean"}],
-    },
+    "additionalProperties": {"anyOf": [{"type": "string", "maxLength": 256}, {"type": "number"}, {"type": "boolean"}]},
 }
 
 # SPEC StaticChunkingStrategy: 100 to 4096 tokens a chunk, overlap at most half of it.

@@ -160,8 +160,7 @@ _STDIO = _options(
     ("type", "command", "cwd"),
 )
 _LOCATION = _options(
-    "Roughly where the user is.",
-    {name: {"type": "string"} for name in ("city", "country", "region", "timezone")},
+    "Roughly where the user is.", {name: {"type": "string"} for name in ("city", "country", "region", "timezone")}
 )
 _FUNCTION = _options(
     "A function in place.",
@@ -259,10 +258,7 @@ KIND = Kind(
             ),
             "multi_agent": _options(
                 "Whether it may start subagents.",
-                {
-                    "enabled": {"type": "boolean"},
-                    "max_concurrent_subagents": {"type": "integer", "minimum": 1},
-                },
+                {"enabled": {"type": "boolean"}, "max_concurrent_subagents": {"type": "integer", "minimum": 1}},
                 ("enabled",),
             ),
             "service_tier": {"enum": ["auto", "default", "flex", "priority", "fast", "ultrafast"]},
@@ -290,10 +286,7 @@ KIND = Kind(
         # The server resolves what is left out, so that only declared parts can be compared.
         KeyedField("reasoning", key_defaults={"effort": None, "summary": None}),
         KeyedField("text", key_defaults={"format": {"type": "text"}, "verbosity": "medium"}),
-        KeyedField(
-            "multi_agent",
-            key_defaults={"enabled": False, "max_concurrent_subagents": 6},
-        ),
+        KeyedField("multi_agent", key_defaults={"enabled": False, "max_concurrent_subagents": 6}),
         Field("service_tier", default="auto"),
         KeyedField("compaction", key_defaults={"async": False}),
         KeyedField("experimental", key_defaults={"time_awareness": False}),

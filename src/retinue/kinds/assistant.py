@@ -251,16 +251,9 @@ _STORED = Kind(
             extendable=True,
         ),
         Field(
-            "vector_store_ids",
-            ("tool_resources", "file_search", "vector_store_ids"),
-            default=[],
-            refs="vector_store",
+            "vector_store_ids", ("tool_resources", "file_search", "vector_store_ids"), default=[], refs="vector_store"
         ),
-        UploadsField(
-            "file_ids",
-            ("tool_resources", "code_interpreter", "file_ids"),
-            default={},
-        ),
+        UploadsField("file_ids", ("tool_resources", "code_interpreter", "file_ids"), default={}),
         KeyedField("metadata"),
         FURTHER,
         Field("temperature", default=1.0),

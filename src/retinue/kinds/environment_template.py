@@ -208,10 +208,7 @@ _COMMAND = {
         TEXT_FILE,
         {
             "type": "object",
-            "properties": {
-                "command": {"anyOf": [_LINES, TEXT_FILE]},
-                "cwd": {"type": "string", "pattern": "^/"},
-            },
+            "properties": {"command": {"anyOf": [_LINES, TEXT_FILE]}, "cwd": {"type": "string", "pattern": "^/"}},
             "required": ["command"],
             "additionalProperties": False,
         },
@@ -287,21 +284,9 @@ KIND = Kind(
     fields=(
         Field("name"),
         Field("packages", default={}, canonical=canonical_packages),
-        UploadsField(
-            "files",
-            default={},
-            canonical=canonical_files,
-            wire=wire_files,
-            purpose="user_data",
-            placed=True,
-        ),
+        UploadsField("files", default={}, canonical=canonical_files, wire=wire_files, purpose="user_data", placed=True),
         Field(
-            "skills",
-            default=[],
-            canonical=canonical_skills,
-            wire=wire_skills,
-            refs="skill",
-            ref_at=("*", "skill_id"),
+            "skills", default=[], canonical=canonical_skills, wire=wire_skills, refs="skill", ref_at=("*", "skill_id")
         ),
         Field("plugins", default={}, canonical=canonical_plugins),
         HiddenField("plugin_archives", default={}),

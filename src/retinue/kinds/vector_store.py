@@ -18,31 +18,8 @@ from retinue.model.values import Path
 AUTO_CHUNKING = {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}
 
 # DOC guides/retrieval, supported file types ("in sync with RETRIEVAL_SUPPORTED_EXTENSIONS").
-SEARCHABLE = frozenset(
-    [
-        ".c",
-        ".cpp",
-        ".cs",
-        ".css",
-        ".doc",
-        ".docx",
-        ".go",
-        ".html",
-        ".java",
-        ".js",
-        ".json",
-        ".md",
-        ".pdf",
-        ".php",
-        ".pptx",
-        ".py",
-        ".rb",
-        ".sh",
-        ".tex",
-        ".ts",
-        ".txt",
-    ]
-)
+_EXTENSIONS = ".c .cpp .cs .css .doc .docx .go .html .java .js .json .md .pdf .php .pptx .py .rb .sh .tex .ts .txt"
+SEARCHABLE = frozenset(_EXTENSIONS.split())
 
 # SDK resources/files.py: a file may be up to 512 MB.
 LARGEST_FILE = 512 * 1024 * 1024

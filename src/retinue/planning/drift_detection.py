@@ -126,11 +126,7 @@ def _dangling(plan: Plan) -> Iterator[Dangling]:
                 yield Dangling(step.address, step.id, change.path, dead.id, change.position, step.home)
 
 
-def _gone(
-    plan: Plan,
-    there: Mapping[str, Live],
-    remembered: Mapping[Address, str],
-) -> Iterator[Missing]:
+def _gone(plan: Plan, there: Mapping[str, Live], remembered: Mapping[Address, str]) -> Iterator[Missing]:
     made = {step.address: step for step in plan.steps if step.action == "create"}
     named = _named_dead(plan)
     for address, step in made.items():

@@ -143,9 +143,7 @@ def missing_block(known: int, found: int, *, where: str, why: str) -> Block | No
         return None
     left = "none of them" if found == 0 else f"only {found} of them"
     return Block(
-        "missing",
-        f"{where} {known} objects of the stack, and {left} can be found: {why}",
-        override=MISSING_OVERRIDE,
+        "missing", f"{where} {known} objects of the stack, and {left} can be found: {why}", override=MISSING_OVERRIDE
     )
 
 

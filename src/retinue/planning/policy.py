@@ -106,9 +106,7 @@ def drift_block(plan: Plan) -> Block | None:
         return None
     names = ", ".join(sorted({str(step.address) for step in reverted}))
     return Block(
-        "drift",
-        f"the plan would overwrite changes made outside of retinue: {names}",
-        override="--revert-drift",
+        "drift", f"the plan would overwrite changes made outside of retinue: {names}", override="--revert-drift"
     )
 
 

@@ -42,11 +42,9 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a sort of account can do: keep files of its own, have one apply at a time, and list what others made."""
+    """What a sort of account can do: see to it that there is one apply at a time, because others write to it, too."""
 
-    files: bool = True
     lock: bool = True
-    shared: bool = True
 
 
 @dataclass(slots=True)

@@ -133,11 +133,7 @@ _AGENTS: dict[str, Rule] = {
     ),
 }
 
-TABLES: Mapping[Home, Mapping[str, Rule]] = {
-    "agents": _AGENTS,
-    "responses": _RESPONSES,
-    "assistants-v2": _ASSISTANTS,
-}
+TABLES: Mapping[Home, Mapping[str, Rule]] = {"agents": _AGENTS, "responses": _RESPONSES, "assistants-v2": _ASSISTANTS}
 
 # SDK types/responses/response_create_params.py and tool_param.py: what a prompt may say beyond an assistant.
 ARGUMENTS = frozenset(

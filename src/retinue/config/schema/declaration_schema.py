@@ -100,11 +100,7 @@ def _or_null(schema: Mapping[str, Any], description: str | None = None) -> dict[
 
 # ── adopt, moved, release, takeover ───────────────────────────────────────────────────────────────────────────────────
 
-_ADDRESS = {
-    "type": "string",
-    "pattern": ADDRESS,
-    "description": "kind.name, such as assistant.math-tutor.",
-}
+_ADDRESS = {"type": "string", "pattern": ADDRESS, "description": "kind.name, such as assistant.math-tutor."}
 
 
 def _entries(description: str, properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -225,9 +225,7 @@ _MEANINGS = (
     _Meaning("expected node content", "a value is expected here", "quote it if this belongs to a text"),
     _Meaning("expected the node content", "a value is expected here", "quote it if this belongs to a text"),
     _Meaning(
-        "expected alphabetic or numeric",
-        "'*' and '&' start an alias or an anchor",
-        "quote the value if it is a text",
+        "expected alphabetic or numeric", "'*' and '&' start an alias or an anchor", "quote the value if it is a text"
     ),
     _Meaning("incompatible YAML document", "this version of YAML is not known", "remove the line '%YAML …'"),
     _Meaning("comment or line break", "nothing may follow '|' or '>' on its line", "start the text on the next line"),

@@ -46,22 +46,14 @@ _SUBAGENTS = 6
 _WITHOUT_REASONING = ("gpt-4",)
 
 _format = variant(
-    {
-        "text": record({"type": TYPE}),
-        "json_schema": record({"type": TYPE, "schema": Field(any_object, required=True)}),
-    }
+    {"text": record({"type": TYPE}), "json_schema": record({"type": TYPE, "schema": Field(any_object, required=True)})}
 )
 
 CHECKS: dict[str, Field | Check] = {
     "model": text(minimum=1, maximum=MAX_TEXT),
     "instructions": nullable(text(maximum=MAX_TEXT)),
     "reasoning": nullable(
-        record(
-            {
-                "effort": nullable(choice(*EFFORTS)),
-                "summary": nullable(choice("concise", "detailed", "auto")),
-            }
-        )
+        record({"effort": nullable(choice(*EFFORTS)), "summary": nullable(choice("concise", "detailed", "auto"))})
     ),
     "text": nullable(record({"format": nullable(_format), "verbosity": nullable(choice("low", "medium", "high"))})),
     "multi_agent": nullable(record({"enabled": Field(boolean, required=True), "max_concurrent_subagents": integer(1)})),
@@ -154,9 +146,7 @@ _web_search = record(
 def _mcp(http: dict[str, Field | Check], stdio: dict[str, Field | Check]) -> Check:
     transport = variant(
         {
-            "http": record(
-                {"type": TYPE, "server_url": _named, "headers": nullable(string_map()), **http},
-            ),
+            "http": record({"type": TYPE, "server_url": _named, "headers": nullable(string_map()), **http}),
             "stdio": record(
                 {"type": TYPE, "command": _named, "cwd": _named, "args": _strings, "env_vars": _strings, **stdio}
             ),

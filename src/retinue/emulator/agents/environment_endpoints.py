@@ -87,11 +87,7 @@ def _inline_file(value: Any, at: str) -> JsonObject:
 
 
 _file_id = record(
-    {
-        "type": TYPE,
-        "file_id": Field(text(minimum=1, maximum=256), required=True),
-        "path": Field(_path, required=True),
-    }
+    {"type": TYPE, "file_id": Field(text(minimum=1, maximum=256), required=True), "path": Field(_path, required=True)}
 )
 _listed_files = array(variant({"file_id": _file_id, "inline": _inline_file}), maximum=50)
 
@@ -142,11 +138,7 @@ def _skill_version(value: Any, at: str) -> str:
 
 
 _reference_fields = record(
-    {
-        "type": TYPE,
-        "skill_id": Field(text(minimum=1, maximum=64), required=True),
-        "version": nullable(_skill_version),
-    }
+    {"type": TYPE, "skill_id": Field(text(minimum=1, maximum=64), required=True), "version": nullable(_skill_version)}
 )
 
 

@@ -35,12 +35,7 @@ ASSISTANTS = Collection("assistant", "asst_", "assistant", "assistant_id")
 _NAME = text(minimum=1, maximum=64, pattern="[a-zA-Z0-9_-]+")
 
 _function = record(
-    {
-        "name": Field(_NAME, required=True),
-        "description": text(),
-        "parameters": any_object,
-        "strict": nullable(boolean),
-    }
+    {"name": Field(_NAME, required=True), "description": text(), "parameters": any_object, "strict": nullable(boolean)}
 )
 
 _ranking_options = record(

@@ -24,10 +24,7 @@ _READABLE = ("batch", "vision", "assistants_output", "batch_output", "fine-tune-
 """Purposes whose content may be downloaded; the API refuses the others."""
 
 expires_after = record(
-    {
-        "anchor": Field(choice("created_at"), required=True),
-        "seconds": Field(integer(3600, 2_592_000), required=True),
-    }
+    {"anchor": Field(choice("created_at"), required=True), "seconds": Field(integer(3600, 2_592_000), required=True)}
 )
 
 

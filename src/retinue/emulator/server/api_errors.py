@@ -144,9 +144,7 @@ def rate_limited() -> ApiError:
 
 def server_error() -> ApiError:
     return ApiError(
-        500,
-        "The server had an error while processing your request. Sorry about that!",
-        type="server_error",
+        500, "The server had an error while processing your request. Sorry about that!", type="server_error"
     )
 
 

@@ -145,11 +145,7 @@ def _attach(call: Call) -> JsonObject:
     store = require_store(call)
     asked = call.body
     body = attach(
-        call,
-        store,
-        asked["file_id"],
-        strategy=asked.get("chunking_strategy"),
-        attributes=asked.get("attributes", {}),
+        call, store, asked["file_id"], strategy=asked.get("chunking_strategy"), attributes=asked.get("attributes", {})
     )
     touch(call, store)
     return body
@@ -205,11 +201,7 @@ def _create_batch(call: Call) -> JsonObject:
     wanted = _wanted(call.body)
     for each in wanted:
         attach(
-            call,
-            store,
-            each["file_id"],
-            strategy=each.get("chunking_strategy"),
-            attributes=each.get("attributes", {}),
+            call, store, each["file_id"], strategy=each.get("chunking_strategy"), attributes=each.get("attributes", {})
         )
     touch(call, store)
     ids = list(dict.fromkeys(each["file_id"] for each in wanted))

@@ -48,10 +48,7 @@ def _checked_static(value: Any, at: str) -> dict[str, Any]:
 
 
 chunking_strategy = variant(
-    {
-        "auto": record({"type": TYPE}),
-        "static": record({"type": TYPE, "static": Field(_checked_static, required=True)}),
-    }
+    {"auto": record({"type": TYPE}), "static": record({"type": TYPE, "static": Field(_checked_static, required=True)})}
 )
 
 

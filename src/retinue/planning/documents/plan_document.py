@@ -65,12 +65,7 @@ def summarise(plan: Plan) -> dict[str, Any]:
 
 
 def account_document(account: AccountInfo) -> AccountDocument:
-    return {
-        "name": account.name,
-        "url": account.url,
-        "organization": account.organization,
-        "project": account.project,
-    }
+    return {"name": account.name, "url": account.url, "organization": account.organization, "project": account.project}
 
 
 def step_document(step: Step) -> dict[str, Any]:

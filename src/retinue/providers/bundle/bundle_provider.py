@@ -35,7 +35,7 @@ class BundleProvider:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(files=False, lock=False, shared=False)
+        return Capabilities(lock=False)
 
     @property
     def judges(self) -> Collection[str]:

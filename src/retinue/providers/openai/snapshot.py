@@ -160,8 +160,8 @@ def _find(store: PlainStore[Any], live_id: str, around: Mapping[str, Sequence[st
 
 def _note_missing(account: Account, stores: Stores, found: dict[str, Live], ours: Iterable[Live]) -> None:
     """A file can be deleted while an object goes on naming it. One list tells, where anything carries files at all."""
-    carried = {live.id: live.made_files for live in ours}
-    purposes = {each.purpose for live in ours if live.made_files for each in stores[live.kind].kind.uploads}
+    carried = {live.id: {file_id for each in live.recorded.values() for file_id in each} for live in ours}
+    purposes = {each.purpose for live in ours if carried[live.id] for each in stores[live.kind].kind.uploads}
     wanted = {file_id for files in carried.values() for file_id in files}
     known = {
         str(raw["id"])

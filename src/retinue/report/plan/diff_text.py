@@ -15,10 +15,7 @@ _STATUS: dict[str, tuple[str, Role, str]] = {
     "gone": ("-", "removed", "it was approved, and is not needed any more"),
     "changed": ("~", "changed", "it is not as it was approved"),
 }
-_GROUPS = (
-    ("live", "in the account, when approved -> now:"),
-    ("wanted", "to be written, as approved -> now:"),
-)
+_GROUPS = (("live", "in the account, when approved -> now:"), ("wanted", "to be written, as approved -> now:"))
 
 
 # ── declarations ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -71,14 +71,7 @@ def _note(change: Mapping[str, Any]) -> str:
 
 
 def value_lines(
-    label: Iterable[Part],
-    value: Any,
-    place: str | None,
-    *,
-    note: str = "",
-    role: Role,
-    detail: Detail,
-    width: int,
+    label: Iterable[Part], value: Any, place: str | None, *, note: str = "", role: Role, detail: Detail, width: int
 ) -> list[Line]:
     """A value that is only there before or only after: on the line of its label, or below it."""
     head = list(label)

@@ -171,10 +171,7 @@ def diff_words(before: str, after: str) -> Versions:
     """Both versions of a line in fragments that are changed or not."""
     old, new = words(before), words(after)
     found = _joined(old, list(changes(old, new)))
-    return (
-        tuple(_fragments(old, [span for span, _ in found])),
-        tuple(_fragments(new, [span for _, span in found])),
-    )
+    return (tuple(_fragments(old, [span for span, _ in found])), tuple(_fragments(new, [span for _, span in found])))
 
 
 def _joined(old: Sequence[str], found: list[Change]) -> list[Change]:
