@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from retinue.commands.migrate.mapping import make
@@ -61,6 +61,7 @@ RAW = st.fixed_dictionaries(
 
 
 @given(raw=RAW, home=st.sampled_from(HOMES))
+@example(raw={"tools": [{"type": []}]}, home="responses")
 def test_whatever_a_dump_holds_is_accounted_for(raw: dict[str, Any], home: Home) -> None:
     original = read_data(raw, "dump.json")[0]
     notes = make([original], home, Known()).migrated[0].notes

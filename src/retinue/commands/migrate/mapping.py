@@ -199,7 +199,8 @@ class Tools:
         held = {kind: self._ids(resources, kind) for kind in _RESOURCES}
         seen: set[str] = set()
         for tool in tools if isinstance(tools, list) else ():
-            kind = tool.get("type") if isinstance(tool, Mapping) else None
+            said = tool.get("type") if isinstance(tool, Mapping) else None
+            kind = said if isinstance(said, str) else None
             if kind in ARGUMENT_TOOLS and self._made.home == "responses":
                 self._made.note(f"tools.{kind}", by="extra.argument")
                 self.further.append(tool)
