@@ -12,7 +12,7 @@ import pytest
 
 from retinue.errors import AccountError, CredentialError, RetinueError
 from retinue.model.steps import AccountInfo
-from retinue.providers.openai.client import Account, Ambiguous
+from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.connect import open_account
 from tests.support.team import FakeTime
 
@@ -74,7 +74,7 @@ def test_reads_and_updates_are_repeated(connect: Connect, failure: Answer) -> No
 @pytest.mark.parametrize("failure", [error(500), error(503), httpx2.ReadTimeout("slow"), httpx2.ReadError("cut")])
 def test_a_creation_that_may_have_happened_is_not_repeated(connect: Connect, failure: Answer) -> None:
     account, server, _ = connect(failure, OK)
-    with pytest.raises(Ambiguous):
+    with pytest.raises(AmbiguousError):
         account.create("/x", {})
     assert len(server.requests) == 1
 

@@ -26,7 +26,7 @@ FIRST_WAIT = 0.5
 HOPELESS_RETRIES = 2
 
 
-class Ambiguous(AccountError):  # noqa: N818 - a state of knowledge rather than a fault
+class AmbiguousError(AccountError):
     """A request may or may not have been carried out: its answer was lost."""
 
 
@@ -111,18 +111,18 @@ class Account:
         return True
 
     def create(self, path: str, body: Json, *, beta: str | None = None) -> Json:
-        """Create an object. Raises Ambiguous when it cannot be known whether the account did: the API takes no
+        """Create an object. Raises AmbiguousError when it cannot be known whether the account did: the API takes no
         idempotency key, so a blind second attempt could leave two."""
         return self._with_id(self._repeat("post", path, beta=beta, body=body, once=True), path)
 
     def upload(self, filename: str, content: bytes, purpose: str) -> Json:
-        """Create a file. Raises Ambiguous like `create`."""
+        """Create a file. Raises AmbiguousError like `create`."""
         form = {"purpose": purpose}
         made = self._repeat("post", "/files", body=form, files=[("file", (filename, content))], once=True)
         return self._with_id(made, "/files")
 
     def create_from(self, path: str, files: Mapping[str, bytes], form: Mapping[str, str]) -> Json:
-        """Create an object from files, name → content. Raises Ambiguous like `create`."""
+        """Create an object from files, name → content. Raises AmbiguousError like `create`."""
         parts = [("files[]", (name, content)) for name, content in files.items()]
         return self._with_id(self._repeat("post", path, body=dict(form), files=parts, once=True), path)
 
@@ -161,7 +161,7 @@ class Account:
                     renewed = True
                     continue
                 if once and _may_have_happened(error):
-                    raise _explained(error, self, Ambiguous) from error
+                    raise _explained(error, self, AmbiguousError) from error
                 if attempt >= self._patience(error):
                     raise _explained(error, self) from error
                 self._pause(_wait_before(error, attempt), error)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from retinue.providers.openai.client import Account, Ambiguous
+from retinue.providers.openai.client import Account, AmbiguousError
 
 LOOKS = 3
 """How often a list is asked before a creation counts as not done; lists lag some seconds behind [V §10.1]."""
 
-Attempt = str | tuple[Ambiguous, Callable[[], str | None]]
+Attempt = str | tuple[AmbiguousError, Callable[[], str | None]]
 """The id that was made; or the failure, and a way to look for what it may have made."""
 
 
 def settle(account: Account, attempt: Callable[[], Attempt]) -> str:
-    """Make something exactly once, as far as the account lets us know. Raises Ambiguous when it cannot be settled.
+    """Make something exactly once, as far as the account lets us know. Raises AmbiguousError when it cannot be settled.
 
     Should a list lag for longer than we look, a second object comes to be; it carries the same tag, and the next plan
     removes one of the two.

@@ -12,7 +12,7 @@ from retinue.kinds.stores import WithFiles
 from retinue.model.live import LiveFile
 from retinue.model.steps import FileChange
 from retinue.model.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE
-from retinue.providers.openai.client import Account, Ambiguous
+from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.uploads import Uploader
 from retinue.providers.openai.work import Report
 from retinue.state.cache import Cache
@@ -104,7 +104,7 @@ class FileSync:
             try:
                 self.account.create(self.form.batch_path.format(id=self.id), body, beta=self.form.beta)
                 break
-            except Ambiguous:
+            except AmbiguousError:
                 if attempt == self.account.retries:
                     raise
                 self.account.sleep(float(2**attempt) / 2)

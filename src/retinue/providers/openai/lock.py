@@ -24,7 +24,7 @@ from retinue.planning.marker import (
     read_marker,
     write_marker,
 )
-from retinue.providers.openai.client import Account, Ambiguous
+from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.snapshot import MISSING_SCOPE
 from retinue.providers.openai.stores.plain import look
@@ -203,7 +203,7 @@ class StackLock:
         def attempt() -> Attempt:
             try:
                 return str(self.account.create(form.path, body, beta=form.beta)["id"])
-            except Ambiguous as error:
+            except AmbiguousError as error:
                 return error, find
 
         return settle(self.account, attempt)

@@ -18,7 +18,7 @@ from retinue.model.canonical import RECORDED_SHA
 from retinue.model.live import Live
 from retinue.model.tag import write_file_records
 from retinue.model.values import FileRef
-from retinue.providers.openai.client import Account, Ambiguous
+from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.state.cache import Cache
 from retinue.state.upload_journal import Journalled, UploadJournal
@@ -66,7 +66,7 @@ class Uploader:
         self.journal.open(entry)
         try:
             self.journal.uploaded(entry.key, str(self.account.upload(name, content, purpose)["id"]))
-        except Ambiguous as error:
+        except AmbiguousError as error:
             return error, lambda: self._find_lost(entry)
         except AccountError:
             self.journal.close(entry.key)

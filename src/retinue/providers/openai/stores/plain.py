@@ -18,7 +18,7 @@ from retinue.model.paths import dig
 from retinue.model.steps import Step
 from retinue.model.tag import TAG_KEY, Tag, write_tag
 from retinue.providers.live_reader import read_live
-from retinue.providers.openai.client import Account, Ambiguous, Json
+from retinue.providers.openai.client import Account, AmbiguousError, Json
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.marks import forget_keys, mark, our_marks
 from retinue.providers.openai.uploads import Carried, carried_ids, carry_files
@@ -113,7 +113,7 @@ class PlainStore(Generic[S]):
         def attempt() -> Attempt:
             try:
                 return str(self.account.create(self.form.collection(within), body, beta=self.form.beta)["id"])
-            except Ambiguous as error:
+            except AmbiguousError as error:
                 return error, lambda: self.find_created(work, step)
 
         live_id = settle(self.account, attempt)

@@ -18,7 +18,7 @@ from retinue.model.live import Live, LiveVersions
 from retinue.model.steps import Step
 from retinue.model.tag import SYNCING, TAG_KEY, TagError, read_tag, write_tag
 from retinue.model.values import FileRef
-from retinue.providers.openai.client import Ambiguous
+from retinue.providers.openai.client import AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.marks import our_marks
 from retinue.providers.openai.stores.plain import PlainStore, Raw, tag_of
@@ -137,7 +137,7 @@ class VersionedStore(PlainStore[Versioned]):
         def attempt() -> Attempt:
             try:
                 return str(self.account.create_from(self.form.path, _in_folder(files, step), {})["id"])
-            except Ambiguous as error:
+            except AmbiguousError as error:
                 return error, lambda: self.find_created(work, step)
 
         live_id = settle(self.account, attempt)
@@ -191,7 +191,7 @@ class VersionedStore(PlainStore[Versioned]):
         def attempt() -> Attempt:
             try:
                 return str(self.account.create_from(path, _in_folder(files, step), {})["version"])
-            except Ambiguous as error:
+            except AmbiguousError as error:
                 return error, find
 
         version = settle(self.account, attempt)
