@@ -1,4 +1,7 @@
-"""One module per kind. A module in this package that defines `KIND` is a kind; there is nothing else to register."""
+"""One module per kind, and the vocabulary they are written in: `kind`, `fields`, `stores`.
+
+A module in this package that defines `KIND` is a kind; there is nothing else to register.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""How an OpenAI-style account keeps objects: one module for each shape."""
+"""How an OpenAI-style account keeps objects: the requests of each shape, one module each.
+
+What a shape answers before anything is sent is in `kinds/stores.py`.
+"""
