@@ -28,7 +28,7 @@ from retinue.providers.bundle.lock_file import LockFile, lock_name
 
 if TYPE_CHECKING:
     from retinue.providers.openai.client import Account
-    from retinue.providers.openai.lock import StackLock
+    from retinue.providers.openai.stack_lock import StackLock
     from retinue.providers.port import Providers
     from retinue.state.cache import Cache
     from retinue.state.upload_journal import UploadJournal
@@ -102,7 +102,7 @@ class Session:
     @property
     def lock(self) -> StackLock:
         """The marker of the stack in its account."""
-        from retinue.providers.openai.lock import StackLock
+        from retinue.providers.openai.stack_lock import StackLock
 
         if self._lock is None:
             self._lock = StackLock(self.account, self.kinds, self.cache, self.owner)
@@ -310,7 +310,7 @@ def models(session: Session) -> tuple[Standing, ...]:
 
     Raises AccountError when the account cannot be reached.
     """
-    from retinue.providers.openai.model_list import list_models
+    from retinue.providers.openai.probe import list_models
 
     used = used_models(session.reading.declared, session.kinds)
     session.models_listed = False

@@ -13,8 +13,8 @@ import httpx2
 import pytest
 
 from retinue import engine
+from retinue.cli.apply_output import InWords
 from retinue.cli.audience import CommandLine
-from retinue.cli.telling import InWords
 from retinue.cli.terminal import Terminal
 from retinue.emulator.server.loopback import running_server
 from retinue.emulator.server.quirks import Quirks

@@ -12,7 +12,7 @@ from retinue.commands.migrate.mapping import make
 from retinue.commands.migrate.original import Known, Original
 from retinue.commands.migrate.rules import ANYWHERE, HOMES, TABLES, Home
 from retinue.commands.migrate.sources import NotAnAssistantError, is_cut, read_data, read_text
-from retinue.commands.names import name_from, unique
+from retinue.commands.suggested_names import name_from, unique
 from retinue.config.yaml.constructor import scalar
 from retinue.config.yaml.writer import Commented, write_yaml
 from retinue.kinds.assistant import KIND

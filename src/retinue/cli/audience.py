@@ -20,7 +20,7 @@ from retinue.errors import RetinueError, UsageError
 if TYPE_CHECKING:
     from types import FrameType
 
-    from retinue.cli.telling import Telling
+    from retinue.cli.apply_output import Telling
     from retinue.engine import Applied
     from retinue.model.steps import Event, Plan
     from retinue.planning.policy import FailOn

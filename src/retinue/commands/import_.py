@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from retinue.commands.drafts import Draft, Kept, file_names, free, judge, name_secrets, stray, texts
-from retinue.commands.names import name_from, unique
+from retinue.commands.suggested_names import name_from, unique
 from retinue.config.problems import RefusedError
 from retinue.config.project_files import Folder
 from retinue.errors import BlockedError, RetinueError, UsageError, cannot_write

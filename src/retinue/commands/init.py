@@ -17,7 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from retinue.commands.names import name_from
+from retinue.commands.suggested_names import name_from
 from retinue.config import Loaded, Project, load
 from retinue.config.loader import SEAL
 from retinue.config.project import PROJECT_FILE

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.kinds import _marker
+from retinue.kinds import _tag_file as _marker
 from retinue.kinds._shapes import FURTHER, NAME_OR_ID, TEXT_FILE
 from retinue.kinds.fields import Field, HiddenField, UploadsField
 from retinue.kinds.kind import Expansion, Inclusion, Kind, Reference, Schema

@@ -17,8 +17,9 @@ from retinue.model.declared import Declared
 from retinue.model.differences import differences
 from retinue.model.live import Live
 from retinue.model.paths import Pattern, dig
+from retinue.model.sealed import sealed_digest
 from retinue.model.steps import FieldChange, FileChange
-from retinue.model.tag import attribute, attribute_key, is_ours, key_digest, owned_keys, sealed_digest, unset_key_cause
+from retinue.model.tag import attribute, attribute_key, is_ours, key_digest, owned_keys, unset_key_cause
 from retinue.model.values import ABSENT, Address, Cause, FileRef, Gone, Path, Ref, Sealed
 
 Convert = Callable[[Any], Any]

@@ -42,7 +42,7 @@ class Inclusion:
     - `schema`: `{file: path}` → the JSON Schema in it; inline or not, it must be one.
     - `file`: a path → `{path, sha256, size}`.
     - `base64`: a path → the content of the file, as text.
-    - `folder`: a path → the content of each file below it (core.contents), by its path from there.
+    - `folder`: a path → the content of each file below it (model.canonical), by its path from there.
     - `files`: a list of globs and `{path: …, …}` entries → a list of `{path, sha256, size, …}`, one for each file.
     """
 

@@ -18,8 +18,9 @@ from retinue.kinds.kind import Kind, Kinds
 from retinue.model.canonical import canonical_json, same
 from retinue.model.declared import Declaration, Declared, Diagnostic, Handover, Position, Verb
 from retinue.model.live import Live
+from retinue.model.sealed import reseal
 from retinue.model.steps import Action, Block, Step
-from retinue.model.tag import Tag, reseal
+from retinue.model.tag import Tag
 from retinue.model.values import Address
 
 

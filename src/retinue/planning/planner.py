@@ -14,10 +14,10 @@ from retinue.model.live import Live
 from retinue.model.steps import AccountInfo, FieldChange, Plan, Step
 from retinue.model.tag import PROTECT, RETIRED, Tag, on_delete
 from retinue.model.values import Address, Path, Ref, Sealed
-from retinue.planning.guards import look_alikes, not_empty, plan_blocks
 from retinue.planning.matching import Named, name_declared, name_live
 from retinue.planning.moves import Handed, hand_over, look_renamed
 from retinue.planning.object_diff import compare
+from retinue.planning.plan_blocks import look_alikes, not_empty, plan_blocks
 
 
 def make_plan(

@@ -11,7 +11,7 @@ from retinue.model.declared import Diagnostic
 from retinue.model.live import Live
 from retinue.model.steps import AccountInfo, Block, Plan
 from retinue.planning.documents.plan_digest import plan_digest
-from retinue.planning.documents.resume import is_remainder
+from retinue.planning.documents.remainder import is_remainder
 
 DEFAULT_DELETE_PERCENT = 30
 

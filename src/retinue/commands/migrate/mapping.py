@@ -9,7 +9,7 @@ from typing import Any
 
 from retinue.commands.migrate.original import Known, Migrated, Migration, Note, Original, Translation
 from retinue.commands.migrate.rules import AGENT_ARGUMENTS, AGENT_TOOLS, ARGUMENT_TOOLS, ARGUMENTS, SECTIONS, Home, rule
-from retinue.commands.names import name_from, unique
+from retinue.commands.suggested_names import name_from, unique
 from retinue.kinds._assistant_tools import (
     FILE_SEARCH_OPTIONS,
     RANKER_DEFAULTS,

@@ -21,6 +21,7 @@ from retinue.providers.live_reader import read_live
 from retinue.providers.openai.client import Account, AmbiguousError, Json
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.marks import forget_keys, mark, our_marks
+from retinue.providers.openai.read_after_create import look
 from retinue.providers.openai.uploads import Carried, carried_ids, carry_files
 from retinue.providers.openai.work import Report, Work
 from retinue.state.cache import Cache
@@ -256,24 +257,6 @@ class PlainStore(Generic[S]):
     def doomed_files(self, step: Step, live: Live) -> set[str]:  # noqa: ARG002 - for what has more
         """The ids of the files that go with an object. Raises StaleError where they are others than planned."""
         return set(carried_ids(live, self.kind))
-
-
-# ── one object ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def look(
-    account: Account, cache: Cache, live_id: str, path: str, beta: str | None, *, patient: bool = False
-) -> Json | None:
-    """Read one object. What was created moments ago may answer 404 for a while [V], so it is asked for again.
-
-    `patient`: it may have been created moments ago by somebody else.
-    """
-    for pause in (0.5, 1.0, 2.0) if patient or live_id in cache.fresh else ():
-        raw = account.find(path, beta=beta)
-        if raw is not None:
-            return raw
-        account.sleep(pause)
-    return account.find(path, beta=beta)
 
 
 def tag_of(step: Step) -> Tag:

@@ -21,11 +21,10 @@ from retinue.model.values import FileRef
 from retinue.providers.openai.client import AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.marks import our_marks
+from retinue.providers.openai.read_after_create import patiently
 from retinue.providers.openai.stores.plain import PlainStore, Raw, tag_of
 from retinue.providers.openai.work import Work
 
-PAUSES = (0.5, 1.0, 2.0)
-"""Seconds between the attempts to read a new version."""
 Found = tuple[Mapping[str, Any], LiveVersions | None]
 """The files of a version in the form in which they are compared, and the versions where they are those of ours."""
 
@@ -110,11 +109,9 @@ class VersionedStore(PlainStore[Versioned]):
 
         What was created moments ago may answer 404 for a while [V]: whoever knows that it is there is `patient`.
         """
-        for pause in PAUSES if patient else ():
-            found = self._version(live_id, version)
-            if found:
-                return found
-            self.account.sleep(pause)
+        return patiently(self.account, lambda: self._read_version(live_id, version), patient=patient)
+
+    def _read_version(self, live_id: str, version: str) -> dict[str, bytes]:
         try:
             content = self.account.download(f"{self.path(live_id, None)}/versions/{version}/content")
             archive = zipfile.ZipFile(io.BytesIO(content))

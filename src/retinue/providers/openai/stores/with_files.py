@@ -11,7 +11,8 @@ from retinue.model.live import Live, LiveFile
 from retinue.model.steps import Step
 from retinue.model.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE, is_ours
 from retinue.providers.openai.file_sync import FileSync
-from retinue.providers.openai.stores.plain import PlainStore, look
+from retinue.providers.openai.read_after_create import look
+from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.work import Report, Work
 from retinue.providers.preconditions import check_files
 

@@ -26,8 +26,8 @@ from retinue.planning.marker import (
 )
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
+from retinue.providers.openai.read_after_create import look
 from retinue.providers.openai.snapshot import MISSING_SCOPE
-from retinue.providers.openai.stores.plain import look
 from retinue.state.cache import Cache
 
 TERM = 600.0
