@@ -84,7 +84,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def show_error(terminal: Terminal, error: RetinueError) -> None:
-    from retinue.cli.output import error_text
+    from retinue.cli.display import error_text
 
     terminal.say(error_text(error, width=terminal.error_width, color=terminal.error_color))
 

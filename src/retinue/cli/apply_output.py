@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from retinue.cli.output import show_document
+from retinue.cli.display import show_document
 from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retinue.cli.apply_output import AsEvents, InWords
+from retinue.cli.display import comment_on_failure, show_document, write_page
 from retinue.cli.options import (
     allow_missing_option,
     detail_option,
@@ -21,7 +22,6 @@ from retinue.cli.options import (
     target_option,
     wait_lease_option,
 )
-from retinue.cli.output import comment_on_failure, show_document, write_page
 from retinue.cli.terminal import Terminal
 from retinue.errors import BlockedError, UsageError
 

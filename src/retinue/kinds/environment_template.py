@@ -1,6 +1,6 @@
 """An environment template of the Agents API (beta): what an environment that OpenAI hosts has before an agent starts.
 
-A template has no metadata. It is recognised by a small file of its own, whose path is the ownership tag (_marker.py).
+A template has no metadata. It is recognised by a small file of its own, whose path is the ownership tag (_tag_file.py).
 
 Sources: SDK types/beta/agents/environments/template_create_params.py and environment_template.py (what is shown).
 Variables, setup commands and the archives of plugins are never returned.
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.kinds import _tag_file as _marker
+from retinue.kinds import _tag_file
 from retinue.kinds._shapes import FURTHER, NAME_OR_ID, TEXT_FILE
 from retinue.kinds.fields import Field, HiddenField, UploadsField
 from retinue.kinds.kind import Expansion, Inclusion, Kind, Reference, Schema
@@ -89,7 +89,7 @@ def canonical_files(files: Any) -> dict[str, Any]:
         return dict(files)
     return {
         each["path"]: each["file_id"] if each["type"] == "file_id" else {"inline": each.get("size_bytes")}
-        for each in _marker.others(files)
+        for each in _tag_file.others(files)
     }
 
 
@@ -156,7 +156,7 @@ def assemble(body: dict[str, Any], spec: Mapping[str, Any], live: Mapping[str, A
 def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
     for path, file in spec["files"].items():
         where: Path = ("files", path)
-        if any(part in ("", ".", "..") for part in path.split("/")[2:]) or path.startswith(_marker.FOLDER):
+        if any(part in ("", ".", "..") for part in path.split("/")[2:]) or path.startswith(_tag_file.FOLDER):
             yield Problem("invalid-value", where, f"'{path}' is not a path that a file can have in an environment")
         if isinstance(file, FileRef) and file.size > LARGEST_FILE:
             yield Problem("file-too-large", where, f"'{file.path}' has {file.size:,} bytes, over the API's 50 MiB")
@@ -232,7 +232,7 @@ KIND = Kind(
     store=Plain(
         path="/agents/environments/templates",
         beta="agents=v1",
-        tagged=Marks("files", _marker.read, _marker.write, room=None, lost=_marker.lost),
+        tagged=Marks("files", _tag_file.read, _tag_file.write, room=None, lost=_tag_file.lost),
     ),
     schema={
         "type": "object",
