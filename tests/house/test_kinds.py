@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from retinue.kinds import all_kinds
-from tests.house.source import modules, place, texts
+from tests.house.source import modules, place, texts, tree
 
 SUBJECTS = ("kinds/", "emulator/", "commands/migrate/")
 """Where kinds are the subject: their modules, what the account hosts, and assistants that come from elsewhere."""
@@ -20,10 +22,26 @@ OTHER_WORDS = {
 """Texts that are equal to the name of a kind and mean something else: module and text, and what it means."""
 
 
+WORDS = {word for kind in all_kinds().values() for word in (kind.name, kind.section)}
+
+
+@cache
 def kinds_named(path: Path) -> list[tuple[int, str]]:
-    """Where a module has a text that is a kind's name or section: compared, matched, a key, looked up, in a list."""
-    words = {word for kind in all_kinds().values() for word in (kind.name, kind.section)}
-    return [(line, text) for line, text in texts(path) if text in words]
+    """Where a module has a kind's name or section.
+
+    As a text, it may be compared, matched, a key, looked up, in a list, or the collection of a path; it may also be the
+    name of an attribute or of an argument.
+    """
+    found = [(line, text) for line, text in texts(path) if text in WORDS or (text.startswith("/") and names_one(text))]
+    for node in ast.walk(tree(path)):
+        match node:
+            case ast.Attribute(attr=name) | ast.keyword(arg=str(name), value=ast.expr()) if name in WORDS:
+                found.append((node.lineno, name))
+    return found
+
+
+def names_one(path: str) -> bool:
+    return not WORDS.isdisjoint(path.split("/"))
 
 
 ENGINE = [path for path in modules() if not place(path).startswith(SUBJECTS)]
