@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Collection, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-from retinue.kinds import all_kinds
-
-SOURCE = Path(__file__).parents[2] / "src" / "retinue"
+from tests.house.source import SOURCE, folder, imported_modules, imports, module_name, modules, package, place, tree
 
 # A package, or a module beside them, may import those listed; everything may import itself and `retinue.errors`.
 BELOW_ENGINE = {"model", "content", "kinds", "planning", "config", "providers", "state"}
@@ -50,44 +49,12 @@ HOMES = {
 }
 
 
-def modules() -> list[Path]:
-    return sorted(SOURCE.rglob("*.py"))
-
-
-def is_module(name: str) -> bool:
-    place = SOURCE.parent.joinpath(*name.split("."))
-    return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
-
-
-def imports(path: Path) -> set[str]:
-    """The absolute names a module imports, wherever in it."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            names = {f"{node.module}.{alias.name}" for alias in node.names}
-            # Whoever takes a module out of a package names the package only on the way.
-            found.update(names if all(is_module(name) for name in names) else {str(node.module), *names})
-    return found
-
-
-def package(path: Path) -> str:
-    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
-
-
 def layer(name: str) -> str:
     """The package or top module where an absolute name stands."""
     return name.split(".")[1]
 
 
-def module_name(path: Path) -> str:
-    """The absolute name of a module."""
-    return ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
-
-
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+@pytest.mark.parametrize("path", modules(), ids=place)
 def test_imports_point_down(path: Path) -> None:
     if path.parent == SOURCE and path.stem == "__init__":
         return
@@ -98,22 +65,49 @@ def test_imports_point_down(path: Path) -> None:
         above = layer(name)
         if above in (own, "errors", "__version__"):
             continue
-        if above == "emulator" and str(path.relative_to(SOURCE)) in MAY_OPEN_EMULATOR:
+        if above == "emulator" and place(path) in MAY_OPEN_EMULATOR:
             continue
         assert above in ALLOWED[own], f"{own} must not import {name}"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     """Not even for types: what two of them need stands in a third."""
-    named = {module_name(path): path for path in modules()}
-    graph = {name: imports(path) & (named.keys() - {name}) for name, path in named.items()}
+    graph = {module_name(path): {module_name(each) for each in imported_modules(path)} for path in modules()}
+    _assert_no_circle(graph)
+
+
+def test_no_packages_import_each_other_in_a_circle() -> None:
+    """Not even for types. What stands beside the packages of the root counts as one of them."""
+    graph: dict[str, set[str]] = {}
+    for path in modules():
+        graph.setdefault(package(path), set()).update(
+            {package(each) for each in imported_modules(path)} - {package(path)}
+        )
+    _assert_no_circle(graph)
+
+
+def test_no_package_imports_one_that_imports_it() -> None:
+    """At any depth, and not even for types; a package and the packages within it are one subject."""
+    witnesses: dict[tuple[str, str], str] = {}
+    for path in modules():
+        for each in imported_modules(path):
+            witnesses.setdefault((folder(path), folder(each)), f"{place(path)} imports {place(each)}")
+    mutual = [
+        f"{there}, {witnesses[above, own]}"
+        for (own, above), there in witnesses.items()
+        if own < above and (above, own) in witnesses and not f"{above}/".startswith(f"{own}/")
+    ]
+    assert not mutual, "\n".join(mutual)
+
+
+def _assert_no_circle(graph: Mapping[str, Collection[str]]) -> None:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+@pytest.mark.parametrize("path", modules(), ids=place)
 def test_heavy_libraries_have_one_home(path: Path) -> None:
     for name in imports(path):
         library = name.split(".")[0]
@@ -124,7 +118,7 @@ def test_heavy_libraries_have_one_home(path: Path) -> None:
 PURE = [path for name in ("model", "content", "kinds", "planning") for path in sorted((SOURCE / name).rglob("*.py"))]
 
 
-@pytest.mark.parametrize("path", PURE, ids=lambda path: str(path.relative_to(SOURCE)))
+@pytest.mark.parametrize("path", PURE, ids=place)
 def test_deciding_is_pure(path: Path) -> None:
     """No files, network, clock, environment or randomness where decisions are made."""
     forbidden = {
@@ -145,19 +139,8 @@ def test_deciding_is_pure(path: Path) -> None:
     names = imports(path) - values
     names -= {module for module in ("datetime", "pathlib") if not any(name.startswith(f"{module}.") for name in names)}
     assert not {name.split(".")[0] for name in names} & forbidden
-    called = {node.attr for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Attribute)}
+    called = {node.attr for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
     assert not called & {"today", "now", "utcnow", "fromtimestamp"}
-
-
-@pytest.mark.parametrize("package_name", ["planning", "providers", "report", "config"])
-def test_no_kind_is_named_in_the_engine(package_name: str) -> None:
-    """What differs between kinds is data in their modules."""
-    kinds = set(all_kinds())
-    for path in sorted((SOURCE / package_name).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Compare):
-                named = {each.value for each in ast.walk(node) if isinstance(each, ast.Constant)} & kinds
-                assert not named, f"{path.name}:{node.lineno} compares with {named}"
 
 
 def test_offline_commands_do_not_import_openai() -> None:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "src" / "retinue"
+from tests.house.source import modules, place, tree
+
 OF_THE_ENGINE = ("execute", "check_plan", "is_approved", "refusals", "acquire", "process_lock")
 
 
 @pytest.mark.parametrize("name", OF_THE_ENGINE)
 def test_only_the_engine_carries_plans_out(name: str) -> None:
     callers = set()
-    for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path in modules():
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.Call):
                 called = node.func
                 if getattr(called, "attr", None) == name or getattr(called, "id", None) == name:
-                    callers.add(str(path.relative_to(SOURCE)))
+                    callers.add(place(path))
     # Locks of threads have methods of these names, too.
     outside = {each for each in callers if not each.startswith(("providers/", "state/", "emulator/"))}
     assert outside == {"engine.py"}

@@ -1,0 +1,43 @@
+"""How far a value travels: the modules that one text of a declaration passes through while it is planned and applied.
+
+A module holds it when it stands in an argument of one of its functions. A hand-over is a module that holds it and calls
+a function of another one with it, however often.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+TRACER = Path(__file__).parent / "travel.py"
+# What is measured: the most that is allowed, and the goal. Where it is not reached, what is allowed is the figure of
+# today, so that it can only get better.
+MOST = {
+    ("plan", "modules"): (28, 28),
+    ("plan", "hand-overs"): (32, 32),
+    ("plan", "changes of package"): (23, 14),
+    ("apply", "modules"): (39, 38),
+}
+
+
+def test_a_value_does_not_travel_far(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, TRACER, tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    too_far = []
+    for (command, what), (most, goal) in MOST.items():
+        assert seen[command]["code"] == 0, done.stderr
+        found = seen[command]["modules" if what == "modules" else "hand-overs"]
+        if what == "changes of package":
+            found = [(one, other) for one, other in found if package(one) != package(other)]
+        if len(found) > most:
+            listed = "".join(f"\n    {each if what == 'modules' else ' -> '.join(each)}" for each in found)
+            too_far.append(f"{command}: {len(found)} {what}, at most {most} (goal: {goal}):{listed}")
+    assert not too_far, "\n".join(too_far)
+
+
+def package(module: str) -> str:
+    """The package of a module, or the module that stands beside them."""
+    return module.split("/")[0]
