@@ -116,6 +116,8 @@ class Interrupted(RetinueError):  # noqa: N818 - named for what happened; it is 
 
 
 OUR_BUG = 70
+CHANGES = 2
+"""With `--detailed-exitcode`: done, and there is something to do."""
 
 
 def reason_of(error: OSError) -> str:

@@ -11,7 +11,6 @@ from tests.house.source import modules, place, tree
 EMPTY_WORDS = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
 NO_ERRORS = {
     "Interrupted": "named for what happened: a person asked to stop, which is no fault",
-    "Ambiguous": "a state of knowledge rather than a fault: whether it was done is not known yet",
 }
 """The exceptions whose name does not end in Error, and why."""
 

@@ -12,13 +12,14 @@ import sys
 from pathlib import Path
 
 TRACER = Path(__file__).parent / "travel.py"
-# What is measured: the most that is allowed, and the goal. Where it is not reached, what is allowed is the figure of
-# today, so that it can only get better.
+TYPES = "model"
+"""The package that holds types and no work: a method of the value itself takes it nowhere."""
 MOST = {
-    ("plan", "modules"): (28, 28),
-    ("plan", "hand-overs"): (32, 32),
-    ("plan", "changes of package"): (23, 14),
-    ("apply", "modules"): (39, 38),
+    ("plan", "modules"): 28,
+    ("plan", "hand-overs"): 32,
+    ("plan", "changes of package"): 14,
+    ("plan", "changes of package, with those into the types"): 22,
+    ("apply", "modules"): 38,
 }
 
 
@@ -27,17 +28,19 @@ def test_a_value_does_not_travel_far(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     too_far = []
-    for (command, what), (most, goal) in MOST.items():
+    for (command, what), most in MOST.items():
         assert seen[command]["code"] == 0, done.stderr
         found = seen[command]["modules" if what == "modules" else "hand-overs"]
-        if what == "changes of package":
+        if what.startswith("changes of package"):
             found = [(one, other) for one, other in found if package(one) != package(other)]
+        if what == "changes of package":
+            found = [each for each in found if TYPES not in map(package, each)]
         if len(found) > most:
             listed = "".join(f"\n    {each if what == 'modules' else ' -> '.join(each)}" for each in found)
-            too_far.append(f"{command}: {len(found)} {what}, at most {most} (goal: {goal}):{listed}")
+            too_far.append(f"{command}: {len(found)} {what}, at most {most}:{listed}")
     assert not too_far, "\n".join(too_far)
 
 
 def package(module: str) -> str:
-    """The package of a module, or the module that stands beside them."""
-    return module.split("/")[0]
+    """The package of a module; the modules that stand beside the packages are one."""
+    return module.split("/")[0] if "/" in module else ""

@@ -21,7 +21,7 @@ from retinue.cli.options import (
     project_options,
 )
 from retinue.cli.terminal import Terminal
-from retinue.errors import BlockedError, RetinueError, UsageError
+from retinue.errors import CHANGES, BlockedError, RetinueError, UsageError
 
 if TYPE_CHECKING:
     from retinue.commands.drift import Wanted
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from retinue.report import Form
     from retinue.report.text.change_text import Detail
     from retinue.session import Session, Where
-
-DRIFT = 2
 
 
 def _wanted(text: str) -> Wanted:
@@ -108,7 +106,7 @@ def drift(
     terminal.print(render("drift", document, form, detail=detail, width=terminal.width, color=terminal.color))
     if document["blocks"]:
         return BlockedError.exit_code
-    return DRIFT if detailed_exitcode and found.found else 0
+    return CHANGES if detailed_exitcode and found.found else 0
 
 
 def _accept(place: Where, session: Session, found: Drift, wanted: tuple[Wanted, ...], terminal: Terminal) -> int:

@@ -23,7 +23,7 @@ from retinue.cli.options import (
     wait_lease_option,
 )
 from retinue.cli.terminal import Terminal
-from retinue.errors import BlockedError, UsageError
+from retinue.errors import CHANGES, BlockedError, UsageError
 
 if TYPE_CHECKING:
     from retinue.model.steps import Plan
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from retinue.session import Where
 
 SAVED = click.Path(dir_okay=False, path_type=Path)
-CHANGES = 2
 DESTROYED = "Nothing of this stack is left."
 
 

@@ -12,7 +12,7 @@ import click
 
 from retinue.cli.options import ADDRESS, detail_option, fail_on_option, project_options, several_environments
 from retinue.cli.terminal import Terminal
-from retinue.errors import DeclarationError, RetinueError, UsageError
+from retinue.errors import CHANGES, DeclarationError, RetinueError, UsageError
 
 if TYPE_CHECKING:
     from retinue.commands.init import Host, Outcome
@@ -233,9 +233,6 @@ def _schemas() -> dict[str, Any]:
 
 def _json(document: Any) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-
-
-CHANGES = 2
 
 
 @click.command()

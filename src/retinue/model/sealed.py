@@ -1,4 +1,4 @@
-"""What a tag says of values that are shown nowhere."""
+"""What a tag says of values that are shown nowhere; `kinds.fields.HiddenField` compares by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Creations whose answer was lost: look for what they made before making it again."""
+"""Creations whose answer was lost: look for what they made before making it again.
+
+Files are attached to a store in batches, and `file_sync` looks for a lost one itself.
+"""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ class VersionedStore(PlainStore[Versioned]):
         return version
 
     def _point(self, work: Work, step: Step, live_id: str, versions: LiveVersions) -> None:
-        """Point to the version that is to be the default, and delete those that are not to stay."""
+        """Point to the version that is to be the default, and prune the others."""
         work.check()
         spec = step.after or {}
         wanted = str(spec.get(self.form.default) or versions.newest)
@@ -215,11 +215,13 @@ class VersionedStore(PlainStore[Versioned]):
                 listed = ", ".join(sorted(self._numbers(live_id), key=int))
                 message, hint = f"there is no version {wanted}", f"there are: {listed}"
                 raise AccountError(message, hint=hint, status=404) from error
-        keep = spec.get(self.form.keep)
-        if keep is None:
-            return
+        if (keep := spec.get(self.form.keep)) is not None:
+            self._prune(live_id, keep, {wanted, versions.newest})
+
+    def _prune(self, live_id: str, keep: int, needed: set[str]) -> None:
+        """Delete all versions of ours but the newest ones to be kept and those that are needed."""
         newest_first = sorted(self._numbers(live_id), key=int, reverse=True)
-        for version in [each for each in newest_first[keep:] if each not in (wanted, versions.newest)]:
+        for version in [each for each in newest_first[keep:] if each not in needed]:
             text = self.form.marks.read(self._values(live_id, version)).get(TAG_KEY, "")
             if text and _is_of(text, self.cache.stack):  # what others uploaded is theirs
                 self._delete_version(live_id, version)
