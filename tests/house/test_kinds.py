@@ -47,10 +47,21 @@ def names_one(path: str) -> bool:
 ENGINE = [path for path in modules() if not place(path).startswith(SUBJECTS)]
 
 
+TESTS = Path(__file__).parents[1]
+HELPERS = ("laws/conftest", "support/team", "support/forms", "support/breaking", "support/faults", "support/sdk_types")
+
+
 @pytest.mark.parametrize("path", ENGINE, ids=place)
 def test_no_kind_is_named_in_the_engine(path: Path) -> None:
     found = [(line, text) for line, text in kinds_named(path) if (place(path), text) not in OTHER_WORDS]
     assert not found, "\n".join(f"{place(path)}:{line} names '{text}'" for line, text in found)
+
+
+@pytest.mark.parametrize("name", HELPERS)
+def test_no_kind_is_named_in_what_the_laws_stand_on(name: str) -> None:
+    """A new kind comes under every law with its sample alone."""
+    found = kinds_named(TESTS / f"{name}.py")
+    assert not found, "\n".join(f"tests/{name}.py:{line} names '{text}'" for line, text in found)
 
 
 def test_every_exception_is_needed() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,19 +26,14 @@ def disown(team: Team) -> None:
             field = form(kind).marks.field
             team.send("post", team.path(kind, each), {field: unmarked(kind, each)[field]})
     # The marker would tell that the stack has lost everything.
-    for each in team.markers():
-        team.send("delete", f"/vector_stores/{each['id']}" if each["id"].startswith("vs_") else f"/vaults/{each['id']}")
+    team.delete_markers()
     team.forget_memory()
 
 
 def without_mark(team: Team, path: str) -> None:
     """The only version is one that somebody uploaded by hand."""
-    live_id = path.rpartition("/")[2]
-    with team.client() as client:
-        archive = zipfile.ZipFile(io.BytesIO(client.skills.content.retrieve(live_id).content))
-        before = [each.version for each in client.skills.versions.list(live_id)]
-    texts = {name.partition("/")[2]: archive.read(name).decode() for name in archive.namelist()}
-    team.add_version(path, {name: text for name, text in texts.items() if name != ".retinue"}, default=True)
+    files, before = team.version_files(path), team.versions(path)
+    team.add_version(path, {name: text for name, text in files.items() if name != ".retinue"}, default=True)
     for each in before:
         team.send("delete", f"{path}/versions/{each}")
 

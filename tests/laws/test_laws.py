@@ -17,8 +17,8 @@ from retinue.model.canonical import same
 from retinue.planning.documents.plan_document import from_document, to_document
 from retinue.planning.planner import make_plan
 from tests.laws.conftest import LIVE_KINDS, SAMPLES, Sample
-from tests.support.forms import form, is_versioned
-from tests.support.team import Team, ended
+from tests.support.forms import collection_name, form, held_files, is_versioned
+from tests.support.team import Team, ended, stack_of
 
 VARIANTS = ("full", "minimal", "edited", "replaced")
 
@@ -152,15 +152,13 @@ def _reversed(value: Any, key: str = "") -> Any:
 
 def test_destroy_leaves_exactly_what_is_not_ours(sample: Sample, tmp_path: Path) -> None:
     team = sample.team(tmp_path)
-    with team.client() as client:
-        client.files.create(file=("theirs.md", b"# Theirs"), purpose="assistants")
-        client.vector_stores.create(name="Theirs", metadata={"owner": "somebody"})
+    sample.others(team)
     theirs = team.state()
     team.apply()
     assert team.state() != theirs
     assert set(ended(team.destroy().events).values()) == {"done"}
     assert team.state() == theirs
-    assert team.markers() == []
+    assert [stack_of(each) for each in team.markers()] == ["other"]
 
 
 def test_drift_is_told_from_configuration_and_reverted(sample: Sample, tmp_path: Path) -> None:
@@ -229,10 +227,9 @@ def test_two_objects_with_one_address_become_one(sample: Sample, tmp_path: Path)
 def orphans(state: dict[str, Any]) -> list[str]:
     """Files that are attached to nothing and carried by nothing."""
     held = {each["id"] for attached in state["attached"].values() for each in attached}
-    for each in state["assistants"]:
-        held.update((each["tool_resources"].get("code_interpreter") or {}).get("file_ids", []))
-    for each in state["agents/environments/templates"]:
-        held.update(file["file_id"] for file in each["files"] if "file_id" in file)
+    for kind in all_kinds().values():
+        if kind.stored:
+            held.update(file for each in state[collection_name(form(kind))] for file in held_files(kind, each))
     return [f"{each['id']} {each['filename']}" for each in state["files"] if each["id"] not in held]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from retinue.engine import Applied
 from retinue.kinds import all_kinds
-from tests.laws.conftest import Sample
+from tests.laws.conftest import Sample, recorded
 from tests.support.forms import form
 from tests.support.sdk_types import TypedTransport
 from tests.support.team import Wrap
@@ -21,7 +21,7 @@ def judged(change: Callable[[Wrap], Applied]) -> TypedTransport:
     judges: list[TypedTransport] = []
 
     def watch(inner: httpx2.BaseTransport) -> httpx2.BaseTransport:
-        judges.append(TypedTransport(inner))
+        judges.append(TypedTransport(inner, recorded()))
         return judges[-1]
 
     assert change(watch).converged

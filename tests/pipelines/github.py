@@ -20,7 +20,8 @@ import openai
 import yaml
 
 from tests.pipelines.expressions import evaluate, filled
-from tests.support.team import beta, listed
+from tests.support.forms import beta
+from tests.support.team import listed
 
 HERE = Path(__file__).parent
 REPOSITORY = "acme/shop"

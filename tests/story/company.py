@@ -28,7 +28,8 @@ from retinue.cli import main
 from retinue.emulator.server.app import LocalAccount, create_app
 from retinue.emulator.server.loopback import running_server
 from retinue.kinds import all_kinds
-from tests.support.team import beta, is_marker, listed, objects
+from tests.support.forms import beta
+from tests.support.team import is_marker, listed, objects
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send

@@ -81,7 +81,7 @@ def meaning(state: dict[str, Any]) -> dict[str, Any]:
     names = {each["id"]: each["filename"] for each in state["files"]}
     labels = {each["id"]: path for path, listed in state.items() if path != "attached" for each in listed} | names
     times = ("created_at", "updated_at", "last_active_at", "expires_at")
-    skip = ("id", "vector_store_id", "file_counts", "usage_bytes", *times)
+    skip = ("id", "file_counts", "usage_bytes", *times)
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):

@@ -5,6 +5,8 @@ Nothing here knows how the engine works inside; the account's traffic can be wat
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +30,7 @@ from retinue.providers.openai.client import Account
 from retinue.state.cache import Cache
 from retinue.state.upload_journal import UploadJournal
 from tests.support.description import CheckedTransport, find_description
-from tests.support.forms import form
+from tests.support.forms import beta, collection_name, form, forms, forms_with_files
 
 BASE_URL = "http://local.invalid/v1"
 Wrap = Callable[[httpx2.BaseTransport], httpx2.BaseTransport]
@@ -147,7 +149,13 @@ class Team:
     def markers(self) -> list[dict[str, Any]]:
         """The markers of stacks, raw, sorted by id."""
         with self.client() as client:
-            return [each for path in ("/vector_stores", "/vaults") for each in listed(client, path) if is_marker(each)]
+            return [each for _, each in _markers(client)]
+
+    def delete_markers(self) -> None:
+        with self.client() as client:
+            paths = [f"{path}/{each['id']}" for path, each in _markers(client)]
+        for path in paths:
+            self.send("delete", path)
 
     def objects(self, kind: Kind) -> list[dict[str, Any]]:
         with self.client() as client:
@@ -166,14 +174,25 @@ class Team:
         """Make another object with the files of an object that is kept in versions."""
         with self.client() as client:
             content = client.get(f"{path}/content", cast_to=httpx2.Response).content
-            client.skills.create(files=("skill.zip", content, "application/zip"))
+            _upload(client, path.rpartition("/")[0], {"files": ("bundle.zip", content, "application/zip")})
+
+    def versions(self, path: str) -> list[str]:
+        """The numbers of the versions of an object."""
+        return [str(each["version"]) for each in self.listed(f"{path}/versions")]
+
+    def version_files(self, path: str) -> dict[str, str]:
+        """The files of the default version of an object, path below their top folder → text."""
+        with self.client() as client:
+            content = client.get(f"{path}/content", cast_to=httpx2.Response).content
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        return {name.partition("/")[2]: archive.read(name).decode() for name in archive.namelist()}
 
     def add_version(self, path: str, files: Mapping[str, str], *, default: bool = False) -> str:
         """A version uploaded by hand; gives its number."""
         with self.client() as client:
-            sent = [(f"by-hand/{name}", text.encode(), "text/plain") for name, text in files.items()]
-            made = client.skills.versions.create(path.rpartition("/")[2], files=sent, default=default)
-            return made.version
+            sent = [("files[]", (f"by-hand/{name}", text.encode(), "text/plain")) for name, text in files.items()]
+            made = _upload(client, f"{path}/versions", sent, default="true" if default else "false")
+            return str(made["version"])
 
     def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """An edit such as a dashboard makes."""
@@ -190,13 +209,29 @@ class Team:
         """All that is in the account but the markers of stacks: objects, files, and what is attached where."""
         with self.client() as client:
             everything = {
-                form(kind).path.strip("/"): [each for each in objects(client, kind) if not is_marker(each)]
+                collection_name(form(kind)): [each for each in objects(client, kind) if not is_marker(each)]
                 for kind in all_kinds().values()
                 if kind.stored
             }
-            everything["files"] = listed(client, "/files")
-            ids = [each["id"] for each in everything["vector_stores"]]
-            return {**everything, "attached": {each: listed(client, f"/vector_stores/{each}/files") for each in ids}}
+            attached = {
+                each["id"]: listed(client, store.files_path.format(id=each["id"]))
+                for store in forms_with_files()
+                for each in everything[collection_name(store)]
+            }
+            return {**everything, "files": listed(client, "/files"), "attached": attached}
+
+
+def _markers(client: openai.OpenAI) -> list[tuple[str, dict[str, Any]]]:
+    """The markers of stacks, each with the path of its collection."""
+    paths = [each.path for each in forms() if each.marker]
+    return [(path, each) for path in paths for each in listed(client, path) if is_marker(each)]
+
+
+def _upload(client: openai.OpenAI, path: str, files: Any, **fields: str) -> dict[str, Any]:
+    options: Any = {"headers": {"Content-Type": "multipart/form-data", **beta(path)}}
+    answer = client.post(path, cast_to=httpx2.Response, body=fields, files=files, options=options)
+    made: dict[str, Any] = answer.json()
+    return made
 
 
 def objects(client: openai.OpenAI, kind: Kind) -> list[dict[str, Any]]:
@@ -227,9 +262,9 @@ def is_marker(raw: dict[str, Any]) -> bool:
     return "retinue.marker" in (raw.get("metadata") or {})
 
 
-def beta(path: str) -> dict[str, str]:
-    """The header that the endpoints of `path` ask for."""
-    return {"OpenAI-Beta": "agents=v1" if path.startswith(("/agents", "/vaults")) else "assistants=v2"}
+def stack_of(marker: Mapping[str, Any]) -> str:
+    """The stack that a marker is of."""
+    return str(marker["metadata"]["retinue.marker"]).partition("s=")[2]
 
 
 def ended(events: Sequence[Event]) -> dict[str, str]:
