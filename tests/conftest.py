@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 from hypothesis import settings
+
+from tests.support.description import ABSENT, NOT_JUDGED, USUAL, VARIABLE
 
 # How long a machine that does other things takes for one example says nothing about the code.
 settings.register_profile("retinue", deadline=None)
@@ -21,3 +25,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def chaos(request: pytest.FixtureRequest) -> bool:
     """Whether every single request is broken."""
     return bool(request.config.getoption("--chaos"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if item.nodeid in NOT_JUDGED:
+        report.user_properties.append(("not judged", ABSENT))  # this is how a worker can tell who sums up
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+    """Say last, and loudly, what the one judge that this project did not write has not seen."""
+    yield
+    unseen = {
+        report.nodeid
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport)
+        if ("not judged", ABSENT) in report.user_properties or (report.skipped and ABSENT in str(report.longrepr))
+    }
+    if unseen:
+        folders = sorted({each.partition("::")[0].rpartition("/")[0] for each in unseen})
+        message = f"NOT JUDGED by the published description: {len(unseen)} tests in {', '.join(folders)}."
+        terminalreporter.section("NOT JUDGED", sep="!", red=True, bold=True)
+        terminalreporter.line(message, red=True, bold=True)
+        terminalreporter.line(f"Put it beside the checkout as {USUAL}, or name its directory in {VARIABLE}.", red=True)

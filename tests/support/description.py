@@ -1,7 +1,8 @@
 """The published description of the API, as an independent judge of requests and responses.
 
 The two documents are test data outside the repository: ``RETINUE_OPENAPI`` names their directory, else it is
-``../shared/openapi`` next to the repository. Without them ``find_description`` gives None and tests that need it skip.
+``../shared/openapi`` next to the repository. Without them ``find_description`` gives None, tests that need it skip, and
+the end of the run says how many were not judged (``tests/conftest.py``).
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ import jsonschema
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-ABSENT = "the published description is not here (set RETINUE_OPENAPI to the directory of openapi.json and agents.json)"
+VARIABLE = "RETINUE_OPENAPI"
+USUAL = "../shared/openapi"
+ABSENT = f"the published description is not here ({USUAL}, or the directory that {VARIABLE} names)"
+NOT_JUDGED: set[str] = set()
+"""The tests of this process that asked for the description and did not get it, by their ids."""
 
 _NULL = {"type": "null"}
 _DERIVED_STATUS = {201: 200}
@@ -82,14 +87,21 @@ ALLOWANCES = (
 @functools.cache
 def read_documents() -> list[dict[str, Any]]:
     """The documents as they were published, none when they are not on this machine."""
-    directory = Path(os.environ.get("RETINUE_OPENAPI", _REPOSITORY.parent / "shared" / "openapi"))
+    directory = Path(os.environ.get(VARIABLE, _REPOSITORY / USUAL))
     paths = [directory / "openapi.json", directory / "agents.json"]
     return [json.loads(path.read_text()) for path in paths if path.is_file()] if paths[0].is_file() else []
 
 
-@functools.cache
 def find_description() -> Description | None:
-    """The description with its allowances, or None when it is not on this machine."""
+    """The description with its allowances, or None when it is not on this machine: then who asked is noted."""
+    found = _description()
+    if found is None and "PYTEST_CURRENT_TEST" in os.environ:
+        NOT_JUDGED.add(os.environ["PYTEST_CURRENT_TEST"].rpartition(" (")[0])
+    return found
+
+
+@functools.cache
+def _description() -> Description | None:
     return Description(read_documents()) if read_documents() else None
 
 
