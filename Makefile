@@ -7,7 +7,7 @@ PIP     = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check --
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help apply test chaos lint format schemas bench clean
+.PHONY: help apply test quick chaos lint format schemas bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ apply: $(VENV)/installed ## Apply the example stack to the embedded local accoun
 
 test: $(VENV)/installed-dev ## Run the whole test suite
 	@$(BIN)/python -m pytest -n $(WORKERS)
+
+quick: $(VENV)/installed-dev ## Run the pure and the small tests (under a minute)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) tests/core tests/engine tests/errors tests/house tests/plans tests/state
 
 chaos: $(VENV)/installed-dev ## Break every single request of every kind of change (ten minutes)
 	@$(BIN)/python -m pytest -n $(WORKERS) --chaos -k failure_at_any_request

@@ -81,8 +81,9 @@ def name_live(live: Iterable[Live], declared: Mapping[Address, Declared], kinds:
         else:
             candidates.setdefault(each.tag.address, []).append(each)
     referenced = {live_id for group in candidates.values() for each in group for live_id in each.refers_to}
+    tagged = {each.id: Ref(address) for address, group in candidates.items() for each in group}
     for address, several in candidates.items():
-        first, *rest = _best_first(several, declared.get(address), kinds, referenced)
+        first, *rest = _best_first(several, declared.get(address), kinds, referenced, tagged)
         named.owned[address] = first
         named.addresses[first.id] = address
         if rest:
@@ -97,28 +98,29 @@ def name_live(live: Iterable[Live], declared: Mapping[Address, Declared], kinds:
     return named
 
 
-def _best_first(several: Sequence[Live], wanted: Declared | None, kinds: Kinds, referenced: set[str]) -> list[Live]:
-    """The object to keep, then the others. An interrupted replacement leaves two: the finished one is to be kept."""
+def _best_first(
+    several: Sequence[Live], wanted: Declared | None, kinds: Kinds, referenced: set[str], tagged: Mapping[str, Ref]
+) -> list[Live]:
+    """The object to keep, then the others. An interrupted replacement leaves two: the finished one is to be kept.
+
+    `tagged` maps the ids of the stack's objects to the addresses that their tags give.
+    """
 
     def rank(live: Live) -> tuple[object, ...]:
         kind = kinds[live.kind].at(live.home)
         elsewhere = wanted is not None and wanted.home != live.home
         comparable = wanted if wanted and not elsewhere else None
-        wrong = len(fixed_differences(live, comparable, kind)) if comparable else 0
-        other = len(_differences(live, comparable, kind)) if comparable else 0
+        differing = _differences(live, comparable, kind, tagged) if comparable else []
+        wrong, other = sum(1 for name in differing if not kind.field(name).mutable), len(differing)
         files = sum(1 for each in live.files if each.path)
         return (elsewhere, live.spent, wrong, live.id not in referenced, -files, other, live.born, live.id)
 
     return sorted(several, key=rank)
 
 
-def fixed_differences(live: Live, wanted: Declared, kind: Kind) -> list[str]:
-    """The declared fields that differ and that the API takes on creation only."""
-    return [name for name in _differences(live, wanted, kind) if not kind.field(name).mutable]
-
-
-def _differences(live: Live, wanted: Declared, kind: Kind) -> list[str]:
+def _differences(live: Live, wanted: Declared, kind: Kind, tagged: Mapping[str, Ref]) -> list[str]:
     """The declared fields that differ, as far as they can be compared before ids have names."""
     heeded = wanted.lifecycle.heeded(wanted.spec)
-    comparable = [name for name in heeded if kind.field(name).comparable]
-    return [name for name in comparable if not same(heeded[name], live.held[name])]
+    fields = [kind.field(name) for name in heeded if kind.field(name).comparable]
+    held = {each.name: each.over_ids(live.held[each.name], lambda value: tagged.get(value, value)) for each in fields}
+    return [name for name, value in held.items() if not same(heeded[name], value)]
