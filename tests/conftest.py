@@ -11,6 +11,7 @@ from tests.support.description import ABSENT, NOT_JUDGED, USUAL, VARIABLE
 
 # How long a machine that does other things takes for one example says nothing about the code.
 settings.register_profile("retinue", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile("retinue")
 
 

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TRACER = Path(__file__).parent / "travel.py"
 TYPES = "model"
 """The package that holds types and no work: a method of the value itself takes it nowhere."""
@@ -23,6 +25,7 @@ MOST = {
 }
 
 
+@pytest.mark.slow
 def test_a_value_does_not_travel_far(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, TRACER, tmp_path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
