@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from retinue.config import Loaded, Project
 from retinue.config.explain import explained, sources, written
@@ -19,6 +18,7 @@ from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declaration, Diagnostic, Position
 from retinue.model.values import Address
 from retinue.planning.declaration_diff import Contrast, Side, contrast
+from retinue.planning.redaction import printable_address
 from retinue.session import Reading, Where, check_loaded, load_from, read, read_loaded
 
 
@@ -138,17 +138,19 @@ def _side(name: str, reading: Reading) -> Side:
 
 def _settings(project: Project) -> dict[str, Any]:
     """What the project file says besides declarations, without what may be a secret in it."""
-    return {"stack": project.stack, "account": _printable(project.account), "api": project.api}
+    return {"stack": project.stack, "account": _shown_account(project.account), "api": project.api}
 
 
-def _printable(account: Any) -> Any:
+def _shown_account(account: Any) -> Any:
     if not isinstance(account, Mapping):
         return account
     known = ("local", "base_url", "api_key_env", "organization", "project")
     shown = {name: account[name] for name in known if name in account}
     if "base_url" in shown:
-        parts = urlsplit(str(shown["base_url"]))
-        shown["base_url"] = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+        try:
+            shown["base_url"] = printable_address(str(shown["base_url"]))
+        except ValueError:
+            shown["base_url"] = "…"
     return {**shown, **{name: "…" for name in account if name not in known}}
 
 

@@ -9,8 +9,6 @@ from urllib.parse import quote, unquote
 
 FOLDER = "/workspace/.retinue/"
 TEXT = b"This file says by its path whose the environment is. Retinue keeps it.\n"
-LONGEST_PATH = 4096
-"""SDK hosted_environment_file_param: an absolute path inside of /workspace; this limit is the files guide's."""
 _PART = 200
 """Characters of one part of a path, of which file systems take 255."""
 

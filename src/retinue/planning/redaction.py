@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
 from retinue.kinds.kind import Kind
 from retinue.model.declared import Declared, Problem
@@ -165,3 +165,10 @@ def _base64(raw: bytes) -> Iterator[str]:
         found = encoded[first : len(encoded) - (1 if (before + len(raw)) % 3 else 0)]
         if len(found) >= SHORTEST_PLAIN:
             yield from (found, found.replace("+", "-").replace("/", "_"))
+
+
+def printable_address(url: str) -> str:
+    """The address without what may be a secret in it: a password, a query. Raises ValueError when it is malformed."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
+    return urlunsplit((parts.scheme, f"[{host}]{port}" if ":" in host else f"{host}{port}", parts.path, "", ""))

@@ -9,13 +9,13 @@ from typing import Any
 from retinue.model.declared import Diagnostic
 from retinue.model.live import Live
 from retinue.model.steps import Block, FieldChange, FileAction, FileChange, Step
-from retinue.model.values import ABSENT
 from retinue.planning.documents.plan_document import (
     account_document,
     block_document,
     diagnostic_document,
     encode,
     position_document,
+    sides_document,
 )
 from retinue.planning.drift_detection import Dangling, Drift, Missing
 
@@ -67,15 +67,7 @@ def _changed(step: Step) -> dict[str, Any]:
 
 def _field(change: FieldChange) -> dict[str, Any]:
     """In the order of time: what was declared first, what stands there now second."""
-    document: dict[str, Any] = {
-        "path": list(change.path),
-        "cause": change.cause,
-        "position": position_document(change.position),
-    }
-    for side, value in (("declared", change.after), ("live", change.before)):
-        if value is not ABSENT:
-            document[side] = encode(value)
-    return document
+    return sides_document(change, {"declared": change.after, "live": change.before})
 
 
 def _file(change: FileChange, step: Step) -> dict[str, Any]:

@@ -97,12 +97,17 @@ def step_document(step: Step) -> dict[str, Any]:
 
 def change_document(change: FieldChange) -> dict[str, Any]:
     """A difference inside an object as plain JSON data."""
+    return sides_document(change, {"before": change.before, "after": change.after})
+
+
+def sides_document(change: FieldChange, sides: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a difference is and both its sides, under their names and in their order."""
     document: dict[str, Any] = {
         "path": list(change.path),
         "cause": change.cause,
         "position": position_document(change.position),
     }
-    for side, value in (("before", change.before), ("after", change.after)):
+    for side, value in sides.items():
         if value is not ABSENT:
             document[side] = encode(value)
     return document

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import httpx2
 import openai
 
 from retinue.errors import CredentialError, RetinueError
 from retinue.model.steps import AccountInfo
+from retinue.planning.redaction import printable_address
 from retinue.providers.openai.client import Account
 from retinue.providers.openai.key_source import key_source
 
@@ -64,7 +65,7 @@ def _open_local(setting: Mapping[str, Any], root: Path) -> Account:
 
 def _open_remote(setting: Mapping[str, Any], environ: Mapping[str, str]) -> Account:
     url = setting.get("base_url") or environ.get("OPENAI_BASE_URL") or OPENAI_URL
-    info = AccountInfo("openai" if url == OPENAI_URL else "custom", url=_printable(str(url)))
+    info = AccountInfo("openai" if url == OPENAI_URL else "custom", url=_checked_address(str(url)))
     where = {
         "base_url": url,
         "organization": setting.get("organization") or environ.get("OPENAI_ORG_ID"),
@@ -95,17 +96,15 @@ def _key(variable: str, environ: Mapping[str, str]) -> str:
     return key
 
 
-def _printable(url: str) -> str:
+def _checked_address(url: str) -> str:
     """The address without what may be a secret in it: a password, a query."""
     try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-        host = parts.hostname or ""
+        parts, printable = urlsplit(url), printable_address(url)
     except ValueError as error:
         raise RetinueError(f"base_url is not an address: {error}", hint="write https://host/v1") from error
-    if parts.scheme not in ("http", "https") or not host:
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise RetinueError("base_url is not an address", hint="write https://host/v1")
-    return urlunsplit((parts.scheme, f"[{host}]{port}" if ":" in host else f"{host}{port}", parts.path, "", ""))
+    return printable
 
 
 def _connect(transport: httpx2.BaseTransport | None, info: AccountInfo, **credentials: Any) -> Account:
