@@ -179,7 +179,7 @@ def decide(
     reading, project = session.reading, session.project
     _check_targets(reading.declared, targets, session.kinds)
     remembered = len(session.cache.ids)
-    session.look(needed={} if destroy else reading.needed, handovers=() if destroy else reading.handovers)
+    session.look(needed={} if destroy else reading.resolved.needed, handovers=() if destroy else reading.handovers)
     made = make_plan(
         reading.declared,
         session.live,

@@ -20,10 +20,9 @@ from retinue.model.live import Live
 from retinue.model.steps import AccountInfo, Block
 from retinue.model.tag import is_retired
 from retinue.planning.marker import account_block, different, missing_block
-from retinue.planning.model_catalog import Standing, model_warnings, standings, used_models
+from retinue.planning.model_catalog import Standing, model_warnings, standings
 from retinue.planning.moves import check_handovers
-from retinue.planning.redaction import hidden_texts
-from retinue.planning.resolve import resolve
+from retinue.planning.resolve import Resolved, resolve
 from retinue.providers.bundle.lock_file import LockFile, lock_name
 
 if TYPE_CHECKING:
@@ -59,25 +58,16 @@ class Where:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What the files say: the project, what it declares, and what is to have another owner or name. `warnings` do not
-    keep anybody from applying. `hidden` are the texts that nothing we print may quote."""
+    keep anybody from applying."""
 
     project: Project
-    declared: tuple[Declared, ...]
+    resolved: Resolved
     warnings: tuple[Diagnostic, ...]
     handovers: tuple[Handover, ...] = ()
-    hidden: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
-    def needed(self) -> dict[str, str]:
-        """The kinds that the account has to serve, with the first that is declared of each and where."""
-        found: dict[str, list[str]] = {}
-        for each in self.declared:
-            if each.home is None:
-                found.setdefault(each.address.kind, []).append(f"{each.address} ({each.position()})")
-        return {
-            kind: first + (f" and {len(others)} more" if others else "")
-            for kind, (first, *others) in sorted(found.items())
-        }
+    def declared(self) -> tuple[Declared, ...]:
+        return self.resolved.declared
 
 
 @dataclass(slots=True)
@@ -193,15 +183,21 @@ def check_loaded(loaded: Loaded) -> tuple[Reading | None, tuple[Diagnostic, ...]
     """What was read, resolved: every mistake, and without errors a reading."""
     home = loaded.project.api if loaded.project else None
     kinds = all_kinds()
-    resolved = resolve(loaded.declarations, kinds, complete=loaded.complete, home=home, seal=loaded.seal)
+    resolved = resolve(
+        loaded.declarations,
+        kinds,
+        complete=loaded.complete,
+        home=home,
+        seal=loaded.seal,
+        secrets=loaded.variables.secrets,
+    )
     stack = loaded.project.stack if loaded.project else None
     said, declarations = loaded.handovers, loaded.declarations
     handed = check_handovers(said, declarations, kinds, stack=stack, complete=loaded.complete) if said else ()
     found = loaded.excerpts.fill((*loaded.diagnostics, *resolved.diagnostics, *handed))
     if loaded.project is None or any(each.severity == "error" for each in found):
         return None, found
-    hidden = hidden_texts(resolved.declared, loaded.variables.secrets)
-    return Reading(loaded.project, resolved.declared, found, loaded.handovers, hidden), found
+    return Reading(loaded.project, resolved, found, loaded.handovers), found
 
 
 def read(where: Where) -> Reading:
@@ -231,7 +227,7 @@ def open_session(where: Where, *, parallelism: int = 8) -> Iterator[Session]:
 
     project = reading.project
     today = _today(where.environ)
-    account = open_account(project.account, root=project.root, environ=where.environ, hidden=reading.hidden)
+    account = open_account(project.account, root=project.root, environ=where.environ, hidden=reading.resolved.hidden)
     try:
         known = (project.root / STATE, account.info, project.stack)
         cache, journal = Cache.load(*known), UploadJournal.load(*known)
@@ -312,7 +308,7 @@ def models(session: Session) -> tuple[Standing, ...]:
     """
     from retinue.providers.openai.probe import list_models
 
-    used = used_models(session.reading.declared, session.kinds)
+    used = session.reading.resolved.models
     session.models_listed = False
     offered = list_models(session.account, used)
     session.models_listed = offered is not None
@@ -321,6 +317,6 @@ def models(session: Session) -> tuple[Standing, ...]:
 
 def check_models(session: Session) -> tuple[Diagnostic, ...]:
     """Warnings about the declared models. Asks nothing when there are none. Raises AccountError like `models`."""
-    if not used_models(session.reading.declared, session.kinds):
+    if not session.reading.resolved.models:
         return ()
     return model_warnings(models(session), session.day)

@@ -97,7 +97,7 @@ def test_an_environment_has_its_own_stack_account_and_files(loaded: Load) -> Non
     production = loaded(files, environment="production", environ={"HOME_TOWN": "Ulm"})
     assert production.project is not None
     assert (production.project.stack, production.project.account) == ("live", "openai")
-    assert [each.name for each in production.declarations] == ["b"]
+    assert [each.address.name for each in production.declarations] == ["b"]
     staging = loaded(files, environment="staging", environ={"HOME_TOWN": "Ulm"})
     assert staging.project is not None
     assert (staging.project.stack, staging.project.account) == ("demo-staging", "local")

@@ -10,8 +10,9 @@ import pytest
 from retinue.kinds import all_kinds
 from retinue.model.declared import Declared, Diagnostic, Position
 from retinue.model.values import Address, Path
-from retinue.planning.model_catalog import Model, Standing, model_warnings, read_model, standings, used_models
+from retinue.planning.model_catalog import Model, Standing, model_warnings, read_model, standings
 from retinue.planning.policy import FailOn, fail_on_blocks
+from retinue.planning.resolve import used_models
 
 TODAY = date(2026, 11, 22)
 KINDS = all_kinds()

@@ -10,7 +10,7 @@ from retinue.kinds.kind import Kind, Reference
 from retinue.kinds.stores import Plain
 from retinue.model.declared import Declaration, Position
 from retinue.model.steps import AccountInfo
-from retinue.model.values import Path, Ref
+from retinue.model.values import Address, Path, Ref
 from retinue.planning.planner import make_plan
 from retinue.planning.resolve import resolve
 
@@ -36,7 +36,7 @@ class Line:
 
 def nodes(**links: str | None) -> list[Declaration]:
     return [
-        Declaration("node", name, {"next": target} if target else {}, Line(number))
+        Declaration(Address("node", name), {"next": target} if target else {}, Line(number))
         for number, (name, target) in enumerate(links.items(), start=1)
     ]
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from retinue.cli.apply_output import Telling
     from retinue.engine import Applied
     from retinue.model.steps import Event, Plan
+    from retinue.planning.marker import Lease
     from retinue.planning.policy import FailOn
     from retinue.report.events.event_text import Progress
     from retinue.session import Session
@@ -102,9 +103,8 @@ def note_unlisted(session: Session, terminal: Terminal, fail_on: tuple[FailOn, .
         terminal.say("the account does not say which models it has: --fail-on could not look at them")
 
 
-def note_holder(session: Session, terminal: Terminal) -> None:
+def note_holder(holder: Lease | None, terminal: Terminal) -> None:
     """A plan made while somebody applies the stack may be outdated before it is read."""
-    holder = session.lock.holder()
     if holder is not None:
         terminal.say(f"an apply of this stack is under way: {holder.owner}")
 

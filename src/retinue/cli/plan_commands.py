@@ -91,7 +91,7 @@ def plan(
         else:
             made = engine.plan(session, targets=targets, fail_on=fail_on, allow_missing=allow_missing)
         note_unlisted(session, terminal, fail_on)
-        note_holder(session, terminal)
+        note_holder(session.lock.holder(), terminal)
     document = to_document(made)
     if out is not None:
         _save(document, out, terminal)

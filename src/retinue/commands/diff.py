@@ -14,7 +14,7 @@ from retinue.config.project import find
 from retinue.config.yaml.writer import write_yaml
 from retinue.errors import DeclarationError, UsageError
 from retinue.kinds import all_kinds
-from retinue.kinds.kind import Kinds
+from retinue.kinds.kind import Kind, Kinds
 from retinue.model.declared import Declaration, Diagnostic, Position
 from retinue.model.values import Address
 from retinue.planning.declaration_diff import Contrast, Side, contrast
@@ -33,15 +33,19 @@ class Rendered:
 
     def data(self) -> dict[str, Any]:
         """Sections, names and specifications, as in a file of declarations."""
-        return self._sections({each.address: written(each, self.kinds[each.kind]) for each in self.declarations})
+        return self._sections(
+            {each.address: written(each, self.kinds[each.address.kind]) for each in self.declarations}
+        )
+
+    def _kind(self, declaration: Declaration) -> Kind:
+        return self.kinds[declaration.address.kind]
 
     def yaml(self, *, explain: bool = False) -> str:
         """A file of declarations that comes to the same; with `explain`, each line says where its value is from."""
         if not explain:
             return write_yaml(self.data(), comment=self._title())
-        noted = {
-            each.address: explained(each, self.kinds[each.kind], self.loaded.variables) for each in self.declarations
-        }
+        variables = self.loaded.variables
+        noted = {each.address: explained(each, self._kind(each), variables) for each in self.declarations}
         return write_yaml(self._sections(noted), comment=self._title())
 
     def document(self, *, explain: bool = False) -> dict[str, Any]:
@@ -55,7 +59,7 @@ class Rendered:
         }
 
     def _explained(self, declaration: Declaration) -> dict[str, Any]:
-        kind = self.kinds[declaration.kind]
+        kind = self._kind(declaration)
         place = declaration.places.at((), key=True)
         return {
             "address": str(declaration.address),
@@ -100,7 +104,7 @@ def render(where: Where, address: Address | None = None) -> Rendered:
         raise UsageError(f"there is no declaration {address}", hint=hint)
     kinds = all_kinds()
     order = list(kinds)
-    chosen.sort(key=lambda each: (order.index(each.kind), each.name))
+    chosen.sort(key=lambda each: (order.index(each.address.kind), each.address.name))
     return Rendered(reading, loaded, tuple(chosen), kinds)
 
 

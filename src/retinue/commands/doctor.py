@@ -130,7 +130,7 @@ def _account(
     }
     document["account"] = about
     try:
-        hidden = reading.hidden if reading else frozenset[str]()
+        hidden = reading.resolved.hidden if reading else frozenset[str]()
         account = open_account(project.account, root=project.root, environ=where.environ, hidden=hidden)
     except RetinueError as error:
         problems.append(error.message)

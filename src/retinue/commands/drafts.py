@@ -197,7 +197,7 @@ def judge(session: Session, files: Mapping[str, str | bytes], drafts: Mapping[Ad
     loaded = _load(session, files)
     ours = [each for each in loaded.declarations if each.address in drafts]
     # What the project declares already counts only as something to refer to.
-    known = [Declaration(*_slot(each.address), {}, each.places, broken=True) for each in session.reading.declared]
+    known = [Declaration(each.address, {}, each.places, broken=True) for each in session.reading.declared]
     resolved = resolve([*ours, *known], session.kinds, home=session.project.api)
     wrong = [each for each in (*loaded.diagnostics, *resolved.diagnostics) if each.severity == "error"]
     if wrong:
@@ -215,10 +215,6 @@ def judge(session: Session, files: Mapping[str, str | bytes], drafts: Mapping[Ad
             _leave_out(session, draft, key, "it cannot be written as it is")
             changed = True
     return changed
-
-
-def _slot(address: Address) -> tuple[str, str]:
-    return address.kind, address.name
 
 
 def _load(session: Session, files: Mapping[str, str | bytes]) -> Any:

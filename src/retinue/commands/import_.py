@@ -50,7 +50,7 @@ class Prepared:
 
 def scan(session: Session) -> tuple[Live, ...]:
     """Every live object that is not this stack's, by kind and age."""
-    session.look(needed=session.reading.needed)
+    session.look(needed=session.reading.resolved.needed)
     others = [live for live in session.live if not (live.tag and live.tag.stack == session.project.stack)]
     return tuple(sorted(others, key=lambda live: (live.kind, live.born, live.id)))
 

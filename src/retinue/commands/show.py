@@ -79,5 +79,5 @@ def full(session: Session, live: Live) -> dict[str, Any]:
     """A live object as the account returned it, unknown fields included, with its attached files; of what is rendered
     instead of stored, the entry of the lock file. None of the texts that nobody may see is in it, though the account
     may have shown it."""
-    shown: dict[str, Any] = without(session.providers[live.home].document(live), session.reading.hidden)
+    shown: dict[str, Any] = without(session.providers[live.home].document(live), session.reading.resolved.hidden)
     return shown

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from retinue.config.interpolation import Values, fill_text
 from retinue.config.problems import RefusedError
@@ -21,10 +21,17 @@ from retinue.model.canonical import content_value
 from retinue.model.declared import Position
 from retinue.model.paths import Pattern
 from retinue.model.values import Path, Secret
-from retinue.planning.redaction import secrets_in_the_open
 
 # DOC guides/tools-skills: a bundle of files may have 50 MB.
 LARGEST_ARCHIVE = 50 * 1024 * 1024
+
+
+class Included(NamedTuple):
+    """A declaration with its files read: whether all of them could be, and whether one was filled with a secret."""
+
+    spec: dict[str, Any]
+    complete: bool
+    secret: bool
 
 
 @dataclass(slots=True)
@@ -35,16 +42,14 @@ class Inclusions:
     lookup: Values
     schemas: JsonSchemas
 
-    def include(self, kind: Kind, spec: dict[str, Any], tree: Tree) -> tuple[dict[str, Any], bool]:
-        """The declaration with its files read, and whether all of them could be."""
-        if any(secrets_in_the_open(kind, spec)):
-            return spec, False  # one of them may be taken for the name of a file
+    def include(self, kind: Kind, spec: dict[str, Any], tree: Tree) -> Included:
+        """The declaration with its files read."""
         one = _DeclarationFiles(self, tree)
         for inclusion in kind.inclusions:
             read = getattr(one, inclusion.form)
             for path, value in list(_matches(spec, inclusion.pattern)):
                 spec = _replaced(spec, path, read(value, path))
-        return spec, one.complete
+        return Included(spec, one.complete, one.secret)
 
 
 @dataclass(slots=True)
@@ -54,6 +59,7 @@ class _DeclarationFiles:
     all: Inclusions
     tree: Tree
     complete: bool = True
+    secret: bool = False
 
     def text(self, value: Any, path: Path) -> Any:
         """A string, a file, or a list of them → a string. Other shapes are the schema's to refuse."""
@@ -86,7 +92,10 @@ class _DeclarationFiles:
                 "empty-file", f"'{value['file']}' is empty", where, "write something into it"
             )
         unified = _without_last_line_end(text.replace("\r\n", "\n").replace("\r", "\n"))
-        return Secret(unified) if isinstance(text, Secret) else unified
+        if isinstance(text, Secret):
+            self.secret = True
+            return Secret(unified)
+        return unified
 
     def schema(self, value: Any, path: Path) -> Any:
         """A JSON Schema in place, or the one in a file."""

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from retinue.config.problems import Diagnostics, did_you_mean
 from retinue.config.project_files import Source
 from retinue.config.yaml.syntax_tree import Tree
+from retinue.kinds.kind import Kind
 from retinue.model.declared import Problem
-from retinue.model.paths import show
+from retinue.model.paths import fits, show
 from retinue.model.values import Path, Secret
-from retinue.planning.redaction import secrets_in
 
 OPEN = "${{"
 NAMESPACES = ("var", "env", "secret")
@@ -238,3 +238,42 @@ def fill_text(source: Source, lookup: Lookup, diagnostics: Diagnostics) -> str |
     if not filled.complete:
         return None
     return filled.value if isinstance(filled.value, str) else str(filled.value)
+
+
+# ── where they may stand ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def secrets_in(value: Any, path: Path = ()) -> Iterator[Path]:
+    """The paths of all secrets in a value."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from secrets_in(each, (*path, key))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from secrets_in(each, (*path, index))
+    elif isinstance(value, Secret):
+        yield path
+
+
+def secrets_in_the_open(kind: Kind, spec: Mapping[str, Any]) -> Iterator[Problem]:
+    """Secrets where the API would show them to everybody who may read the account."""
+    places = ", ".join(f"'{'.'.join(pattern)}'" for pattern in kind.secrets)
+    hint = f"secrets may stand in {places}" if places else "keep it in a credential of a vault"
+    for path in secrets_in(spec):
+        if not any(fits(path, pattern) for pattern in kind.secrets):
+            where = _as_written(kind, spec, path)
+            message = f"a secret may not stand in '{show(where)}': everybody who may read the account could read it"
+            yield Problem("secret-in-the-open", where, message, hint)
+
+
+def _as_written(kind: Kind, spec: Mapping[str, Any], path: Path) -> Path:
+    """The path as the author counts: a glob of a list of files has become the files that match it."""
+    globs = [each.pattern for each in kind.inclusions if each.form == "files"]
+    for cut in range(1, len(path)):
+        if any(fits(path[:cut], pattern) for pattern in globs):
+            entry: Any = spec
+            for key in path[: cut + 1]:
+                entry = entry[key]
+            if isinstance(entry, Mapping) and "entry" in entry:
+                return (*path[:cut], entry["entry"], *path[cut + 1 :])
+    return path

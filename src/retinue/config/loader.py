@@ -11,7 +11,7 @@ from typing import Any
 
 from retinue.config.environment_overlays import Merger, Part, environment_of
 from retinue.config.inclusions import Inclusions, JsonSchemas
-from retinue.config.interpolation import OPEN, Interpolator, Values
+from retinue.config.interpolation import OPEN, Interpolator, Values, secrets_in_the_open
 from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, listed, near, pattern_hint
 from retinue.config.project import PROJECT_FILE, Outline, Project, ProjectFile, find, read_project
 from retinue.config.project_files import Excerpts, Folder
@@ -24,7 +24,6 @@ from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.declared import Declaration, Diagnostic, Handover, Position, Problem, Verb
 from retinue.model.values import NAME, Address
-from retinue.planning.redaction import secrets_in_the_open
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -164,15 +163,18 @@ class _Declarations:
         label = f"the {kind.title} '{name}'"
         found = self._validators[kind.name].problems(spec, tree, label, secret=interpolator.secret)
         told = overlay.judged(entry, found) if added else found
-        # Of a secret in the wrong place, more is said later.
-        silent = {each.path for each in secrets_in_the_open(kind, spec)} if interpolator.secret else set()
+        exposed = list(secrets_in_the_open(kind, spec)) if interpolator.secret else []
+        silent = {each.path for each in exposed}
         interpolator.report(each for each in told if each.path not in silent)
-        if not isinstance(spec, dict):
-            return Declaration(kind.name, name, {}, tree, broken=True)
-        spec, complete = self._inclusions.include(kind, spec, tree)
-        return Declaration(
-            kind.name, name, spec, tree, broken=not (sound and complete) or bool(found) or bool(interpolator.unfilled)
-        )
+        if isinstance(spec, dict) and not exposed:  # one that is may be taken for the name of a file
+            spec, complete, secret = self._inclusions.include(kind, spec, tree)
+            exposed = list(secrets_in_the_open(kind, spec)) if secret else []
+            sound &= complete and not (found or interpolator.unfilled)
+        if exposed or not isinstance(spec, dict):
+            self._reader.diagnostics.place(exposed, tree)
+            # Whatever else is wrong with it, no message about it may quote the secret.
+            return Declaration(Address(kind.name, name), {}, tree, broken=True)
+        return Declaration(Address(kind.name, name), spec, tree, broken=not sound)
 
     def _check_name(self, kind: Kind, name: str, tree: Tree) -> bool:
         pattern = kind.pattern or f"^{NAME.pattern}$"

@@ -5,15 +5,17 @@ What fields there are and how they differ is in `fields.py`, how objects are kep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import difflib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from retinue.kinds.fields import Claims, Field, UploadsField
 from retinue.kinds.stores import READ_ONLY, Store
-from retinue.model.declared import Lifecycle, Problem
+from retinue.model.declared import Declared, Lifecycle, Problem
 from retinue.model.live import Live
 from retinue.model.paths import Pattern
+from retinue.model.steps import FileChange
 from retinue.model.tag import SYNCING, Tag, lifecycle_flags
 from retinue.model.values import Address, Path
 
@@ -162,6 +164,101 @@ class Kind:
         for name, value in spec.items():
             self._index[name].put(value, body)
         return body
+
+    def declare(self, written: Mapping[str, Any], seal: bytes) -> tuple[*Expansion, list[Problem]]:
+        """A declaration whose references are resolved → its canonical specification, where parts that moved were
+        written (canonical path → path), and what the API would refuse. `seal` is the key for digests of hidden values.
+        """
+        expanded, origins = self.expand(written)
+        expanded = self._with_extras(expanded)
+        spec = {name: self._index[name].declare(value, seal) for name, value in expanded.items() if self.has(name)}
+        return spec, origins, [*self._elsewhere(expanded), *self._too_long(spec), *self.check(expanded)]
+
+    def _elsewhere(self, spec: Mapping[str, Any]) -> Iterator[Problem]:
+        for name in spec:
+            if not self.has(name):
+                others = [f"'api: {each}'" for each, other in self.homes.items() if other.has(name)]
+                hint = f"it belongs to {' or '.join(others)}" if others else None
+                message = f"the field '{name}' has no meaning with 'api: {self.home}'"
+                yield Problem("misplaced-field", (name,), message, hint, key=True)
+
+    def _too_long(self, spec: Mapping[str, Any]) -> Iterator[Problem]:
+        for name, value in spec.items():
+            limit = self._index[name].limit
+            if limit is not None and isinstance(value, str) and len(value) > limit:
+                message = f"'{name}' has {len(value):,} characters, but the API takes {limit:,}"
+                hint = f"cut {len(value) - limit:,} or more of them, or move knowledge into files"
+                yield Problem("too-long", (name,), message, hint)
+
+    def lifecycle_problems(self, lifecycle: Lifecycle) -> Iterator[Problem]:
+        """Every mistake in it; paths are those of the declaration."""
+        impossible = list(self.store.check_lifecycle(lifecycle, self.title))
+        yield from impossible
+        if lifecycle.on_delete == "retire" and self.retire is None and not impossible:
+            yield Problem(
+                "not-allowed-value",
+                ("lifecycle", "on_delete"),
+                f"nothing in the API lets this {self.title} end by itself, so it cannot be retired",
+                "use 'keep' to leave it in the account, or 'delete'",
+            )
+        for index, entry in enumerate(lifecycle.ignore if self.store.may_ignore() else ()):
+            path = ("lifecycle", "ignore", index)
+            name, dot, key = entry.partition(".")
+            if not self.has(name):
+                close = difflib.get_close_matches(name, self._index, n=1)
+                hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(self._index)}"
+                yield Problem("unknown-field", path, f"there is no field '{name}' to ignore", hint)
+            elif dot and not (key and self._index[name].by_key):
+                hint = f"ignore '{name}', or a key of a map such as 'metadata.KEY'"
+                message = f"'{entry}' cannot be ignored apart from the rest of '{name}'"
+                yield Problem("invalid-value", path, message, hint)
+
+    @property
+    def _rest(self) -> Field | None:
+        """The field that holds the further parts of the body, where the kind takes any."""
+        return next((each for each in self.fields if each.rest), None)
+
+    def misplaced_extras(self, written: Mapping[str, Any]) -> list[Problem]:
+        """Every mistake in `extra`; paths are those of the declaration."""
+        rest = self._rest
+        extra = written.get(rest.name) if rest else None
+        if rest is None or not isinstance(extra, Mapping):
+            return []
+        known = {each.body_path[0] for each in self.fields if not each.rest} | READ_ONLY | {self.store.marks.field}
+        return [
+            Problem(
+                "misplaced-field",
+                (rest.name, name),
+                f"'{name}' cannot be given as extra",
+                "the API sets it" if name in READ_ONLY else "declare it by the fields of its own",
+                key=True,
+            )
+            for name, value in extra.items()
+            if name in known and not self._adds(name, value)
+        ]
+
+    def _with_extras(self, expanded: Mapping[str, Any]) -> dict[str, Any]:
+        """Lists of the API that `extra` adds to, such as tools of an unknown type, joined with what is declared."""
+        rest = self._rest
+        if rest is None or not isinstance(expanded.get(rest.name), Mapping):
+            return dict(expanded)
+        extra = dict(expanded[rest.name])
+        joined = {name: value for name, value in extra.items() if self._adds(name, value)}
+        spec = {**expanded, rest.name: {name: value for name, value in extra.items() if name not in joined}}
+        return spec | {name: [*(expanded.get(name) or []), *value] for name, value in joined.items()}
+
+    def _adds(self, name: str, value: Any) -> bool:
+        """Whether `value` is a list of further items for a list of the API."""
+        return (
+            self.has(name)
+            and self._index[name].extendable
+            and isinstance(value, list)
+            and all(isinstance(each, Mapping) for each in value)
+        )
+
+    def added_files(self, wanted: Declared) -> tuple[FileChange, ...]:
+        """What is to be done about the files of an object that is about to be created."""
+        return tuple(change for each in self.fields for change in each.added(wanted))
 
     def make_tag(self, stack: str, address: Address, spec: Mapping[str, Any], lifecycle: Lifecycle) -> Tag:
         """The tag that says `spec` was applied to `address` of `stack`."""

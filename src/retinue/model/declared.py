@@ -67,15 +67,10 @@ class Declaration:
     its name and what it refers to count, its content may have any shape.
     """
 
-    kind: str
-    name: str
+    address: Address
     spec: Mapping[str, Any]
     places: Places
     broken: bool = False
-
-    @property
-    def address(self) -> Address:
-        return Address(self.kind, self.name)
 
 
 OnDelete = Literal["delete", "retire", "keep"]

@@ -1,4 +1,4 @@
-"""Models: which declarations name them, what the account says of them, and what is worth a warning. Knows no clock."""
+"""Models: what the account says of those that declarations name, and what is worth a warning. Knows no clock."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from retinue.kinds.kind import Kinds
-from retinue.model.declared import Declared, Diagnostic, Position
+from retinue.model.declared import Diagnostic, Position
 from retinue.model.values import Address
 
 SOON = 30
@@ -58,17 +57,6 @@ def _date(value: Any) -> date | None:
         return date.fromisoformat(value[:10]) if isinstance(value, str) else None
     except ValueError:
         return None
-
-
-def used_models(declared: Iterable[Declared], kinds: Kinds) -> dict[str, tuple[Use, ...]]:
-    """Every model that declarations name → where, in the order of addresses."""
-    found: dict[str, list[Use]] = {}
-    for each in sorted(declared, key=lambda one: one.address):
-        for field in kinds[each.address.kind].fields:
-            value = each.spec.get(field.name)
-            if field.model and isinstance(value, str):
-                found.setdefault(value, []).append(Use(each.address, each.position((field.name,))))
-    return {name: tuple(uses) for name, uses in sorted(found.items())}
 
 
 def standings(models: Iterable[Model] | None, used: Mapping[str, tuple[Use, ...]], today: date) -> tuple[Standing, ...]:

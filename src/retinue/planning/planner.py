@@ -138,7 +138,7 @@ def _create(draft: Draft, wanted: Declared, kind: Kind) -> Step:
         "create",
         wanted.address,
         after=wanted.spec,
-        files=tuple(change for each in kind.fields for change in each.added(wanted)),
+        files=kind.added_files(wanted),
         tag=_tag(draft, wanted, kind),
         reason=kind.store.reason,
         position=wanted.position(),

@@ -1,4 +1,4 @@
-"""Secrets: where they may not stand, and how they are taken out of what somebody else says.
+"""How secrets are taken out of what somebody else says.
 
 An account may quote what it was sent, as it was or encoded, or a part of it.
 """
@@ -14,10 +14,8 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
-from retinue.kinds.kind import Kind
-from retinue.model.declared import Declared, Problem
-from retinue.model.paths import fits, show
-from retinue.model.values import Path, Sealed, Secret
+from retinue.model.declared import Declared
+from retinue.model.values import Sealed, Secret
 
 MASK = "***"
 SHORTEST = 4
@@ -56,45 +54,6 @@ def _masked_value(found: re.Match[str]) -> str:
     value = found["value"]
     names_one = "${{" in value
     return found[0] if names_one else found[0][: found.start("value") - found.start()] + "*" * len(value)
-
-
-# ── where they may stand ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def secrets_in(value: Any, path: Path = ()) -> Iterator[Path]:
-    """The paths of all secrets in a value."""
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from secrets_in(each, (*path, key))
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            yield from secrets_in(each, (*path, index))
-    elif isinstance(value, Secret):
-        yield path
-
-
-def secrets_in_the_open(kind: Kind, spec: Mapping[str, Any]) -> Iterator[Problem]:
-    """Secrets where the API would show them to everybody who may read the account."""
-    places = ", ".join(f"'{'.'.join(pattern)}'" for pattern in kind.secrets)
-    hint = f"secrets may stand in {places}" if places else "keep it in a credential of a vault"
-    for path in secrets_in(spec):
-        if not any(fits(path, pattern) for pattern in kind.secrets):
-            where = _as_written(kind, spec, path)
-            message = f"a secret may not stand in '{show(where)}': everybody who may read the account could read it"
-            yield Problem("secret-in-the-open", where, message, hint)
-
-
-def _as_written(kind: Kind, spec: Mapping[str, Any], path: Path) -> Path:
-    """The path as the author counts: a glob of a list of files has become the files that match it."""
-    globs = [each.pattern for each in kind.inclusions if each.form == "files"]
-    for cut in range(1, len(path)):
-        if any(fits(path[:cut], pattern) for pattern in globs):
-            entry: Any = spec
-            for key in path[: cut + 1]:
-                entry = entry[key]
-            if isinstance(entry, Mapping) and "entry" in entry:
-                return (*path[:cut], entry["entry"], *path[cut + 1 :])
-    return path
 
 
 # ── how they are hidden ───────────────────────────────────────────────────────────────────────────────────────────────

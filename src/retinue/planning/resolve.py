@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from retinue.kinds.fields import Field
 from retinue.kinds.kind import Kind, Kinds, Reference
-from retinue.kinds.stores import READ_ONLY
 from retinue.model.declared import Declaration, Declared, Diagnostic, Lifecycle, Places, Position, Problem
 from retinue.model.values import Address, Path, Ref
-from retinue.planning.redaction import secrets_in_the_open
+from retinue.planning.model_catalog import Use
+from retinue.planning.redaction import hidden_texts
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What the declarations come to. With an error among the diagnostics, `declared` is not complete."""
+    """What the declarations come to. With an error among the diagnostics, none of it is complete.
+
+    `needed` are the kinds that the account has to serve, with the first that is declared of each and where; `models`
+    says where each model is named. `hidden` are the texts that nothing we print may quote.
+    """
 
     declared: tuple[Declared, ...]
     diagnostics: tuple[Diagnostic, ...]
+    needed: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, tuple[Use, ...]] = field(default_factory=dict)
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def failed(self) -> bool:
@@ -34,11 +40,13 @@ def resolve(
     complete: bool = True,
     home: str | None = None,
     seal: bytes = b"",
+    secrets: Iterable[str] = (),
 ) -> Resolved:
     """Resolve all declarations together. Every mistake is a diagnostic; none stops the search for others.
 
     Unless the declarations are `complete`, a name that is missing may be in a file that could not be read. `home` is
     for declarations of kinds with several homes that do not choose one, `seal` the key for digests of hidden values.
+    `secrets` are texts that are hidden wherever they stand.
     """
     known: dict[Address, Declaration] = {}
     diagnostics: list[Diagnostic] = []
@@ -47,22 +55,18 @@ def resolve(
         if first is not each:
             diagnostics.append(_declared_twice(first, each, kinds))
     used: set[Address] = set()
-    for address, each in known.items():
-        if exposed := list(secrets_in_the_open(kinds[each.kind], each.spec)):
-            diagnostics += [_place(problem, each.places) for problem in exposed]
-            # Whatever else is wrong with it, no message about it may quote the secret.
-            known[address] = replace(each, spec={}, broken=True)
     links: dict[Address, list[tuple[Address, Position]]] = {}
     declared: list[Declared] = []
     for each in known.values():
-        kind = kinds[each.kind]
+        kind = kinds[each.address.kind]
         linked, problems = _link(each, kind, known)
         links[each.address] = linked.links
         # What a broken one names, beside what can still be read of it, is taken to be used.
         used.update(known if each.broken else (address for address, _ in linked.links))
         if kind.stored and not (problems or linked.incomplete or each.broken):
-            made, problems = _declare(each.address, kind, linked, home, seal)
+            made, refused = _declare(each.address, kind, linked, home, seal)
             declared += [made] if made else []
+            problems += refused
         diagnostics += [
             _place(problem, each.places) if isinstance(problem, Problem) else problem for problem in problems
         ]
@@ -71,7 +75,32 @@ def resolve(
         diagnostics += _unused(known, used, kinds)
     else:
         diagnostics = [each for each in diagnostics if each.code != "unknown-reference"]
-    return Resolved(tuple(sorted(declared, key=lambda each: each.address)), tuple(diagnostics))
+    declared.sort(key=lambda each: each.address)
+    models = used_models(declared, kinds)
+    hidden = hidden_texts(declared, secrets)
+    return Resolved(tuple(declared), tuple(diagnostics), _needed(declared), models, hidden)
+
+
+def used_models(declared: Iterable[Declared], kinds: Kinds) -> dict[str, tuple[Use, ...]]:
+    """Every model that declarations name → where, in the order of addresses."""
+    found: dict[str, list[Use]] = {}
+    for each in sorted(declared, key=lambda other: other.address):
+        for one in kinds[each.address.kind].fields:
+            value = each.spec.get(one.name)
+            if one.model and isinstance(value, str):
+                found.setdefault(value, []).append(Use(each.address, each.position((one.name,))))
+    return {name: tuple(uses) for name, uses in sorted(found.items())}
+
+
+def _needed(declared: Iterable[Declared]) -> dict[str, str]:
+    found: dict[str, list[Declared]] = {}
+    for each in declared:
+        if each.home is None:
+            found.setdefault(each.address.kind, []).append(each)
+    return {
+        kind: f"{first.address} ({first.position()})" + (f" and {len(others)} more" if others else "")
+        for kind, (first, *others) in sorted(found.items())
+    }
 
 
 # ── references ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -126,7 +155,7 @@ def _link(
                 continue
             linked.incomplete |= target.broken
             grafts[path] = target.places
-            linked.spec = spec = replaced(spec, path, {"name": target.name, **target.spec})
+            linked.spec = spec = replaced(spec, path, {"name": address.name, **target.spec})
     return linked, problems
 
 
@@ -170,56 +199,19 @@ def _unknown(reference: Reference, path: Path, name: str, known: Iterable[Addres
 
 def _declare(
     address: Address, kind: Kind, linked: _Linked, home: str | None, seal: bytes
-) -> tuple[Declared | None, list[Diagnostic | Problem]]:
+) -> tuple[Declared | None, list[Diagnostic]]:
     written = dict(linked.spec)
     said = written.pop("lifecycle", {})
     lifecycle = Lifecycle(**{**said, "ignore": tuple(said.get("ignore", ()))})
     chosen = written.pop("api", None) if kind.homes else None
     kind = kind.at(chosen or home)
-    further = [_diagnostic(each, linked.places.at(each.path, key=True)) for each in check_extras(kind, written)]
-    if further:
-        return None, [*further]
-    expanded, origins = kind.expand(written)
-    expanded = with_extras(kind, expanded)
-    spec = {name: _canonical(kind, name, value, seal) for name, value in expanded.items() if kind.has(name)}
+    misplaced = kind.misplaced_extras(written)
+    if misplaced:
+        return None, [_diagnostic(each, linked.places.at(each.path, key=True)) for each in misplaced]
+    spec, origins, problems = kind.declare(written, seal)
     declared = Declared(address, spec, linked.places, origins, lifecycle, kind.home if kind.store.rendered else None)
-    problems = [
-        *check_lifecycle(lifecycle, kind),
-        *_elsewhere(kind, expanded),
-        *_too_long(kind, spec),
-        *kind.check(expanded),
-    ]
-    placed: list[Diagnostic | Problem] = [_diagnostic(each, declared.position(each.path)) for each in problems]
-    return declared, placed
-
-
-def _canonical(kind: Kind, name: str, value: Any, seal: bytes) -> Any:
-    return kind.field(name).declare(value, seal)
-
-
-def _elsewhere(kind: Kind, spec: Mapping[str, Any]) -> Iterable[Problem]:
-    for name in spec:
-        if not kind.has(name):
-            others = [f"'api: {each}'" for each, other in kind.homes.items() if other.has(name)]
-            yield Problem(
-                "misplaced-field",
-                (name,),
-                f"the field '{name}' has no meaning with 'api: {kind.home}'",
-                f"it belongs to {' or '.join(others)}" if others else None,
-                key=True,
-            )
-
-
-def _too_long(kind: Kind, spec: Mapping[str, Any]) -> Iterable[Problem]:
-    for name, value in spec.items():
-        limit = kind.field(name).limit
-        if limit is not None and isinstance(value, str) and len(value) > limit:
-            yield Problem(
-                "too-long",
-                (name,),
-                f"'{name}' has {len(value):,} characters, but the API takes {limit:,}",
-                f"cut {len(value) - limit:,} or more of them, or move knowledge into files",
-            )
+    problems = [*kind.lifecycle_problems(lifecycle), *problems]
+    return declared, [_diagnostic(each, declared.position(each.path)) for each in problems]
 
 
 # ── diagnostics ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -237,7 +229,7 @@ def _declared_twice(first: Declaration, second: Declaration, kinds: Kinds) -> Di
     return Diagnostic(
         "error",
         "duplicate-name",
-        f"the {kinds[second.kind].title} '{second.name}' is declared twice",
+        f"the {kinds[second.address.kind].title} '{second.address.name}' is declared twice",
         second.places.at((), key=True),
         "rename or remove one of them",
         related=(("first declared here", first.places.at((), key=True)),),
@@ -277,77 +269,10 @@ def _unused(known: Mapping[Address, Declaration], used: set[Address], kinds: Kin
         Diagnostic(
             "warning",
             "unused-declaration",
-            f"the {kinds[each.kind].title} '{each.name}' is declared but used nowhere",
+            f"the {kinds[address.kind].title} '{address.name}' is declared but used nowhere",
             each.places.at((), key=True),
             "remove it, or name it where it is needed",
         )
         for address, each in known.items()
-        if not kinds[each.kind].stored and address not in used
+        if not kinds[address.kind].stored and address not in used
     ]
-
-
-def check_lifecycle(lifecycle: Lifecycle, kind: Kind) -> Iterator[Problem]:
-    """Every mistake in it; paths are those of the declaration."""
-    impossible = list(kind.store.check_lifecycle(lifecycle, kind.title))
-    yield from impossible
-    if lifecycle.on_delete == "retire" and kind.retire is None and not impossible:
-        yield Problem(
-            "not-allowed-value",
-            ("lifecycle", "on_delete"),
-            f"nothing in the API lets this {kind.title} end by itself, so it cannot be retired",
-            "use 'keep' to leave it in the account, or 'delete'",
-        )
-    for index, entry in enumerate(lifecycle.ignore if kind.store.may_ignore() else ()):
-        path = ("lifecycle", "ignore", index)
-        name, dot, key = entry.partition(".")
-        if not kind.has(name):
-            names = [each.name for each in kind.fields]
-            close = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(names)}"
-            yield Problem("unknown-field", path, f"there is no field '{name}' to ignore", hint)
-        elif dot and not (key and kind.field(name).by_key):
-            hint = f"ignore '{name}', or a key of a map such as 'metadata.KEY'"
-            yield Problem("invalid-value", path, f"'{entry}' cannot be ignored apart from the rest of '{name}'", hint)
-
-
-def rest_of(kind: Kind) -> Field | None:
-    """The field that holds the further parts of the body, where the kind takes any."""
-    return next((each for each in kind.fields if each.rest), None)
-
-
-def with_extras(kind: Kind, expanded: Mapping[str, Any]) -> dict[str, Any]:
-    """Lists of the API that `extra` adds to, such as tools of an unknown type, joined with what is declared."""
-    rest = rest_of(kind)
-    if rest is None or not isinstance(expanded.get(rest.name), Mapping):
-        return dict(expanded)
-    extra = dict(expanded[rest.name])
-    joined = {name: value for name, value in extra.items() if _adds(kind, name, value)}
-    spec = {**expanded, rest.name: {name: value for name, value in extra.items() if name not in joined}}
-    for name, value in joined.items():
-        spec[name] = [*(expanded.get(name) or []), *value]
-    return spec
-
-
-def _adds(kind: Kind, name: str, value: Any) -> bool:
-    """Whether `value` is a list of further items for a list of the API."""
-    return (
-        kind.has(name)
-        and kind.field(name).extendable
-        and isinstance(value, list)
-        and all(isinstance(each, Mapping) for each in value)
-    )
-
-
-def check_extras(kind: Kind, written: Mapping[str, Any]) -> Iterator[Problem]:
-    """Every mistake in `extra`; paths are those of the declaration."""
-    rest = rest_of(kind)
-    extra = written.get(rest.name) if rest else None
-    if rest is None or not isinstance(extra, Mapping):
-        return
-    known = {each.body_path[0] for each in kind.fields if not each.rest} | READ_ONLY
-    known.add(kind.store.marks.field)
-    for name, value in extra.items():
-        if name in known and not _adds(kind, name, value):
-            hint = "the API sets it" if name in READ_ONLY else "declare it by the fields of its own"
-            message = f"'{name}' cannot be given as extra"
-            yield Problem("misplaced-field", (rest.name, name), message, hint, key=True)

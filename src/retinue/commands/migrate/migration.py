@@ -84,13 +84,12 @@ def _known(where: engine.Where, found: Found, home: Home, given: Known) -> Known
     loaded = engine.load_from(where)
     kind, _ = SECTIONS[home]
     replaced = {each.source for each in found.originals if each.origin}
+    at = {each.address: each for each in loaded.declarations}
     return Known(
-        names=frozenset(
-            each.name for each in loaded.declarations if each.kind == kind and str(each.address) not in replaced
-        ),
-        functions={each.name: each.spec for each in loaded.declarations if each.kind == "function" and not each.broken},
+        names=frozenset(one.name for one in at if one.kind == kind and str(one) not in replaced),
+        functions={one.name: each.spec for one, each in at.items() if one.kind == "function" and not each.broken},
         stores={**found.stores, **given.stores},
-        declared_stores=frozenset(each.name for each in loaded.declarations if each.kind == "vector_store"),
+        declared_stores=frozenset(one.name for one in at if one.kind == "vector_store"),
         below=given.below,
     )
 

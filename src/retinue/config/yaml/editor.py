@@ -269,7 +269,7 @@ def find_site(
     declaration: Declaration, path: Path, declarations: Mapping[Address, Declaration], kinds: Kinds, folder: Folder
 ) -> Site:
     """Where the part of a declaration at `path` is written, in its author's own form. Raises UnwritableError."""
-    kind, tree = kinds[declaration.kind], declaration.places
+    kind, tree = kinds[declaration.address.kind], declaration.places
     if not isinstance(tree, Tree):
         raise TypeError(f"{declaration.address} has no tree")
     written = path
