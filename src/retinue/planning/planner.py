@@ -12,7 +12,7 @@ from retinue.model.canonical import same
 from retinue.model.declared import Declared, Diagnostic, Handover
 from retinue.model.live import Live
 from retinue.model.steps import AccountInfo, FieldChange, Plan, Step
-from retinue.model.tag import PROTECT, RETIRED, Tag, on_delete
+from retinue.model.tag import PROTECT, RETIRED, Tag, on_delete, remembering
 from retinue.model.values import Address, Path, Ref, Sealed
 from retinue.planning.matching import Named, name_declared, name_live
 from retinue.planning.moves import Handed, hand_over, look_renamed
@@ -123,7 +123,7 @@ def _plan_declared(draft: Draft, wanted: Declared) -> None:
         pass  # its new tag is all that it lacks
     elif found.in_sync:
         draft.in_sync += 1
-        tag = _tag(draft, wanted, kind)
+        tag = _tag(draft, wanted, kind, live)
         if tag != live.tag:
             after = kind.store.retag_after(wanted.spec, wanted.lifecycle.heeded(wanted.spec))
             draft.retags.append(
@@ -147,9 +147,10 @@ def _create(draft: Draft, wanted: Declared, kind: Kind) -> Step:
     )
 
 
-def _tag(draft: Draft, wanted: Declared, kind: Kind) -> Tag:
+def _tag(draft: Draft, wanted: Declared, kind: Kind, live: Live | None = None) -> Tag:
     """The tag that says that all of it was applied."""
-    return kind.make_tag(draft.named.stack, wanted.address, wanted.spec, wanted.lifecycle)
+    tag = kind.make_tag(draft.named.stack, wanted.address, wanted.spec, wanted.lifecycle)
+    return remembering(tag, live.tag) if live else tag
 
 
 def _update(draft: Draft, wanted: Declared, live: Live, kind: Kind, found: Comparison) -> Step:
@@ -168,7 +169,7 @@ def _update(draft: Draft, wanted: Declared, live: Live, kind: Kind, found: Compa
         expects=kind.witness(live, [change.path for change in found.changes]),
         unset=tuple(found.unset),
         forget_keys=tuple(found.forget_keys),
-        tag=_tag(draft, wanted, kind),
+        tag=_tag(draft, wanted, kind, live),
         reason=kind.store.unfinished if found.unfinished else None,
         position=wanted.position(),
         protected=wanted.lifecycle.protect,
@@ -401,7 +402,7 @@ def claim(draft: Draft, wanted: Declared, live: Live, *, in_sync: bool) -> Step:
     of it yet: the step after it will."""
     kind = draft.kinds[live.kind].at(live.home)
     handed = draft.handed.claims[live.id]
-    full = _tag(draft, wanted, kind)
+    full = _tag(draft, wanted, kind, live)
     return Step(
         handed.action,
         wanted.address,

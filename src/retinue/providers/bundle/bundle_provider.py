@@ -109,20 +109,20 @@ class BundleRunner:
         self.work.check()
         if step.action == "move" and step.held and step.tag:
             ids[step.address] = lock.rename(kind, step.held.address.name, step.address.name, write_tag(step.tag))
-            return ids[step.address], {}
+            return Outcome(ids[step.address])
         live = self._current(step)
         if step.action == "release":
             lock.remove(kind, step.address.name)
-            return step.id, {}
+            return Outcome(step.id)
         if step.action == "delete":
             if live is not None:
                 # Files first: as long as the entry is there, it says which files are ours.
                 for file_id in sorted(set(carried_ids(live, kind)) - set(step.shared_files)):
                     self.work.account.delete(f"/files/{file_id}")
                 lock.remove(kind, step.address.name)
-            return step.id, {}
+            return Outcome(step.id)
         ids[step.address] = self._render(step, kind, live)
-        return ids[step.address], {}
+        return Outcome(ids[step.address])
 
     def close(self, *, complete: bool) -> None:
         """Each step has written the file."""

@@ -140,21 +140,21 @@ class OpenAIRunner:
     work: Work
 
     def run(self, step: Step, report: Report) -> Outcome:
-        """Carry `step` out. Gives the live id, and path → reason for files that could not be brought in."""
+        """Carry `step` out."""
         store = self.provider.stores[step.address.kind]
         self.work.check()
         if step.action == "delete":
             self._delete(step, store)
-            return step.id, {}
+            return Outcome(step.id)
         if step.action in HANDOVERS:
-            return self._hand_over(step, store), {}
+            return Outcome(self._hand_over(step, store))
         live_id = store.create(self.work, step) if step.action == "create" else self._update(step, store)
         if is_retired(step.tag):
             self.work.cache.released(live_id)
         failures = store.follow_up(self.work, step, live_id, report)
         if (store.pending(step) or step.files) and not failures:
             store.finish(self.work, step, live_id)
-        return live_id, failures
+        return Outcome(live_id, failures, self.work.unkept.get(step.key, ()))
 
     def close(self, *, complete: bool) -> None:
         try:
