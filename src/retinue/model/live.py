@@ -14,7 +14,8 @@ from retinue.model.values import FileRef
 class LiveFile:
     """A file attached to a live object. `path` and `sha256` are ours, read from its attributes; None: not ours.
 
-    `created_at` is in Unix seconds, `status` is the API's.
+    `created_at` is in Unix seconds, `status` is the API's. One that is `recorded` in its store's own marks is on an
+    account that keeps no attributes: nothing is known of them.
     """
 
     id: str
@@ -26,6 +27,7 @@ class LiveFile:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     chunking: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from retinue.model.values import Address, Cause, FileRef
 TAG_KEY = "retinue"
 PATH_ATTRIBUTE = "retinue.path"
 SHA256_ATTRIBUTE = "retinue.sha256"
+CHUNKING_ATTRIBUTE = "retinue.chunking"
 RECORD_KEY = "retinue.files"
 VERSION = "1"
 MOST_CHARACTERS = 512
@@ -150,12 +151,16 @@ def _as_returned(applied: Mapping[str, str], returned: Mapping[str, str], name: 
     return name in returned and digest(live) == returned[name] and digest(declared) == applied.get(name)
 
 
-def remembering(tag: Tag, before: Tag | None) -> Tag:
-    """The tag with what an earlier one says that the account made of values which are still the same."""
+def remembering(tag: Tag, before: Tag | None, content: Collection[str] = ()) -> Tag:
+    """The tag with what an earlier one says that the account made of values which are still the same, or are files,
+    which it will make the same of: those fields are `content`."""
     if before is None or not (before.returned or before.returned_keys):
         return tag
     pairs = ((tag.fields, before.fields, before.returned), (tag.keys, before.keys, before.returned_keys))
-    fields, keys = ({each: was[each] for each in was if now.get(each) == old.get(each)} for now, old, was in pairs)
+    fields, keys = (
+        {each: was[each] for each in was if now.get(each) == old.get(each) or (each in content and each in now)}
+        for now, old, was in pairs
+    )
     return replace(tag, returned={**fields, **tag.returned}, returned_keys={**keys, **tag.returned_keys})
 
 

@@ -150,7 +150,7 @@ def _create(draft: Draft, wanted: Declared, kind: Kind) -> Step:
 def _tag(draft: Draft, wanted: Declared, kind: Kind, live: Live | None = None) -> Tag:
     """The tag that says that all of it was applied."""
     tag = kind.make_tag(draft.named.stack, wanted.address, wanted.spec, wanted.lifecycle)
-    return remembering(tag, live.tag) if live else tag
+    return remembering(tag, live.tag, [each.name for each in kind.fields if each.content]) if live else tag
 
 
 def _update(draft: Draft, wanted: Declared, live: Live, kind: Kind, found: Comparison) -> Step:

@@ -89,7 +89,7 @@ class PlainStore(Generic[S]):
         """The object with what is listed apart from it."""
         return live
 
-    def files(self, live_id: str) -> tuple[LiveFile, ...]:  # noqa: ARG002 - for what has some
+    def files(self, live: Live) -> tuple[LiveFile, ...]:  # noqa: ARG002 - for what has some
         """The files attached to a live object."""
         return ()
 
@@ -181,7 +181,7 @@ class PlainStore(Generic[S]):
             _keep(body, body_path, dig(live.answer, body_path))
         if self.kind.assemble is not None:
             body = self.kind.assemble(body, work.with_ids(step.after), live.answer)
-        mark(body, self.form, live, {**carried.records, TAG_KEY: self._tag_text(step, live)})
+        mark(body, self.form, live, {**self.records(live), **carried.records, TAG_KEY: self._tag_text(step, live)})
         doomed = {file_id: work.uploader.doom(file_id, purpose) for file_id, purpose in carried.stale.items()}
         path = self.path(live.id, live.within)
         answer = self.account.update(path, body, beta=self.form.beta)
@@ -236,6 +236,10 @@ class PlainStore(Generic[S]):
         if not (pending or step.files):
             return write_tag(tag_of(step))
         return write_tag(self.kind.provisional(tag_of(step), pending, live.tag if live else None))
+
+    def records(self, live: Live) -> dict[str, str]:  # noqa: ARG002 - for what has files attached
+        """The marks that stay when the object is written."""
+        return {}
 
     # ── what comes after the write ────────────────────────────────────────────────────────────────────────────────────
 
