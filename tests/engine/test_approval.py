@@ -323,6 +323,7 @@ def test_a_plan_of_another_stack_is_not_carried_out(team: Team) -> None:
         made = engine.plan(session)
     team.write("retinue.yaml", (team.root / "retinue.yaml").read_text().replace("stack: test", "stack: other"))
     before = team.state()
-    with team.session() as session, pytest.raises(UsageError, match="a plan for the stack 'test', and this is the stack"):
+    told = "a plan for the stack 'test', and this is the stack 'other'"
+    with team.session() as session, pytest.raises(UsageError, match=told):
         engine.apply(session, made)
     assert team.state() == before

@@ -117,7 +117,7 @@ def _included(reader: FileReader, project_file: ProjectFile, own_name: str) -> l
             if position is not None or refused.code != "no-match":
                 reader.diagnostics.error(refused.code, refused.message, position, refused.hint)
     found.discard(own_name)
-    if not found and project_file.project and all(position is None for _, position in project_file.included):
+    if not found and project_file.included and all(position is None for _, position in project_file.included):
         globs = listed((glob for glob, _ in project_file.included), conjunction="or")
         place = Position(own_name, 1, 1)
         reader.diagnostics.warning(
