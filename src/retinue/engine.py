@@ -43,7 +43,6 @@ from retinue.planning.policy import (
     Limits,
     fail_on_blocks,
     is_approved,
-    limit_warnings,
     refusals,
 )
 from retinue.session import (
@@ -153,10 +152,9 @@ def plan(
     """What an apply would do now. With `targets`, only for those and what they depend on; nothing is deleted then.
     Warnings that `fail_on` names block it. So does an account where most of the stack is gone, unless `allow_missing`.
     """
-    made = decide(session, targets, allow_missing=allow_missing)
+    made = decide(session, targets, allow_missing=allow_missing, limits=session.project.guards)
     with suppress(AccountError):  # what there is to say of models is worth a warning, and not worth a plan
         made = replace(made, warnings=(*made.warnings, *check_models(session)))
-    made = replace(made, warnings=(*made.warnings, *limit_warnings(made, session.project.guards)))
     session.planned = replace(made, blocks=(*made.blocks, *fail_on_blocks(made.warnings, fail_on)))
     return session.planned
 
@@ -174,9 +172,15 @@ def plan_again(session: Session, before: Plan, *, fail_on: Sequence[FailOn] = ()
 
 
 def decide(
-    session: Session, targets: Sequence[Address] = (), *, destroy: bool = False, allow_missing: bool = False
+    session: Session,
+    targets: Sequence[Address] = (),
+    *,
+    destroy: bool = False,
+    allow_missing: bool = False,
+    limits: Limits | None = None,
 ) -> Plan:
-    """Read the account and compare. Raises BlockedError when it is not the one that the project names."""
+    """Read the account and compare, and warn of what is beyond `limits`. Raises BlockedError when the account is not
+    the one that the project names."""
     reading, project = session.reading, session.project
     _check_targets(reading.declared, targets, session.kinds)
     remembered = len(session.cache.ids)
@@ -192,6 +196,7 @@ def decide(
         warnings=() if destroy else reading.warnings,
         handovers=reading.handovers,
         destroy=destroy,
+        limits=limits,
     )
     blocks = () if destroy or allow_missing else tuple(account_blocks(session, remembered))
     if not blocks:
