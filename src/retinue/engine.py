@@ -43,7 +43,6 @@ from retinue.planning.policy import (
     Limits,
     fail_on_blocks,
     is_approved,
-    limit_warnings,
     refusals,
 )
 from retinue.session import (
@@ -153,11 +152,11 @@ def plan(
     """What an apply would do now. With `targets`, only for those and what they depend on; nothing is deleted then.
     Warnings that `fail_on` names block it. So does an account where most of the stack is gone, unless `allow_missing`.
     """
-    made = decide(session, targets, allow_missing=allow_missing)
+    made = decide(session, targets, allow_missing=allow_missing, limits=session.project.guards)
     with suppress(AccountError):  # what there is to say of models is worth a warning, and not worth a plan
         made = replace(made, warnings=(*made.warnings, *check_models(session)))
-    made = replace(made, warnings=(*made.warnings, *limit_warnings(made, session.project.guards)))
-    return replace(made, blocks=(*made.blocks, *fail_on_blocks(made.warnings, fail_on)))
+    session.planned = replace(made, blocks=(*made.blocks, *fail_on_blocks(made.warnings, fail_on)))
+    return session.planned
 
 
 def plan_destroy(session: Session) -> Plan:
@@ -173,9 +172,15 @@ def plan_again(session: Session, before: Plan, *, fail_on: Sequence[FailOn] = ()
 
 
 def decide(
-    session: Session, targets: Sequence[Address] = (), *, destroy: bool = False, allow_missing: bool = False
+    session: Session,
+    targets: Sequence[Address] = (),
+    *,
+    destroy: bool = False,
+    allow_missing: bool = False,
+    limits: Limits | None = None,
 ) -> Plan:
-    """Read the account and compare. Raises BlockedError when it is not the one that the project names."""
+    """Read the account and compare, and warn of what is beyond `limits`. Raises BlockedError when the account is not
+    the one that the project names."""
     reading, project = session.reading, session.project
     _check_targets(reading.declared, targets, session.kinds)
     remembered = len(session.cache.ids)
@@ -191,11 +196,13 @@ def decide(
         warnings=() if destroy else reading.warnings,
         handovers=reading.handovers,
         destroy=destroy,
+        limits=limits,
     )
     blocks = () if destroy or allow_missing else tuple(account_blocks(session, remembered))
     if not blocks:
         _remember(session, made)
-    return replace(made, blocks=(*blocks, *made.blocks, *_preflight(session, made)))
+    session.planned = replace(made, blocks=(*blocks, *made.blocks, *_preflight(session, made)))
+    return session.planned
 
 
 def _preflight(session: Session, made: Plan) -> Iterator[Block]:
@@ -292,14 +299,21 @@ def apply(
 ) -> Applied:
     """Carry out a plan that was just made, as far as the approval reaches, then plan again: nothing must be left.
 
-    Before anything is written, raises what `approve` raises, LeaseError while somebody else applies the stack,
-    OvertakenError when somebody applied it since, StaleError when the account is not as the plan found it. For the
-    first two it waits, up to `wait_lease` seconds in all, and goes on with a new plan. `replan` makes that, and the
-    last one; without it, it is for the same targets. What failed on the way is in the events; `outcome` turns them into
-    an error.
+    Before anything is written, raises what `approve` raises, UsageError when the plan is for another stack or
+    environment, StaleError when the account is not as the plan found it, LeaseError while somebody else applies the
+    stack, OvertakenError when somebody applied it since. For the last two it waits, up to `wait_lease` seconds in all,
+    and goes on with a new plan. `replan` makes that, and the last one; without it, it is for the same targets. What
+    failed on the way is in the events; `outcome` turns them into an error.
     """
+    _check_place(session, made, "what is to be applied")
     again = replan or (lambda: plan_again(session, made))
     deadline, asked = session.account.clock() + wait_lease, approval
+    if session.planned is not made:
+        fresh = again()
+        if plan_digest(fresh) != plan_digest(made):
+            message = "the account is not as the plan found it: a new plan is another one; nothing was changed"
+            raise StaleError(message, hint="plan again; resume(Approval(plan=…)) goes on with what is left of a plan")
+        made = fresh
     while True:
         try:
             approve(session, made, asked, audience=audience)
@@ -334,18 +348,22 @@ def resume(
     """
     if approval.plan is None:
         raise UsageError("no plan was saved that could be carried out", hint="name one: Approval(plan=…)")
-    saved, project = approval.plan, session.project
-    theirs, ours = (saved.stack, saved.environment), (project.stack, project.environment)
-    if theirs != ours:
-        elsewhere = "without -e" if ours[1] else "with -C and the directory of its project"
-        way = f"with -e {theirs[1]}" if theirs[1] else elsewhere
-        message = f"{approval.title} is a plan for {_place(*theirs)}, and this is {_place(*ours)}"
-        raise UsageError(message, hint=f"run the command {way}")
+    saved = approval.plan
+    _check_place(session, saved, approval.title)
 
     def make() -> Plan:
         return plan_again(session, saved, fail_on=fail_on, allow_missing=allow_missing)
 
     return apply(session, make(), approval=approval, audience=audience, replan=make, wait_lease=wait_lease)
+
+
+def _check_place(session: Session, made: Plan, title: str) -> None:
+    theirs, ours = (made.stack, made.environment), (session.project.stack, session.project.environment)
+    if theirs != ours:
+        elsewhere = "without -e" if ours[1] else "with -C and the directory of its project"
+        way = f"with -e {theirs[1]}" if theirs[1] else elsewhere
+        message = f"{title} is a plan for {_place(*theirs)}, and this is {_place(*ours)}"
+        raise UsageError(message, hint=f"run the command {way}")
 
 
 def _place(stack: str, environment: str | None) -> str:
@@ -363,6 +381,7 @@ def _carry_out(session: Session, made: Plan, audience: Audience, again: Callable
     """Hold the lease, carry the steps out, and plan again."""
     if not (made.steps or made.retags or session.journal.entries):
         return Applied(made, remaining=made)
+    session.planned = None  # what was planned is not what there will be
     with audience.working() as asked:
         stop = asked or threading.Event()
         if asked is not None:

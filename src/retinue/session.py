@@ -17,7 +17,7 @@ from retinue.kinds import all_kinds
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declared, Diagnostic, Handover
 from retinue.model.live import Live
-from retinue.model.steps import AccountInfo, Block
+from retinue.model.steps import AccountInfo, Block, Plan
 from retinue.model.tag import is_retired
 from retinue.planning.marker import account_block, different, missing_block
 from retinue.planning.model_catalog import Standing, model_warnings, standings
@@ -73,8 +73,9 @@ class Reading:
 @dataclass(slots=True)
 class Session:
     """A project and its account, open. `live` is what the last look saw, `models_listed` whether the account said which
-    models there are when it was asked. `today`, where given, stands for the day by the account's clock. `parallelism`
-    says how many requests may be under way at once."""
+    models there are when it was asked. `planned` is the plan that was made last, until it is carried out. `today`,
+    where given, stands for the day by the account's clock. `parallelism` says how many requests may be under way at
+    once."""
 
     reading: Reading
     account: Account
@@ -86,6 +87,7 @@ class Session:
     models_listed: bool | None = None
     owner: str = "somebody"
     parallelism: int = 8
+    planned: Plan | None = None
     _lock: StackLock | None = None
     _providers: Providers | None = None
 

@@ -295,7 +295,8 @@ def test_a_move_that_was_interrupted_is_finished(team: Team) -> None:
     with team.session() as session:
         made = engine.plan(session)
         creations = [step for step in made.steps if step.action == "create"]
-        engine.apply(session, replace(made, steps=tuple(creations)))
+        session.planned = replace(made, steps=tuple(creations))  # as if it had been interrupted
+        engine.apply(session, session.planned)
     assert (len(team.listed("/assistants")), len(lock(team)["assistants"])) == (2, 2)
     assert [(step.action, step.reason) for step in team.plan().steps] == [("delete", "it moves to responses")] * 2
     assert team.apply().converged

@@ -301,6 +301,30 @@ def test_a_secret_of_a_wrong_type_is_a_mistake_like_any_other(watch: Watch) -> N
     assert found.endswith("\n1 error\n")
 
 
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "vector_stores: {v: {files: [{path: a.md, entry: '${{ secret.COMMAND }}'}]}}",
+        "vector_stores: {v: {files: [{path: '${{ secret.COMMAND }}'}]}}",
+        "vector_stores: {v: {files: ['${{ secret.COMMAND }}']}}",
+        "assistants: {a: '${{ secret.COMMAND }}'}",
+        "assistants: {a: {model: m, metadata: {k: '${{ secret.COMMAND }}'}}}",
+        "assistants: {a: {model: m, extra: {k: ['${{ secret.COMMAND }}']}}}",
+        "assistants: {a: {model: m, instructions: {file: t.md, render: true}}}",
+        "assistants: {a: {model: m, instructions: [x, {file: t.md, render: true}]}}",
+        "functions: {f: {parameters: {file: '${{ secret.COMMAND }}'}}}",
+    ],
+)
+def test_a_secret_in_a_wrong_place_is_told_and_not_shown(watch: Watch, declared: str) -> None:
+    watch.shell.write("t.md", "Say ${{ secret.COMMAND }}.")
+    watch.shell.write("a.md", "text")
+    watch.shell.write("more.yaml", declared + "\n")
+    watch.shell.write("retinue.yaml", "stack: canary\ninclude: [more.yaml]\n")
+    for args in (("validate",), ("validate", "--format", "json"), ("plan",), ("render",), ("apply", "--yes")):
+        found = watch(*args, code=1)
+        assert "secret-in-the-open" in found.err + found.out
+
+
 def test_what_is_released_and_imported_again_holds_no_secret(watch: Watch) -> None:
     watch("apply", "--yes")
     addresses = list(json.loads(watch("output", "--json").out))

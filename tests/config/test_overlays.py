@@ -232,8 +232,10 @@ def test_a_secret_is_printed_as_it_was_written(loaded: Load) -> None:
     text = "assistants:\n  a: {model: m, name: '${{ secret.KEY }}', instructions: [Do., {file: p.md, render: true}]}\n"
     files = {"assistants/a.yaml": text, "assistants/p.md": "${{ env.KEY }}"}
     [declaration] = loaded(files, environ={"KEY": "hunter2"}).declarations
-    # Declarations with a secret in such a place are refused later.
-    spec = {**declaration.spec, "instructions": Secret("Do.\n\nhunter2")}
+    # A declaration with a secret in such a place is refused, and nothing of it is kept.
+    assert declaration.broken
+    assert declaration.spec == {}
+    spec = {"model": "m", "name": Secret("hunter2"), "instructions": Secret("Do.\n\nhunter2")}
     hidden = replace(declaration, spec=spec)
     data = written(hidden, all_kinds()["assistant"])
     assert write_yaml(data) == (

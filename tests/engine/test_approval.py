@@ -291,3 +291,39 @@ def test_whoever_can_be_asked_is_asked_about_every_plan(team: Team) -> None:
         engine.apply(session, engine.plan(session), approval=Approval(person=True), audience=Refuser())
     assert len(asked) == 1
     assert team.state() == before
+
+
+# ── a plan is for one account, at one time ────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_plan_is_not_carried_out_twice(team: Team) -> None:
+    team.write("bots.yaml", BOTS + "  z: {model: gpt-4o, name: z}\n")
+    with team.session() as session:
+        made = engine.plan(session)
+        assert engine.apply(session, made).converged
+        before = team.state()
+        with pytest.raises(StaleError, match="a new plan is another one; nothing was changed"):
+            engine.apply(session, made)
+    with team.session() as session, pytest.raises(StaleError, match="nothing was changed"):
+        engine.apply(session, made)
+    assert team.state() == before
+
+
+def test_a_plan_of_another_session_is_carried_out_while_it_holds(team: Team) -> None:
+    team.write("bots.yaml", BOTS + "  z: {model: gpt-4o, name: z}\n")
+    with team.session() as session:
+        made = engine.plan(session)
+    with team.session() as session:
+        assert engine.apply(session, made).converged
+
+
+def test_a_plan_of_another_stack_is_not_carried_out(team: Team) -> None:
+    team.write("bots.yaml", BOTS + "  z: {model: gpt-4o, name: z}\n")
+    with team.session() as session:
+        made = engine.plan(session)
+    team.write("retinue.yaml", (team.root / "retinue.yaml").read_text().replace("stack: test", "stack: other"))
+    before = team.state()
+    told = "a plan for the stack 'test', and this is the stack 'other'"
+    with team.session() as session, pytest.raises(UsageError, match=told):
+        engine.apply(session, made)
+    assert team.state() == before

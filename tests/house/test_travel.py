@@ -1,7 +1,8 @@
 """How far a value travels: the modules that one text of a declaration passes through while it is planned and applied.
 
 A module holds it when it stands in an argument of one of its functions. A hand-over is a module that holds it and calls
-a function of another one with it, however often.
+a function of another one with it, however often. Who only got it as an answer and hands it on is not counted, and the
+modules beside the packages, `engine` and `session`, count as one package.
 """
 
 from __future__ import annotations

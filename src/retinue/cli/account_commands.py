@@ -21,7 +21,7 @@ from retinue.cli.options import (
     project_options,
 )
 from retinue.cli.terminal import Terminal
-from retinue.errors import CHANGES, BlockedError, RetinueError, UsageError
+from retinue.errors import CHANGES, BlockedError, RetinueError, UsageError, reason_of
 
 if TYPE_CHECKING:
     from retinue.commands.drift import Wanted
@@ -290,7 +290,9 @@ def serve(directory: Path, host: str, port: int, api_key: str | None, quirks: Va
     except ValueError as error:
         raise UsageError(str(error)) from error
     except OSError as error:
-        raise RetinueError(f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another --port") from error
+        raise RetinueError(
+            f"cannot listen on {host}:{port}: {reason_of(error)}", hint="choose another --port"
+        ) from error
     return 0
 
 

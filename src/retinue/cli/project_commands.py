@@ -12,7 +12,7 @@ import click
 
 from retinue.cli.options import ADDRESS, detail_option, fail_on_option, project_options, several_environments
 from retinue.cli.terminal import Terminal
-from retinue.errors import CHANGES, DeclarationError, RetinueError, UsageError
+from retinue.errors import CHANGES, DeclarationError, RetinueError, UsageError, reason_of
 
 if TYPE_CHECKING:
     from retinue.commands.init import Host, Outcome
@@ -201,8 +201,8 @@ def schema(kind: str | None, out: Path | None) -> int:
                 (out / name).write_text(_json(document), encoding="utf-8")
                 terminal.say(f"wrote {out / name}")
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise RetinueError(f"cannot write to '{out}': {reason}", hint="choose another directory") from error
+            message = f"cannot write to '{out}': {reason_of(error)}"
+            raise RetinueError(message, hint="choose another directory") from error
         return 0
     wanted = {None: "declarations", "project": "retinue"}.get(kind, str(kind))
     found = documents.get(f"{wanted}.schema.json")

@@ -6,7 +6,6 @@ drift ─ choose ─→ changes ─ sites and edits ─→ texts ─ read and pl
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any
 from retinue import engine
 from retinue.config.project_files import Folder
 from retinue.config.yaml.editor import Edit, Site, UnwritableError, edited, find_site
-from retinue.errors import AccountError, DeclarationError, RetinueError, UsageError
+from retinue.errors import AccountError, DeclarationError, RetinueError, UsageError, reason_of
 from retinue.kinds.kind import Keyed, Kind
 from retinue.model.declared import Declaration, Declared, Diagnostic
 from retinue.model.paths import fits, show
@@ -29,6 +28,7 @@ from retinue.planning.planner import make_plan
 from retinue.planning.policy import FailOn, fail_on_blocks
 from retinue.planning.write_back import write_back
 from retinue.session import Reading, Session, Where, check_loaded, check_models, load_from
+from retinue.state.atomic_file import replace_files
 
 EVERYTHING = "all"
 
@@ -383,20 +383,11 @@ def _planned(session: Session, reading: Reading) -> Plan:
 def write_accepted(accepted: Accepted, root: FilePath) -> None:
     """Replace the files. Raises RetinueError, with nothing replaced, when one has changed meanwhile or cannot be
     written."""
-    temporary: dict[FilePath, FilePath] = {}
     try:
-        for name, (before, after) in accepted.files.items():
-            path = (root / name).resolve()
-            if path.read_bytes() != before:
+        for name, (before, _) in accepted.files.items():
+            if (root / name).read_bytes() != before:
                 raise RetinueError(f"'{name}' changed meanwhile; nothing was written", hint="run the command again")
-            temporary[path] = path.with_name(f".{path.name}.{os.getpid()}")
-            temporary[path].write_bytes(after)
-            temporary[path].chmod(path.stat().st_mode)
-        for path, made in temporary.items():
-            made.replace(path)
+        replace_files({root / name: after for name, (_, after) in accepted.files.items()})
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise RetinueError(f"'{error.filename}' cannot be written: {reason}", hint="make it writable") from error
-    finally:
-        for made in temporary.values():
-            made.unlink(missing_ok=True)
+        message = f"'{error.filename}' cannot be written: {reason_of(error)}"
+        raise RetinueError(message, hint="make it writable") from error

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from retinue.errors import RetinueError, StaleError
+from retinue.errors import RetinueError, StaleError, reason_of
 from retinue.model.steps import Plan
 from retinue.planning.documents.plan_digest import plan_digest
 from retinue.planning.documents.plan_document import PlanFormatError, from_document, summarise, to_document
 from retinue.planning.policy import Approval
+from retinue.state.atomic_file import replace_file
 
 AGAIN = "make a plan again, and have that one approved"
 
@@ -21,22 +20,11 @@ AGAIN = "make a plan again, and have that one approved"
 def save_plan(document: Mapping[str, Any], path: Path) -> None:
     """Write a plan document, replacing the file in one step. Raises RetinueError when it cannot be written."""
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    # A link goes on pointing where it did, and what is no file, such as /dev/null or a pipe, is never replaced by one.
-    target = path.resolve() if path.is_symlink() else path
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        if target.exists() and not target.is_file():
-            target.write_text(text, encoding="utf-8")
-            return
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
+        replace_file(path, text.encode())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        reason = (error.strerror or str(error)).lower()
-        raise RetinueError(
-            f"the plan cannot be saved to '{path}': {reason}", hint="name a file in a directory that is there"
-        ) from error
+        message = f"the plan cannot be saved to '{path}': {reason_of(error)}"
+        raise RetinueError(message, hint="name a file in a directory that is there") from error
 
 
 def read_document(path: Path) -> tuple[dict[str, Any], Plan]:
@@ -48,7 +36,7 @@ def read_document(path: Path) -> tuple[dict[str, Any], Plan]:
             raise RetinueError(f"'{path}' is not a saved plan: it has no 'format_version'", hint=hint)
         made = from_document(document)
     except OSError as error:
-        raise RetinueError(f"'{path}' cannot be read: {(error.strerror or str(error)).lower()}", hint=hint) from error
+        raise RetinueError(f"'{path}' cannot be read: {reason_of(error)}", hint=hint) from error
     except PlanFormatError as error:
         raise RetinueError(f"'{path}' holds no plan that can be used: {error}", hint=AGAIN) from error
     except (ValueError, RecursionError) as error:

@@ -6,7 +6,7 @@ JSON Schemas that authors write, there or in place, are checked to be schemas at
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kind
 from retinue.model.canonical import content_value
 from retinue.model.declared import Position
-from retinue.model.paths import Pattern
+from retinue.model.paths import matches, replaced
 from retinue.model.values import Path, Secret
 
 # DOC guides/tools-skills: a bundle of files may have 50 MB.
@@ -47,8 +47,8 @@ class Inclusions:
         one = _DeclarationFiles(self, tree)
         for inclusion in kind.inclusions:
             read = getattr(one, inclusion.form)
-            for path, value in list(_matches(spec, inclusion.pattern)):
-                spec = _replaced(spec, path, read(value, path))
+            for path, value in list(matches(spec, inclusion.pattern)):
+                spec = replaced(spec, path, read(value, path))
         return Included(spec, one.complete, one.secret)
 
 
@@ -204,30 +204,6 @@ class _DeclarationFiles:
 
 def _without_last_line_end(text: str) -> str:
     return text.removesuffix("\n")
-
-
-def _matches(value: Any, pattern: Pattern, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every part of `value` whose path fits the pattern."""
-    if not pattern:
-        yield path, value
-        return
-    first, rest = pattern[0], pattern[1:]
-    if isinstance(value, dict):
-        for key in value if first == "*" else (first,):
-            if key in value:
-                yield from _matches(value[key], rest, (*path, key))
-    elif isinstance(value, list) and first == "*":
-        for index, each in enumerate(value):
-            yield from _matches(each, rest, (*path, index))
-
-
-def _replaced(value: Any, path: Path, new: Any) -> Any:
-    """A copy of `value` with `new` at `path`; everything beside the path is shared."""
-    if not path:
-        return new
-    copy = value.copy()
-    copy[path[0]] = _replaced(value[path[0]], path[1:], new)
-    return copy
 
 
 # ── JSON Schemas that authors write ───────────────────────────────────────────────────────────────────────────────────

@@ -237,7 +237,7 @@ def fill_text(source: Source, lookup: Lookup, diagnostics: Diagnostics) -> str |
         diagnostics.error(fault.code, fault.message, source.position(fault.offset), fault.hint)
     if not filled.complete:
         return None
-    return filled.value if isinstance(filled.value, str) else str(filled.value)
+    return filled.value if isinstance(filled.value, str) else json.dumps(filled.value)
 
 
 # ── where they may stand ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -261,19 +261,6 @@ def secrets_in_the_open(kind: Kind, spec: Mapping[str, Any]) -> Iterator[Problem
     hint = f"secrets may stand in {places}" if places else "keep it in a credential of a vault"
     for path in secrets_in(spec):
         if not any(fits(path, pattern) for pattern in kind.secrets):
-            where = _as_written(kind, spec, path)
-            message = f"a secret may not stand in '{show(where)}': everybody who may read the account could read it"
-            yield Problem("secret-in-the-open", where, message, hint)
-
-
-def _as_written(kind: Kind, spec: Mapping[str, Any], path: Path) -> Path:
-    """The path as the author counts: a glob of a list of files has become the files that match it."""
-    globs = [each.pattern for each in kind.inclusions if each.form == "files"]
-    for cut in range(1, len(path)):
-        if any(fits(path[:cut], pattern) for pattern in globs):
-            entry: Any = spec
-            for key in path[: cut + 1]:
-                entry = entry[key]
-            if isinstance(entry, Mapping) and "entry" in entry:
-                return (*path[:cut], entry["entry"], *path[cut + 1 :])
-    return path
+            place = f"in '{show(path)}'" if path else "here"
+            message = f"a secret may not stand {place}: everybody who may read the account could read it"
+            yield Problem("secret-in-the-open", path, message, hint)

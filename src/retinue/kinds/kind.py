@@ -261,9 +261,9 @@ class Kind:
         return tuple(change for each in self.fields for change in each.added(wanted))
 
     def make_tag(self, stack: str, address: Address, spec: Mapping[str, Any], lifecycle: Lifecycle) -> Tag:
-        """The tag that says `spec` was applied to `address` of `stack`."""
+        """The tag that says `spec`, what is heeded of a declaration, was applied to `address` of `stack`."""
         claims = Claims(stack, address)
-        for name, value in lifecycle.heeded(spec).items():
+        for name, value in spec.items():
             self._index[name].claim(value, claims)
         return Tag(stack, address, claims.fields, claims.keys, lifecycle_flags(lifecycle))
 

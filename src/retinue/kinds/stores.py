@@ -142,7 +142,7 @@ class Plain(Store):
     path: str
     beta: str | None = None
     tagged: Marks = METADATA
-    page: int = 100
+    page: ClassVar[int] = 100
     spent: tuple[str, str] | None = None
     theirs: tuple[tuple[str, ...], str] | None = None
     elsewhere: str | None = None
@@ -210,7 +210,7 @@ class WithFiles(Plain):
     we compare.
     """
 
-    files: str = "files"
+    files: ClassVar[str] = "files"
     files_path: str = ""
     batch_path: str = ""
     purpose: str = "assistants"
@@ -232,9 +232,9 @@ class Versioned(Plain):
     names another version as the default one, None for the newest; `keep` the one that says how many versions stay.
     """
 
-    files: str = "files"
-    default: str = "version"
-    keep: str = "keep_versions"
+    files: ClassVar[str] = "files"
+    default: ClassVar[str] = "version"
+    keep: ClassVar[str] = "keep_versions"
 
     numbers: ClassVar[bool] = True
 
@@ -290,7 +290,7 @@ class Rendered(Store):
     read: Callable[[Mapping[str, Any]], dict[str, Any]]
     title: str
     home: str
-    kept: tuple[str, ...] = ("name", "description")
+    kept: ClassVar[tuple[str, ...]] = ("name", "description")
 
     stored: ClassVar[bool] = True
     rendered: ClassVar[bool] = True

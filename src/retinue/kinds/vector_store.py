@@ -138,7 +138,6 @@ KIND = Kind(
                 "description": "Remembers what the stack owns and who is applying it. Made anew when it is deleted.",
             },
         ),
-        files="files",
         files_path="/vector_stores/{id}/files",
         batch_path="/vector_stores/{id}/file_batches",
         purpose="assistants",

@@ -65,7 +65,7 @@ class Gone:
 
 class Secret(str):
     """A text with a secret in it, filled in from the environment. It is text to the checks of its form, and shown to
-    nobody: only fields that the API never returns may hold one (planning.resolve)."""
+    nobody: only fields that the API never returns may hold one (config.interpolation)."""
 
     __slots__ = ()
 

@@ -18,6 +18,7 @@ from retinue.planning.matching import Named, name_declared, name_live
 from retinue.planning.moves import Handed, hand_over, look_renamed
 from retinue.planning.object_diff import compare
 from retinue.planning.plan_blocks import look_alikes, not_empty, plan_blocks
+from retinue.planning.policy import Limits, limit_warnings
 
 
 def make_plan(
@@ -32,12 +33,13 @@ def make_plan(
     warnings: Sequence[Diagnostic] = (),
     handovers: Sequence[Handover] = (),
     destroy: bool = False,
+    limits: Limits | None = None,
 ) -> Plan:
     """Decide everything an apply would do to make the account match what is declared.
 
     The result depends on nothing else: no clock, no order of the inputs. With `targets`, only those addresses and what
     they depend on are planned, and nothing is deleted. With `destroy`, everything the stack owns is deleted instead,
-    but for what `handovers` release.
+    but for what `handovers` release. Beyond `limits` an apply would stop that nobody looks at: a warning says so.
     """
     live = tuple(live)
     wanted = {each.address: each for each in declared}
@@ -62,7 +64,7 @@ def make_plan(
     _repoint_dependents(draft)
     only = frozenset(closure(targets, draft.declared)) if targets else None
     steps = ordered(draft, only)
-    return Plan(
+    made = Plan(
         stack=stack,
         account=account,
         steps=tuple(steps),
@@ -90,6 +92,7 @@ def make_plan(
         owned=len(named.owned) + sum(len(several) for several in named.extra.values()),
         destroy=destroy,
     )
+    return replace(made, warnings=(*made.warnings, *limit_warnings(made, limits))) if limits else made
 
 
 def _counted(live: Iterable[Live]) -> dict[str, int]:
@@ -149,7 +152,8 @@ def _create(draft: Draft, wanted: Declared, kind: Kind) -> Step:
 
 def _tag(draft: Draft, wanted: Declared, kind: Kind, live: Live | None = None) -> Tag:
     """The tag that says that all of it was applied."""
-    tag = kind.make_tag(draft.named.stack, wanted.address, wanted.spec, wanted.lifecycle)
+    heeded = wanted.lifecycle.heeded(wanted.spec)
+    tag = kind.make_tag(draft.named.stack, wanted.address, heeded, wanted.lifecycle)
     return remembering(tag, live.tag, [each.name for each in kind.fields if each.content]) if live else tag
 
 

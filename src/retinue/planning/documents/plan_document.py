@@ -224,7 +224,8 @@ def from_document(document: Mapping[str, Any]) -> Plan:
             retired=document["summary"].get("retired", {}),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise PlanFormatError(f"it is not a complete plan ({error})") from error
+        missing = f": {error} is missing" if isinstance(error, KeyError) else ""
+        raise PlanFormatError(f"it is not a complete plan{missing}") from error
 
 
 def _typed(value: Any, *types: type) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from retinue.kinds.kind import Kind, Kinds
 from retinue.kinds.stores import EDITED, Rendered
 from retinue.model.tag import SYNCING, TAG_KEY, TagError, is_ours, read_tag, write_file_records, write_tag
 from retinue.model.values import NAME, FileRef
+from retinue.state.atomic_file import replace_file
 
 FORMAT_VERSION = "1.0"
 ENTRY = "entry"
@@ -130,14 +130,11 @@ class LockFile:
         if not any(sections.values()):
             self.path.unlink(missing_ok=True)
             return
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
-            temporary.write_text(self._text(sections), encoding="utf-8", newline="\n")
-            stat = temporary.stat()
-            temporary.replace(self.path)
+            replace_file(self.path, self._text(sections).encode())
+            stat = self.path.stat()
             self._known = ((stat.st_mtime_ns, stat.st_size), sections)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise RetinueError(f"{self.path.name} cannot be written: {reason_of(error)}") from error
 
     def _text(self, sections: Json) -> str:
