@@ -132,8 +132,24 @@ class PlainStore(Generic[S]):
             else look(self.account, self.cache, live_id, self.path(live_id, within), self.form.beta)
         )
         if raw is not None:
+            self._check_kept(work, step, raw, within)
             self._note_unkept(work, step, raw, set(spec))
         return live_id
+
+    def _check_kept(self, work: Work, step: Step, raw: Raw, within: str | None) -> None:
+        """Raises AccountError, with the object deleted again, where the account does not keep what says whose it is:
+        every apply would make another one."""
+        live: Live | None = self.read(raw)
+        if live is not None and not live.tag:
+            live = self.find(live.id, within, patient=True)
+        if live is None or live.tag:
+            return
+        self.account.delete(self.path(live.id, live.within), beta=self.form.beta)
+        work.ids.pop(step.address, None)
+        self.cache.forget(live.id)
+        place = self.form.marks.field
+        message = f"the account does not keep '{place}' of a {self.kind.title}, where retinue notes whose it is"
+        raise AccountError(f"{message}; {live.id} was deleted again", hint="use an account that keeps it")
 
     def within(self, work: Work, step: Step) -> str | None:  # noqa: ARG002 - for what is nested
         """The live id of the object that the step's object stands in, or is to stand in."""
