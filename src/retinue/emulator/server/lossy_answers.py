@@ -33,6 +33,8 @@ def _object(body: JsonObject, quirks: Quirks) -> JsonObject:
     for name in _TEXTS:
         if isinstance(body.get(name), str):
             body[name] = _text(body[name], quirks)
+    if quirks.trims and isinstance(body.get("metadata"), dict):
+        body["metadata"] = {name: each.strip() for name, each in body["metadata"].items()}
     if quirks.float32 or quirks.decimals:
         body = {name: _rounded(each, quirks) for name, each in body.items()}
     if quirks.rewrites_tools and isinstance(body.get("tools"), list):
@@ -67,7 +69,7 @@ def _tool(tool: JsonObject) -> JsonObject:
         ranking = {"ranker": "default_2024_08_21", "score_threshold": 0.0}
         given = tool.get("file_search", {})
         return {**tool, "file_search": {"max_num_results": 20, "ranking_options": ranking} | given}
-    if tool.get("type") == "function":
+    if tool.get("type") == "function" and isinstance(tool.get("function"), dict):
         defaults, given = {"description": None, "strict": False}, tool["function"]
         return {**tool, "function": defaults | given | {"parameters": {"required": []} | given.get("parameters", {})}}
     return tool
