@@ -120,6 +120,15 @@ def _returned(text: str, applied: Mapping[str, str]) -> dict[str, str]:
     return {names[_PLACES.index(each[0])]: each[1:] for each in chunks}
 
 
+_STACK = re.compile(r";s=([a-z0-9_-]+);")
+
+
+def named_stack(text: str) -> str | None:
+    """Whose a tag is, as far as even one that cannot be read says so."""
+    found = _STACK.search(text)
+    return found[1] if found else None
+
+
 def attribute(tag: Tag | None, name: str, declared: Any, live: Any) -> Cause:
     """Who moved a field that differs: the three-way decision of the last applied, the declared and the live value."""
     return _attribute(tag.fields, tag.returned, name, declared, live) if tag else "config"

@@ -17,7 +17,7 @@ from retinue.model.values import Address, Path, Ref, Sealed
 from retinue.planning.matching import Named, name_declared, name_live
 from retinue.planning.moves import Handed, hand_over, look_renamed
 from retinue.planning.object_diff import compare
-from retinue.planning.plan_blocks import look_alikes, not_empty, plan_blocks
+from retinue.planning.plan_blocks import look_alikes, not_empty, plan_blocks, unreadable_warnings
 from retinue.planning.policy import Limits, limit_warnings
 
 
@@ -71,6 +71,7 @@ def make_plan(
         warnings=(
             *draft.warnings,
             *(() if destroy or targets else handed.notes),
+            *unreadable_warnings(steps, named.unreadable, destroy=destroy),
             *look_alikes(steps, named.unowned, kinds),
             *(look_renamed(steps, kinds) if draft.deletes else ()),
         ),

@@ -26,7 +26,7 @@ from retinue.providers.openai.stores.with_files import WithFilesStore
 from retinue.providers.openai.uploads import Uploader
 from retinue.providers.openai.work import Work
 from retinue.providers.port import Capabilities, Outcome, Report, Run, Snapshot, Wanted
-from retinue.providers.preconditions import HANDOVERS, check_owner, check_values
+from retinue.providers.preconditions import HANDOVERS, check_owner, check_values, unknown_ids
 from retinue.state.cache import Cache
 from retinue.state.upload_journal import UploadJournal
 
@@ -65,7 +65,7 @@ class OpenAIProvider:
 
     @property
     def judges(self) -> Collection[str]:
-        return [name for name, store in self.stores.items() if store.form.numbers]
+        return self.stores
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -87,7 +87,9 @@ class OpenAIProvider:
         return self.stores[kind].exists(live_id)
 
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
-        """Versions by number that the account does not have. What cannot be asked for is not judged."""
+        """Ids and versions by number that the account does not have. What cannot be asked for is not judged."""
+        steps = list(steps)
+        yield from unknown_ids(steps, self.kinds, known, self.exists)
         for step in steps:
             store = self.stores[step.address.kind]
             live = known.get(step.id or "")
