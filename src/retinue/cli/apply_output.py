@@ -57,10 +57,14 @@ class InWords:
             return
         from retinue.planning.documents.plan_document import to_document
         from retinue.report.events.event_text import render_result
+        from retinue.report.events.unkept_text import render_unkept
 
         document = to_document(applied.plan)
         text = render_result(applied.events, document=document, interrupted=stopped, color=self.terminal.color)
         self.terminal.print(f"\n{text}")
+        unkept = render_unkept(applied.events, color=self.terminal.color)
+        if unkept:
+            self.terminal.print(unkept)
         if applied.converged and not applied.plan.targets:
             self.terminal.print(self.settled)
 

@@ -15,6 +15,7 @@ from retinue.commands.suggested_names import name_from, unique
 from retinue.config.problems import RefusedError
 from retinue.config.project_files import Folder
 from retinue.errors import BlockedError, RetinueError, UsageError, cannot_write
+from retinue.kinds.kind import Kind
 from retinue.model.declared import Handover, Position
 from retinue.model.live import Live
 from retinue.model.values import NAME, Address
@@ -138,6 +139,7 @@ def prepare(
         draft.contents = account.contents(whole[draft.live.id])
         if (name := stray(draft.contents)) is not None:
             draft.skipped = f"its file '{name}' cannot stand in a folder"
+        draft.skipped = draft.skipped or _no_room(session.kinds[draft.address.kind], draft.live)
     while True:
         taken: set[str] = set()
         kept = {address: draft for address, draft in drafts.items() if draft.skipped is None}
@@ -158,6 +160,15 @@ def prepare(
         {address: draft.secrets for address, draft in kept.items() if draft.secrets},
         {address: (draft.live, draft.skipped) for address, draft in drafts.items() if draft.skipped is not None},
     )
+
+
+def _no_room(kind: Kind, live: Live) -> str | None:
+    """Why an object cannot carry a tag beside what others noted on it."""
+    name, room = kind.store.marks.field, kind.store.room
+    pairs = live.held.get(name)
+    if room is None or live.tag is not None or not isinstance(pairs, Mapping) or len(pairs) < room:
+        return None
+    return f"it has {len(pairs)} pairs of {name}, all that the API takes, and its tag needs one: remove one first"
 
 
 def _handed(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from retinue.model.canonical import RECORDED_SHA, canonical_json
 from retinue.model.live import LiveFile
 from retinue.model.values import FileRef
 
@@ -35,6 +37,39 @@ def attached_spec(files: Iterable[LiveFile]) -> dict[str, Any]:
         }
         for path, each in sorted(primary_files(files).items())
     }
+
+
+def same_content(live: str | None, declared: str) -> bool:
+    """Whether a digest read from the account, of which there may be only the first digits, is the declared one."""
+    return bool(live) and declared.startswith(str(live))
+
+
+def as_kept(files: Mapping[str, Mapping[str, Any]], bare: Collection[str] = ()) -> dict[str, Any]:
+    """A manifest as two of them are compared where the account makes texts of all attributes, or, for the paths that
+    are `bare`, keeps none."""
+    return {
+        path: {
+            **entry,
+            "sha256": entry["sha256"][:RECORDED_SHA],
+            "attributes": {} if path in bare else as_texts(entry["attributes"]),
+        }
+        for path, entry in files.items()
+    }
+
+
+def as_texts(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Attributes that differ only in that some account made a text of a number or a boolean are the same."""
+    return {name: _as_text(value) for name, value in attributes.items()}
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            return value.lower() if value.lower() in ("true", "false") else value
+        return canonical_json(number) if math.isfinite(number) else value
+    return canonical_json(value)
 
 
 def file_ref(path: str, entry: Mapping[str, Any]) -> FileRef:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from retinue.content.manifest import SETTLED, file_ref, primary_files, without_sizes
+from retinue.content.manifest import SETTLED, as_kept, as_texts, file_ref, primary_files, same_content, without_sizes
 from retinue.model.canonical import digest, same
 from retinue.model.declared import Declared
 from retinue.model.live import Live, LiveFile
@@ -25,7 +25,11 @@ def compare_manifest(name: str, declared: Declared, live: Live) -> Iterator[File
     if not owned and not ours:
         return
     wanted = {path: entry for path, entry in written.items() if path not in declared_ids}
-    moved = attribute(live.tag, name, without_sizes(wanted), without_sizes(live.spec[name]))
+    held = without_sizes(live.spec[name])
+    loose = live.tag is not None and name in live.tag.returned
+    if loose:
+        held = as_kept(held, {str(each.path) for each in ours if each.recorded})
+    moved = attribute(live.tag, name, without_sizes(wanted), held)
     primary = primary_files(ours)
     by_path: dict[str, list[LiveFile]] = {}
     for each in ours:
@@ -33,7 +37,7 @@ def compare_manifest(name: str, declared: Declared, live: Live) -> Iterator[File
     for path in sorted({*wanted, *by_path}):
         attached = by_path.get(path, [])
         current = _as_declared(wanted.get(path), attached) or primary.get(path)
-        change = _compare_file(path, wanted.get(path), current, attached, moved, declared)
+        change = _compare_file(path, wanted.get(path), current, attached, moved, declared, loose=loose)
         if change:
             yield change
 
@@ -66,7 +70,7 @@ def _as_declared(wanted: Mapping[str, Any] | None, attached: Iterable[LiveFile])
     within the same second, it is the one to keep."""
     if wanted is None:
         return None
-    settled = (each for each in attached if each.status in SETTLED and each.sha256 == wanted["sha256"])
+    settled = (each for each in attached if each.status in SETTLED and same_content(each.sha256, wanted["sha256"]))
     return next((each for each in settled if same(each.chunking, wanted["chunking"])), None)
 
 
@@ -82,6 +86,8 @@ def _compare_file(
     attached: list[LiveFile],
     moved: Cause,
     declared: Declared,
+    *,
+    loose: bool,
 ) -> FileChange | None:
     ids = tuple(each.id for each in attached)
     before = FileRef(path, live.sha256 or "", live.size) if live else None
@@ -97,12 +103,12 @@ def _compare_file(
         action: FileAction = "add"
         cause = "config" if attached else moved
         reason = f"indexing failed before: {failed.error}" if failed else None
-    elif live.sha256 != wanted["sha256"]:
+    elif not same_content(live.sha256, wanted["sha256"]):
         # Where the declarations changed too, nobody knows of a single file who changed it.
         action, cause = "replace", "drift" if moved == "drift" else "config"
     elif not same(live.chunking, wanted["chunking"]):
         action, cause, reason = "replace", moved, "its chunking changes"
-    elif not same(live.attributes, wanted["attributes"]):
+    elif not _has_attributes(live, wanted["attributes"], loose=loose):
         action, cause, live_id = "attributes", moved, live.id
     elif live.status == "in_progress":
         action, live_id, reason = "wait", live.id, "it is still being indexed"
@@ -126,6 +132,13 @@ def _compare_file(
         position,
         file_witness(each for each in attached if action != "wait" or each.id != live_id),
     )
+
+
+def _has_attributes(live: LiveFile, wanted: Mapping[str, Any], *, loose: bool) -> bool:
+    """Whether a file has the declared attributes, as far as its account keeps any; `loose`: it makes texts of them."""
+    if live.recorded or same(live.attributes, wanted):
+        return True
+    return loose and as_texts(live.attributes) == as_texts(wanted)
 
 
 def file_witness(files: Iterable[LiveFile]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from retinue.kinds.fields import RestField
@@ -13,6 +13,21 @@ from retinue.model.values import Path
 
 FURTHER = RestField("extra")
 """Fields of the API that this version does not know."""
+
+
+def in_any_order(value: Any, names: Collection[str]) -> Any:
+    """The value with the lists of texts under these names sorted, wherever they stand: they are sets to the API."""
+    if isinstance(value, Mapping):
+        return {
+            key: sorted(each) if key in names and _are_texts(each) else in_any_order(each, names)
+            for key, each in value.items()
+        }
+    return [in_any_order(each, names) for each in value] if isinstance(value, list) else value
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
 
 TEXT_FILE: Schema = {
     "type": "object",

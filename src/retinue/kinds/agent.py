@@ -18,6 +18,7 @@ from retinue.kinds._shapes import (
     NAME_OR_ID,
     TEXT,
     by_key,
+    in_any_order,
     keyed_tools,
 )
 from retinue.kinds.fields import Field, KeyedField
@@ -41,6 +42,8 @@ TOOL_DEFAULTS: dict[str, dict[str, Any]] = {
     "computer_use": {"include_screenshots": False},
     "automations": {},
 }
+SETS = {"mcp": ("allowed_tools", "env_vars"), "web_search": ("allowed_domains",)}
+"""The options that are lists, and mean the same in any order."""
 IDENTIFIED_BY = {"function": "name", "mcp": "server_label"}
 """The option that tells several tools of one type apart."""
 
@@ -95,7 +98,7 @@ def _canonical_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
         # SDK persisted_mcp_transport: what was left out comes back empty or null.
         if isinstance(chosen.get(part), Mapping):
             chosen[part] = {key: each for key, each in chosen[part].items() if each not in (None, {}, [])}
-    return without_defaults(chosen, TOOL_DEFAULTS.get(kind, {}))
+    return without_defaults(in_any_order(chosen, SETS.get(kind, ())), TOOL_DEFAULTS.get(kind, {}))
 
 
 def wire_tools(tools: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.kinds._shapes import FURTHER, METADATA, NAME_OR_ID, TEXT
+from retinue.kinds._shapes import FURTHER, METADATA, NAME_OR_ID, TEXT, in_any_order
 from retinue.kinds.fields import ActionField, Field, KeyedField
 from retinue.kinds.kind import Expansion, Inclusion, Kind, Reference
 from retinue.kinds.stores import WithActions
@@ -81,14 +81,17 @@ def wire_input(messages: Iterable[Any]) -> list[Any]:
 
 
 def canonical_environment(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what was left to the server: it comes back as null, or empty inside what was given."""
-    return {
+    """Without what was left to the server: it comes back as null, or empty inside what was given. What is installed and
+    may be reached is so in any order."""
+    found = {
         key: {name: part for name, part in each.items() if part not in (None, [])}
         if isinstance(each, Mapping)
         else each
         for key, each in value.items()
         if each is not None
     }
+    ordered: dict[str, Any] = in_any_order(found, ("allowed_domains", "python", "npm", "system"))
+    return ordered
 
 
 def canonical_status(value: Any) -> Any:

@@ -19,7 +19,17 @@ from retinue.model.live import Live
 from retinue.model.paths import Pattern, dig
 from retinue.model.sealed import sealed_digest
 from retinue.model.steps import FieldChange, FileChange
-from retinue.model.tag import attribute, attribute_key, is_ours, key_digest, owned_keys, unset_key_cause
+from retinue.model.tag import (
+    Tag,
+    attribute,
+    attribute_key,
+    is_as_returned,
+    is_key_as_returned,
+    is_ours,
+    key_digest,
+    owned_keys,
+    unset_key_cause,
+)
 from retinue.model.values import ABSENT, Address, Cause, FileRef, Gone, Path, Ref, Sealed
 
 Convert = Callable[[Any], Any]
@@ -179,6 +189,11 @@ class Field:
         """A name and a digest for the live value at `path`: what a step is about to write over."""
         yield self.name, digest(held[self.name])
 
+    def returned(self, wanted: Any, live: Any, tag: Tag) -> Iterator[tuple[Path, Any]]:
+        """What the account answered, under names, to a write of the field, where that is not what was written."""
+        if self.name in tag.fields and self.in_body and self.shown and not same(wanted, live):
+            yield (self.name,), live
+
     # ── comparing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def compare(self, wanted: Any, found: Comparison) -> None:
@@ -186,8 +201,10 @@ class Field:
         live = found.live.spec[self.name]
         if same(wanted, live):
             return
-        lost = self.refs is not None and _lost(self, wanted, live, found.missing)
         known = [value if self.refs is None else _formerly(value, found.former) for value in (wanted, live)]
+        if is_as_returned(found.live.tag, self.name, *known):
+            return
+        lost = self.refs is not None and _lost(self, wanted, live, found.missing)
         cause: Cause = "config" if lost else attribute(found.live.tag, self.name, *known)
         for path, before, after in differences((self.name,), live, wanted):
             found.note(path, before, after, cause)
@@ -200,7 +217,7 @@ class Field:
         live, tag = found.live.spec[self.name], found.live.tag
         if tag is None or same(live, self.default):
             return
-        applied = tag.fields.get(self.name)
+        applied = tag.returned.get(self.name, tag.fields.get(self.name))
         cause: Cause = "drift" if applied is None else "unset" if digest(live) == applied else "conflict"
         found.note((self.name,), live, self.default, cause, ())
         found.unset.append(self.name)
@@ -269,13 +286,20 @@ class KeyedField(Field):
         value = held[self.name].get(path[1], ABSENT)
         yield f"{self.name}/{path[1]}", "" if value is ABSENT else digest(value)
 
+    def returned(self, wanted: Any, live: Any, tag: Tag) -> Iterator[tuple[Path, Any]]:
+        for key, value in sorted(wanted.items()):
+            answered = live.get(key, ABSENT)
+            if key_digest(self.name, key) in tag.keys and not same(value, answered):
+                yield (self.name, key), answered
+
     def compare(self, wanted: Any, found: Comparison) -> None:
         live = self._compared(found.live)
         for key, value in sorted(wanted.items()):
             before = live.get(key, ABSENT)
-            if before is ABSENT or not same(value, before):
-                cause = attribute_key(found.live.tag, self.name, key, value, before)
-                found.note((self.name, key), before, value, cause)
+            if same(value, before) or is_key_as_returned(found.live.tag, self.name, key, value, before):
+                continue
+            cause = attribute_key(found.live.tag, self.name, key, value, before)
+            found.note((self.name, key), before, value, cause)
 
     def _compared(self, live: Live) -> Mapping[str, Any]:
         value: Mapping[str, Any] = live.spec[self.name]

@@ -276,7 +276,8 @@ class Kind:
         later = {*pending, *(each.name for each in self.fields if each.content)}
         fields = {name: value for name, value in tag.fields.items() if name not in later}
         fields |= {name: before.fields[name] for name in pending if before and name in before.fields}
-        return replace(tag, fields=fields, flags=tag.flags | {SYNCING})
+        returned = {name: each for name, each in tag.returned.items() if name in fields and name not in pending}
+        return replace(tag, fields=fields, flags=tag.flags | {SYNCING}, returned=returned)
 
     def witness(self, live: Live, paths: Iterable[Path]) -> dict[str, str]:
         """Digests of the live values at `paths` (a field, or field and key), in ids: what a step is about to write

@@ -5,20 +5,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import struct
 from collections.abc import Mapping
 from typing import Any
 
-from retinue.model.values import FileRef, Gone, Ref, Sealed
+from retinue.model.values import ABSENT, FileRef, Gone, Ref, Sealed
 
 DIGEST_LENGTH = 6
 """Characters of a digest: 36 bits in base64url."""
+
+_SINGLE = struct.Struct("f")
 
 RECORDED_SHA = 16
 """Hex digits of a file's sha256 that an object's metadata has room for; 64 bits decide whether content is the same."""
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON data with sorted keys: references by address, files by content, whole floats as ints."""
+    """The value as JSON data with sorted keys: references by address, files by content, whole floats as ints, numbers
+    as they were before a server kept 32 bits of them."""
     if isinstance(value, Mapping):
         return {str(key): plain(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, list | tuple):
@@ -31,9 +35,24 @@ def plain(value: Any) -> Any:
         return {"retinue.sealed": True}
     if isinstance(value, Gone):
         return {"retinue.gone": value.id}
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    if value is ABSENT:
+        return {"retinue.absent": True}
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else _number(value)
     return value
+
+
+def _number(value: float) -> float:
+    """The number that was meant: 0.7 is 0.699999988079071 on a server that keeps 32 bits. A number that is not exactly
+    what 32 bits hold, as far as it is written, stays as it is."""
+    try:
+        (single,) = _SINGLE.unpack(_SINGLE.pack(value))
+    except OverflowError:
+        return value
+    if value != single and all(value != float(f"{single:.{digits}g}") for digits in (8, 9, 10, 12, 15)):
+        return value
+    shorter = (float(f"{single:.{digits}g}") for digits in range(1, 18))
+    return next(each for each in shorter if _SINGLE.pack(each) == _SINGLE.pack(value))
 
 
 def canonical_json(value: Any) -> str:

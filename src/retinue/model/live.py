@@ -14,7 +14,8 @@ from retinue.model.values import FileRef
 class LiveFile:
     """A file attached to a live object. `path` and `sha256` are ours, read from its attributes; None: not ours.
 
-    `created_at` is in Unix seconds, `status` is the API's.
+    `created_at` is in Unix seconds, `status` is the API's. One that is `recorded` in its store's own marks is on an
+    account that keeps no attributes: nothing is known of them.
     """
 
     id: str
@@ -26,6 +27,7 @@ class LiveFile:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     chunking: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Live:
     account and can only be replaced. `refers_to` maps the ids of other objects that it holds to their kinds, `recorded`
     the ids of the files that we made for it to what they were made from, by field.
 
-    `tag_error` says why the tag could not be read, if there is one and it does not parse. `files` are the attached
+    `tag_error` says why the tag could not be read, if there is one and it does not parse, `tag_stack` whose it is as
+    far as it says so. `files` are the attached
     files, read only for objects of this stack; their chunking is canonical. `missing` are ids of files that it carries
     and that the account no longer has. `home` is where it lives, when that is not the account. `within` is the id of
     the object in whose collection it stands. `answer` is for the provider that read it, and for nobody else.
@@ -57,6 +60,7 @@ class Live:
     held: Mapping[str, Any] = field(default_factory=dict)
     tag: Tag | None = None
     tag_error: str | None = None
+    tag_stack: str | None = None
     title: str | None = None
     status: str | None = None
     born: int = 0

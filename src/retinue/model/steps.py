@@ -175,7 +175,7 @@ class Event:
 
     `error` says what went wrong, and `hint` what to do about it. `done` and `total` count the files of a step in
     progress, `detail` says what was done with them. `failures` maps the paths of files that could not be brought in to
-    the reasons.
+    the reasons. `unkept` are what the account made of values that it did not keep as they were given.
     """
 
     step: Step
@@ -188,3 +188,4 @@ class Event:
     done: int = 0
     total: int = 0
     failures: Mapping[str, str] = field(default_factory=dict)
+    unkept: tuple[FieldChange, ...] = ()

@@ -1,23 +1,27 @@
 """The ownership tag and the file records in an object's metadata: written, parsed, and what they tell.
 
-retinue          1;s=<stack>;a=<kind>.<name>;f=<field>:<digest>,…;k=<key digest><digest>…;l=<flag>,…
+retinue          1;s=<stack>;a=<kind>.<name>;f=<field>:<digest>,…;k=<key digest><digest>…;l=<flag>,…;r=…;q=…
+                 r and q: what the account made of a field of f, or of a key of k, where it is something else than was
+                 applied: its place in that list, counted from 0 (one character), and the digest of what it answered
 retinue.files    <file id> <sha256, 16 digits> <path>, one a line; continued in retinue.files.1, …
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import string
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from retinue.model.canonical import DIGEST_LENGTH, RECORDED_SHA, digest
 from retinue.model.declared import Lifecycle, OnDelete
-from retinue.model.values import ABSENT, Address, Cause, FileRef
+from retinue.model.values import Address, Cause, FileRef
 
 TAG_KEY = "retinue"
 PATH_ATTRIBUTE = "retinue.path"
 SHA256_ATTRIBUTE = "retinue.sha256"
+CHUNKING_ATTRIBUTE = "retinue.chunking"
 RECORD_KEY = "retinue.files"
 VERSION = "1"
 MOST_CHARACTERS = 512
@@ -31,6 +35,7 @@ RETIRED = "retired"
 of being deleted it is to be left, or let expire; it was let go and is waiting for its end."""
 
 _KEY_DIGEST = 4
+_PLACES = string.ascii_letters + string.digits
 _LONGEST_FILE_ID = 40
 
 
@@ -71,6 +76,12 @@ def write_tag(tag: Tag) -> str:
     parts = [VERSION, f"s={tag.stack}", f"a={tag.address}", f"f={fields}"]
     parts += [f"k={keys}"] if keys else []
     parts += [f"l={','.join(sorted(tag.flags))}"] if tag.flags else []
+    for name, applied, returned in (("r", tag.fields, tag.returned), ("q", tag.keys, tag.returned_keys)):
+        room = (MOST_CHARACTERS - len(";".join(parts)) - len(f";{name}=")) // (1 + DIGEST_LENGTH)
+        placed = zip(_PLACES, sorted(applied), strict=False)
+        places = [place + returned[each] for place, each in placed if each in returned]
+        # What there is no room for would be seen as somebody's edit.
+        parts += [f"{name}={''.join(places[:room])}"] if places[: max(room, 0)] else []
     return ";".join(parts)
 
 
@@ -89,35 +100,83 @@ def read_tag(text: str) -> Tag:
     width = _KEY_DIGEST + DIGEST_LENGTH
     if len(keys) % width or not stack or any(len(value) != DIGEST_LENGTH for value in fields.values()):
         raise TagError(f"'{text[:80]}' is not a complete tag")
-    chunks = [keys[start : start + width] for start in range(0, len(keys), width)]
-    return Tag(
-        stack,
-        address,
-        fields,
-        {chunk[:_KEY_DIGEST]: chunk[_KEY_DIGEST:] for chunk in chunks},
-        frozenset(flag for flag in values.get("l", "").split(",") if flag),
-    )
+    packed = {chunk[:_KEY_DIGEST]: chunk[_KEY_DIGEST:] for chunk in _chunks(keys, width)}
+    flags = frozenset(flag for flag in values.get("l", "").split(",") if flag)
+    try:
+        returned, returned_keys = (_returned(values.get(each, ""), of) for each, of in (("r", fields), ("q", packed)))
+    except (IndexError, ValueError) as error:
+        raise TagError(f"'{text[:80]}' is not a complete tag") from error
+    return Tag(stack, address, fields, packed, flags, returned, returned_keys)
+
+
+def _chunks(text: str, width: int) -> list[str]:
+    return [text[start : start + width] for start in range(0, len(text), width)]
+
+
+def _returned(text: str, applied: Mapping[str, str]) -> dict[str, str]:
+    names, chunks = sorted(applied), _chunks(text, 1 + DIGEST_LENGTH)
+    if any(len(each) != 1 + DIGEST_LENGTH for each in chunks):
+        raise ValueError(text)
+    return {names[_PLACES.index(each[0])]: each[1:] for each in chunks}
+
+
+_STACK = re.compile(r";s=([a-z0-9_-]+);")
+
+
+def named_stack(text: str) -> str | None:
+    """Whose a tag is, as far as even one that cannot be read says so."""
+    found = _STACK.search(text)
+    return found[1] if found else None
 
 
 def attribute(tag: Tag | None, name: str, declared: Any, live: Any) -> Cause:
     """Who moved a field that differs: the three-way decision of the last applied, the declared and the live value."""
-    return _attribute(tag.fields.get(name) if tag else None, declared, live)
+    return _attribute(tag.fields, tag.returned, name, declared, live) if tag else "config"
 
 
 def attribute_key(tag: Tag | None, name: str, key: str, declared: Any, live: Any) -> Cause:
     """The same for one key of a field that is owned key by key. `live` is ABSENT when the key is not there."""
-    return _attribute(tag.keys.get(key_digest(name, key)) if tag else None, declared, live)
+    return _attribute(tag.keys, tag.returned_keys, key_digest(name, key), declared, live) if tag else "config"
 
 
-def _attribute(applied: str | None, declared: Any, live: Any) -> Cause:
-    if applied is None or (live is not ABSENT and digest(live) == applied):
+def _attribute(applied: Mapping[str, str], returned: Mapping[str, str], name: str, declared: Any, live: Any) -> Cause:
+    before = applied.get(name)
+    if before is None or digest(live) == returned.get(name, before):
         return "config"
-    return "drift" if digest(declared) == applied else "conflict"
+    return "drift" if digest(declared) == before else "conflict"
+
+
+def is_as_returned(tag: Tag | None, name: str, declared: Any, live: Any) -> bool:
+    """Whether a field differs only in what the account made of the value when it was applied."""
+    return tag is not None and _as_returned(tag.fields, tag.returned, name, declared, live)
+
+
+def is_key_as_returned(tag: Tag | None, name: str, key: str, declared: Any, live: Any) -> bool:
+    """The same for one key of a field that is owned key by key. `live` is ABSENT when the key is not there."""
+    return tag is not None and _as_returned(tag.keys, tag.returned_keys, key_digest(name, key), declared, live)
+
+
+def _as_returned(applied: Mapping[str, str], returned: Mapping[str, str], name: str, declared: Any, live: Any) -> bool:
+    return name in returned and digest(live) == returned[name] and digest(declared) == applied.get(name)
+
+
+def remembering(tag: Tag, before: Tag | None, content: Collection[str] = ()) -> Tag:
+    """The tag with what an earlier one says that the account made of values which are still the same, or are files,
+    which it will make the same of: those fields are `content`."""
+    if before is None or not (before.returned or before.returned_keys):
+        return tag
+    pairs = ((tag.fields, before.fields, before.returned), (tag.keys, before.keys, before.returned_keys))
+    fields, keys = (
+        {each: was[each] for each in was if now.get(each) == old.get(each) or (each in content and each in now)}
+        for now, old, was in pairs
+    )
+    return replace(tag, returned={**fields, **tag.returned}, returned_keys={**keys, **tag.returned_keys})
 
 
 def unset_key_cause(tag: Tag, name: str, key: str, live: Any) -> Cause:
     """Why a key that is declared no more is reset: it still holds what we applied, or somebody changed it since."""
-    return "unset" if tag.keys.get(key_digest(name, key)) == digest(live) else "conflict"
+    place = key_digest(name, key)
+    return "unset" if tag.returned_keys.get(place, tag.keys.get(place)) == digest(live) else "conflict"
 
 
 def owned_keys(tag: Tag | None, name: str, live: Mapping[str, Any]) -> tuple[str, ...]:
@@ -174,7 +233,8 @@ class Tag:
     """The ownership mark in a live object's metadata: whose it is, and digests of what was applied last.
 
     `fields` maps a field's name to the digest of its value; `keys` maps the digest of a key to the digest of its value,
-    for fields that are owned key by key.
+    for fields that are owned key by key. `returned` and `returned_keys` map those that the account did not keep as
+    given to the digest of what it answered to the write.
     """
 
     stack: str
@@ -182,3 +242,5 @@ class Tag:
     fields: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
     flags: frozenset[str] = frozenset()
+    returned: Mapping[str, str] = field(default_factory=dict)
+    returned_keys: Mapping[str, str] = field(default_factory=dict)

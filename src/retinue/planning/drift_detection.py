@@ -72,7 +72,10 @@ def find_drift(plan: Plan, live: Iterable[Live], remembered: Mapping[Address, st
         changed=tuple(_changed(plan)),
         gone=tuple(gone[address] for address in sorted(gone)),
         dangling=tuple(_dangling(plan)),
-        unreadable=tuple(each.message for each in plan.blocks if each.code == "unreadable-tag"),
+        unreadable=(
+            *(each.message for each in plan.blocks if each.code == "unreadable-tag"),
+            *(each.message for each in plan.warnings if each.code == "unreadable-tag"),
+        ),
         pending=len({step.address for step in plan.steps if step.address not in gone and _is_ours(step)}),
         owned=tuple(sorted({each.tag.address for each in there.values() if each.tag and each.tag.stack == plan.stack})),
         unowned=tuple(sorted(filter(_is_free, there.values()), key=lambda each: (each.kind, each.id))),

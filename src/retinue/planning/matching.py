@@ -70,7 +70,9 @@ def name_live(live: Iterable[Live], declared: Mapping[Address, Declared], kinds:
     candidates: dict[Address, list[Live]] = {}
     for each in live:
         named.known.add(each.id)
-        if each.tag_error is not None:
+        if each.tag_error is not None and each.tag_stack not in (None, stack):
+            named.foreign[each.kind] += 1
+        elif each.tag_error is not None:
             named.unreadable.append(each)
         elif each.tag is None:
             named.unowned.append(each)

@@ -24,7 +24,8 @@ def plan_blocks(
 ) -> Iterator[Block]:
     """Everything that forbids these steps. `written` is what the files declare, `released` what they let go by name."""
     for live in unreadable:
-        yield _unreadable(live)
+        if _may_be_ours(live, steps, destroy=destroy):
+            yield Block("unreadable-tag", _unreadable(live))
     # What its lifecycle keeps or retires is lost to the stack all the same.
     last = [step for step in steps if step.action == "delete" or is_retired(step.tag) or step.action == "release"]
     going = sum(1 for step in last if step.address not in released)
@@ -79,11 +80,24 @@ def _too_many_keys(step: Step, kind: Kind) -> Iterator[Block]:
         )
 
 
-def _unreadable(live: Live) -> Block:
-    return Block(
-        "unreadable-tag",
+def _may_be_ours(live: Live, steps: Sequence[Step], *, destroy: bool) -> bool:
+    """Whether an object whose tag cannot be read may be one of the stack: the tag names it, or names none, and an
+    object of the kind is about to be created, which may be this one."""
+    created = any(step.action == "create" and step.address.kind == live.kind for step in steps)
+    return live.tag_stack is not None or created or destroy
+
+
+def unreadable_warnings(steps: Sequence[Step], unreadable: Iterable[Live], *, destroy: bool) -> Iterator[Diagnostic]:
+    """Tags that cannot be read, where nothing has to stop for them."""
+    for live in unreadable:
+        if not _may_be_ours(live, steps, destroy=destroy):
+            yield Diagnostic("warning", "unreadable-tag", _unreadable(live))
+
+
+def _unreadable(live: Live) -> str:
+    return (
         f"{live.id} carries an ownership tag that cannot be read: {live.tag_error}; "
-        "repair or remove its 'retinue' metadata key, or use the version of retinue that wrote it",
+        "repair or remove its 'retinue' metadata key, or use the version of retinue that wrote it"
     )
 
 

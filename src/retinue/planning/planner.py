@@ -12,12 +12,12 @@ from retinue.model.canonical import same
 from retinue.model.declared import Declared, Diagnostic, Handover
 from retinue.model.live import Live
 from retinue.model.steps import AccountInfo, FieldChange, Plan, Step
-from retinue.model.tag import PROTECT, RETIRED, Tag, on_delete
+from retinue.model.tag import PROTECT, RETIRED, Tag, on_delete, remembering
 from retinue.model.values import Address, Path, Ref, Sealed
 from retinue.planning.matching import Named, name_declared, name_live
 from retinue.planning.moves import Handed, hand_over, look_renamed
 from retinue.planning.object_diff import compare
-from retinue.planning.plan_blocks import look_alikes, not_empty, plan_blocks
+from retinue.planning.plan_blocks import look_alikes, not_empty, plan_blocks, unreadable_warnings
 from retinue.planning.policy import Limits, limit_warnings
 
 
@@ -71,6 +71,7 @@ def make_plan(
         warnings=(
             *draft.warnings,
             *(() if destroy or targets else handed.notes),
+            *unreadable_warnings(steps, named.unreadable, destroy=destroy),
             *look_alikes(steps, named.unowned, kinds),
             *(look_renamed(steps, kinds) if draft.deletes else ()),
         ),
@@ -126,7 +127,7 @@ def _plan_declared(draft: Draft, wanted: Declared) -> None:
         pass  # its new tag is all that it lacks
     elif found.in_sync:
         draft.in_sync += 1
-        tag = _tag(draft, wanted, kind)
+        tag = _tag(draft, wanted, kind, live)
         if tag != live.tag:
             after = kind.store.retag_after(wanted.spec, wanted.lifecycle.heeded(wanted.spec))
             draft.retags.append(
@@ -150,10 +151,11 @@ def _create(draft: Draft, wanted: Declared, kind: Kind) -> Step:
     )
 
 
-def _tag(draft: Draft, wanted: Declared, kind: Kind) -> Tag:
+def _tag(draft: Draft, wanted: Declared, kind: Kind, live: Live | None = None) -> Tag:
     """The tag that says that all of it was applied."""
     heeded = wanted.lifecycle.heeded(wanted.spec)
-    return kind.make_tag(draft.named.stack, wanted.address, heeded, wanted.lifecycle)
+    tag = kind.make_tag(draft.named.stack, wanted.address, heeded, wanted.lifecycle)
+    return remembering(tag, live.tag, [each.name for each in kind.fields if each.content]) if live else tag
 
 
 def _update(draft: Draft, wanted: Declared, live: Live, kind: Kind, found: Comparison) -> Step:
@@ -172,7 +174,7 @@ def _update(draft: Draft, wanted: Declared, live: Live, kind: Kind, found: Compa
         expects=kind.witness(live, [change.path for change in found.changes]),
         unset=tuple(found.unset),
         forget_keys=tuple(found.forget_keys),
-        tag=_tag(draft, wanted, kind),
+        tag=_tag(draft, wanted, kind, live),
         reason=kind.store.unfinished if found.unfinished else None,
         position=wanted.position(),
         protected=wanted.lifecycle.protect,
@@ -405,7 +407,7 @@ def claim(draft: Draft, wanted: Declared, live: Live, *, in_sync: bool) -> Step:
     of it yet: the step after it will."""
     kind = draft.kinds[live.kind].at(live.home)
     handed = draft.handed.claims[live.id]
-    full = _tag(draft, wanted, kind)
+    full = _tag(draft, wanted, kind, live)
     return Step(
         handed.action,
         wanted.address,

@@ -147,7 +147,7 @@ class _Execution:
             tell(Event(step, "progress", step.id, done=done, total=total, detail=detail))
 
         try:
-            live_id, failures = self.runners[step.home].run(step, report)
+            live_id, failures, unkept = self.runners[step.home].run(step, report)
         except Interrupted as error:
             tell(Event(step, "incomplete", self.run.ids.get(step.address, step.id), error=error.message))
         except RetinueError as error:
@@ -157,4 +157,4 @@ class _Execution:
             self.bugs.append(error)
             tell(Event(step, "failed", step.id, error=hide(f"a bug in retinue: {error!r}", self.hidden)))
         else:
-            tell(Event(step, "incomplete" if failures else "done", live_id, failures=failures))
+            tell(Event(step, "incomplete" if failures else "done", live_id, failures=failures, unkept=unkept))

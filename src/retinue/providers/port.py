@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from retinue.model.declared import Handover
 from retinue.model.live import Live
-from retinue.model.steps import Block, Step
+from retinue.model.steps import Block, FieldChange, Step
 from retinue.model.tag import Tag
 from retinue.model.values import Address
 
 Report = Callable[[int, int, str], None]
 """Hears of progress: how many files of how many, and what is being done with them."""
-Outcome = tuple[str | None, Mapping[str, str]]
-"""The live id of a step's object, and path → reason for files that could not be brought in."""
+
+
+class Outcome(NamedTuple):
+    """How a step went: the live id of its object, path → reason for files that could not be brought in, and the values
+    that the account did not keep as they were given, with what it made of them."""
+
+    id: str | None
+    failures: Mapping[str, str] = MappingProxyType({})
+    unkept: tuple[FieldChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

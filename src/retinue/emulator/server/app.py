@@ -16,11 +16,11 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
@@ -38,6 +38,7 @@ from retinue.emulator.server.api_errors import (
     with_code,
 )
 from retinue.emulator.server.collection import random_id
+from retinue.emulator.server.lossy_answers import as_kept
 from retinue.emulator.server.quirks import AGENTS, NONE, Quirks
 from retinue.emulator.server.request_body import read_request
 from retinue.emulator.server.service import (
@@ -208,9 +209,19 @@ class LocalAccount:
             raise missing_beta(endpoint.beta)
         try:
             async with read_request(request, endpoint, self.open()) as (body, sent):
-                return _response(self._run(endpoint, request, path, body, sent), status=endpoint.status)
+                answer = self._run(endpoint, request, path, body, sent)
+                return _response(self._as_kept(answer), status=endpoint.status)
         except ApiError as error:
             raise (with_code(error) if endpoint.beta == AGENTS else error) from None
+
+    def _as_kept(self, answer: Answer) -> Answer:
+        if not self._quirks.lossy or isinstance(answer, Streamed):
+            return answer
+        if not isinstance(answer, Rendered):
+            return cast("JsonObject", as_kept(answer, self._quirks))
+        if answer.media_type != "application/json":
+            return answer
+        return replace(answer, content=json.dumps(as_kept(json.loads(answer.content), self._quirks)).encode())
 
     def _authenticate(self, request: Request) -> None:
         if self._api_key is None:

@@ -46,6 +46,32 @@ class Quirks:
     """The Agents endpoints and vaults do not exist, as for an account the rollout has not reached."""
     adds_metadata: Mapping[str, str] = field(default_factory=dict)
     """Metadata the server adds of its own to every object created."""
+    drops: tuple[str, ...] = ()
+    """Members of objects that are never kept, such as ``description`` or the ``attributes`` of files."""
+    fills_in: Mapping[str, str] = field(default_factory=dict)
+    """Texts that stand in members of objects that were not given."""
+    float32: bool = False
+    """Numbers come back as 32 bits hold them."""
+    decimals: int = 0
+    """Numbers come back with N decimals."""
+    trims: bool = False
+    """Texts come back without the blanks around them."""
+    composes: bool = False
+    """Texts come back with accents composed (Unicode NFC)."""
+    line_ends: bool = False
+    """Texts come back with the line ends of Windows."""
+    rewrites_tools: bool = False
+    """Tools come back in another order, with defaults written out."""
+    attributes_as_text: bool = False
+    """Numbers and booleans among the attributes of files come back as texts."""
+    hides_chunking: bool = False
+    """How a file was cut is not told: its chunking is ``other``."""
+
+    @property
+    def lossy(self) -> bool:
+        """Whether objects come back otherwise than they were given."""
+        switches = (self.float32, self.trims, self.composes, self.line_ends, self.rewrites_tools)
+        return any((self.drops, self.fills_in, self.decimals, self.attributes_as_text, self.hides_chunking, *switches))
 
     def hides(self, beta: str | None) -> bool:
         """Whether the endpoints of a beta do not exist."""
@@ -145,4 +171,14 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "no_assistants": _switch,
     "no_agents": _switch,
     "adds_metadata": _pairs,
+    "drops": _patterns,
+    "fills_in": _pairs,
+    "float32": _switch,
+    "decimals": _count,
+    "trims": _switch,
+    "composes": _switch,
+    "line_ends": _switch,
+    "rewrites_tools": _switch,
+    "attributes_as_text": _switch,
+    "hides_chunking": _switch,
 }

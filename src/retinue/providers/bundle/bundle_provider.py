@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from retinue.errors import AccountError, StaleError
+from retinue.errors import StaleError
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.live import Live
 from retinue.model.steps import Block, Step
@@ -19,7 +18,7 @@ from retinue.providers.openai.openai_provider import OpenAIProvider
 from retinue.providers.openai.uploads import carried_ids, carry_files
 from retinue.providers.openai.work import Work
 from retinue.providers.port import Capabilities, Outcome, Report, Run, Snapshot, Wanted
-from retinue.providers.preconditions import check_values
+from retinue.providers.preconditions import check_values, unknown_ids
 
 HOME = "responses"
 AGAIN = "run the command again"
@@ -62,18 +61,7 @@ class BundleProvider:
 
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
         """Ids that the account does not have. What cannot be asked for is not judged."""
-        for step in steps:
-            with suppress(AccountError):
-                for name, live_id in self._given_ids(step):
-                    if live_id not in known and not self.account.exists(name, live_id):
-                        title = self.kinds[name].title if name else "file"
-                        message = f"{step.place} names the {title} '{live_id}', which the account does not have"
-                        yield Block("unknown-id", f"{message}: correct the id", step.address)
-
-    def _given_ids(self, step: Step) -> Iterator[tuple[str | None, str]]:
-        """The live ids that a step renders as they were declared, each with its kind, None for a file."""
-        for each in self.kind(step).fields if step.after is not None else ():
-            yield from each.given_ids(step.after.get(each.name) if step.after else None)
+        yield from unknown_ids(steps, self.kinds, known, self.account.exists)
 
     def whole(self, live: Live) -> Live:
         return live
@@ -109,20 +97,20 @@ class BundleRunner:
         self.work.check()
         if step.action == "move" and step.held and step.tag:
             ids[step.address] = lock.rename(kind, step.held.address.name, step.address.name, write_tag(step.tag))
-            return ids[step.address], {}
+            return Outcome(ids[step.address])
         live = self._current(step)
         if step.action == "release":
             lock.remove(kind, step.address.name)
-            return step.id, {}
+            return Outcome(step.id)
         if step.action == "delete":
             if live is not None:
                 # Files first: as long as the entry is there, it says which files are ours.
                 for file_id in sorted(set(carried_ids(live, kind)) - set(step.shared_files)):
                     self.work.account.delete(f"/files/{file_id}")
                 lock.remove(kind, step.address.name)
-            return step.id, {}
+            return Outcome(step.id)
         ids[step.address] = self._render(step, kind, live)
-        return ids[step.address], {}
+        return Outcome(ids[step.address])
 
     def close(self, *, complete: bool) -> None:
         """Each step has written the file."""

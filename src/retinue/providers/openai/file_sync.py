@@ -38,6 +38,10 @@ class FileSync:
     report: Report
     check: Callable[[], None]
     failures: dict[str, str] = field(default_factory=dict)
+    indexed: dict[str, tuple[FileChange, LiveFile]] = field(default_factory=dict)
+    """What was brought in, by the ids of the files, and what the account shows of it."""
+    gone: set[str] = field(default_factory=set)
+    """The ids of the files that were taken out."""
 
     def run(self, changes: Sequence[FileChange]) -> dict[str, str]:
         """Carry the changes out; give path → reason of what failed. Removals wait until new files are searchable."""
@@ -120,11 +124,12 @@ class FileSync:
             return {"file_id": file_id}
         return {
             "file_id": file_id,
-            "attributes": self._attributes(change),
+            "attributes": self.attributes(change),
             "chunking_strategy": self.form.wire_chunking(change.chunking or {}),
         }
 
-    def _attributes(self, change: FileChange) -> dict[str, Any]:
+    def attributes(self, change: FileChange) -> dict[str, Any]:
+        """What a file is to carry: the author's attributes and our marks."""
         sha256 = change.after.sha256 if change.after else ""
         return {**change.attributes, PATH_ATTRIBUTE: change.path, SHA256_ATTRIBUTE: sha256}
 
@@ -134,7 +139,7 @@ class FileSync:
         if change.action != "attributes":
             return True
         self.check()
-        wanted = self._attributes(change)
+        wanted = self.attributes(change)
         answer = self.account.update(self._path(file_id), {"attributes": wanted}, beta=self.form.beta)
         return set(answer.get("attributes") or {}) <= set(wanted)
 
@@ -154,14 +159,16 @@ class FileSync:
             settled = [each for each in self._states(pending) if each.status != "in_progress"]
             for each in settled:
                 change = pending.pop(each.id)
-                if each.status != "completed":
-                    self._give_up(change, each.id, each.error or f"its status is '{each.status}'")
+                if each.status == "completed":
+                    self.indexed[each.id] = change, each
+                else:
+                    self.give_up(change, each.id, each.error or f"its status is '{each.status}'")
             if settled:
                 self.report(len(files) - len(pending), len(files), "indexed")
                 pause, deadline = FIRST_POLL, self.account.clock() + PATIENCE
             elif self.account.clock() > deadline:
                 for file_id, change in pending.items():
-                    self._give_up(change, file_id, f"it was not indexed within {PATIENCE / 60:.0f} minutes")
+                    self.give_up(change, file_id, f"it was not indexed within {PATIENCE / 60:.0f} minutes")
                 break
             if pending:
                 self.account.sleep(pause)
@@ -179,7 +186,7 @@ class FileSync:
         listed = (self.read(raw) for raw in pages)
         return [each for each in listed if each.id in pending]
 
-    def _give_up(self, change: FileChange, file_id: str, why: str) -> None:
+    def give_up(self, change: FileChange, file_id: str, why: str) -> None:
         """Take a file that cannot be searched out again: the old one serves on and the next apply starts anew."""
         self.failures[change.path] = why
         if change.action != "attach":
@@ -196,6 +203,7 @@ class FileSync:
                 key = self.uploader.doom(file_id, self.form.purpose)
                 self.account.delete(self._path(file_id), beta=self.form.beta)
                 self.cache.detached(self.id, file_id)
+                self.gone.add(file_id)
                 self.uploader.finish_discard(file_id, key)
             except RetinueError as error:
                 return error

@@ -26,7 +26,7 @@ from retinue.providers.openai.stores.with_files import WithFilesStore
 from retinue.providers.openai.uploads import Uploader
 from retinue.providers.openai.work import Work
 from retinue.providers.port import Capabilities, Outcome, Report, Run, Snapshot, Wanted
-from retinue.providers.preconditions import HANDOVERS, check_owner, check_values
+from retinue.providers.preconditions import HANDOVERS, check_owner, check_values, unknown_ids
 from retinue.state.cache import Cache
 from retinue.state.upload_journal import UploadJournal
 
@@ -65,7 +65,7 @@ class OpenAIProvider:
 
     @property
     def judges(self) -> Collection[str]:
-        return [name for name, store in self.stores.items() if store.form.numbers]
+        return self.stores
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -87,7 +87,9 @@ class OpenAIProvider:
         return self.stores[kind].exists(live_id)
 
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
-        """Versions by number that the account does not have. What cannot be asked for is not judged."""
+        """Ids and versions by number that the account does not have. What cannot be asked for is not judged."""
+        steps = list(steps)
+        yield from unknown_ids(steps, self.kinds, known, self.exists)
         for step in steps:
             store = self.stores[step.address.kind]
             live = known.get(step.id or "")
@@ -140,21 +142,21 @@ class OpenAIRunner:
     work: Work
 
     def run(self, step: Step, report: Report) -> Outcome:
-        """Carry `step` out. Gives the live id, and path → reason for files that could not be brought in."""
+        """Carry `step` out."""
         store = self.provider.stores[step.address.kind]
         self.work.check()
         if step.action == "delete":
             self._delete(step, store)
-            return step.id, {}
+            return Outcome(step.id)
         if step.action in HANDOVERS:
-            return self._hand_over(step, store), {}
+            return Outcome(self._hand_over(step, store))
         live_id = store.create(self.work, step) if step.action == "create" else self._update(step, store)
         if is_retired(step.tag):
             self.work.cache.released(live_id)
         failures = store.follow_up(self.work, step, live_id, report)
         if (store.pending(step) or step.files) and not failures:
             store.finish(self.work, step, live_id)
-        return live_id, failures
+        return Outcome(live_id, failures, self.work.unkept.get(step.key, ()))
 
     def close(self, *, complete: bool) -> None:
         try:

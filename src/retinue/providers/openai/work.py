@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from retinue.errors import StaleError
 from retinue.kinds.kind import Kind
 from retinue.model.live import Live
-from retinue.model.tag import is_retired
+from retinue.model.steps import FieldChange, Step
+from retinue.model.tag import Tag, is_retired
 from retinue.model.values import Address, Gone, Ref, Sealed
 from retinue.providers.openai.client import Account, Json
 from retinue.providers.openai.uploads import Carried, Uploader
@@ -25,6 +26,8 @@ class Work:
     """One apply under way.
 
     `ids` grows as objects come to be, `known` are the live ids of the plan, `check` raises once a person asked to stop.
+    `tags` are those of steps that found the account to make something else of what they wrote, `unkept` says what of
+    what, by the keys of the steps.
     """
 
     account: Account
@@ -34,6 +37,17 @@ class Work:
     ids: dict[Address, str]
     known: frozenset[str]
     check: Callable[[], None]
+    tags: dict[str, Tag] = field(default_factory=dict)
+    unkept: dict[str, tuple[FieldChange, ...]] = field(default_factory=dict)
+
+    def tag(self, step: Step) -> Tag:
+        """The tag that says that all of a step was applied."""
+        return self.tags.get(step.key) or tag_of(step)
+
+    def name(self, live_id: Any) -> Any:
+        """An id of an object that the plan knows or made as a reference."""
+        address = next((each for each, known in self.ids.items() if known == live_id), None)
+        return Ref(address) if address else live_id
 
     def is_ours(self, live: Live, address: Address) -> bool:
         ours = live.tag is not None and (live.tag.stack, live.tag.address) == (self.cache.stack, address)
@@ -57,3 +71,10 @@ class Work:
         if isinstance(value, list):
             return [self.with_ids(each) for each in value if not isinstance(each, Gone)]
         return value
+
+
+def tag_of(step: Step) -> Tag:
+    """The tag that a step writes."""
+    if step.tag is None:
+        raise TypeError(f"the step '{step.key}' has no tag")
+    return step.tag

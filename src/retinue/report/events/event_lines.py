@@ -8,8 +8,14 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from retinue.errors import RetinueError
 from retinue.model.steps import Action, Event
-from retinue.planning.documents.document_types import Count, DiagnosticDocument, FormatVersion, PlanDocument
-from retinue.planning.documents.plan_document import diagnostic_document
+from retinue.planning.documents.document_types import (
+    Count,
+    DiagnosticDocument,
+    FieldChangeDocument,
+    FormatVersion,
+    PlanDocument,
+)
+from retinue.planning.documents.plan_document import change_document, diagnostic_document
 from retinue.report.events.event_text import last_events, tally
 
 FORMAT_VERSION = "1.0"
@@ -47,6 +53,13 @@ class StepLine(_StepLine):
     error: Annotated[str | None, "Why it did not come to its end."]
     hint: Annotated[str | None, "What to do about it."]
     failures: Annotated[dict[str, str], "Why a file could not be brought in, by its path."]
+    unkept: NotRequired[
+        Annotated[
+            list[FieldChangeDocument],
+            "What the account did not keep as it was given: `before` as it was written, `after` as it came back. Left "
+            "out when it kept everything.",
+        ]
+    ]
 
 
 class ProgressLine(_StepLine):
@@ -106,7 +119,8 @@ def event_line(event: Event) -> str:
     if event.status == "progress":
         return _line("progress", {**timed, "done": event.done, "total": event.total, "detail": event.detail})
     ended = {"status": event.status, "id": event.id or event.step.id, "error": event.error, "hint": event.hint}
-    return _line("step", {**timed, **ended, "failures": dict(event.failures)})
+    unkept = {"unkept": [change_document(each) for each in event.unkept]} if event.unkept else {}
+    return _line("step", {**timed, **ended, "failures": dict(event.failures), **unkept})
 
 
 def result_line(events: Sequence[Event], failure: RetinueError | None) -> str:

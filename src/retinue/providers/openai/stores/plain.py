@@ -13,17 +13,20 @@ from retinue.errors import AccountError, BlockedError, StaleError
 from retinue.kinds.fields import Field, KeyedField
 from retinue.kinds.kind import Kind
 from retinue.kinds.stores import Plain
+from retinue.model.canonical import digest, same
+from retinue.model.declared import Position
 from retinue.model.live import Live, LiveFile
 from retinue.model.paths import dig
-from retinue.model.steps import Step
-from retinue.model.tag import TAG_KEY, Tag, write_tag
+from retinue.model.steps import FieldChange, Step
+from retinue.model.tag import TAG_KEY, key_digest, write_tag
+from retinue.model.values import Path
 from retinue.providers.live_reader import read_live
 from retinue.providers.openai.client import Account, AmbiguousError, Json
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.marks import forget_keys, mark, our_marks
 from retinue.providers.openai.read_after_create import look
 from retinue.providers.openai.uploads import Carried, carried_ids, carry_files
-from retinue.providers.openai.work import Report, Work
+from retinue.providers.openai.work import Report, Work, tag_of
 from retinue.state.cache import Cache
 
 S = TypeVar("S", bound=Plain)
@@ -86,7 +89,7 @@ class PlainStore(Generic[S]):
         """The object with what is listed apart from it."""
         return live
 
-    def files(self, live_id: str) -> tuple[LiveFile, ...]:  # noqa: ARG002 - for what has some
+    def files(self, live: Live) -> tuple[LiveFile, ...]:  # noqa: ARG002 - for what has some
         """The files attached to a live object."""
         return ()
 
@@ -113,15 +116,40 @@ class PlainStore(Generic[S]):
 
         def attempt() -> Attempt:
             try:
-                return str(self.account.create(self.form.collection(within), body, beta=self.form.beta)["id"])
+                answers.append(self.account.create(self.form.collection(within), body, beta=self.form.beta))
+                return str(answers[0]["id"])
             except AmbiguousError as error:
                 return error, lambda: self.find_created(work, step)
 
+        answers: list[Json] = []
         live_id = settle(self.account, attempt)
         work.ids[step.address] = live_id
         self.cache.created(step.address, live_id)
         self._settle(work, carried)
+        raw = (
+            answers[0]
+            if answers
+            else look(self.account, self.cache, live_id, self.path(live_id, within), self.form.beta)
+        )
+        if raw is not None:
+            self._check_kept(work, step, raw, within)
+            self._note_unkept(work, step, raw, set(spec))
         return live_id
+
+    def _check_kept(self, work: Work, step: Step, raw: Raw, within: str | None) -> None:
+        """Raises AccountError, with the object deleted again, where the account does not keep what says whose it is:
+        every apply would make another one."""
+        live: Live | None = self.read(raw)
+        if live is not None and not live.tag:
+            live = self.find(live.id, within, patient=True)
+        if live is None or live.tag:
+            return
+        self.account.delete(self.path(live.id, live.within), beta=self.form.beta)
+        work.ids.pop(step.address, None)
+        self.cache.forget(live.id)
+        place = self.form.marks.field
+        message = f"the account does not keep '{place}' of a {self.kind.title}, where retinue notes whose it is"
+        raise AccountError(f"{message}; {live.id} was deleted again", hint="use an account that keeps it")
 
     def within(self, work: Work, step: Step) -> str | None:  # noqa: ARG002 - for what is nested
         """The live id of the object that the step's object stands in, or is to stand in."""
@@ -169,7 +197,7 @@ class PlainStore(Generic[S]):
             _keep(body, body_path, dig(live.answer, body_path))
         if self.kind.assemble is not None:
             body = self.kind.assemble(body, work.with_ids(step.after), live.answer)
-        mark(body, self.form, live, {**carried.records, TAG_KEY: self._tag_text(step, live)})
+        mark(body, self.form, live, {**self.records(live), **carried.records, TAG_KEY: self._tag_text(step, live)})
         doomed = {file_id: work.uploader.doom(file_id, purpose) for file_id, purpose in carried.stale.items()}
         path = self.path(live.id, live.within)
         answer = self.account.update(path, body, beta=self.form.beta)
@@ -178,7 +206,29 @@ class PlainStore(Generic[S]):
             work.uploader.finish_discard(file_id, key)
         keys = [key for field, key in step.forget_keys if field == self.form.marks.field]
         forget_keys(self.account, self.form, path, keys, answer)
+        self._note_unkept(work, step, answer, names)
         return live.id
+
+    def _note_unkept(self, work: Work, step: Step, answer: Raw, written: Collection[str]) -> None:
+        """What the account made of what was written is nobody's edit: the tag says so, now or when the step ends."""
+        live, tag, after = self.read(answer), tag_of(step), step.after or {}
+        fields, keys = dict(tag.returned), dict(tag.returned_keys)
+        unkept: list[FieldChange] = []
+        for field in (self.kind.field(name) for name in sorted(written) if name in after):
+            fields.pop(field.name, None)
+            if same(work.with_ids(after[field.name]), live.held[field.name]):
+                continue
+            for path, value in field.returned(after[field.name], field.named(live, work.name), tag):
+                wanted = after[field.name] if len(path) == 1 else after[field.name][path[1]]
+                unkept.append(FieldChange(path, wanted, value, "config", _place(step, path)))
+                if len(path) == 1:
+                    fields[field.name] = digest(value)
+                else:
+                    keys[key_digest(field.name, str(path[1]))] = digest(value)
+        work.unkept[step.key] = tuple(unkept)
+        work.tags[step.key] = replace(tag, returned=fields, returned_keys=keys)
+        if work.tags[step.key] != tag and not (self.pending(step) or step.files):
+            self.put_tag(work, step, live)
 
     def _in_body(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """The fields that travel in the object's own body."""
@@ -203,6 +253,10 @@ class PlainStore(Generic[S]):
             return write_tag(tag_of(step))
         return write_tag(self.kind.provisional(tag_of(step), pending, live.tag if live else None))
 
+    def records(self, live: Live) -> dict[str, str]:  # noqa: ARG002 - for what has files attached
+        """The marks that stay when the object is written."""
+        return {}
+
     # ── what comes after the write ────────────────────────────────────────────────────────────────────────────────────
 
     def pending(self, step: Step) -> Collection[str]:  # noqa: ARG002 - for what has some
@@ -219,15 +273,15 @@ class PlainStore(Generic[S]):
         if live is None:
             raise StaleError("it was deleted while it was being brought about", hint="run the command again")
         body: Json = {}
-        mark(body, self.form, live, {**our_marks(live, self.form), TAG_KEY: write_tag(tag_of(step))})
+        mark(body, self.form, live, {**our_marks(live, self.form), TAG_KEY: write_tag(work.tag(step))})
         self.account.update(self.path(live_id, live.within), body, beta=self.form.beta)
 
     # ── tags alone ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def put_tag(self, work: Work, step: Step, live: Live) -> None:  # noqa: ARG002 - for what keeps it elsewhere
+    def put_tag(self, work: Work, step: Step, live: Live) -> None:
         """Give an object the tag of a step, and change nothing else."""
         body: Json = {}
-        mark(body, self.form, live, {**our_marks(live, self.form), TAG_KEY: write_tag(tag_of(step))})
+        mark(body, self.form, live, {**our_marks(live, self.form), TAG_KEY: write_tag(work.tag(step))})
         self.account.update(self.path(live.id, live.within), body, beta=self.form.beta)
 
     def take_tag(self, work: Work, step: Step, live: Live) -> None:  # noqa: ARG002 - for what keeps it elsewhere
@@ -259,11 +313,9 @@ class PlainStore(Generic[S]):
         return set(carried_ids(live, self.kind))
 
 
-def tag_of(step: Step) -> Tag:
-    """The tag that a step writes."""
-    if step.tag is None:
-        raise TypeError(f"the step '{step.key}' has no tag")
-    return step.tag
+def _place(step: Step, path: Path) -> Position | None:
+    """Where the author wrote what a step writes at `path`, as nearly as the step knows."""
+    return next((each.position for each in step.changes if each.path[: len(path)] == path), step.position)
 
 
 def _complete(body: Json, field: Field, live: Live, step: Step) -> None:

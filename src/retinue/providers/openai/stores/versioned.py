@@ -22,8 +22,8 @@ from retinue.providers.openai.client import AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.marks import our_marks
 from retinue.providers.openai.read_after_create import patiently
-from retinue.providers.openai.stores.plain import PlainStore, Raw, tag_of
-from retinue.providers.openai.work import Work
+from retinue.providers.openai.stores.plain import PlainStore, Raw
+from retinue.providers.openai.work import Work, tag_of
 
 Found = tuple[Mapping[str, Any], LiveVersions | None]
 """The files of a version in the form in which they are compared, and the versions where they are those of ours."""

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
+from retinue.content.manifest import as_kept, without_sizes
+from retinue.errors import AccountError, StaleError
 from retinue.kinds.stores import WithFiles
+from retinue.model.canonical import canonical_json, digest, same
 from retinue.model.live import Live, LiveFile
-from retinue.model.steps import Step
-from retinue.model.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE, is_ours
+from retinue.model.steps import FieldChange, FileChange, Step
+from retinue.model.tag import (
+    CHUNKING_ATTRIBUTE,
+    PATH_ATTRIBUTE,
+    RECORD_KEY,
+    SHA256_ATTRIBUTE,
+    TagError,
+    is_ours,
+    read_file_records,
+    write_file_records,
+)
+from retinue.model.values import FileRef
 from retinue.providers.openai.file_sync import FileSync
+from retinue.providers.openai.marks import forget_keys, mark, our_marks
 from retinue.providers.openai.read_after_create import look
 from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.work import Report, Work
@@ -23,37 +40,52 @@ class WithFilesStore(PlainStore[WithFiles]):
     __slots__ = ()
 
     def whole(self, live: Live) -> Live:
-        return replace(live, files=self.files(live.id))
+        return replace(live, files=self.files(live))
 
-    def files(self, live_id: str) -> tuple[LiveFile, ...]:
+    def files(self, live: Live) -> tuple[LiveFile, ...]:
         """The files attached to a live object. One that we attached and that is not listed is asked for by itself."""
-        path, cache = self._files(live_id), self.cache
+        path, cache, live_id = self._files(live.id), self.cache, live.id
         pages = self.account.pages(path, page=self.form.page, beta=self.form.beta)
-        found = {each.id: each for each in map(self.read_file, pages) if each.id not in cache.deleted}
+        records = self._recorded(live)
+        found = {each["id"]: self.read_file(each, records) for each in pages if each["id"] not in cache.deleted}
         for file_id in sorted(set(cache.files.of.get(live_id, {})) - set(found)):
             raw = look(self.account, cache, file_id, f"{path}/{file_id}", self.form.beta)
             if raw is None:
                 cache.files.lose(live_id, file_id)
             else:
-                found[file_id] = self.read_file(raw)
+                found[file_id] = self.read_file(raw, records)
         cache.files.of[live_id] = {each.id: each.sha256 or "" for each in found.values() if each.path}
         return tuple(found.values())
 
-    def read_file(self, raw: Mapping[str, Any]) -> LiveFile:
-        """One attached file. Its path and digest are in its attributes; without them it is not ours."""
+    def read_file(self, raw: Mapping[str, Any], records: Mapping[str, FileRef] = MappingProxyType({})) -> LiveFile:
+        """One attached file. Its path and digest are in its attributes, or where the account keeps none in the
+        `records` of its store; without them it is not ours."""
         attributes = raw.get("attributes") or {}
-        path = attributes.get(PATH_ATTRIBUTE)
-        error = raw.get("last_error") or {}
+        path, error = attributes.get(PATH_ATTRIBUTE), raw.get("last_error") or {}
+        known = None if PATH_ATTRIBUTE in attributes else records.get(str(raw["id"]))
         return LiveFile(
             id=str(raw["id"]),
-            path=path if isinstance(path, str) and path else None,
-            sha256=str(attributes.get(SHA256_ATTRIBUTE, "")) or None,
+            path=known.path if known else path if isinstance(path, str) and path else None,
+            sha256=known.sha256 if known else str(attributes.get(SHA256_ATTRIBUTE, "")) or None,
             status=str(raw.get("status")),
             created_at=int(raw.get("created_at") or 0),
             attributes={key: value for key, value in attributes.items() if not is_ours(key)},
-            chunking=self.form.canonical_chunking(raw.get("chunking_strategy") or {"type": "auto"}),
+            chunking=self._chunking(raw.get("chunking_strategy"), attributes),
             error=f"{error.get('code')}: {error.get('message')}" if error else None,
+            recorded=known is not None,
         )
+
+    def _chunking(self, told: Mapping[str, Any] | None, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """How a file was cut. Where the account does not tell, our own note does; without one it was left to it.
+
+        SPEC OtherChunkingStrategyResponseParam: `other` is for files of which it is not known.
+        """
+        if not told or told.get("type") == "other":
+            told = {"type": "auto"}
+            with suppress(KeyError, ValueError):
+                told = json.loads(attributes[CHUNKING_ATTRIBUTE])
+        chunking: Mapping[str, Any] = self.form.canonical_chunking(told)
+        return chunking
 
     def _files(self, live_id: str) -> str:
         return self.form.files_path.format(id=live_id)
@@ -63,12 +95,88 @@ class WithFilesStore(PlainStore[WithFiles]):
     def follow_up(self, work: Work, step: Step, live_id: str, report: Report) -> dict[str, str]:
         if not step.files:
             return {}
+        live = (
+            self.find(live_id, patient=True) or Live(live_id, self.kind.name)
+            if step.id
+            else Live(live_id, self.kind.name)
+        )
         if any(each.file_ids or each.live_id for each in step.files):
-            check_files(step, Live(live_id, self.kind.name, files=self.files(live_id)))
+            check_files(step, self.whole(live))
         sync = FileSync(
             self.account, self.form, self.read_file, live_id, work.uploader, self.cache, work.pool, report, work.check
         )
-        return sync.run(step.files)
+        sync.run(step.files)
+        self._note_unkept_files(work, step, live, sync)
+        return sync.failures
+
+    def _note_unkept_files(self, work: Work, step: Step, live: Live, sync: FileSync) -> None:
+        """See to it that files are known again on an account that does not keep what was given with them."""
+        name, indexed = self.form.files, sync.indexed
+        ours = {file_id: pair for file_id, pair in indexed.items() if pair[0].after is not None}
+        bare = {file_id: change for file_id, (change, file) in ours.items() if file.path is None}
+        for file_id, (change, file) in ours.items():
+            if file_id not in bare and not same(file.chunking, change.chunking):
+                self._note_chunking(sync, file_id, change)
+        recorded = {file_id: file for file_id, file in self._recorded(live).items() if file_id not in sync.gone}
+        if bare or len(recorded) < len(self._recorded(live)):
+            recorded = self._record(sync, recorded, bare)
+        unkept = [
+            FieldChange(
+                (name, change.path, "attributes"), change.attributes, file.attributes, "config", change.position
+            )
+            for change, file in ours.values()
+            if change.path not in sync.failures and not same(file.attributes, change.attributes)
+        ]
+        tag = work.tag(step)
+        if unkept or bare or name in tag.returned:
+            paths = {file.path for file in recorded.values()}
+            kept = as_kept(without_sizes((step.after or {}).get(name, {})), paths)
+            work.tags[step.key] = replace(tag, returned={**tag.returned, name: digest(kept)})
+            work.unkept[step.key] = (*work.unkept.get(step.key, ()), *unkept)
+
+    def _note_chunking(self, sync: FileSync, file_id: str, change: FileChange) -> None:
+        """Write down how a file was cut, where the account does not tell."""
+        note = canonical_json(self.form.wire_chunking(change.chunking or {}))
+        body = {"attributes": {**sync.attributes(change), CHUNKING_ATTRIBUTE: note}}
+        with suppress(AccountError):  # there may be no room for one more
+            self.account.update(f"{self._files(sync.id)}/{file_id}", body, beta=self.form.beta)
+
+    def _record(
+        self, sync: FileSync, recorded: Mapping[str, FileRef], bare: Mapping[str, FileChange]
+    ) -> dict[str, FileRef]:
+        """Record files in the store's own marks, as many as there is room for. Gives all that are recorded."""
+        live = self.find(sync.id, patient=True)
+        if live is None:
+            raise StaleError("it was deleted while its files were brought in", hint="run the command again")
+        fresh = {file_id: change.after for file_id, change in bare.items() if change.after}
+        files = {**recorded, **fresh}
+        others = [key for key in self.form.marks_of(live.answer) if not key.startswith(RECORD_KEY)]
+        while fresh and len(self._pairs(files)) > (self.form.marks.room or 0) - len(others):
+            file_id = fresh.popitem()[0]
+            del files[file_id]
+            why = f"the account keeps no attributes of files, and there is room to remember {len(files)} of them"
+            sync.give_up(bare[file_id], file_id, why)
+        body: dict[str, Any] = {}
+        marks = {key: each for key, each in our_marks(live, self.form).items() if not key.startswith(RECORD_KEY)}
+        mark(body, self.form, live, {**marks, **self._pairs(files)})
+        path = self.path(live.id, live.within)
+        answer = self.account.update(path, body, beta=self.form.beta)
+        forget_keys(
+            self.account, self.form, path, set(our_marks(live, self.form)) - set(body[self.form.marks.field]), answer
+        )
+        return files
+
+    @staticmethod
+    def _pairs(files: Mapping[str, FileRef]) -> dict[str, str]:
+        return write_file_records({file.path: (file_id, file.sha256) for file_id, file in files.items()})
+
+    def _recorded(self, live: Live) -> dict[str, FileRef]:
+        with suppress(TagError):
+            return read_file_records(self.form.marks_of(live.answer))
+        return {}
+
+    def records(self, live: Live) -> dict[str, str]:
+        return {key: each for key, each in our_marks(live, self.form).items() if key.startswith(RECORD_KEY)}
 
     def given_files(self, step: Step) -> set[str]:
         files = (step.after or {}).get(self.form.files, {})
@@ -87,7 +195,7 @@ class WithFilesStore(PlainStore[WithFiles]):
                 body = {"attributes": {**file.attributes, **dict.fromkeys(left, "")}}
                 self.account.update(f"{below}/{file.id}", body, beta=self.form.beta)
 
-        marked = [each for each in self.files(live.id) if each.path and (only is None or each.id in only)]
+        marked = [each for each in self.files(live) if each.path and (only is None or each.id in only)]
         for _ in work.pool.map(unmark, marked):
             pass
 
