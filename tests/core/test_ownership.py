@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -20,8 +21,10 @@ from retinue.model.tag import (
     attribute,
     attribute_key,
     file_record_keys,
+    is_as_returned,
     read_file_records,
     read_tag,
+    remembering,
     write_file_records,
     write_tag,
 )
@@ -42,6 +45,39 @@ tags = st.builds(
 @given(tags)
 def test_a_tag_is_read_back_as_it_was_written(tag: Tag) -> None:
     assert read_tag(write_tag(tag)) == tag
+
+
+@given(tags, st.data())
+def test_what_the_account_made_of_values_is_noted_as_far_as_there_is_room(tag: Tag, data: st.DataObject) -> None:
+    fields = {name: data.draw(digests) for name in tag.fields if data.draw(st.booleans())}
+    keys = {name: data.draw(digests) for name in tag.keys if data.draw(st.booleans())}
+    text = write_tag(replace(tag, returned=fields, returned_keys=keys))
+    back = read_tag(text)
+    assert replace(back, returned={}, returned_keys={}) == tag
+    assert back.returned.items() <= fields.items()
+    assert back.returned_keys.items() <= keys.items()
+    plain = len(write_tag(tag))
+    assert len(text) <= max(512, plain)
+    if plain + len(";r=;q=") + 7 * (len(fields) + len(keys)) <= 512:
+        assert (back.returned, back.returned_keys) == (fields, keys)
+
+
+@given(st.data())
+def test_what_came_back_is_neither_drift_nor_change_and_all_else_is(data: st.DataObject) -> None:
+    """The three-way decision, with what the account answered in the place of what was applied."""
+    applied, answered, other = data.draw(st.lists(st.integers(), min_size=3, max_size=3, unique=True))
+    tag = Tag("s", Address("k", "n"), {"f": digest(applied)}, returned={"f": digest(answered)})
+    assert is_as_returned(tag, "f", applied, answered)
+    assert not is_as_returned(tag, "f", other, answered)
+    assert attribute(tag, "f", other, answered) == "config"
+    for live in (other, applied):
+        assert not is_as_returned(tag, "f", applied, live)
+        assert attribute(tag, "f", applied, live) == "drift"
+    assert attribute(tag, "f", other, applied) == "conflict"
+    kept = replace(tag, returned={})
+    assert remembering(kept, tag) == tag
+    changed = replace(kept, fields={"f": digest(other)})
+    assert remembering(changed, tag) == changed
 
 
 @given(tags, st.data())
