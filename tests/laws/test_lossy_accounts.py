@@ -31,7 +31,7 @@ ACCOUNTS = {
 }
 
 
-@pytest.fixture(params=ACCOUNTS.values(), ids=ACCOUNTS.keys())
+@pytest.fixture(params=list(ACCOUNTS.values()), ids=list(ACCOUNTS))
 def team(request: pytest.FixtureRequest, sample: Sample, tmp_path: Path) -> Team:
     return sample.team(tmp_path, quirks=request.param, checked=False)
 
