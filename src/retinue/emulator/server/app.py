@@ -14,7 +14,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,6 +40,7 @@ from retinue.emulator.server.api_errors import (
 from retinue.emulator.server.collection import random_id
 from retinue.emulator.server.quirks import AGENTS, NONE, Quirks
 from retinue.emulator.server.request_body import read_request
+from retinue.emulator.server.request_source import check_source
 from retinue.emulator.server.service import (
     Answer,
     Call,
@@ -74,16 +75,20 @@ def create_app(
     clock: Callable[[], float] = time.time,
     new_id: Callable[[str], str] | None = None,
     services: Sequence[Service] | None = None,
+    hosts: Collection[str] | None = None,
 ) -> LocalAccount:
     """An ASGI application that serves the account kept in ``directory`` (made when it does not exist).
 
     ``clock`` gives seconds since 1970; expiry is worked out from it on every request. ``new_id`` makes an id from its
     prefix (``asst_``, ``vs_`` …). With an ``api_key`` every request must carry it. ``services`` are what is hosted, by
-    default all there is. The application holds a database connection, opened by the first request; ``close`` it on the
-    thread that served, or let the ASGI lifespan do so.
+    default all there is. ``hosts`` are what the account is called besides loopback where browsers can reach it: pages
+    and requests for other hosts are refused. The application holds a database connection, opened by the first request;
+    ``close`` it on the thread that served, or let the ASGI lifespan do so.
     """
     hosted = Hosted(find_services() if services is None else services)
-    return LocalAccount(directory, hosted, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id or random_id)
+    return LocalAccount(
+        directory, hosted, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id or random_id, hosts=hosts
+    )
 
 
 @dataclass(slots=True)
@@ -104,6 +109,7 @@ class LocalAccount:
         api_key: str | None,
         clock: Callable[[], float],
         new_id: Callable[[str], str],
+        hosts: Collection[str] | None = None,
     ) -> None:
         self._directory = Path(directory)
         self._services = services
@@ -111,6 +117,7 @@ class LocalAccount:
         self._api_key = api_key
         self._clock = clock
         self._new_id = new_id
+        self._hosts = hosts
         self._storage: Storage | None = None
         self._workers: Workers | None = None
         self._counts = _Counts()
@@ -163,10 +170,12 @@ class LocalAccount:
 
     async def _serve(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        if request.url.path == _HEALTH:
-            await _response({"status": "ok"})(scope, receive, send)
-            return
         try:
+            if self._hosts is not None:
+                check_source(request, self._hosts)
+            if request.scope["path"] == _HEALTH:
+                await _response({"status": "ok"})(scope, receive, send)
+                return
             response = await self._answer(request)
         except ApiError as error:
             response = _response(error.body(), status=error.status)
