@@ -60,6 +60,8 @@ if TYPE_CHECKING:
 
 _PREFIX = "/v1"
 _HEALTH = "/_internal/health"
+_LOOK = 0.01
+"""Seconds between two looks whether the work that an answer waits for is done."""
 _logger = logging.getLogger(__name__)
 
 
@@ -140,7 +142,7 @@ class LocalAccount:
                 self._workers = Workers(
                     self._directory, self._services.work, storage=self._open_storage, call=self._call_of_job
                 )
-                self._workers.resume(self._storage)
+                self._workers.notice(self._storage)
         return self._storage
 
     def _open_storage(self) -> Storage:
@@ -217,7 +219,9 @@ class LocalAccount:
             raise missing_beta(endpoint.beta)
         try:
             async with read_request(request, endpoint, self.open()) as (body, sent):
-                return _response(self._run(endpoint, request, path, body, sent), status=endpoint.status)
+                answer = self._run(endpoint, request, path, body, sent)
+                await self._await_work()
+                return _response(answer, status=endpoint.status)
         except ApiError as error:
             raise (with_code(error) if endpoint.beta == AGENTS else error) from None
 
@@ -264,6 +268,7 @@ class LocalAccount:
             asked=tuple(query.multi_items()),
         )
         refusal = None
+        storage.new_jobs.clear()
         with storage.transaction(write=writes):
             self._expire(call)
             try:
@@ -272,12 +277,19 @@ class LocalAccount:
                 if not error.keeps_writes:
                     raise
                 refusal = error
-        if storage.has_new_job and self._workers is not None:
-            storage.has_new_job = False
-            self._workers.wake()
+        if self._workers is not None:
+            self._workers.notice(storage)
         if refusal is not None:
             raise refusal
         return answer
+
+    async def _await_work(self) -> None:
+        """Give what the request asked workers for the time that is worth waiting for. Others are answered meanwhile."""
+        storage, asked = self.open(), dict(self.open().new_jobs)
+        patience = max((self._services.work[kind].patience for kind in asked.values()), default=0.0)
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline and not storage.are_done(asked):
+            await asyncio.sleep(_LOOK)
 
     def _expire(self, call: Call) -> None:
         """End what the clock has ended, as the services say."""
