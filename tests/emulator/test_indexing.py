@@ -31,10 +31,11 @@ def impatient() -> tuple[Service, ...]:
 
 def settled(account: Account, store: str) -> list[dict[str, Any]]:
     """The files of a store in the order of their names, once none is in progress."""
-    while any(each["status"] == "in_progress" for each in account.get(f"/vector_stores/{store}/files")["data"]):
-        pass
-    attached = account.get(f"/vector_stores/{store}/files")["data"]
-    return sorted(attached, key=lambda each: str(account.get(f"/files/{each['id']}")["filename"]))
+    for _ in range(20_000):
+        attached = account.get(f"/vector_stores/{store}/files")["data"]
+        if all(each["status"] != "in_progress" for each in attached):
+            return sorted(attached, key=lambda each: str(account.get(f"/files/{each['id']}")["filename"]))
+    pytest.fail("a file stays in progress")
 
 
 def names(results: dict[str, Any]) -> list[str]:
@@ -150,7 +151,24 @@ def test_an_unfinished_index_is_begun_anew(
     account.http.close()
     (tmp_path / "account" / "blobs" / file).write_bytes(PLAIN)
     with closing(sqlite3.connect(tmp_path / "account" / "account.sqlite3")) as db, db:
-        db.execute("INSERT INTO chunks (store, file, position, text) VALUES (?, ?, 0, 'florins')", [store, file])
+        db.execute("INSERT INTO chunks (store, file, position, text) VALUES (?, ?, 0, 'guilders')", [store, file])
     account = open_account()
     settled(account, store)
+    assert account.post(f"/vector_stores/{store}/search", query="guilders")["data"] == []
     assert len(account.post(f"/vector_stores/{store}/search", query="florins")["data"]) == 1
+
+
+def test_work_for_an_attachment_that_was_made_anew_is_dropped(
+    slow: tuple[Account, str, str], open_account: OpenAccount, tmp_path: Path
+) -> None:
+    account, store, file = slow
+    account.http.close()
+    with closing(sqlite3.connect(tmp_path / "account" / "account.sqlite3")) as db, db:
+        db.execute("UPDATE jobs SET body = json_set(body, '$.seq', -1)")
+    account = open_account()
+    for _ in range(20_000):
+        account.get("/models")
+        if not jobs(tmp_path / "account"):
+            break
+    assert jobs(tmp_path / "account") == []
+    assert account.get(f"/vector_stores/{store}/files/{file}")["status"] == "in_progress"

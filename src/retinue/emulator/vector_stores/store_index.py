@@ -39,6 +39,9 @@ _CHARACTERS_PER_TOKEN = 4
 _PORTION = 100
 """Chunks that a worker writes in one transaction; others wait for it no longer than that."""
 
+_BREATH = 0.01
+"""Seconds between two of them, in which others get their turn: SQLite does not queue those who wait."""
+
 _static = record(
     {
         "max_chunk_size_tokens": Field(integer(100, 4096), required=True),
@@ -229,6 +232,7 @@ def index_file(job: Job) -> Callable[[Call], None]:
     chunks = list(enumerate(cut(text, attached.body["chunking_strategy"]["static"])))
     attached.body["usage_bytes"] = 0
     for start in range(0, len(chunks), _PORTION):
+        job.stopping.wait(_BREATH)
         job.check()
         with job.transaction() as call:
             if _of_job(call) is None:

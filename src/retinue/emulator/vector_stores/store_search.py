@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
+from heapq import nlargest
 from itertools import islice
 from typing import Any
 
@@ -39,6 +40,9 @@ _WORD = re.compile(r"\w+")
 _MAX_QUERIES = 100
 _MAX_WORDS = 200
 """Of a query; the rest is passed over. How many and how long queries may be is not published."""
+
+_MOST_SCORED = 500
+"""Chunks whose text is looked at for one query."""
 
 _FORM = 0.75
 """What another form of a word is worth beside the word itself."""
@@ -130,8 +134,8 @@ def _search(call: Call) -> JsonObject:
     }
     best: dict[tuple[str, int], tuple[float, str]] = {}
     for query in asked["query"]:
-        for file, position, score, chunk in _hits(call, store.id, query):
-            if file in attached and score > best.get((file, position), (0.0, ""))[0]:
+        for file, position, score, chunk in _hits(call, store.id, query, attached):
+            if score > best.get((file, position), (0.0, ""))[0]:
                 best[file, position] = (score, chunk)
     threshold = asked.get("ranking_options", {}).get("score_threshold", 0.0)
     ranked = sorted(best.items(), key=lambda item: (-item[1][0], item[0]))
@@ -156,20 +160,24 @@ def _search(call: Call) -> JsonObject:
     }
 
 
-def _hits(call: Call, store: str, query: str) -> list[tuple[str, int, float, str]]:
+def _hits(call: Call, store: str, query: str, files: Container[str]) -> Iterator[tuple[str, int, float, str]]:
     words = dict(_query_words(query))
     if not words:
-        return []
-    found = call.storage.db.execute(
-        "SELECT chunks.id, chunks.file, chunks.position, chunks.text, bm25(chunk_words) FROM chunk_words "
-        "JOIN chunks ON chunks.id = chunk_words.rowid WHERE chunk_words MATCH ? AND chunks.store = ?",
+        return
+    db = call.storage.db
+    # CROSS: the index first, once. SQLite would rather ask it anew for each chunk of the store.
+    found = db.execute(
+        "SELECT chunks.id, chunks.file, -bm25(chunk_words) FROM chunk_words "
+        "CROSS JOIN chunks ON chunks.id = chunk_words.rowid WHERE chunk_words MATCH ? AND chunks.store = ?",
         [" OR ".join(words.values()), store],
-    ).fetchall()
-    in_any_form = [_having(call, sought) for sought in words.values()] if found else []
-    return [
-        (file, position, _score(list(words), [number in each for each in in_any_form], chunk, -rank), chunk)
-        for number, file, position, chunk, rank in found
-    ]
+    )
+    rows = [row for row in found if row[1] in files]
+    forms = [_having(call, sought) for sought in words.values()] if rows else []
+    # Looking at a text takes longer than all the rest: only at those that most of the words are in, in any form.
+    likely = nlargest(_MOST_SCORED, rows, key=lambda row: (sum(row[0] in each for each in forms), row[2]))
+    for chunk_id, file, rank in likely:
+        position, chunk = db.execute("SELECT position, text FROM chunks WHERE id = ?", [chunk_id]).fetchone()
+        yield file, position, _score(list(words), [chunk_id in each for each in forms], chunk, rank), chunk
 
 
 def _query_words(query: str) -> Iterator[tuple[str, str]]:
@@ -177,9 +185,9 @@ def _query_words(query: str) -> Iterator[tuple[str, str]]:
 
     The index leaves the accents of some scripts where they are, so it is asked for the word with them and without.
     """
-    for word in islice(dict.fromkeys(_WORD.findall(query)), _MAX_WORDS):
+    for word in islice(dict.fromkeys(_WORD.findall(unicodedata.normalize("NFC", query.lower()))), _MAX_WORDS):
         folded = _folded(word)
-        forms = dict.fromkeys((unicodedata.normalize("NFC", word.lower()), folded))
+        forms = dict.fromkeys((word, folded))
         yield folded, " OR ".join(f'"{form}"' for form in forms)
 
 
@@ -189,13 +197,15 @@ def _having(call: Call, sought: str) -> frozenset[int]:
     return frozenset(number for (number,) in rows)
 
 
-def _folded(word: str) -> str:
+def _folded(text: str) -> str:
     """Without case and accents."""
-    return "".join(each for each in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(each))
+    if text.isascii():
+        return text.lower()
+    return "".join(each for each in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(each))
 
 
 def _score(words: list[str], in_any_form: list[bool], chunk: str, rank: float) -> float:
-    present = {_folded(word) for word in _WORD.findall(chunk)}
+    present = set(_WORD.findall(_folded(chunk)))
     each = zip(words, in_any_form, strict=True)
     covered = sum(1.0 if word in present else _FORM if has_form else 0.0 for word, has_form in each) / len(words)
     weight = max(rank, 0.0)
