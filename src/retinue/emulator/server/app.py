@@ -77,15 +77,16 @@ def create_app(
     clock: Callable[[], float] = time.time,
     new_id: Callable[[str], str] | None = None,
     services: Sequence[Service] | None = None,
-    hosts: Collection[str] | None = None,
+    hosts: Collection[str] | None = (),
 ) -> LocalAccount:
     """An ASGI application that serves the account kept in ``directory`` (made when it does not exist).
 
     ``clock`` gives seconds since 1970; expiry is worked out from it on every request. ``new_id`` makes an id from its
     prefix (``asst_``, ``vs_`` …). With an ``api_key`` every request must carry it. ``services`` are what is hosted, by
-    default all there is. ``hosts`` are what the account is called besides loopback where browsers can reach it: pages
-    and requests for other hosts are refused. The application holds a database connection, opened by the first request;
-    ``close`` it on the thread that served, or let the ASGI lifespan do so.
+    default all there is. ``hosts`` are what the account is called besides loopback, as ``host_name`` writes it:
+    requests for other hosts, and pages of other origins, are refused; None takes all, where no browser can reach it.
+    The application holds a database connection, opened by the first request; ``close`` it on the thread that served, or
+    let the ASGI lifespan do so.
     """
     hosted = Hosted(find_services() if services is None else services)
     return LocalAccount(

@@ -60,7 +60,7 @@ def running_server(
     """Serve from a thread for as long as the context lasts; gives the base URL. For tests. ``around`` gives what stands
     between the account and its clients."""
     with _bound("127.0.0.1", 0) as listener:
-        server = _server(directory, around=around, api_key=api_key, quirks=quirks, **{"hosts": (), **account})
+        server = _server(directory, around=around, api_key=api_key, quirks=quirks, **account)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
         thread.start()
         try:

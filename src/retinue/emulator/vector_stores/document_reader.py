@@ -31,7 +31,7 @@ MAX_DEPTH = 256
 """Elements within elements. Word writes about ten for each table within a table."""
 MAX_SECONDS = 20
 """Of processor time: some thousand pages."""
-MAX_MEMORY = 2 * 1024**3
+MAX_MEMORY = 1024**3
 
 _PIECE = 1024 * 1024
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
