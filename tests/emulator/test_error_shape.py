@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retinue.emulator.server.request_body import MAX_JSON
 from retinue.emulator.server.service import Endpoint, find_services
 from tests.emulator.conftest import Account, OpenAccount
 
+JSON = {"content-type": "application/json"}
 ENDPOINTS = [endpoint for service in find_services() for endpoint in service.endpoints]
 NAMES = [f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS]
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=NAMES)
@@ -75,14 +77,44 @@ def test_with_the_beta_header_missing(account: Account, endpoint: Endpoint) -> N
     [b"{not json", b"\xff\xfe\xff", b'{"name": NaN}', b'{"name": 1e999}', b'{"name": "\\ud800"}', b"[" * 9999],
 )
 def test_with_a_body_that_is_not_json(account: Account, endpoint: Endpoint, content: bytes) -> None:
-    error = refused(account.http.post(url(endpoint), content=content), 400)
+    error = refused(account.http.post(url(endpoint), content=content, headers=JSON), 400)
     assert "could not parse the JSON body" in error["message"]
+
+
+@every_body
+def test_with_a_body_that_is_too_deep(account: Account, endpoint: Endpoint) -> None:
+    """Under each of the members that take values of any shape, and as the body itself."""
+    for opened, closed in (("[", "]"), ('{"a":', "}"), ('{"type":"and","filters":[', "]}"), ('[{"metadata":', "}]")):
+        for levels in (101, 200, 5000):
+            deep = f"{opened * levels}1{closed * levels}"
+            for body in (deep, *(f'{{"{member}": {deep}}}' for member in ("filters", "tools", "metadata"))):
+                error = refused(account.http.post(url(endpoint), content=body.encode(), headers=JSON), 400)
+                assert "could not parse the JSON body" in error["message"]
+
+
+def test_a_body_may_be_as_deep_as_its_checks_go(account: Account) -> None:
+    """What is just not too deep is checked as anything else is."""
+    store = account.post("/vector_stores")["id"]
+    filters: dict[str, Any] = {"type": "eq", "key": "n", "value": 1}
+    for _ in range(49):
+        filters = {"type": "and", "filters": [filters]}
+    assert account.post(f"/vector_stores/{store}/search", query="words", filters=filters)["data"] == []
+    schema: dict[str, Any] = {"type": "object"}
+    for _ in range(47):
+        schema = {"type": "object", "properties": {"a": schema}}
+    tool = {"type": "function", "function": {"name": "deep", "parameters": schema}}
+    assert account.post("/assistants", model="gpt-4o", tools=[tool])["tools"][0]["function"]["parameters"] == schema
+
+
+def test_with_a_body_that_is_too_large(account: Account) -> None:
+    refused(account.http.post("/vector_stores", content=b" " * (MAX_JSON + 1), headers=JSON), 413)
 
 
 @every_body
 @pytest.mark.parametrize("content", [b"[]", b'"text"', b"1", b"null"])
 def test_with_a_body_that_is_no_object(account: Account, endpoint: Endpoint, content: bytes) -> None:
-    assert refused(account.http.post(url(endpoint), content=content), 400)["code"] == "invalid_type"
+    error = refused(account.http.post(url(endpoint), content=content, headers=JSON), 400)
+    assert error["code"] == "invalid_type"
 
 
 @every_body

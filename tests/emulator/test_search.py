@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+import unicodedata
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from retinue.emulator.vector_stores.store_search import matches
-from tests.emulator.conftest import Account
+from tests.emulator.conftest import Account, OpenAccount
 
 PASSAGES = (
     ("cats.md", b"Cats sleep most of the day. A cat purrs."),
@@ -35,9 +39,69 @@ def test_more_of_the_query_ranks_higher(account: Account) -> None:
 
 def test_several_queries_and_a_limit(account: Account) -> None:
     store = account.add_store(*PASSAGES)
-    assert set(found(account, store, ["fish swim", "cat purrs"])) == {"fish.md", "cats.md"}
-    assert len(found(account, store, ["fish swim", "cat purrs"], max_num_results=1)) == 1
+    assert set(found(account, store, ["fish swim", "purrs"])) == {"fish.md", "cats.md"}
+    assert len(found(account, store, ["fish swim", "purrs"], max_num_results=1)) == 1
     assert found(account, store, "dogs bark loudly at night", ranking_options={"score_threshold": 0.9}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        *(("Refunds are paid.", "refund"), ("We refund it.", "REFUNDS"), ("It was refunded.", "refunding")),
+        *(
+            ("Opening hours", "opens"),
+            ("two policies", "policy"),
+            ("He is running", "runs"),
+            ("connected", "connection"),
+        ),
+        *(("Die Häuser am Markt", "Häuser"), ("les cafés fermés", "cafe"), ("Условия возврата", "возврата")),
+        *(
+            ("Η επιστροφή χρημάτων", "ΕΠΙΣΤΡΟΦΉ"),
+            ("чай и край", "край"),
+            (unicodedata.normalize("NFD", "чай и край, café"), "край"),
+            ("退款政策", "退款政策"),
+            ("İade koşulları", "koşulları"),
+            ("x-ray", "ray"),
+        ),
+    ],
+)
+def test_words_are_found_in_their_forms(account: Account, text: str, query: str) -> None:
+    """English ones in any; those of other languages as they are."""
+    store = account.add_store(("a.md", text.encode()), ("b.md", b"Nothing of this."))
+    assert found(account, store, query) == ["a.md"]
+
+
+def test_a_word_itself_counts_for_more_than_its_forms(account: Account) -> None:
+    store = account.add_store(("one.md", b"A refund is paid here."), ("many.md", b"All refunds are paid here."))
+    assert found(account, store, "refund") == ["one.md", "many.md"]
+    assert found(account, store, "refunds") == ["many.md", "one.md"]
+    assert found(account, store, "refunds", ranking_options={"score_threshold": 0.75}) == ["many.md"]
+
+
+def test_forms_are_found_in_what_an_older_version_indexed(open_account: OpenAccount, tmp_path: Path) -> None:
+    account = open_account()
+    store = account.add_store(("a.md", b"Refunds are paid."), ("b.md", "Der Rückgabe folgt nichts.".encode()))
+    assert found(account, store, "refund") == ["a.md"]
+    account.http.close()
+    with closing(sqlite3.connect(tmp_path / "account" / "account.sqlite3")) as db, db:
+        db.execute("DROP TABLE chunk_words")
+        columns = "text, content='chunks', content_rowid='id', tokenize='unicode61 remove_diacritics 2'"
+        db.execute(f"CREATE VIRTUAL TABLE chunk_words USING fts5 ({columns})")
+        db.execute("INSERT INTO chunk_words (chunk_words) VALUES ('rebuild')")
+    account = open_account()
+    assert found(account, store, "refund") == ["a.md"]
+    assert found(account, store, "rückgabe") == ["b.md"]
+    [file] = [each for each in account.ids("/files") if account.get(f"/files/{each}")["filename"] == "a.md"]
+    account.delete(f"/vector_stores/{store}/files/{file}")
+    assert found(account, store, "refund") == []
+
+
+def test_a_query_may_be_long(account: Account) -> None:
+    store = account.add_store(*PASSAGES)
+    many = " ".join(f"word{number}" for number in range(20_000))
+    assert found(account, store, f"dogs {many}") == ["dogs.md"]
+    response = account.http.post(f"/vector_stores/{store}/search", json={"query": ["x"] * 101})
+    assert response.status_code == 400
 
 
 def test_words_that_mean_something_to_the_index_are_only_words(account: Account) -> None:

@@ -45,6 +45,7 @@ HOMES = {
     "starlette": {"emulator"},
     "uvicorn": {"emulator"},
     "sqlite3": {"emulator"},
+    "pypdf": {"emulator"},
     "httpx2": {"providers", "emulator"},
 }
 

@@ -240,6 +240,9 @@ def models(place: Where, as_json: bool) -> int:
     return 0
 
 
+LOCAL_KEY = "RETINUE_LOCAL_API_KEY"
+
+
 @click.command()
 @click.option(
     "-C",
@@ -249,9 +252,29 @@ def models(place: Where, as_json: bool) -> int:
     show_default=False,
     help="The project whose local account to serve (default: the current directory's).",
 )
-@click.option("--host", default="127.0.0.1", help="The address to listen on; another than loopback needs --api-key.")
+@click.option("--host", default="127.0.0.1", help="The address to listen on; another than loopback needs a key.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, help="The port; 0 picks a free one.")
-@click.option("--api-key", envvar="RETINUE_LOCAL_API_KEY", help="Ask clients for this key.", show_default=False)
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="HOST",
+    help="Also answer requests for this name or address, such as that of a proxy; may be repeated.",
+)
+@click.option(
+    "--api-key",
+    metavar="KEY",
+    help=f"Ask clients for this key. Others on this machine can see it in the list of processes: prefer the variable "
+    f"{LOCAL_KEY} or --api-key-file.",
+    show_default=False,
+)
+@click.option(
+    "--api-key-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Ask clients for the key in this file.",
+    show_default=False,
+)
 @click.option(
     "--quirk",
     "quirks",
@@ -260,7 +283,15 @@ def models(place: Where, as_json: bool) -> int:
     metavar="NAME=VALUE",
     help="Switch an awkward behaviour of the real service on, such as list-lag=3; may be repeated.",
 )
-def serve(directory: Path, host: str, port: int, api_key: str | None, quirks: Variables) -> int:
+def serve(
+    directory: Path,
+    host: str,
+    port: int,
+    allowed_hosts: tuple[str, ...],
+    api_key: str | None,
+    api_key_file: Path | None,
+    quirks: Variables,
+) -> int:
     """Serve the local account for any OpenAI client.
 
     \b
@@ -275,6 +306,7 @@ def serve(directory: Path, host: str, port: int, api_key: str | None, quirks: Va
     from retinue.providers.openai.connect import local_setting
 
     terminal = Terminal.detect()
+    key = _local_key(api_key, api_key_file)
     reading, _ = engine.check(engine.Where(directory))
     root = reading.project.root if reading else directory
     stored, configured = local_setting(reading.project.account if reading else "local", root)
@@ -282,11 +314,11 @@ def serve(directory: Path, host: str, port: int, api_key: str | None, quirks: Va
     def ready(base_url: str) -> None:
         terminal.print(base_url)
         terminal.say(f"serving the local account of {root.resolve()} (Ctrl-C stops)")
-        terminal.say(f"  export OPENAI_BASE_URL={base_url} OPENAI_API_KEY={'…' if api_key else 'local'}")
+        terminal.say(f"  export OPENAI_BASE_URL={base_url} OPENAI_API_KEY={'…' if key else 'local'}")
 
     try:
         chosen = Quirks.parse({**configured, **dict(quirks)})
-        run(stored, host=host, port=port, api_key=api_key, quirks=chosen, on_ready=ready)
+        run(stored, host=host, port=port, api_key=key, quirks=chosen, allowed_hosts=allowed_hosts, on_ready=ready)
     except ValueError as error:
         raise UsageError(str(error)) from error
     except OSError as error:
@@ -294,6 +326,27 @@ def serve(directory: Path, host: str, port: int, api_key: str | None, quirks: Va
             f"cannot listen on {host}:{port}: {reason_of(error)}", hint="choose another --port"
         ) from error
     return 0
+
+
+def _local_key(given: str | None, file: Path | None) -> str | None:
+    """The key that clients must have: of the command line, of a file, or else of the environment.
+
+    Raises UsageError for two of the former and for what is no key, without showing it.
+    """
+    if given is not None and file is not None:
+        raise UsageError("--api-key and --api-key-file are given, and there is only one key")
+    where, key = "--api-key", given
+    if file is not None:
+        try:
+            where, key = f"'{file}'", file.read_text(encoding="utf-8-sig").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise UsageError(f"the key file '{file}' cannot be read: {reason}") from error
+    elif given is None:
+        where, key = f"the variable {LOCAL_KEY}", os.environ.get(LOCAL_KEY, "").strip() or None
+    if key is not None and (not key or not key.isascii() or not key.isprintable() or " " in key):
+        raise UsageError(f"{where} does not hold a key: one line of letters, digits and signs")
+    return key
 
 
 NOT_USABLE = 1

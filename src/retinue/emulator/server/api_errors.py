@@ -94,6 +94,44 @@ def unparsable_json() -> ApiError:
     )
 
 
+def too_deep(levels: int) -> ApiError:
+    return invalid(f"We could not parse the JSON body of your request. It is nested more than {levels} levels deep.")
+
+
+def unsupported_content_type(given: str) -> ApiError:
+    """Published (openai/openai-openapi issue 502), for a body whose header says that it is something else."""
+    return ApiError(
+        400,
+        f"Unsupported content type: '{given}'. This API method only accepts 'application/json' requests, but you "
+        f"specified the header 'Content-Type: {given}'. Please try again with a supported content type.",
+        code="unsupported_content_type",
+    )
+
+
+def body_too_large(maximum: int) -> ApiError:
+    return ApiError(413, f"The request is too large: the maximum is {maximum} bytes.")
+
+
+def foreign_host(host: str) -> ApiError:
+    """Only a served local account refuses so."""
+    return ApiError(
+        403,
+        f"This account does not answer for the host '{host[:255]}'. (HINT: Use a loopback address, or serve it with "
+        "--allow-host.)",
+        code="host_not_allowed",
+    )
+
+
+def foreign_origin() -> ApiError:
+    """Only a served local account refuses so."""
+    return ApiError(
+        403,
+        "This account does not answer pages of another origin. (HINT: Let a program of yours send the request, "
+        "or a page that is served at the address of the account.)",
+        code="origin_not_allowed",
+    )
+
+
 def missing_beta(beta: str) -> ApiError:
     """Published for assistants. For agents the code is (errors guide); the wording is taken over."""
     api = beta.partition("=")[0].capitalize()

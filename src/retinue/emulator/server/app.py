@@ -14,7 +14,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -41,6 +41,7 @@ from retinue.emulator.server.collection import random_id
 from retinue.emulator.server.lossy_answers import as_kept
 from retinue.emulator.server.quirks import AGENTS, NONE, Quirks
 from retinue.emulator.server.request_body import read_request
+from retinue.emulator.server.request_source import check_source
 from retinue.emulator.server.service import (
     Answer,
     Call,
@@ -60,6 +61,8 @@ if TYPE_CHECKING:
 
 _PREFIX = "/v1"
 _HEALTH = "/_internal/health"
+_LOOK = 0.01
+"""Seconds between two looks whether the work that an answer waits for is done."""
 _logger = logging.getLogger(__name__)
 
 
@@ -75,16 +78,21 @@ def create_app(
     clock: Callable[[], float] = time.time,
     new_id: Callable[[str], str] | None = None,
     services: Sequence[Service] | None = None,
+    hosts: Collection[str] | None = (),
 ) -> LocalAccount:
     """An ASGI application that serves the account kept in ``directory`` (made when it does not exist).
 
     ``clock`` gives seconds since 1970; expiry is worked out from it on every request. ``new_id`` makes an id from its
     prefix (``asst_``, ``vs_`` …). With an ``api_key`` every request must carry it. ``services`` are what is hosted, by
-    default all there is. The application holds a database connection, opened by the first request; ``close`` it on the
-    thread that served, or let the ASGI lifespan do so.
+    default all there is. ``hosts`` are what the account is called besides loopback, as ``host_name`` writes it:
+    requests for other hosts, and pages of other origins, are refused; None takes all, where no browser can reach it.
+    The application holds a database connection, opened by the first request; ``close`` it on the thread that served, or
+    let the ASGI lifespan do so.
     """
     hosted = Hosted(find_services() if services is None else services)
-    return LocalAccount(directory, hosted, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id or random_id)
+    return LocalAccount(
+        directory, hosted, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id or random_id, hosts=hosts
+    )
 
 
 @dataclass(slots=True)
@@ -105,6 +113,7 @@ class LocalAccount:
         api_key: str | None,
         clock: Callable[[], float],
         new_id: Callable[[str], str],
+        hosts: Collection[str] | None = None,
     ) -> None:
         self._directory = Path(directory)
         self._services = services
@@ -112,6 +121,7 @@ class LocalAccount:
         self._api_key = api_key
         self._clock = clock
         self._new_id = new_id
+        self._hosts = hosts
         self._storage: Storage | None = None
         self._workers: Workers | None = None
         self._counts = _Counts()
@@ -134,7 +144,7 @@ class LocalAccount:
                 self._workers = Workers(
                     self._directory, self._services.work, storage=self._open_storage, call=self._call_of_job
                 )
-                self._workers.resume(self._storage)
+                self._workers.notice(self._storage)
         return self._storage
 
     def _open_storage(self) -> Storage:
@@ -164,10 +174,12 @@ class LocalAccount:
 
     async def _serve(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        if request.url.path == _HEALTH:
-            await _response({"status": "ok"})(scope, receive, send)
-            return
         try:
+            if self._hosts is not None:
+                check_source(request, self._hosts)
+            if request.scope["path"] == _HEALTH:
+                await _response({"status": "ok"})(scope, receive, send)
+                return
             response = await self._answer(request)
         except ApiError as error:
             response = _response(error.body(), status=error.status)
@@ -210,6 +222,7 @@ class LocalAccount:
         try:
             async with read_request(request, endpoint, self.open()) as (body, sent):
                 answer = self._run(endpoint, request, path, body, sent)
+                await self._await_work()
                 return _response(self._as_kept(answer), status=endpoint.status)
         except ApiError as error:
             raise (with_code(error) if endpoint.beta == AGENTS else error) from None
@@ -266,6 +279,7 @@ class LocalAccount:
             asked=tuple(query.multi_items()),
         )
         refusal = None
+        storage.new_jobs.clear()
         with storage.transaction(write=writes):
             self._expire(call)
             try:
@@ -274,12 +288,19 @@ class LocalAccount:
                 if not error.keeps_writes:
                     raise
                 refusal = error
-        if storage.has_new_job and self._workers is not None:
-            storage.has_new_job = False
-            self._workers.wake()
+        if self._workers is not None:
+            self._workers.notice(storage)
         if refusal is not None:
             raise refusal
         return answer
+
+    async def _await_work(self) -> None:
+        """Give what the request asked workers for the time that is worth waiting for. Others are answered meanwhile."""
+        storage, asked = self.open(), dict(self.open().new_jobs)
+        patience = max((self._services.work[kind].patience for kind in asked.values()), default=0.0)
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline and not storage.are_done(asked):
+            await asyncio.sleep(_LOOK)
 
     def _expire(self, call: Call) -> None:
         """End what the clock has ended, as the services say."""

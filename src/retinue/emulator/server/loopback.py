@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import uvicorn
 
 from retinue.emulator.server.app import LocalAccount, create_app
 from retinue.emulator.server.quirks import NONE, Quirks
+from retinue.emulator.server.request_source import host_name, is_loopback
 from retinue.emulator.server.storage import check_layout
 
 if TYPE_CHECKING:
@@ -29,17 +29,20 @@ def serve(
     port: int = 0,
     api_key: str | None = None,
     quirks: Quirks = NONE,
+    allowed_hosts: Iterable[str] = (),
     on_ready: Callable[[str], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM. ``on_ready`` gets the base URL once the port is bound; port 0 picks one.
 
-    Raises ValueError for a host other people can reach when there is no ``api_key``, OSError when the port is taken,
-    and LayoutError when a newer version wrote the directory.
+    Requests are answered when they are for a loopback host, for ``host`` or for one of ``allowed_hosts``. Raises
+    ValueError for a host other people can reach when there is no ``api_key``, and for an allowed host that is none,
+    OSError when the port is taken, and LayoutError when a newer version wrote the directory.
     """
-    if api_key is None and not _is_loopback(host):
+    hosts = frozenset(host_name(each) for each in (host, *allowed_hosts))
+    if api_key is None and not is_loopback(host_name(host)):
         raise ValueError(f"'{host}' can be reached from other machines: set an API key, or serve on 127.0.0.1")
     with _bound(host, port) as listener:
-        server = _server(directory, api_key=api_key, quirks=quirks)
+        server = _server(directory, api_key=api_key, quirks=quirks, hosts=hosts)
         on_ready(_base_url(host, listener))
         with _signals_end_quietly():
             server.run(sockets=[listener])
@@ -112,12 +115,3 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
 def _base_url(host: str, listener: socket.socket) -> str:
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{listener.getsockname()[1]}/v1"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -149,6 +149,8 @@ class Work:
     """Does it, outside any transaction and in a thread; gives what writes the result, which happens exactly once."""
     fail: Callable[[Call], None]
     """What is written instead when ``perform`` raised, or was begun too often without coming to an end."""
+    patience: float = 0.0
+    """Seconds that the answer to whoever asked for it waits for its end, so that what is quick is there right after."""
 
 
 @dataclass(frozen=True, slots=True)

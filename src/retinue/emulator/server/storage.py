@@ -53,9 +53,6 @@ CREATE TABLE chunks (
     text TEXT NOT NULL
 );
 CREATE INDEX chunks_of_file ON chunks (store, file, position);
-CREATE VIRTUAL TABLE chunk_words USING fts5 (
-    text, content='chunks', content_rowid='id', tokenize='unicode61 remove_diacritics 2'
-);
 CREATE TRIGGER chunk_added AFTER INSERT ON chunks BEGIN
     INSERT INTO chunk_words (rowid, text) VALUES (new.id, new.text);
 END;
@@ -63,6 +60,14 @@ CREATE TRIGGER chunk_removed AFTER DELETE ON chunks BEGIN
     INSERT INTO chunk_words (chunk_words, rowid, text) VALUES ('delete', old.id, old.text);
 END;
 """
+
+_WORDS = """
+CREATE VIRTUAL TABLE chunk_words USING fts5 (
+    text, content='chunks', content_rowid='id', tokenize='porter unicode61 remove_diacritics 2'
+)
+"""
+"""Finds English words in all of their forms, and any other word as it is; versions that look for words find them in it
+as they do in theirs, which had no ``porter``."""
 
 _JOBS = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -119,8 +124,8 @@ class Storage:
         self.blobs.mkdir(parents=True, exist_ok=True)
         database = directory / "account.sqlite3"
         self.db = sqlite3.connect(database, isolation_level=None, timeout=60, check_same_thread=False)
-        self.has_new_job = False
-        """Whether one was stored since somebody last reset this."""
+        self.new_jobs: dict[int, str] = {}
+        """Those stored since somebody last emptied this, with their kinds."""
         self._after_commit: list[Path] = []
         self._after_rollback: list[Path] = []
         try:
@@ -141,8 +146,17 @@ class Storage:
                     self.db.execute(statement)
                 self.db.execute("INSERT INTO about VALUES ('project', ?)", [new_id("proj_")])
                 self.db.execute(f"PRAGMA user_version = {LAYOUT}")
+            self._index_words()
             self.db.execute(_JOBS)
         self.project: str = self.db.execute("SELECT value FROM about WHERE key = 'project'").fetchone()[0]
+
+    def _index_words(self) -> None:
+        """Make the index of words, anew when an older version made it."""
+        made = self.db.execute("SELECT sql FROM sqlite_master WHERE name = 'chunk_words'").fetchone()
+        if made is None or "porter" not in made[0]:
+            self.db.execute("DROP TABLE IF EXISTS chunk_words")
+            self.db.execute(_WORDS)
+            self.db.execute("INSERT INTO chunk_words (chunk_words) VALUES ('rebuild')")
 
     @contextlib.contextmanager
     def transaction(self, *, write: bool) -> Iterator[None]:
@@ -237,8 +251,14 @@ class Storage:
     # Jobs
 
     def add_job(self, kind: str, body: JsonObject) -> None:
-        self.db.execute("INSERT INTO jobs (kind, body) VALUES (?, ?)", [kind, _dump(body)])
-        self.has_new_job = True
+        made = self.db.execute("INSERT INTO jobs (kind, body) VALUES (?, ?) RETURNING id", [kind, _dump(body)])
+        self.new_jobs[made.fetchone()[0]] = kind
+
+    def are_done(self, jobs: Iterable[int]) -> bool:
+        """Whether none of these jobs is there any more."""
+        listed = json.dumps(list(jobs))
+        found = self.db.execute("SELECT 1 FROM jobs WHERE id IN (SELECT value FROM json_each(?)) LIMIT 1", [listed])
+        return found.fetchone() is None
 
     def has_job(self, kinds: Iterable[str]) -> bool:
         """Whether one of these kinds waits for somebody to do it."""
@@ -279,7 +299,8 @@ class Storage:
         self.db.execute("DELETE FROM jobs WHERE id = ?", [job.id])
 
     def job_owners(self) -> list[str]:
-        return [owner for (owner,) in self.db.execute("SELECT DISTINCT owner FROM jobs WHERE owner != ''")]
+        """Of all jobs there are; that of a job that nobody does is empty."""
+        return [owner for (owner,) in self.db.execute("SELECT DISTINCT owner FROM jobs")]
 
     def free_jobs(self, owner: str) -> None:
         """Nobody does the jobs of this owner any more."""

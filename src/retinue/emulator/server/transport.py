@@ -52,7 +52,9 @@ class LocalTransport(httpx2.BaseTransport):
         services: Sequence[Service] | None = None,
     ) -> None:
         check_layout(directory)
-        self._app = create_app(directory, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id, services=services)
+        self._app = create_app(
+            directory, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id, services=services, hosts=None
+        )
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: weakref.finalize[[asyncio.AbstractEventLoop, threading.Thread], LocalTransport] | None = None

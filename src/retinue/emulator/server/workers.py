@@ -2,7 +2,7 @@
 
 A job is stored by the transaction that asks for it, and taken away by the transaction that writes its result: however
 often it is begun, its result is written once. A worker claims a job under a name whose lock file it holds as long as it
-lives. Whoever opens the account frees the jobs of workers that do not live any more, and does them.
+lives. Whoever opens the account, or has it open, frees the jobs of workers that do not live any more, and does them.
 
     workers/<name>      an empty SQLite database, locked by the process of that name until it ends, in whatever way
 """
@@ -48,16 +48,18 @@ class Workers:
         self._name = secrets.token_hex(8)
         self._lock: sqlite3.Connection | None = None
         self._threads: list[threading.Thread] = []
-        self._calls = threading.Semaphore(0)
+        self._wanted = threading.Event()
         self._stopping = threading.Event()
 
-    def resume(self, storage: Storage) -> None:
-        """Begin with what was left undone by those that are no more."""
-        with storage.transaction(write=True):
-            for name in storage.job_owners():
-                if not _lives(self._directory / name):
+    def notice(self, storage: Storage) -> None:
+        """Begin with what nobody does, also with what was left undone by those that are no more."""
+        owners = storage.job_owners()
+        left = [name for name in owners if name not in ("", self._name) and not _lives(self._directory / name)]
+        if left:
+            with storage.transaction(write=True):
+                for name in left:
                     storage.free_jobs(name)
-        if storage.has_job(self._works):
+        if owners and storage.has_job(self._works):
             self.wake()
 
     def wake(self) -> None:
@@ -70,12 +72,12 @@ class Workers:
             ]
             for thread in self._threads:
                 thread.start()
-        self._calls.release(_THREADS)
+        self._wanted.set()
 
     def close(self) -> None:
         """Ask the jobs under way to stop, and leave what is not done to whoever opens the account next."""
         self._stopping.set()
-        self._calls.release(_THREADS)
+        self._wanted.set()
         deadline = time.monotonic() + _PATIENCE
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -85,7 +87,11 @@ class Workers:
 
     def _run(self) -> None:
         with contextlib.closing(self._open_storage()) as storage:
-            while self._calls.acquire() and not self._stopping.is_set():
+            while self._wanted.wait():
+                self._wanted.clear()
+                if self._stopping.is_set():
+                    self._wanted.set()  # for the next thread
+                    return
                 try:
                     while not self._stopping.is_set() and (claimed := storage.claim_job(self._name, self._works)):
                         self._do(storage, claimed)

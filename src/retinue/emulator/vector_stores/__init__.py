@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from retinue.emulator.server.service import Service
-from retinue.emulator.vector_stores import store_endpoints, store_search
+from retinue.emulator.server.service import Service, Work
+from retinue.emulator.vector_stores import store_endpoints, store_index, store_search
 from retinue.emulator.vector_stores.store_index import FILE, STORE, detach_everywhere
 
 SERVICE = Service(
     (*store_endpoints.ENDPOINTS, *store_search.ENDPOINTS),
     expiry={STORE: store_endpoints.expire_store},
     removals={FILE: detach_everywhere},
+    work={store_index.INDEXING: Work(store_index.index_file, store_index.fail_file, patience=2.0)},
 )
 
 __all__ = ["SERVICE"]

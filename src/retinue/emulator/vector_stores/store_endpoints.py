@@ -35,8 +35,7 @@ from retinue.emulator.server.request_checks import (
 from retinue.emulator.server.service import Answer, Call, Endpoint, Rendered
 from retinue.emulator.server.storage import JsonObject, Stored
 from retinue.emulator.vector_stores import store_index
-from retinue.emulator.vector_stores.store_index import FILE, STORE_FILES, attach, chunking_strategy, uncount
-from retinue.emulator.vector_stores.text_extraction import extract_text
+from retinue.emulator.vector_stores.store_index import STORE_FILES, attach, chunking_strategy, uncount
 
 BATCHES = Collection("vector_store.file_batch", "vsfb_", "vector store file batch", "batch_id", checks_prefix=False)
 """Its name was recorded; the published description says ``files_batch``."""
@@ -182,11 +181,9 @@ def _detach(call: Call) -> JsonObject:
 def _attached_content(call: Call) -> JsonObject:
     """The parsed text, whole; nothing while the file is not completed."""
     attached = _require_attached(call)
-    file = call.storage.find(FILE, attached.id)
     parts = []
-    if attached.facet == "completed" and file is not None:
-        text = extract_text(file.body["filename"], call.storage.blob(attached.id).read_bytes())
-        parts = [{"type": "text", "text": text}]
+    if attached.facet == "completed":
+        parts = [{"type": "text", "text": store_index.whole_text(call, attached)}]
     return {"object": "vector_store.file_content.page", "data": parts, "has_more": False, "next_page": None}
 
 

@@ -1,15 +1,18 @@
 """Search in a vector store: words, not meaning.
 
-Chunks that share a word with the query are found with SQLite's FTS5 and scored by how many of the query's words they
-have and by bm25. Scores lie between 0 and 1 as the API's do, but mean something else. ``rewrite_query`` and
-the choice of ranker change nothing. A script written without spaces is matched by whole runs of characters.
+Chunks that share a word with the query, or another form of an English one, are found with SQLite's FTS5 and scored by
+how many of the query's words they have, a word itself counting for more than its forms, and by bm25. Scores lie between
+0 and 1 as the API's do, but mean something else. ``rewrite_query`` and the choice of ranker change nothing. A script
+written without spaces is matched by whole runs of characters.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
+from heapq import nlargest
+from itertools import islice
 from typing import Any
 
 from retinue.emulator.files.stored_files import require_file
@@ -34,11 +37,21 @@ from retinue.emulator.vector_stores.store_index import STORE_FILES, settle
 
 _WORD = re.compile(r"\w+")
 
+_MAX_QUERIES = 100
+_MAX_WORDS = 200
+"""Of a query; the rest is passed over. How many and how long queries may be is not published."""
+
+_MOST_SCORED = 500
+"""Chunks whose text is looked at for one query."""
+
+_FORM = 0.75
+"""What another form of a word is worth beside the word itself."""
+
 
 def _query(value: Any, at: str) -> list[str]:
     if isinstance(value, str):
         return [value]
-    queries: list[str] = array(text(), minimum=1)(value, at)
+    queries: list[str] = array(text(), minimum=1, maximum=_MAX_QUERIES)(value, at)
     return queries
 
 
@@ -121,8 +134,8 @@ def _search(call: Call) -> JsonObject:
     }
     best: dict[tuple[str, int], tuple[float, str]] = {}
     for query in asked["query"]:
-        for file, position, score, chunk in _hits(call, store.id, query):
-            if file in attached and score > best.get((file, position), (0.0, ""))[0]:
+        for file, position, score, chunk in _hits(call, store.id, query, attached):
+            if score > best.get((file, position), (0.0, ""))[0]:
                 best[file, position] = (score, chunk)
     threshold = asked.get("ranking_options", {}).get("score_threshold", 0.0)
     ranked = sorted(best.items(), key=lambda item: (-item[1][0], item[0]))
@@ -147,26 +160,54 @@ def _search(call: Call) -> JsonObject:
     }
 
 
-def _hits(call: Call, store: str, query: str) -> list[tuple[str, int, float, str]]:
-    words = list(dict.fromkeys(_folded(word) for word in _WORD.findall(query)))
+def _hits(call: Call, store: str, query: str, files: Container[str]) -> Iterator[tuple[str, int, float, str]]:
+    words = dict(_query_words(query))
     if not words:
-        return []
-    rows = call.storage.db.execute(
-        "SELECT chunks.file, chunks.position, chunks.text, bm25(chunk_words) FROM chunk_words "
-        "JOIN chunks ON chunks.id = chunk_words.rowid WHERE chunk_words MATCH ? AND chunks.store = ?",
-        [" OR ".join(f'"{word}"' for word in words), store],
+        return
+    db = call.storage.db
+    # CROSS: the index first, once. SQLite would rather ask it anew for each chunk of the store.
+    found = db.execute(
+        "SELECT chunks.id, chunks.file, -bm25(chunk_words) FROM chunk_words "
+        "CROSS JOIN chunks ON chunks.id = chunk_words.rowid WHERE chunk_words MATCH ? AND chunks.store = ?",
+        [" OR ".join(words.values()), store],
     )
-    return [(file, position, _score(words, chunk, -rank), chunk) for file, position, chunk, rank in rows]
+    rows = [row for row in found if row[1] in files]
+    forms = [_having(call, sought) for sought in words.values()] if rows else []
+    # Looking at a text takes longer than all the rest: only at those that most of the words are in, in any form.
+    likely = nlargest(_MOST_SCORED, rows, key=lambda row: (sum(row[0] in each for each in forms), row[2]))
+    for chunk_id, file, rank in likely:
+        position, chunk = db.execute("SELECT position, text FROM chunks WHERE id = ?", [chunk_id]).fetchone()
+        yield file, position, _score(list(words), [chunk_id in each for each in forms], chunk, rank), chunk
 
 
-def _folded(word: str) -> str:
-    """Without case and accents, as the index of the words has it."""
-    return "".join(each for each in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(each))
+def _query_words(query: str) -> Iterator[tuple[str, str]]:
+    """Each word without case and accents, and how the index is asked for it.
+
+    The index leaves the accents of some scripts where they are, so it is asked for the word with them and without.
+    """
+    for word in islice(dict.fromkeys(_WORD.findall(unicodedata.normalize("NFC", query.lower()))), _MAX_WORDS):
+        folded = _folded(word)
+        forms = dict.fromkeys((word, folded))
+        yield folded, " OR ".join(f'"{form}"' for form in forms)
 
 
-def _score(words: list[str], chunk: str, rank: float) -> float:
-    present = {_folded(word) for word in _WORD.findall(chunk)}
-    covered = sum(word in present for word in words) / len(words)
+def _having(call: Call, sought: str) -> frozenset[int]:
+    """The chunks that have a word in any form: only the index knows which words are forms of each other."""
+    rows = call.storage.db.execute("SELECT rowid FROM chunk_words WHERE chunk_words MATCH ?", [sought])
+    return frozenset(number for (number,) in rows)
+
+
+def _folded(text: str) -> str:
+    """Without case and accents."""
+    if text.isascii():
+        return text.lower()
+    return "".join(each for each in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(each))
+
+
+def _score(words: list[str], in_any_form: list[bool], chunk: str, rank: float) -> float:
+    present = set(_WORD.findall(_folded(chunk)))
+    each = zip(words, in_any_form, strict=True)
+    covered = sum(1.0 if word in present else _FORM if has_form else 0.0 for word, has_form in each) / len(words)
     weight = max(rank, 0.0)
     return round(0.8 * covered + 0.2 * weight / (1 + weight), 6)
 

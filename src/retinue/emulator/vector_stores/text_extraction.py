@@ -1,18 +1,19 @@
 """The text of a file, for search. Decides also which files cannot be searched.
 
-Plain text of every kind is exact. docx and pptx are read with zipfile and ElementTree: paragraphs, without layout,
-notes or pictures. PDF is best effort: the text operators of plain and Flate streams; a scanned page or a font with its
-own encoding yields little or nothing, and the file is still ``completed``. doc, the old binary format, yields no text.
+Plain text of every kind is exact. Documents are read by a process of their own, ``document_reader.py``, which is ended
+when it takes too long or the account closes. doc, the old binary format, is not read: the API takes it.
 """
 
 from __future__ import annotations
 
-import io
-import re
-import xml.etree.ElementTree as ET
-import zipfile
-import zlib
-from pathlib import PurePosixPath
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path, PurePosixPath
+
+from retinue.emulator.vector_stores import document_reader
 
 EXTENSIONS = frozenset(
     (
@@ -21,6 +22,16 @@ EXTENSIONS = frozenset(
     )
 )
 """What file search accepts (retrieval guide); no csv, xlsx, yaml or xml."""
+
+DOCUMENTS = frozenset((".docx", ".pptx", ".pdf"))
+
+AT_ONCE = 512 * 1024
+"""Bytes of plain text that are read and indexed in a moment; more, and documents, are work for a worker."""
+
+MAX_SECONDS = 60.0
+"""Until the process is ended that reads a document, whatever it waits for."""
+_LOOK = 0.2
+"""Seconds between two looks whether the account closes."""
 
 
 class UnsearchableError(Exception):
@@ -31,15 +42,51 @@ class UnsearchableError(Exception):
         self.code = code
 
 
-def extract_text(filename: str, content: bytes) -> str:
-    """The text of a file. Raises UnsearchableError for an extension or encoding that file search does not take."""
-    extension = PurePosixPath(filename.replace("\\", "/")).suffix.lower()
-    if extension not in EXTENSIONS:
+class AbandonedError(Exception):
+    """The account closes before the file is read."""
+
+
+def takes_time(filename: str, path: Path) -> bool:
+    """Whether reading the file is no work for a request."""
+    return _suffix(filename) in DOCUMENTS or (path.exists() and path.stat().st_size > AT_ONCE)
+
+
+def extract_text(
+    filename: str, path: Path, *, stopping: threading.Event | None = None, seconds: float = MAX_SECONDS
+) -> str:
+    """The text of the file at ``path``, called ``filename``, a document being read for that long at most.
+
+    Raises UnsearchableError for what file search does not take or cannot read, and AbandonedError once ``stopping``.
+    """
+    suffix = _suffix(filename)
+    if suffix not in EXTENSIONS:
         raise UnsearchableError("unsupported_file", "The file type is not supported.")
-    if not content:
-        raise UnsearchableError("invalid_file", "The file could not be parsed because it is empty.")
-    reader = _BINARY.get(extension)
-    return reader(content) if reader else _decode(content)
+    size = path.stat().st_size
+    if not size:
+        raise _invalid("it is empty")
+    if suffix in DOCUMENTS:
+        return _read_document(suffix, path, stopping or threading.Event(), seconds)
+    if suffix == ".doc":
+        raise _invalid("the local account cannot read the old doc format: save it as docx or pdf")
+    if size > 4 * document_reader.MAX_TEXT:
+        raise _invalid(_TOO_LONG)
+    text = _decode(path.read_bytes())
+    if len(text) > document_reader.MAX_TEXT:
+        raise _invalid(_TOO_LONG)
+    return text
+
+
+_TOO_LONG = f"it has more than {document_reader.MAX_TEXT // 4:,} tokens of text"
+_TOO_MUCH = "it takes too much time or memory to read"
+
+
+def _suffix(filename: str) -> str:
+    return PurePosixPath(filename.replace("\\", "/")).suffix.lower()
+
+
+def _invalid(reason: str) -> UnsearchableError:
+    """Published: "The file could not be parsed." (openai/openai-node issue 1496); the reason is ours."""
+    return UnsearchableError("invalid_file", f"The file could not be parsed because {reason}.")
 
 
 def _decode(content: bytes) -> str:
@@ -48,69 +95,41 @@ def _decode(content: bytes) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError:
-        raise UnsearchableError("invalid_file", "The file could not be parsed because it is not valid text.") from None
+        raise _invalid("it is not valid text") from None
 
 
-def _office(content: bytes, pattern: str, paragraph: str, run: str) -> str:
-    lines: list[str] = []
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            parts = [name for name in archive.namelist() if re.fullmatch(pattern, name)]
-            for name in sorted(parts, key=lambda name: (len(name), name)):
-                root = ET.XML(archive.read(name))
-                lines += ["".join(piece.text or "" for piece in each.iter(run)) for each in root.iter(paragraph)]
-    except (zipfile.BadZipFile, ET.ParseError, KeyError):
-        raise UnsearchableError("invalid_file", "The file could not be parsed.") from None
-    return "\n".join(line for line in lines if line)
-
-
-_WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
-
-
-def _docx(content: bytes) -> str:
-    return _office(content, r"word/document\.xml", f"{_WORD}p", f"{_WORD}t")
-
-
-def _pptx(content: bytes) -> str:
-    return _office(content, r"ppt/slides/slide\d+\.xml", f"{_DRAWING}p", f"{_DRAWING}t")
-
-
-_PDF_STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
-_PDF_STRING = rb"\((?:\\.|[^\\()])*\)"
-_PDF_STRINGS = re.compile(_PDF_STRING, re.DOTALL)
-_PDF_SHOWN = re.compile(
-    rb"\[((?:" + _PDF_STRING + rb"|[^\[\]()])*)\]\s*TJ|(" + _PDF_STRING + rb")\s*(?:Tj|'|\")", re.DOTALL
-)
-_PDF_ESCAPE = re.compile(rb"\\([nrtbf()\\]|[0-7]{1,3})")
-_PDF_NAMED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"", b"f": b""}
-_PDF_MOST = 50 * 1024 * 1024
-
-
-def _pdf(content: bytes) -> str:
-    if not content.startswith(b"%PDF"):
-        raise UnsearchableError("invalid_file", "The file could not be parsed.")
-    pieces = []
-    for raw in _PDF_STREAM.findall(content):
+def _read_document(suffix: str, path: Path, stopping: threading.Event, seconds: float) -> str:
+    # -P: the folder of the program is no place to import from. Ctrl-C at a terminal is for whoever waits.
+    command = [sys.executable, "-P", document_reader.__file__, suffix, str(path)]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONWARNINGS": "ignore"}
+    deadline = time.monotonic() + seconds
+    with subprocess.Popen(  # noqa: S603 - a program of ours, and a path that we made
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environ,
+        start_new_session=True,
+    ) as process:
         try:
-            stream = zlib.decompressobj().decompress(raw, _PDF_MOST)
-        except zlib.error:
-            stream = raw
-        for array, string in _PDF_SHOWN.findall(stream):
-            pieces.append("".join(_pdf_string(each) for each in _PDF_STRINGS.findall(array or string)))
-    return " ".join(piece for piece in pieces if piece.strip())
+            output, said = _await(process, deadline, stopping)
+        finally:
+            process.kill()
+    if process.returncode == 0:
+        return output.decode()
+    if process.returncode == document_reader.UNREADABLE:
+        raise _invalid(output.decode())
+    if process.returncode in (1, 2):
+        raise RuntimeError(f"the reader of documents failed: {said.decode(errors='replace')}")
+    raise _invalid(_TOO_MUCH)
 
 
-def _pdf_string(literal: bytes) -> str:
-    def unescape(match: re.Match[bytes]) -> bytes:
-        code = match[1]
-        return _PDF_NAMED.get(code) or (bytes([int(code, 8) & 255]) if code.isdigit() else code)
-
-    return _PDF_ESCAPE.sub(unescape, literal[1:-1]).decode("latin-1")
-
-
-def _nothing(_content: bytes) -> str:
-    return ""
-
-
-_BINARY = {".docx": _docx, ".pptx": _pptx, ".pdf": _pdf, ".doc": _nothing}
+def _await(process: subprocess.Popen[bytes], deadline: float, stopping: threading.Event) -> tuple[bytes, bytes]:
+    while True:
+        try:
+            return process.communicate(timeout=_LOOK)
+        except subprocess.TimeoutExpired:
+            if stopping.is_set():
+                raise AbandonedError from None
+            if time.monotonic() > deadline:
+                raise _invalid(_TOO_MUCH) from None
