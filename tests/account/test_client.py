@@ -14,6 +14,7 @@ from retinue.errors import AccountError, CredentialError, RetinueError
 from retinue.model.steps import AccountInfo
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.connect import open_account
+from retinue.providers.openai.http_client import BoundedClient
 from tests.support.team import FakeTime
 
 Answer = httpx2.Response | Exception
@@ -49,7 +50,7 @@ def connect() -> Callable[..., tuple[Account, Server, FakeTime]]:
         client = openai.OpenAI(
             base_url="http://server.test/v1",
             api_key="sk-canary",
-            http_client=httpx2.Client(transport=server),
+            http_client=BoundedClient(transport=server),
             max_retries=0,
         )
         info = AccountInfo("custom", url="http://server.test/v1")
@@ -167,13 +168,13 @@ def test_the_account_tells_its_clock_and_its_name(connect: Connect) -> None:
 @pytest.mark.parametrize("body", [{"data": [{}]}, {"data": ["x"]}, {"data": {}}, {}, {"data": [{"id": 3}]}])
 def test_a_list_of_nonsense_is_explained(connect: Connect, body: Any) -> None:
     account, _, _ = connect(httpx2.Response(200, json=body))
-    with pytest.raises(AccountError, match="something else than a list for /x"):
+    with pytest.raises(AccountError, match=r"answered GET /v1/x with .* than (a list|an object with an id)"):
         list(account.pages("/x", page=2))
 
 
 def test_a_creation_without_an_id_is_explained(connect: Connect) -> None:
     account, _, _ = connect(httpx2.Response(200, json={}))
-    with pytest.raises(AccountError, match="something else than an object for /x"):
+    with pytest.raises(AccountError, match=r"answered POST /v1/x with something else than an object with an id: \{\}"):
         account.create("/x", {})
 
 

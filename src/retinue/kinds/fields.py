@@ -122,6 +122,12 @@ class Field:
         value = dig(raw, self.body_path)
         return self.default if value is None else self.canonical(value) if self.canonical else value
 
+    def fits(self, held: Any) -> bool:
+        """Whether what was read of an object has the form in which it is compared: maps by names where maps are."""
+        if isinstance(held, Mapping):
+            return all(isinstance(key, str) for key in held)
+        return not isinstance(self.default, Mapping)
+
     def put(self, value: Any, body: dict[str, Any]) -> None:
         """Put a canonical value into the API's body; the inverse of `read`."""
         place = body
@@ -403,6 +409,11 @@ class UploadsField(Field):
     record: str = "retinue.files"
     placed: bool = False
 
+    def fits(self, held: Any) -> bool:
+        if isinstance(held, list) and not self.placed:
+            return all(isinstance(each, str) for each in held)
+        return Field.fits(self, held)
+
     def named(self, live: Live, name: Convert) -> Any:  # noqa: ARG002 - files have no names of ours
         """The files by path, as far as the object's own records tell; an id nobody recorded stays an id."""
         held, records = live.held[self.name], live.recorded.get(self.name, {})
@@ -439,6 +450,10 @@ class ManifestField(Field):
 
     in_body: ClassVar[bool] = False
     content: ClassVar[bool] = True
+
+    def fits(self, held: Any) -> bool:
+        ids = held if isinstance(held, list) and not self.placed else ()
+        return (bool(ids) and all(isinstance(each, str) for each in ids)) or Field.fits(self, held)
 
     def named(self, live: Live, name: Convert) -> Any:  # noqa: ARG002 - files have no names of ours
         return attached_spec(live.files)

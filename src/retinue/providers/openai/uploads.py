@@ -18,6 +18,7 @@ from retinue.model.canonical import RECORDED_SHA
 from retinue.model.live import Live
 from retinue.model.tag import write_file_records
 from retinue.model.values import FileRef
+from retinue.providers.openai.answers import seconds
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.state.cache import Cache
@@ -133,7 +134,7 @@ class Uploader:
         """The file that an upload without an answer left behind: of our name, size and time, and known to nobody."""
         known = {each.id for each in self.journal.entries.values() if each.id} | self.held | self.cache.fresh
         for raw in self.account.pages("/files", page=FILES_PAGE, purpose=entry.purpose, order="desc"):
-            if (raw.get("created_at") or 0) < entry.started - CLOCK_SKEW:
+            if seconds(raw.get("created_at")) < entry.started - CLOCK_SKEW:
                 return None
             if (raw.get("filename"), raw.get("bytes")) == (entry.filename, entry.size) and raw["id"] not in known:
                 self.journal.uploaded(entry.key, str(raw["id"]))

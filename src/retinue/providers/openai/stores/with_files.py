@@ -10,6 +10,7 @@ from retinue.kinds.stores import WithFiles
 from retinue.model.live import Live, LiveFile
 from retinue.model.steps import Step
 from retinue.model.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE, is_ours
+from retinue.providers.openai.answers import seconds
 from retinue.providers.openai.file_sync import FileSync
 from retinue.providers.openai.read_after_create import look
 from retinue.providers.openai.stores.plain import PlainStore
@@ -40,7 +41,15 @@ class WithFilesStore(PlainStore[WithFiles]):
         return tuple(found.values())
 
     def read_file(self, raw: Mapping[str, Any]) -> LiveFile:
-        """One attached file. Its path and digest are in its attributes; without them it is not ours."""
+        """One attached file. Its path and digest are in its attributes; without them it is not ours.
+
+        Raises AnswerError for an answer of another shape.
+        """
+        where = self._files(str(raw.get("vector_store_id")))
+        with self.account.door("GET", where, raw, expected="an attached file that can be read"):
+            return self._file(raw)
+
+    def _file(self, raw: Mapping[str, Any]) -> LiveFile:
         attributes = raw.get("attributes") or {}
         path = attributes.get(PATH_ATTRIBUTE)
         error = raw.get("last_error") or {}
@@ -49,7 +58,7 @@ class WithFilesStore(PlainStore[WithFiles]):
             path=path if isinstance(path, str) and path else None,
             sha256=str(attributes.get(SHA256_ATTRIBUTE, "")) or None,
             status=str(raw.get("status")),
-            created_at=int(raw.get("created_at") or 0),
+            created_at=seconds(raw.get("created_at")),
             attributes={key: value for key, value in attributes.items() if not is_ours(key)},
             chunking=self.form.canonical_chunking(raw.get("chunking_strategy") or {"type": "auto"}),
             error=f"{error.get('code')}: {error.get('message')}" if error else None,
