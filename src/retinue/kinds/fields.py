@@ -451,10 +451,6 @@ class ManifestField(Field):
     in_body: ClassVar[bool] = False
     content: ClassVar[bool] = True
 
-    def fits(self, held: Any) -> bool:
-        ids = held if isinstance(held, list) and not self.placed else ()
-        return (bool(ids) and all(isinstance(each, str) for each in ids)) or Field.fits(self, held)
-
     def named(self, live: Live, name: Convert) -> Any:  # noqa: ARG002 - files have no names of ours
         return attached_spec(live.files)
 

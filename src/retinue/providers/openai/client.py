@@ -37,6 +37,8 @@ TRANSIENT = frozenset({408, 409, 429, 500, 502, 503, 504})
 LONGEST_WAIT = 120.0
 FIRST_WAIT = 0.5
 HOPELESS_RETRIES = 2
+UNCONNECTED = (httpx2.ConnectError, httpx2.ProxyError)
+"""What keeps a request from being sent."""
 
 
 class AmbiguousError(AccountError):
@@ -231,6 +233,9 @@ class Account:
                 return self._send(method, path, **request)
             except OSError as error:
                 raise AccountError(f"the account {self.info.name} cannot be used: {error}") from error
+            except (UnicodeError, httpx2.InvalidURL) as error:  # the name of a host that can be none
+                message = f"the account at {self.info.url or self.info.name} cannot be reached: {error}"
+                raise AccountError(message, hint=advice(error, self.proxies)) from error
             except AnswerError as error:
                 # What was cut off on its way may come whole the next time.
                 if once or not error.cut or attempt >= min(most, HOPELESS_RETRIES):
@@ -249,7 +254,7 @@ class Account:
 
     def _patience(self, error: openai.APIError) -> int:
         """How often to try again. Where nobody listens, or nobody of that name is known, there is little hope."""
-        if isinstance(error.__cause__, httpx2.ConnectError):
+        if isinstance(error.__cause__, UNCONNECTED):
             return min(self.retries, HOPELESS_RETRIES)
         return self.retries if _is_transient(error) else 0
 
@@ -324,7 +329,7 @@ def _may_have_happened(error: openai.APIError) -> bool:
     """Whether a failed request may have been carried out; a refusal (4xx) or a connection never made is certain."""
     if isinstance(error, openai.APIStatusError):
         return error.status_code >= 500 or error.status_code == 408
-    return isinstance(error, openai.APIConnectionError) and not isinstance(error.__cause__, httpx2.ConnectError)
+    return isinstance(error, openai.APIConnectionError) and not isinstance(error.__cause__, UNCONNECTED)
 
 
 def _wait_before(error: openai.APIError, attempt: int) -> float:

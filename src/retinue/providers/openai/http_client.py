@@ -48,11 +48,17 @@ class BoundedClient(httpx2.Client):
     """Reads every answer whole, unless it is too much; what is too much of an error is left unread."""
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
+    largest, largest_refusal = LARGEST, LARGEST_REFUSAL
 
     def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:  # noqa: ARG002
         """Raises TooLargeError, and what httpx2 raises."""
-        answer = super().send(request, stream=True, **options)
-        most = LARGEST_REFUSAL if answer.is_error else LARGEST
+        try:
+            answer = super().send(request, stream=True, **options)
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] != "socksio":
+                raise
+            raise httpx2.ProxyError(f"the proxy does not speak SOCKS 5: {error}", request=request) from error
+        most = self.largest_refusal if answer.is_error else self.largest
         content, ends = bytearray(), self.clock() + LONGEST_ANSWER
         try:
             for piece in answer.iter_bytes():
@@ -230,10 +236,8 @@ def advice(error: BaseException, proxies: Mapping[str, str]) -> str:
     said = " ".join(causes).lower()
     through = " and ".join(f"{name} ({address})" for name, address in proxies.items())
     kinds = {type(each) for each in _causes(error)}
-    if httpx2.ProxyError in kinds or "407" in said or "socks" in said:
-        return (
-            f"the proxy refuses: look at {through or 'the proxy'}; a password stands in it as http://user:password@host"
-        )
+    if httpx2.ProxyError in kinds or "407" in said:
+        return f"look at the proxy of {through or 'the system'}; a password stands in it as http://user:password@host"
     for signs, told in _SIGNS:
         if any(sign in said for sign in signs):
             return told
