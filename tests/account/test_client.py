@@ -204,7 +204,7 @@ def test_pages_as_short_as_a_server_likes_are_read_to_their_end(connect: Connect
 CUT = httpx2.Response(200, content=b'{"id": "asst_1", "na')
 
 
-@pytest.mark.parametrize("cut", [CUT, httpx2.Response(200), httpx2.Response(200, text="<html>hm</html>")])
+@pytest.mark.parametrize("cut", [CUT, httpx2.Response(200)])
 def test_what_was_cut_off_is_read_again(connect: Connect, cut: httpx2.Response) -> None:
     account, server, _ = connect(cut, cut, OK)
     assert account.get("/x") == {"id": "asst_1"}

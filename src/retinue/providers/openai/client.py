@@ -298,7 +298,8 @@ class Account:
         try:
             return parse(response)
         except ShapeError as error:
-            raise self.answer_error(asked, str(error), response.content, cut=error.cut) from error
+            cut = error.cut and not is_web_page(response.content)
+            raise self.answer_error(asked, str(error), response.content, cut=cut) from error
 
     def _note(self, headers: Mapping[str, str]) -> None:
         """The service names the organization and project of a key in its answers [V]; Date is every server's clock."""

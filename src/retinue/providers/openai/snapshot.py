@@ -151,7 +151,7 @@ class _Reading:
         where = self.account.info.url or self.account.info.name
         raise AccountError(
             f"nothing of the API answers at {where}: {errors[0].message}",
-            hint=self.account.address_hint(),
+            hint=errors[0].hint if "base_url" in (errors[0].hint or "") else self.account.address_hint(),
             status=errors[0].status,
         ) from errors[0]
 
