@@ -5,6 +5,7 @@ The other shapes are this one with something more, each in its own module.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
@@ -78,6 +79,10 @@ class PlainStore(Generic[S]):
     def exists(self, live_id: str) -> bool:
         """Whether the account has an object with this id."""
         return self.account.find(self.path(live_id, None), beta=self.form.beta) is not None
+
+    def holds(self, file_id: str) -> bool:
+        """Whether any object of the kind holds a file, whoever owns it; also where that cannot be known."""
+        return self.kind.holds_files and any(file_id in json.dumps(raw) for raw in self.pages())
 
     def containers(self, ids: Mapping[str, Sequence[str]]) -> Sequence[str | None]:  # noqa: ARG002 - for what is nested
         """The objects in which an object of the kind may stand, of those by kind; None for the account itself."""

@@ -17,6 +17,9 @@ from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.work import Report, Work
 from retinue.providers.preconditions import check_files
 
+MOST_ASKED = 500
+"""How many objects are asked whether they hold a file: no list tells."""
+
 
 class WithFilesStore(PlainStore[WithFiles]):
     """The objects of one kind, with a collection of files below each."""
@@ -39,6 +42,10 @@ class WithFilesStore(PlainStore[WithFiles]):
                 found[file_id] = self.read_file(raw)
         cache.files.of[live_id] = {each.id: each.sha256 or "" for each in found.values() if each.path}
         return tuple(found.values())
+
+    def holds(self, file_id: str) -> bool:
+        there = [f"{self._files(str(raw['id']))}/{file_id}" for raw in self.pages()]
+        return len(there) > MOST_ASKED or any(self.account.find(path, beta=self.form.beta) for path in there)
 
     def read_file(self, raw: Mapping[str, Any]) -> LiveFile:
         """One attached file. Its path and digest are in its attributes; without them it is not ours.
