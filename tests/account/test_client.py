@@ -174,7 +174,7 @@ def test_a_list_that_goes_round_is_not_taken_for_whole(connect: Connect) -> None
     assert len(server.requests) == 4
 
 
-@pytest.mark.parametrize(("size", "most"), [(1, 250), (9, 2_100), (0, 1)])
+@pytest.mark.parametrize(("size", "most"), [(1, 250), (9, 1_000), (100, 1_000), (0, 1)])
 def test_a_list_that_does_not_end_is_left(connect: Connect, size: int, most: int) -> None:
     account, server, _ = connect(OK)
     numbers = itertools.count()
@@ -258,6 +258,23 @@ def test_an_answer_without_end_is_left(connect: Connect) -> None:
         account.get("/x")
     assert stream.closed
     assert len(server.requests) == 1
+
+
+def test_a_list_that_is_too_long_is_read_in_smaller_pages(connect: Connect) -> None:
+    """As of assistants with instructions as long as the API takes."""
+    account, server, _ = connect(OK)
+    asked: list[tuple[int, int]] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        limit, after = int(request.url.params["limit"]), int(request.url.params.get("after", 0))
+        asked.append((limit, after))
+        data = [{"id": str(each), "instructions": "x" * 1_000} for each in range(after + 1, min(after + limit, 25) + 1)]
+        return httpx2.Response(200, json={"data": data, "has_more": data[-1]["id"] != "25"}, request=request)
+
+    server.handle_request = answer  # type: ignore[method-assign]
+    server.client.largest = 20_000
+    assert [each["id"] for each in account.pages("/x", page=100)] == [str(each) for each in range(1, 26)]
+    assert asked == [(100, 0), (10, 0), (10, 10), (10, 20)]
 
 
 def test_an_error_without_end_is_told_by_its_beginning(connect: Connect) -> None:

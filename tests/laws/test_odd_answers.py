@@ -18,6 +18,7 @@ from retinue.kinds import all_kinds
 from retinue.planning.documents.plan_document import to_document
 from retinue.report.plan.plan_text import render_plan
 from tests.laws.conftest import LIVE_KINDS, Sample
+from tests.support.breaking import meaning
 from tests.support.faults import Answers
 from tests.support.forms import form
 from tests.support.team import Team
@@ -150,13 +151,39 @@ def test_an_odd_answer_about_what_nobody_uses_stops_nobody(kind: str, tmp_path: 
             assert len(notes) == 1, name
 
 
+WRITES = ("a list", "an empty object", "a number for an id", "metadata in a list", "only an id", "no content")
+
+
+@pytest.mark.slow
+def test_an_apply_ends_whatever_a_write_is_answered(sample: Sample, tmp_path: Path) -> None:
+    """What was done is found by the next apply, and done once."""
+    whole = sample.team(tmp_path / "whole", checked=False)
+    assert whole.apply().converged
+    wanted = meaning(whole.state())
+    written = {NUMBERED.sub("[^/]+", each) for each in whole.calls if each.startswith("POST ")}
+    mine = sorted(each for each in written if owner(each) in (sample.kind, None))
+    assert f"POST {collection(sample.kind)}" in mine
+    for number, pattern in enumerate(mine):
+        for name in WRITES:
+            where = f"{pattern} answered with {name}"
+            team = sample.team(tmp_path / f"{number} {name}", checked=False, retries=0)
+            try:
+                applied = team.apply(partial(Answers, pattern=pattern, answer=ODD[name]))
+                bugs = [each.error for each in applied.events if "a bug" in (each.error or "")]
+            except RetinueError as error:
+                bugs = [] if "POST /v1/" in error.message else [error.message]
+            assert bugs == [], where
+            assert team.apply().converged, where
+            assert meaning(team.state()) == wanted, where
+
+
 def collection(kind: str) -> str:
     return form(all_kinds()[kind]).path.replace("{within}", "[^/]+")
 
 
 def owner(request: str) -> str | None:
     """The kind that a request is about."""
-    about = [name for name in LIVE_KINDS if f"{request.removeprefix('GET ')}/".startswith(f"{collection(name)}/")]
+    about = [name for name in LIVE_KINDS if f"{request.partition(' ')[2]}/".startswith(f"{collection(name)}/")]
     return max(about, key=lambda name: len(collection(name)), default=None)
 
 

@@ -19,15 +19,15 @@ from retinue.planning.redaction import hide
 
 Json = dict[str, Any]
 
-LARGEST = 256 * 2**20
-"""Bytes of an answer. A page of a hundred assistants whose instructions are as long as the API takes, with every
-character escaped, has 154 MB."""
+LARGEST = 64 * 2**20
+"""Bytes of an answer. Of a list that is longer, smaller pages are asked for: a hundred assistants whose instructions
+are as long as the API takes, with every character escaped, are 154 MB."""
 LARGEST_REFUSAL = 8 * 2**20
 """Bytes of an answer that is an error; people see a line of it, and what is more is not read."""
 DEEPEST = 100
 """Levels of JSON."""
-FREE_PAGES, FEWEST, MOST_OBJECTS = 200, 10, 500_000
-"""A list is read on while its pages hold `FEWEST` objects on average, apart from some free ones, up to so many."""
+MOST_PAGES, FREE_PAGES, FEWEST = 1000, 200, 10
+"""A list is read on up to so many pages, while they hold `FEWEST` objects on average, apart from some free ones."""
 READ, SHOWN = 8192, 300
 """Characters of an answer that are looked at for an error, and those that are shown."""
 MAPPINGS = ("metadata", "attributes", "chunking_strategy", "last_error", "file_counts")
@@ -35,9 +35,11 @@ MAPPINGS = ("metadata", "attributes", "chunking_strategy", "last_error", "file_c
 
 
 class AnswerError(AccountError):
-    """The account answered something else than the API's. `cut`: it could not be read at all, which may pass."""
+    """The account answered something else than the API's. `cut`: it could not be read at all, which may pass; `long`:
+    it was more than anybody reads."""
 
     cut = False
+    long = False
 
 
 class ShapeError(ValueError):

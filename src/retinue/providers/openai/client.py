@@ -18,7 +18,7 @@ from retinue.model.steps import AccountInfo
 from retinue.providers.openai.answers import (
     FEWEST,
     FREE_PAGES,
-    MOST_OBJECTS,
+    MOST_PAGES,
     AnswerError,
     Json,
     ShapeError,
@@ -110,7 +110,13 @@ class Account:
         pages = objects = 0
         while True:
             wanted = {"limit": page, "order": "asc", **query, **({"after": after} if after else {})}
-            answer = self.get(path, beta=beta, query=wanted, retries=retries)
+            try:
+                answer = self.get(path, beta=beta, query=wanted, retries=retries)
+            except AnswerError as error:
+                if not error.long or page == 1:
+                    raise
+                page = max(1, page // 10)
+                continue
             with self.door("GET", path, answer):
                 data = check_page(answer)
             yield from data
@@ -125,7 +131,7 @@ class Account:
                     "cannot be read whole",
                     hint="the server may not know 'after': use one that pages through its lists",
                 )
-            if pages > FREE_PAGES + objects // FEWEST or objects > MOST_OBJECTS:
+            if pages > FREE_PAGES + objects // FEWEST or pages >= MOST_PAGES:
                 raise AccountError(
                     f"the account's list for GET {self.full_path(path)} does not end: {objects:,} objects on "
                     f"{pages:,} pages, and it promises more",
@@ -197,7 +203,8 @@ class Account:
     def answer_error(self, asked: str, expected: str, answer: Any, *, cut: bool = False) -> AnswerError:
         """The error for an answer that is not of this API."""
         where = self.info.url or self.info.name
-        what = f": {excerpt(answer, self._hidden())}" if answer not in (None, b"") else ", and nothing at all"
+        shown = "" if answer is None else excerpt(answer, self._hidden())
+        what = f": {shown}" if shown else ", and nothing at all"
         hint = "the server may not speak this API, or a newer one: look at it with a client of its own"
         if is_web_page(answer):
             hint = f"this is a web page, maybe of a proxy or to sign in: {self.address_hint()}"
@@ -289,7 +296,9 @@ class Account:
                 else:
                     response = self.client.post(path, cast_to=httpx2.Response, body=body, files=files, options=options)
             except TooLargeError as error:
-                raise self.answer_error(asked, str(error), error.start) from error
+                too_long = self.answer_error(asked, str(error), error.start)
+                too_long.long = True
+                raise too_long from error
         self._note(response.headers)
         if self.on_answer is not None:
             self.on_answer()
