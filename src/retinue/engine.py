@@ -193,7 +193,7 @@ def decide(
         account=session.account.info,
         targets=targets,
         environment=project.environment,
-        warnings=() if destroy else reading.warnings,
+        warnings=(*(() if destroy else reading.warnings), *session.notes),
         handovers=reading.handovers,
         destroy=destroy,
         limits=limits,

@@ -72,10 +72,10 @@ class Reading:
 
 @dataclass(slots=True)
 class Session:
-    """A project and its account, open. `live` is what the last look saw, `models_listed` whether the account said which
-    models there are when it was asked. `planned` is the plan that was made last, until it is carried out. `today`,
-    where given, stands for the day by the account's clock. `parallelism` says how many requests may be under way at
-    once."""
+    """A project and its account, open. `live` is what the last look saw, and `notes` what was odd about it;
+    `models_listed` says whether the account told which models there are when it was asked. `planned` is the plan that
+    was made last, until it is carried out. `today`, where given, stands for the day by the account's clock.
+    `parallelism` says how many requests may be under way at once."""
 
     reading: Reading
     account: Account
@@ -83,6 +83,7 @@ class Session:
     journal: UploadJournal
     kinds: Kinds
     live: tuple[Live, ...] = ()
+    notes: tuple[Diagnostic, ...] = ()
     today: date | None = None
     models_listed: bool | None = None
     owner: str = "somebody"
@@ -129,10 +130,11 @@ class Session:
         from retinue.providers.port import Wanted
 
         self.account.limit(self.parallelism)
-        wanted = Wanted(needed, handovers, self.parallelism)
+        used = {each.address.kind for each in self.reading.declared} | {address.kind for address in self.cache.ids}
+        wanted = Wanted(needed, used, handovers, self.parallelism)
         elsewhere = [live for home, each in self.providers.items() if home for live in each.snapshot(wanted).live]
         snapshot = self.providers[None].snapshot(wanted, elsewhere)
-        self.live = tuple(snapshot.live)
+        self.live, self.notes = tuple(snapshot.live), tuple(snapshot.notes)
         check_account(self)
         self.lock.sight(snapshot.served, snapshot.markers)
 

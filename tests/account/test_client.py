@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gzip
+import itertools
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,10 @@ import pytest
 
 from retinue.errors import AccountError, CredentialError, RetinueError
 from retinue.model.steps import AccountInfo
+from retinue.providers.openai.answers import AnswerError
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.connect import open_account
+from retinue.providers.openai.http_client import BoundedClient
 from tests.support.team import FakeTime
 
 Answer = httpx2.Response | Exception
@@ -21,6 +26,8 @@ Answer = httpx2.Response | Exception
 
 class Server(httpx2.BaseTransport):
     """Answers requests one after the other from a list; the last answer stays."""
+
+    client: BoundedClient
 
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
@@ -31,6 +38,8 @@ class Server(httpx2.BaseTransport):
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
+        if not answer.is_closed:
+            return answer
         return httpx2.Response(answer.status_code, headers=answer.headers, content=answer.content, request=request)
 
 
@@ -46,10 +55,11 @@ OK = httpx2.Response(200, json={"id": "asst_1"})
 def connect() -> Callable[..., tuple[Account, Server, FakeTime]]:
     def make(*answers: Answer) -> tuple[Account, Server, FakeTime]:
         server, time = Server(*answers), FakeTime(now=0.0)
+        server.client = BoundedClient(transport=server)
         client = openai.OpenAI(
             base_url="http://server.test/v1",
             api_key="sk-canary",
-            http_client=httpx2.Client(transport=server),
+            http_client=server.client,
             max_retries=0,
         )
         info = AccountInfo("custom", url="http://server.test/v1")
@@ -156,6 +166,198 @@ def test_a_list_that_repeats_itself_is_not_taken_for_whole(connect: Connect) -> 
     assert len(server.requests) == 2
 
 
+def test_a_list_that_goes_round_is_not_taken_for_whole(connect: Connect) -> None:
+    pages = [httpx2.Response(200, json={"data": [{"id": each}], "has_more": True}) for each in "abcab"]
+    account, server, _ = connect(*pages)
+    with pytest.raises(AccountError, match="GET /v1/x promises more and repeats itself"):
+        list(account.pages("/x", page=2))
+    assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize(("size", "most"), [(1, 250), (9, 1_000), (100, 1_000), (0, 1)])
+def test_a_list_that_does_not_end_is_left(connect: Connect, size: int, most: int) -> None:
+    account, server, _ = connect(OK)
+    numbers = itertools.count()
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        server.requests.append(request)
+        data = [{"id": f"x{next(numbers)}"} for _ in range(size)]
+        return httpx2.Response(200, json={"data": data, "has_more": True}, request=request)
+
+    server.handle_request = answer  # type: ignore[method-assign]
+    if size:
+        with pytest.raises(AccountError, match="GET /v1/x does not end"):
+            list(account.pages("/x", page=100))
+    else:
+        assert list(account.pages("/x", page=100)) == []
+    assert len(server.requests) <= most
+
+
+def test_pages_as_short_as_a_server_likes_are_read_to_their_end(connect: Connect) -> None:
+    pages = [httpx2.Response(200, json={"data": [{"id": str(each)}], "has_more": each < 150}) for each in range(151)]
+    account, _, _ = connect(*pages)
+    assert len(list(account.pages("/x", page=100))) == 151
+
+
+# ── what cannot be read ───────────────────────────────────────────────────────────────────────────────────────────────
+
+CUT = httpx2.Response(200, content=b'{"id": "asst_1", "na')
+
+
+@pytest.mark.parametrize("cut", [CUT, httpx2.Response(200)])
+def test_what_was_cut_off_is_read_again(connect: Connect, cut: httpx2.Response) -> None:
+    account, server, _ = connect(cut, cut, OK)
+    assert account.get("/x") == {"id": "asst_1"}
+    assert account.update("/x", {}) == {"id": "asst_1"}
+    account, server, _ = connect(cut)
+    with pytest.raises(AnswerError, match="answered GET /v1/x"):
+        account.get("/x")
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("odd", [CUT, httpx2.Response(200, text="[]"), httpx2.Response(200, json={"id": 1})])
+def test_a_creation_that_cannot_be_read_may_have_happened(connect: Connect, odd: httpx2.Response) -> None:
+    creations: list[Callable[[Account], Any]] = [
+        lambda account: account.create("/x", {}),
+        lambda account: account.upload("a.md", b"a", "assistants"),
+        lambda account: account.create_from("/x", {"a": b"a"}, {}),
+    ]
+    for create in creations:
+        account, server, _ = connect(odd)
+        with pytest.raises(AmbiguousError, match="answered POST /v1/") as caught:
+            create(account)
+        assert caught.value.done
+        assert len(server.requests) == 1
+
+
+def test_a_deletion_needs_no_answer(connect: Connect) -> None:
+    account, _, _ = connect(httpx2.Response(204))
+    assert account.delete("/x")
+
+
+class Endless(httpx2.SyncByteStream):
+    """The beginning of an answer, and then the same piece for ever."""
+
+    def __init__(self, start: bytes, piece: bytes = b" " * 1000) -> None:
+        self.start, self.piece, self.closed = start, piece, False
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.start
+        while not self.closed:
+            yield self.piece
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_an_answer_without_end_is_left(connect: Connect) -> None:
+    stream = Endless(b'{"data": [')
+    account, server, _ = connect(httpx2.Response(200, stream=stream))
+    server.client.largest = 10_000
+    with pytest.raises(AnswerError, match=r'answered GET /v1/x with something else than an answer of .*: {"data": \['):
+        account.get("/x")
+    assert stream.closed
+    assert len(server.requests) == 1
+
+
+def test_a_list_that_is_too_long_is_read_in_smaller_pages(connect: Connect) -> None:
+    """As of assistants with instructions as long as the API takes."""
+    account, server, _ = connect(OK)
+    asked: list[tuple[int, int]] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        limit, after = int(request.url.params["limit"]), int(request.url.params.get("after", 0))
+        asked.append((limit, after))
+        data = [{"id": str(each), "instructions": "x" * 1_000} for each in range(after + 1, min(after + limit, 25) + 1)]
+        return httpx2.Response(200, json={"data": data, "has_more": data[-1]["id"] != "25"}, request=request)
+
+    server.handle_request = answer  # type: ignore[method-assign]
+    server.client.largest = 20_000
+    assert [each["id"] for each in account.pages("/x", page=100)] == [str(each) for each in range(1, 26)]
+    assert asked == [(100, 0), (10, 0), (10, 10), (10, 20)]
+
+
+def test_an_error_without_end_is_told_by_its_beginning(connect: Connect) -> None:
+    account, server, _ = connect(httpx2.Response(400, stream=Endless(b"no such thing, ", b"never, ")))
+    server.client.largest_refusal = 10_000
+    with pytest.raises(AccountError, match="no such thing, never") as caught:
+        account.get("/x")
+    assert len(caught.value.message) < 400
+
+
+def test_an_answer_that_drips_is_left(connect: Connect) -> None:
+    account, server, _ = connect(httpx2.Response(200, stream=Endless(b"{", b" ")))
+    ticks = itertools.count(step=60)
+    server.client.clock = lambda: next(ticks)
+    account.retries = 0
+    with pytest.raises(AccountError, match="did not answer in time"):
+        account.get("/x")
+
+
+def test_what_unpacks_to_too_much_is_left(connect: Connect) -> None:
+    packed = gzip.compress(b'{"id": "x"}' + b" " * 1_000_000)
+    account, server, _ = connect(httpx2.Response(200, stream=Once(packed), headers={"content-encoding": "gzip"}))
+    server.client.largest = 100_000
+    with pytest.raises(AnswerError, match="GET /v1/x"):
+        account.get("/x")
+    account, *_ = connect(httpx2.Response(200, stream=Once(packed), headers={"content-encoding": "gzip"}))
+    assert account.get("/x") == {"id": "x"}
+
+
+class Once(httpx2.SyncByteStream):
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.content
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "x" * 5_000_000,
+        "<html>" + "<br>" * 10_000,
+        "[" * 50_000,
+        "\x1b[2J\x00\u202e" * 500,
+        json.dumps({"error": "y" * 9_999}),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 418, 500, 503])
+def test_what_a_server_says_is_told_in_a_line(connect: Connect, status: int, said: str) -> None:
+    account, *_ = connect(httpx2.Response(status, text=said, headers={"x-request-id": "r" * 10_000}))
+    account.retries = 0
+    with pytest.raises(AccountError) as caught:
+        account.get("/x")
+    assert len(caught.value.message) < 1_000
+    assert caught.value.message.isprintable()
+
+
+def test_a_server_that_fails_is_told_with_the_request_and_what_to_do(connect: Connect) -> None:
+    account, *_ = connect(error(500, "The server had an error"))
+    with pytest.raises(AccountError) as caught:
+        account.get("/x")
+    assert caught.value.message == "The server had an error (HTTP 500 for GET /v1/x, request req_1)"
+    assert "run the command again" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://host.test", "try https://host.test/v1"),
+        ("https://host.test/api", "try https://host.test/api/v1"),
+        ("https://host.test/v1/v1", "try https://host.test/v1"),
+        ("https://host.test/v1/chat/completions", "try https://host.test/v1"),
+        ("https://host.test/v1", "check base_url"),
+    ],
+)
+def test_what_to_try_instead_of_a_base_url(connect: Connect, url: str, said: str) -> None:
+    account, *_ = connect(httpx2.Response(404, text="<html>Not here</html>"))
+    account.info = AccountInfo("custom", url=url)
+    with pytest.raises(AccountError, match="does not know GET /v1/x") as caught:
+        account.get("/x")
+    assert said in str(caught.value.hint)
+
+
 def test_the_account_tells_its_clock_and_its_name(connect: Connect) -> None:
     headers = {"date": "Thu, 01 Jan 1970 01:00:00 GMT", "openai-organization": "org-1", "openai-project": "proj_1"}
     account, _, _ = connect(httpx2.Response(200, json={}, headers=headers))
@@ -167,13 +369,13 @@ def test_the_account_tells_its_clock_and_its_name(connect: Connect) -> None:
 @pytest.mark.parametrize("body", [{"data": [{}]}, {"data": ["x"]}, {"data": {}}, {}, {"data": [{"id": 3}]}])
 def test_a_list_of_nonsense_is_explained(connect: Connect, body: Any) -> None:
     account, _, _ = connect(httpx2.Response(200, json=body))
-    with pytest.raises(AccountError, match="something else than a list for /x"):
+    with pytest.raises(AccountError, match=r"answered GET /v1/x with .* than (a list|an object with an id)"):
         list(account.pages("/x", page=2))
 
 
 def test_a_creation_without_an_id_is_explained(connect: Connect) -> None:
     account, _, _ = connect(httpx2.Response(200, json={}))
-    with pytest.raises(AccountError, match="something else than an object for /x"):
+    with pytest.raises(AccountError, match=r"answered POST /v1/x with something else than an object with an id: \{\}"):
         account.create("/x", {})
 
 

@@ -11,6 +11,12 @@ import pytest
 from retinue.cli import main
 from tests.support.team import Team
 
+NETWORK = (
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "SSLKEYLOGFILE"),
+)
+"""What the machine of a test may say of its network."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -41,7 +47,7 @@ class Shell:
 
 @pytest.fixture
 def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
-    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "OPENAI_API_KEY", "OPENAI_BASE_URL", *NETWORK):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RETINUE_TODAY", "2026-11-22")
     return Shell(Team(tmp_path), capsys)

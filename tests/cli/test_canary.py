@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator
 
 import httpx2
+import openai
 import pytest
 
 from retinue.cli import main
@@ -406,27 +407,14 @@ def test_an_account_that_shows_secrets_is_not_believed_nor_quoted(watch: Watch) 
         watch("destroy", "--yes")
 
 
-class Nonsense(Quoting):
-    """Says of files that they were created on a canary."""
+def test_a_bug_does_not_print_what_came_from_the_environment(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise TypeError(f"'{canary('BEARER')}' is no number")
 
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        answer = self.inner.handle_request(request)
-        if not request.url.path.endswith("/files"):
-            return answer
-        found = json.loads(answer.read())
-        data = [{**each, "created_at": canary("BEARER")} for each in found["data"]]
-        return httpx2.Response(200, json={**found, "data": data}, request=request)
-
-
-def test_a_bug_does_not_print_what_came_from_the_environment(watch: Watch) -> None:
-    watch.shell.write("team.yaml", f"{TEAM}vector_stores:\n  book: {{name: Book, files: [setup.sh]}}\n")
-    watch("apply", "--yes")
-    with serving(Nonsense(LocalTransport(watch.shell.team.account_directory), "", 0)) as base_url:
-        setting = f"{{base_url: '{base_url}', api_key_env: KEY}}"
-        watch.shell.write("retinue.yaml", PROJECT.replace("${{ var.where }}", setting))
-        done = watch("plan", code=70)
-        assert "this is a bug in retinue" in done.err
-        assert MASK in done.err
+    monkeypatch.setattr(openai.OpenAI, "get", broken)
+    done = watch("plan", code=70)
+    assert "this is a bug in retinue" in done.err
+    assert MASK in done.err
 
 
 # ── digests ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -148,7 +148,9 @@ def test_nobody_listens(project: Shell, monkeypatch: pytest.MonkeyPatch) -> None
     code, found = examined(project)
     assert (code, set(states(found).values())) == (1, {"unreachable"})
     assert found["account"]["clock_offset"] is None
-    assert found["problems"] == ["the account cannot be reached: check the network and base_url"]
+    assert found["problems"] == [
+        "the account cannot be reached: check the network and base_url, then run the command again"
+    ]
 
 
 def refusing(server: TokenServer, shell: Shell, *, needs: str = "vector_stores") -> None:

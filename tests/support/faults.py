@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import httpx2
 
-Mode = Literal["refused", "server_error", "lost", "dead"]
-MODES: tuple[Mode, ...] = ("refused", "server_error", "lost", "dead")
+Mode = Literal["refused", "server_error", "lost", "cut", "dead"]
+MODES: tuple[Mode, ...] = ("refused", "server_error", "lost", "cut", "dead")
 
 
 class Faulty(httpx2.BaseTransport):
@@ -22,6 +22,7 @@ class Faulty(httpx2.BaseTransport):
     - `refused`: no connection is made.
     - `server_error`: the account answers 500 and does nothing.
     - `lost`: the account does it and the answer is lost.
+    - `cut`: the account does it and says so, and half of the answer arrives.
     - `dead`: the account does it, the answer is lost, and so is everything after: the process may as well be killed.
     """
 
@@ -47,7 +48,10 @@ class Faulty(httpx2.BaseTransport):
                 "error": {"message": "The server had an error", "type": "server_error", "param": None, "code": None}
             }
             return httpx2.Response(500, json=body, request=request)
-        self.inner.handle_request(request).read()
+        answer = self.inner.handle_request(request)
+        content = answer.read()
+        if self.mode == "cut":
+            return httpx2.Response(answer.status_code, content=content[: len(content) // 2], request=request)
         raise httpx2.ReadError("the answer was lost", request=request)
 
     @property
@@ -78,6 +82,33 @@ class CutAfter(httpx2.BaseTransport):
             answer.read()
             raise httpx2.ReadError("the answer was lost", request=request)
         return answer
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class Answers(httpx2.BaseTransport):
+    """Answers requests that match with something else: `answer` makes it of the request and of what the account says.
+
+    `pattern` is a regular expression for "METHOD /path", the path below the base URL.
+    """
+
+    def __init__(
+        self,
+        inner: httpx2.BaseTransport,
+        pattern: str,
+        answer: Callable[[httpx2.Request, httpx2.Response], httpx2.Response],
+    ) -> None:
+        self.inner, self.pattern, self.answer = inner, re.compile(pattern), answer
+        self.struck = 0
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        answer = self.inner.handle_request(request)
+        if not self.pattern.fullmatch(f"{request.method} {request.url.path.removeprefix('/v1')}"):
+            return answer
+        self.struck += 1
+        answer.read()
+        return self.answer(request, answer)
 
     def close(self) -> None:
         self.inner.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ _HOP = frozenset({"content-length", "connection", "transfer-encoding", "date", "
 
 
 @contextmanager
-def serving(transport: httpx2.BaseTransport) -> Iterator[str]:
+def serving(transport: httpx2.BaseTransport, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Pass every request on to `transport`; gives the base URL."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -39,10 +40,12 @@ def serving(transport: httpx2.BaseTransport) -> Iterator[str]:
             """Nobody reads it."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        if tls:
+            listening.socket = tls.wrap_socket(listening.socket, server_side=True)
         thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listening.server_address[1]}/v1"
+            yield f"http{'s' if tls else ''}://127.0.0.1:{listening.server_address[1]}/v1"
         finally:
             listening.shutdown()
             thread.join()

@@ -27,6 +27,7 @@ from retinue.model.steps import AccountInfo, Event, Plan
 from retinue.model.values import Address
 from retinue.planning.policy import Approval
 from retinue.providers.openai.client import Account
+from retinue.providers.openai.http_client import BoundedClient
 from retinue.state.cache import Cache
 from retinue.state.upload_journal import UploadJournal
 from tests.support.description import CheckedTransport, find_description
@@ -105,7 +106,7 @@ class Team:
         description = find_description() if self.checked else None
         judged = CheckedTransport(local, description) if description else None
         self.calls.clear()
-        http = httpx2.Client(transport=wrap(Recorder(judged or local, self.calls)))
+        http = BoundedClient(transport=wrap(Recorder(judged or local, self.calls)))
         client = openai.OpenAI(base_url=BASE_URL, api_key="local", http_client=http, max_retries=0)
         info = AccountInfo("local")
         account = Account(client, info, retries=self.retries, sleep=self.time.sleep, clock=self.time.clock)

@@ -43,6 +43,7 @@ def examine(where: Where) -> Document:
         "versions": _versions(),
         "project": about_project,
         "account": None,
+        "network": None,
         "collections": [],
         "models": None,
         "cache": _cache(project),
@@ -113,6 +114,7 @@ def _cache(project: Project | None) -> Document | None:
 def _account(
     document: Document, project: Project, reading: Reading | None, where: Where, kinds: Kinds, problems: list[str]
 ) -> None:
+    from retinue.providers.openai import http_client
     from retinue.providers.openai.connect import open_account
     from retinue.state.cache import Cache
     from retinue.state.upload_journal import UploadJournal
@@ -129,11 +131,15 @@ def _account(
         "clock_offset": None,
     }
     document["account"] = about
+    if source.form != "none":
+        network = http_client.describe(where.environ)
+        faults = [each.message for each in http_client.faults(where.environ)]
+        document["network"] = {**asdict(network), "ignored": list(network.ignored), "faults": faults}
     try:
         hidden = reading.resolved.hidden if reading else frozenset[str]()
         account = open_account(project.account, root=project.root, environ=where.environ, hidden=hidden)
     except RetinueError as error:
-        problems.append(error.message)
+        problems += error.message.split("\n")
         return
     account.retries = 0
     try:
@@ -178,17 +184,17 @@ def _ask(document: Document, account: Account, needed: set[str], kinds: Kinds) -
     document["collections"] = [
         {**asdict(each), "scopes": list(each.scopes), "needed": each.name in needed} for each in probes
     ]
-    return list(_complaints(probes, needed))
+    return list(_complaints(probes, needed, account.address_hint()))
 
 
-def _complaints(probes: Sequence[Probe], needed: set[str]) -> Iterator[str]:
+def _complaints(probes: Sequence[Probe], needed: set[str], about_address: str) -> Iterator[str]:
     states = {each.state for each in probes}
     if states == {"unreachable"}:
-        yield "the account cannot be reached: check the network and base_url"
+        yield f"the account cannot be reached: {probes[0].hint or 'check the network and base_url'}"
     elif states <= {"refused", "unreachable"}:
         yield "the account refuses the key: check the key and its project"
     elif "answers" not in states and "missing-scope" not in states:
-        yield "no collection answers: check base_url, which should end where the API's paths begin, usually in /v1"
+        yield f"no collection answers: {about_address}"
     else:
         for each in probes:
             if each.name in needed and each.state != "answers":

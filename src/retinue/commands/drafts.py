@@ -60,7 +60,8 @@ def file_names(session: Session) -> dict[str, str]:
     """What people called the files of the account, by id: nobody knows them by their ids."""
     from retinue.providers.openai.uploads import FILES_PAGE
 
-    return {str(raw["id"]): str(raw["filename"]) for raw in session.account.pages("/files", page=FILES_PAGE)}
+    listed = session.account.pages("/files", page=FILES_PAGE)
+    return {raw["id"]: str(raw.get("filename") or raw["id"]) for raw in listed}
 
 
 def _with_names(value: Any, names: Mapping[str, str]) -> Any:

@@ -50,6 +50,7 @@ def describe(
     warnings: tuple[Diagnostic, ...] = ()
     with suppress(AccountError):  # what there is to say of models is worth a warning, and no failure
         warnings = check_models(session)
+    warnings = (*session.notes, *warnings)
     blocks = tuple(fail_on_blocks(warnings, fail_on))
     return drift_document(drift, warnings=warnings, blocks=blocks, unowned=unowned)
 

@@ -51,6 +51,7 @@ CODES = {
     "not-utf8": "A text file, or an environment variable, is not UTF-8.",
     "nothing-to-change": "An environment changes a declaration that does not exist, or one of its own lacks something.",
     "nothing-to-remove": "An environment removes what is not there.",
+    "odd-answer": "Warning: the account answers oddly for a kind that nothing declares; it counts as not served.",
     "out-of-range": "A number is too small or too great.",
     "overlay-included": "What an environment changes is named under `include`.",
     "path-outside-project": "A path or a symbolic link leads out of the project.",

@@ -132,6 +132,12 @@ class Field:
         value = dig(raw, self.body_path)
         return self.default if value is None else self.canonical(value) if self.canonical else value
 
+    def fits(self, held: Any) -> bool:
+        """Whether what was read of an object has the form in which it is compared: maps by names where maps are."""
+        if isinstance(held, Mapping):
+            return all(isinstance(key, str) for key in held)
+        return not isinstance(self.default, Mapping)
+
     def put(self, value: Any, body: dict[str, Any]) -> None:
         """Put a canonical value into the API's body; the inverse of `read`."""
         place = body
@@ -426,6 +432,11 @@ class UploadsField(Field):
     purpose: str = "assistants"
     record: str = "retinue.files"
     placed: bool = False
+
+    def fits(self, held: Any) -> bool:
+        if isinstance(held, list) and not self.placed:
+            return all(isinstance(each, str) for each in held)
+        return Field.fits(self, held)
 
     def named(self, live: Live, name: Convert) -> Any:  # noqa: ARG002 - files have no names of ours
         """The files by path, as far as the object's own records tell; an id nobody recorded stays an id."""

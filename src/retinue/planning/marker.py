@@ -95,7 +95,7 @@ def read_marker(raw: Mapping[str, Any], metadata: Mapping[str, Any], kind: str) 
             stack,
             id=str(raw["id"]),
             kind=kind,
-            born=float(raw.get("created_at") or 0),
+            born=float(raw["created_at"]) if isinstance(raw.get("created_at"), int | float) else 0.0,
             organization=organization or None,
             project=project or None,
             owned=int(owned),

@@ -20,6 +20,9 @@ def read_live(raw: Mapping[str, Any], kind: Kind, marks: Mapping[str, Any]) -> L
     has another shape than the kind's objects.
     """
     held = kind.read(raw)
+    odd = [each.name for each in kind.fields if not each.fits(held[each.name])]
+    if odd:
+        raise TypeError(f"of another form: {', '.join(odd)}")
     tag, problem, stack, recorded = _read_marks(marks, kind)
     title = held.get(kind.identity) if kind.has(kind.identity) else raw.get(kind.identity)
     status, born = raw.get("status"), raw.get("created_at")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from retinue.model.declared import Handover
+from retinue.model.declared import Diagnostic, Handover
 from retinue.model.live import Live
 from retinue.model.steps import Block, FieldChange, Step
 from retinue.model.tag import Tag
@@ -31,21 +31,25 @@ class Outcome(NamedTuple):
 class Wanted:
     """What a snapshot is for: the kinds in use, with who uses them, and handovers that may make more objects ours.
 
-    A kind in use that an account does not serve is an error; of the others nothing is said.
+    A kind in use that an account does not serve is an error; of the others nothing is said. Of those that are `used`
+    the stack may have objects, so that an odd answer is not taken for an account without them.
     """
 
     needed: Mapping[str, str] = field(default_factory=dict)
+    used: Collection[str] = ()
     handovers: Sequence[Handover] = ()
     parallelism: int = 8
 
 
 @dataclass(slots=True)
 class Snapshot:
-    """What an account has: its objects, the kinds that it serves, and the markers of all stacks, each with its kind."""
+    """What an account has: its objects, the kinds that it serves, and the markers of all stacks, each with its kind.
+    `notes` are warnings about answers that stop nobody."""
 
     live: list[Live] = field(default_factory=list)
     served: set[str] = field(default_factory=set)
     markers: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    notes: list[Diagnostic] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def read_live(where: engine.Where) -> Found:
         stores: dict[str, str] = {}
         for raw in listed["vector_store"]:
             try:
-                tag = read_tag((raw.get("metadata") or {}).get(TAG_KEY) or "")
+                tag = read_tag(str((raw.get("metadata") or {}).get(TAG_KEY) or ""))
             except TagError:
                 continue
             if tag.stack == session.project.stack and tag.address in declared:

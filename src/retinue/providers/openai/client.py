@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -15,19 +15,37 @@ import openai
 
 from retinue.errors import AccountError, CredentialError
 from retinue.model.steps import AccountInfo
-from retinue.planning.redaction import hide
-
-Json = dict[str, Any]
+from retinue.providers.openai.answers import (
+    FEWEST,
+    FREE_PAGES,
+    MOST_PAGES,
+    AnswerError,
+    Json,
+    ShapeError,
+    check_object,
+    check_page,
+    check_parts,
+    excerpt,
+    is_web_page,
+    parse,
+    shaped,
+)
+from retinue.providers.openai.http_client import TooLargeError, advice
 
 # SDK _base_client.py: the statuses the service asks to try again, and the longest Retry-After worth waiting for.
 TRANSIENT = frozenset({408, 409, 429, 500, 502, 503, 504})
 LONGEST_WAIT = 120.0
 FIRST_WAIT = 0.5
 HOPELESS_RETRIES = 2
+UNCONNECTED = (httpx2.ConnectError, httpx2.ProxyError)
+"""What keeps a request from being sent."""
 
 
 class AmbiguousError(AccountError):
-    """A request may or may not have been carried out: its answer was lost."""
+    """A request may or may not have been carried out: its answer was lost. `done`: the account says that it was, and
+    what it made could not be read."""
+
+    done = False
 
 
 @dataclass(slots=True)
@@ -37,7 +55,8 @@ class Account:
     `retries` counts the attempts after the first. `sleep` and `clock` (Unix seconds) are parameters so that tests need
     no time; `on_wait` hears of every pause: seconds and reason; `on_answer` is called after every answer. `renew` is
     told of a token that the account refused, and says whether there can be another. `hidden` are texts that it may
-    have been sent and that no error quotes.
+    have been sent and that no error quotes; `proxies` those that the environment names, by variable.
+    `batches`: files are attached in batches, as long as that is not known to be in vain.
     """
 
     client: openai.OpenAI
@@ -51,6 +70,8 @@ class Account:
     renew: Callable[[str], bool] = lambda _: False
     gate: AbstractContextManager[object] = field(default_factory=nullcontext)
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    batches: bool = True
 
     def limit(self, parallelism: int) -> None:
         """Let no more requests than that be under way at once."""
@@ -60,45 +81,69 @@ class Account:
         """The time by the account's clock, in Unix seconds, as far as its answers told it."""
         return self.clock() + self.clock_offset
 
-    def get(self, path: str, *, beta: str | None = None, query: Mapping[str, Any] | None = None) -> Json:
+    def get(
+        self, path: str, *, beta: str | None = None, query: Mapping[str, Any] | None = None, retries: int | None = None
+    ) -> Json:
         """Read one object or page. Raises AccountError; its `status` is 404 when there is none."""
-        return self._repeat("get", path, beta=beta, query=query)
+        return self._repeat("get", path, beta=beta, query=query, retries=retries)
 
     def find(self, path: str, *, beta: str | None = None) -> Json | None:
         """Read one object, or None when the account has none."""
         try:
-            return self.get(path, beta=beta)
+            answer = self.get(path, beta=beta)
         except AccountError as error:
             if error.status == 404:
                 return None
             raise
+        with self.door("GET", path, answer):
+            return check_object(answer)
 
-    def pages(self, path: str, *, page: int, beta: str | None = None, **query: Any) -> Iterator[Json]:
+    def pages(
+        self, path: str, *, page: int, beta: str | None = None, retries: int | None = None, **query: Any
+    ) -> Iterator[Json]:
         """Every object of a collection, oldest first so that what is created meanwhile comes last.
 
         Raises AccountError when the list cannot be read whole: what is missing from it would seem to be gone.
         """
         after: str | None = None
+        seen: set[str] = set()
+        pages = objects = 0
         while True:
             wanted = {"limit": page, "order": "asc", **query, **({"after": after} if after else {})}
-            answer = self.get(path, beta=beta, query=wanted)
-            data = answer.get("data")
-            if not isinstance(data, list) or not all(_has_id(each) for each in data):
-                raise self.nonsense(f"a list for {path}")
+            try:
+                answer = self.get(path, beta=beta, query=wanted, retries=retries)
+            except AnswerError as error:
+                if not error.long or page == 1:
+                    raise
+                page = max(1, page // 10)
+                continue
+            with self.door("GET", path, answer):
+                data = check_page(answer)
             yield from data
             # Some servers promise more after a last full page and have nothing.
             if not answer.get("has_more") or not data:
                 return
-            if data[-1]["id"] == after:
+            after = data[-1]["id"]
+            pages, objects = pages + 1, objects + len(data)
+            if after in seen:
                 raise AccountError(
-                    f"the account's list for {path} promises more and repeats itself, so that it cannot be read whole",
+                    f"the account's list for GET {self.full_path(path)} promises more and repeats itself, so that it "
+                    "cannot be read whole",
                     hint="the server may not know 'after': use one that pages through its lists",
                 )
-            after = data[-1]["id"]
+            if pages > FREE_PAGES + objects // FEWEST or pages >= MOST_PAGES:
+                raise AccountError(
+                    f"the account's list for GET {self.full_path(path)} does not end: {objects:,} objects on "
+                    f"{pages:,} pages, and it promises more",
+                    hint="look at the list with a client of your own: the server may make it up as it goes",
+                )
+            seen.add(after)
 
     def update(self, path: str, body: Json | None = None, *, beta: str | None = None) -> Json:
         """Write to an object that exists. Doing it twice is doing it once, so it is repeated like a read."""
-        return self._repeat("post", path, beta=beta, body=body)
+        answer = self._repeat("post", path, beta=beta, body=body)
+        with self.door("POST", path, answer):
+            return check_parts(answer)
 
     def delete(self, path: str, *, beta: str | None = None) -> bool:
         """Delete an object; False when it was gone already."""
@@ -111,20 +156,18 @@ class Account:
         return True
 
     def create(self, path: str, body: Json, *, beta: str | None = None) -> Json:
-        """Create an object. Raises AmbiguousError when it cannot be known whether the account did: the API takes no
-        idempotency key, so a blind second attempt could leave two."""
-        return self._with_id(self._repeat("post", path, beta=beta, body=body, once=True), path)
+        """Create an object. Raises AmbiguousError when it cannot be known whether the account did, or what it made: the
+        API takes no idempotency key, so a blind second attempt could leave two."""
+        return self._created(path, beta=beta, body=body)
 
     def upload(self, filename: str, content: bytes, purpose: str) -> Json:
         """Create a file. Raises AmbiguousError like `create`."""
-        form = {"purpose": purpose}
-        made = self._repeat("post", "/files", body=form, files=[("file", (filename, content))], once=True)
-        return self._with_id(made, "/files")
+        return self._created("/files", body={"purpose": purpose}, files=[("file", (filename, content))])
 
     def create_from(self, path: str, files: Mapping[str, bytes], form: Mapping[str, str]) -> Json:
         """Create an object from files, name → content. Raises AmbiguousError like `create`."""
         parts = [("files[]", (name, content)) for name, content in files.items()]
-        return self._with_id(self._repeat("post", path, body=dict(form), files=parts, once=True), path)
+        return self._created(path, body=dict(form), files=parts)
 
     def download(self, path: str) -> bytes:
         """The content of something, as bytes. Raises AccountError."""
@@ -134,21 +177,62 @@ class Account:
     def close(self) -> None:
         self.client.close()
 
-    def _with_id(self, answer: Json, path: str) -> Json:
-        if not _has_id(answer):
-            raise self.nonsense(f"an object for {path}")
-        return answer
+    def _created(self, path: str, **request: Any) -> Json:
+        try:
+            answer = self._repeat("post", path, once=True, **request)
+            with self.door("POST", path, answer):
+                return check_object(answer)
+        except AnswerError as error:
+            raise unreadable(error) from error
 
-    def nonsense(self, expected: str) -> AccountError:
+    # ── the door ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def full_path(self, path: str) -> str:
+        """The path as the server sees it."""
+        return f"{self.client.base_url.path.rstrip('/')}{path}"
+
+    @contextmanager
+    def door(self, method: str, path: str, answer: Any, *, expected: str = "what the API answers") -> Iterator[None]:
+        """Take an answer apart. Raises AnswerError, which names the request and shows the answer, where that fails."""
+        try:
+            with shaped(expected):
+                yield
+        except ShapeError as error:
+            raise self.answer_error(f"{method} {self.full_path(path)}", str(error), answer) from error
+
+    def answer_error(self, asked: str, expected: str, answer: Any, *, cut: bool = False) -> AnswerError:
         """The error for an answer that is not of this API."""
-        return AccountError(
-            f"the server at {self.info.url or self.info.name} answered something else than {expected}",
-            hint="check base_url: it should end where the API's paths begin, usually in /v1",
+        where = self.info.url or self.info.name
+        shown = "" if answer is None else excerpt(answer, self._hidden())
+        what = f": {shown}" if shown else ", and nothing at all"
+        hint = "the server may not speak this API, or a newer one: look at it with a client of its own"
+        if is_web_page(answer):
+            hint = f"this is a web page, maybe of a proxy or to sign in: {self.address_hint()}"
+        error = AnswerError(
+            f"the server at {where} answered {asked} with something else than {expected}{what}", hint=hint, status=200
         )
+        error.cut = cut
+        return error
+
+    def _hidden(self) -> frozenset[str]:
+        return self.hidden | {self.client.api_key} - {""}
+
+    def address_hint(self) -> str:
+        """What to look for in `base_url` where nothing of the API answers."""
+        url = self.info.url or ""
+        before, version, after = url.partition("/v1")
+        if not version:
+            return f"base_url usually ends with /v1: try {url}/v1"
+        if after:
+            return f"base_url ends where the API's paths begin, usually with one /v1: try {before}/v1"
+        return "check base_url, and that what answers there speaks the API of OpenAI"
 
     # ── one request and the policy around it ──────────────────────────────────────────────────────────────────────────
 
-    def _repeat(self, method: str, path: str, *, once: bool = False, **request: Any) -> Json:
+    def _repeat(
+        self, method: str, path: str, *, once: bool = False, retries: int | None = None, **request: Any
+    ) -> Json:
+        most = self.retries if retries is None else min(retries, self.retries)
         attempt = 0
         renewed = False
         while True:
@@ -156,24 +240,32 @@ class Account:
                 return self._send(method, path, **request)
             except OSError as error:
                 raise AccountError(f"the account {self.info.name} cannot be used: {error}") from error
+            except (UnicodeError, httpx2.InvalidURL) as error:  # the name of a host that can be none
+                message = f"the account at {self.info.url or self.info.name} cannot be reached: {error}"
+                raise AccountError(message, hint=advice(error, self.proxies)) from error
+            except AnswerError as error:
+                # What was cut off on its way may come whole the next time.
+                if once or not error.cut or attempt >= min(most, HOPELESS_RETRIES):
+                    raise
+                self._pause(FIRST_WAIT * 2**attempt)
             except openai.APIError as error:
                 if isinstance(error, openai.AuthenticationError) and not renewed and self.renew(_sent_token(error)):
                     renewed = True
                     continue
                 if once and _may_have_happened(error):
                     raise _explained(error, self, AmbiguousError) from error
-                if attempt >= self._patience(error):
+                if attempt >= min(most, self._patience(error)):
                     raise _explained(error, self) from error
                 self._pause(_wait_before(error, attempt), error)
-                attempt += 1
+            attempt += 1
 
     def _patience(self, error: openai.APIError) -> int:
         """How often to try again. Where nobody listens, or nobody of that name is known, there is little hope."""
-        if isinstance(error.__cause__, httpx2.ConnectError):
+        if isinstance(error.__cause__, UNCONNECTED):
             return min(self.retries, HOPELESS_RETRIES)
         return self.retries if _is_transient(error) else 0
 
-    def _pause(self, seconds: float, error: openai.APIError) -> None:
+    def _pause(self, seconds: float, error: openai.APIError | None = None) -> None:
         if self.on_wait is not None and seconds >= 1:
             status = getattr(error, "status_code", None)
             self.on_wait(seconds, "the account asks to slow down" if status == 429 else "the account did not answer")
@@ -194,22 +286,34 @@ class Account:
         if files:
             headers["Content-Type"] = "multipart/form-data"
         options: Any = {"headers": headers, **({"params": dict(query)} if query else {})}
+        asked = f"{method.upper()} {self.full_path(path)}"
         with self.gate:
-            if method == "get":
-                response = self.client.get(path, cast_to=httpx2.Response, options=options)
-            elif method == "delete":
-                response = self.client.delete(path, cast_to=httpx2.Response, options=options)
-            else:
-                response = self.client.post(path, cast_to=httpx2.Response, body=body, files=files, options=options)
+            try:
+                if method == "get":
+                    response = self.client.get(path, cast_to=httpx2.Response, options=options)
+                elif method == "delete":
+                    response = self.client.delete(path, cast_to=httpx2.Response, options=options)
+                else:
+                    response = self.client.post(path, cast_to=httpx2.Response, body=body, files=files, options=options)
+            except TooLargeError as error:
+                too_long = self.answer_error(asked, str(error), error.start)
+                too_long.long = True
+                raise too_long from error
         self._note(response.headers)
         if self.on_answer is not None:
             self.on_answer()
-        return {"content": response.content} if raw else _parsed(response, self)
+        if raw:
+            return {"content": response.content}
+        try:
+            return parse(response)
+        except ShapeError as error:
+            cut = error.cut and not is_web_page(response.content)
+            raise self.answer_error(asked, str(error), response.content, cut=cut) from error
 
     def _note(self, headers: Mapping[str, str]) -> None:
         """The service names the organization and project of a key in its answers [V]; Date is every server's clock."""
         if "date" in headers:
-            with suppress(ValueError, TypeError):
+            with suppress(ValueError, TypeError, OverflowError, OSError):
                 self.clock_offset = parsedate_to_datetime(headers["date"]).timestamp() - self.clock()
         if self.info.url and self.info.organization is None and "openai-organization" in headers:
             self.info = replace(
@@ -217,18 +321,11 @@ class Account:
             )
 
 
-def _parsed(response: httpx2.Response, account: Account) -> Json:
-    try:
-        answer = response.json()
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
-        raise account.nonsense("a JSON object")
-    return answer
-
-
-def _has_id(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("id"), str)
+def unreadable(error: AnswerError) -> AmbiguousError:
+    """The same of a creation: the account says that it is done."""
+    ambiguous = AmbiguousError(error.message, hint="run the command again: it looks for what was made", status=200)
+    ambiguous.done = True
+    return ambiguous
 
 
 def _is_transient(error: openai.APIError) -> bool:
@@ -242,7 +339,7 @@ def _may_have_happened(error: openai.APIError) -> bool:
     """Whether a failed request may have been carried out; a refusal (4xx) or a connection never made is certain."""
     if isinstance(error, openai.APIStatusError):
         return error.status_code >= 500 or error.status_code == 408
-    return isinstance(error, openai.APIConnectionError) and not isinstance(error.__cause__, httpx2.ConnectError)
+    return isinstance(error, openai.APIConnectionError) and not isinstance(error.__cause__, UNCONNECTED)
 
 
 def _wait_before(error: openai.APIError, attempt: int) -> float:
@@ -260,30 +357,42 @@ def _explained(error: openai.APIError, account: Account, kind: type[AccountError
     if not isinstance(error, openai.APIStatusError):
         timeout = isinstance(error, openai.APITimeoutError)
         what = "did not answer in time" if timeout else "cannot be reached"
-        cause = f": {hide(str(error.__cause__), account.hidden)}" if error.__cause__ and not timeout else ""
-        hint = "check the network and base_url, then run the command again"
-        return kind(f"the account at {where} {what}{cause}", hint=hint)
+        cause = f": {excerpt(str(error.__cause__), account.hidden)}" if error.__cause__ and not timeout else ""
+        return kind(f"the account at {where} {what}{cause}", hint=advice(error, account.proxies))
     hidden = account.hidden | {_sent_token(error)} - {""}
-    message = hide(_server_message(error), hidden)
+    message = _server_message(error, hidden)
     found: dict[str, Any] = {
         "status": error.status_code,
-        "code": hide(error.code, hidden) if isinstance(error.code, str) else None,
-        "request_id": hide(error.request_id, hidden) if error.request_id else None,
+        "code": excerpt(error.code, hidden) if isinstance(error.code, str) else None,
+        "request_id": excerpt(error.request_id, hidden) if error.request_id else None,
     }
     if error.status_code == 401:
         return CredentialError(f"the account refused the key: {message}", hint="check the key and its project", **found)
     asked = f"{error.request.method} {error.request.url.path}"
     if error.status_code == 403:
-        return CredentialError(
-            f"the account does not allow {asked}: {message}", hint="check the key's scopes and project", **found
+        hint = "check the key's scopes and project"
+        if is_web_page(error.body):
+            hint = f"this is a web page, maybe of a proxy: {account.address_hint()}"
+        return CredentialError(f"the account does not allow {asked}: {message}", hint=hint, **found)
+    if error.status_code == 407:
+        return kind(
+            f"the proxy wants to know who asks ({asked}): {message}", hint=advice(error, account.proxies), **found
         )
     if 300 <= error.status_code < 400:
-        target = hide(error.response.headers.get("location", "another address"), hidden)
-        return kind(f"the server at {where} sends us on to {target}", hint="set base_url to that", **found)
+        target = excerpt(error.response.headers.get("location", "another address"), hidden)
+        hint = "set base_url to that, unless it is a page to sign in: then a proxy stands before the server"
+        return kind(f"the server at {where} sends us on to {target} ({asked})", hint=hint, **found)
     if error.status_code in (404, 405) and not isinstance(error.body, Mapping):
         return kind(
             f"the server at {where} does not know {asked} (HTTP {error.status_code})",
-            hint="check base_url: it should end where the API's paths begin, usually in /v1",
+            hint=account.address_hint(),
+            **found,
+        )
+    if error.status_code >= 500:
+        name = f", request {found['request_id']}" if found["request_id"] else ""
+        return kind(
+            f"{message} (HTTP {error.status_code} for {asked}{name})",
+            hint="the server failed: run the command again, and if it goes on, tell those who run it about the request",
             **found,
         )
     return kind(f"{message} (HTTP {error.status_code})", **found)
@@ -294,8 +403,6 @@ def _sent_token(error: openai.APIStatusError) -> str:
     return error.request.headers.get("authorization", "").removeprefix("Bearer ").strip()
 
 
-def _server_message(error: openai.APIStatusError) -> str:
-    body = error.body
-    if isinstance(body, Mapping) and isinstance(body.get("message"), str):
-        return str(body["message"]).rstrip(".")
-    return str(error.message).rstrip(".")
+def _server_message(error: openai.APIStatusError, hidden: frozenset[str]) -> str:
+    said = error.body.get("message") if isinstance(error.body, Mapping) else error.body
+    return excerpt(said if isinstance(said, str) and said.strip() else str(error.message), hidden).rstrip(".")

@@ -7,19 +7,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx2
 import openai
 
 from retinue.errors import CredentialError, RetinueError
 from retinue.model.steps import AccountInfo
 from retinue.planning.redaction import printable_address
 from retinue.providers.openai.client import Account
+from retinue.providers.openai.http_client import TIMEOUT, BoundedClient, describe, open_client
 from retinue.providers.openai.key_source import key_source
 
 LOCAL_DIRECTORY = Path(".retinue") / "local"
 OPENAI_URL = "https://api.openai.com/v1"
 LOCAL_URL = "http://local.invalid/v1"
-TIMEOUT = 120.0
 
 
 def open_account(
@@ -28,7 +27,8 @@ def open_account(
     """Connect to the account of a project file: `local`, `openai`, or a mapping (design, declarations). What it says
     is told without the `hidden` texts.
 
-    Raises CredentialError when the key is missing. Nothing is sent yet.
+    Raises CredentialError when the key is missing, AccountError when the environment names a proxy or certificates that
+    cannot be used. Nothing is sent yet.
     """
     details = setting if isinstance(setting, Mapping) else {}
     if setting == "local" or "local" in details:
@@ -60,12 +60,13 @@ def _open_local(setting: Mapping[str, Any], root: Path) -> Account:
     except ValueError as error:
         raise RetinueError(f"the account's quirks are wrong: {error}") from error
     transport = LocalTransport(directory, quirks=quirks)
-    return _connect(transport, AccountInfo("local"), base_url=LOCAL_URL, api_key="local")
+    client = BoundedClient(transport=transport, timeout=TIMEOUT, follow_redirects=False)
+    return _connect(client, AccountInfo("local"), base_url=LOCAL_URL, api_key="local")
 
 
 def _open_remote(setting: Mapping[str, Any], environ: Mapping[str, str]) -> Account:
-    url = setting.get("base_url") or environ.get("OPENAI_BASE_URL") or OPENAI_URL
-    info = AccountInfo("openai" if url == OPENAI_URL else "custom", url=_checked_address(str(url)))
+    url = str(setting.get("base_url") or environ.get("OPENAI_BASE_URL") or OPENAI_URL).rstrip("/")
+    info = AccountInfo("openai" if url == OPENAI_URL else "custom", url=_checked_address(url))
     where = {
         "base_url": url,
         "organization": setting.get("organization") or environ.get("OPENAI_ORG_ID"),
@@ -75,10 +76,13 @@ def _open_remote(setting: Mapping[str, Any], environ: Mapping[str, str]) -> Acco
         from retinue.providers.openai.workload_identity import workload_identity
 
         identity = workload_identity(setting["workload_identity"], environ)
-        account = _connect(None, info, api_key=identity.token, **where)
+        account = _connect(open_client(environ), info, api_key=identity.token, **where)
         account.renew = identity.renew
-        return account
-    return _connect(None, info, api_key=_key(key_source(setting, environ).name, environ), **where)
+    else:
+        key = _key(key_source(setting, environ).name, environ)
+        account = _connect(open_client(environ), info, api_key=key, **where)
+    account.proxies = describe(environ).proxies
+    return account
 
 
 def _key(variable: str, environ: Mapping[str, str]) -> str:
@@ -107,7 +111,6 @@ def _checked_address(url: str) -> str:
     return printable
 
 
-def _connect(transport: httpx2.BaseTransport | None, info: AccountInfo, **credentials: Any) -> Account:
+def _connect(client: BoundedClient, info: AccountInfo, **credentials: Any) -> Account:
     # The SDK's own retries repeat creations, which the API does not guard against; the policy is in client.py.
-    http_client = httpx2.Client(transport=transport, timeout=TIMEOUT, follow_redirects=False)
-    return Account(openai.OpenAI(http_client=http_client, max_retries=0, timeout=TIMEOUT, **credentials), info)
+    return Account(openai.OpenAI(http_client=client, max_retries=0, timeout=TIMEOUT, **credentials), info)

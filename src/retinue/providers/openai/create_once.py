@@ -19,7 +19,8 @@ Attempt = str | tuple[AmbiguousError, Callable[[], str | None]]
 def settle(account: Account, attempt: Callable[[], Attempt]) -> str:
     """Make something exactly once, as far as the account lets us know. Raises AmbiguousError when it cannot be settled.
 
-    Should a list lag for longer than we look, a second object comes to be; it carries the same tag, and the next plan
+    What the account says it has made, in an answer that could not be read, is looked for and never made again. Should a
+    list lag for longer than we look, a second object comes to be; it carries the same tag, and the next plan
     removes one of the two.
     """
     for _ in range(account.retries + 1):
@@ -32,4 +33,6 @@ def settle(account: Account, attempt: Callable[[], Attempt]) -> str:
             found = find()
             if found is not None:
                 return found
+        if failure.done:
+            break
     raise failure

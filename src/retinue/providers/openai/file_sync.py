@@ -13,6 +13,7 @@ from retinue.model.live import LiveFile
 from retinue.model.steps import FileChange
 from retinue.model.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE
 from retinue.providers.openai.client import Account, AmbiguousError
+from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.uploads import Uploader
 from retinue.providers.openai.work import Report
 from retinue.state.cache import Cache
@@ -20,6 +21,8 @@ from retinue.state.cache import Cache
 FIRST_POLL = 0.1
 LONGEST_POLL = 5.0
 FEW = 8
+NO_BATCHES = frozenset({404, 405, 410, 501})
+"""How an account says that it does not know batches. Of an object that is gone, the next request says the same."""
 PATIENCE = 900.0
 """Seconds without any progress after which indexing counts as failed; the service may stay in_progress for ever [V]."""
 
@@ -101,23 +104,55 @@ class FileSync:
             self.report(number, total, "uploaded")
 
     def _attach(self, batch: Sequence[tuple[FileChange, str]]) -> None:
-        """Attach uploaded files by one request. When its answer is lost, only what is not attached is sent again."""
-        missing = list(batch)
-        for attempt in range(self.account.retries + 1):
-            body = {"files": [self._entry(change, file_id) for change, file_id in missing]}
-            try:
-                self.account.create(self.form.batch_path.format(id=self.id), body, beta=self.form.beta)
-                break
-            except AmbiguousError:
-                if attempt == self.account.retries:
-                    raise
-                self.account.sleep(float(2**attempt) / 2)
-                missing = [pair for pair in missing if self._find(pair[1]) is None]
-                if not missing:
-                    break
+        """Attach uploaded files by one request; one by one what an account does not attach like that."""
+        missing = self._attach_batch(batch) if self.account.batches else batch
+        for _ in self.pool.map(lambda pair: self._attach_one(*pair), missing):
+            self.check()
         for change, file_id in batch:
             self.cache.attached(self.id, file_id, change.after.sha256 if change.after else "")
             self.uploader.settled(file_id)
+
+    def _attach_batch(self, batch: Sequence[tuple[FileChange, str]]) -> Sequence[tuple[FileChange, str]]:
+        """Gives what is not attached afterwards. When the answer is lost, only that is sent again."""
+        missing = batch
+        for attempt in range(self.account.retries + 1):
+            body = {"files": [self._entry(change, file_id) for change, file_id in missing]}
+            try:
+                made = self.account.create(self.form.batch_path.format(id=self.id), body, beta=self.form.beta)
+            except AmbiguousError as error:
+                self.account.sleep(float(2**attempt) / 2)
+                missing = self._missing(missing)
+                if not missing or error.done:
+                    break
+            except AccountError as error:
+                if error.status not in NO_BATCHES:
+                    raise
+                self.account.batches = False
+                break
+            else:
+                if _counted(made) == len(missing):
+                    return ()
+                # Some servers ignore `files`, and answer with a batch of nothing.
+                missing = self._missing(missing)
+                self.account.batches = not missing
+                break
+        return missing
+
+    def _missing(self, batch: Sequence[tuple[FileChange, str]]) -> Sequence[tuple[FileChange, str]]:
+        """What is not attached."""
+        found = self.pool.map(self._find, [file_id for _, file_id in batch])
+        return [pair for pair, file in zip(batch, found, strict=True) if file is None]
+
+    def _attach_one(self, change: FileChange, file_id: str) -> None:
+        """Attach one file. Doing it twice is doing it once: what is attached has the file's id."""
+
+        def attempt() -> Attempt:
+            try:
+                return str(self.account.create(self._path(), self._entry(change, file_id), beta=self.form.beta)["id"])
+            except AmbiguousError as error:
+                return error, lambda: file_id if self._find(file_id) else None
+
+        settle(self.account, attempt)
 
     def _entry(self, change: FileChange, file_id: str) -> dict[str, Any]:
         if change.action == "attach":
@@ -214,3 +249,9 @@ class FileSync:
                 self.failures[file_id] = error.message
             elif error is not None:
                 raise error
+
+
+def _counted(batch: Mapping[str, Any]) -> int | None:
+    """How many files a batch has, as its counts tell; None where they do not."""
+    total = (batch.get("file_counts") or {}).get("total")
+    return total if isinstance(total, int) else None

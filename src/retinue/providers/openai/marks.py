@@ -8,7 +8,8 @@ from retinue.errors import AccountError, BlockedError
 from retinue.kinds.stores import Plain
 from retinue.model.live import Live
 from retinue.model.tag import is_ours
-from retinue.providers.openai.client import Account, Json
+from retinue.providers.openai.answers import Json
+from retinue.providers.openai.client import Account
 
 
 def our_marks(live: Live, store: Plain) -> dict[str, str]:

@@ -53,6 +53,7 @@ class OpenAIProvider:
         self.journal = journal
         self.root = root
         self._work: tuple[Run, Work] | None = None
+        self._served: frozenset[str] = frozenset()
 
     @cached_property
     def stores(self) -> Mapping[str, PlainStore[Any]]:
@@ -71,7 +72,9 @@ class OpenAIProvider:
 
     def snapshot(self, wanted: Wanted, others: Sequence[Live] = ()) -> Snapshot:
         """Everything that is there, and the `others`, with what is known here of the files that they name."""
-        return take_snapshot(self.account, self.stores, self.cache, wanted, others)
+        found = take_snapshot(self.account, self.stores, self.cache, wanted, others)
+        self._served = frozenset(found.served)
+        return found
 
     def find(self, step: Step, owner: Tag | None) -> Live | None:  # noqa: ARG002 - for what is found by its address
         store = self.stores[step.address.kind]
@@ -85,6 +88,10 @@ class OpenAIProvider:
         if kind is None:
             return self.account.find(f"/files/{live_id}") is not None
         return self.stores[kind].exists(live_id)
+
+    def is_held(self, file_id: str) -> bool:
+        """Whether any object of the account holds a file, whoever owns it, or may hold it: not all can be asked."""
+        return any(store.holds(file_id) for name, store in self.stores.items() if name in self._served)
 
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
         """Ids and versions by number that the account does not have. What cannot be asked for is not judged."""
@@ -124,7 +131,7 @@ class OpenAIProvider:
     def work(self, run: Run) -> Work:
         """What is at hand while one apply is carried out; homes outside of the account share it for their files."""
         if self._work is None or self._work[0] is not run:
-            uploader = Uploader(self.account, self.cache, self.journal, self.root, run.held)
+            uploader = Uploader(self.account, self.cache, self.journal, self.root, run.held, self.is_held)
             work = Work(self.account, self.cache, uploader, run.pool, run.ids, run.known, run.check)
             self._work = (run, work)
             uploader.recover()

@@ -27,7 +27,8 @@ _SCOPE = re.compile(r"\b[a-z_]+(?:\.[a-z_]+)+\b")
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """How one collection answered. `status` is the HTTP status, None without an answer; `scopes` are those missing."""
+    """How one collection answered. `status` is the HTTP status, None without an answer; `scopes` are those missing;
+    `hint` says what to do where nothing was to be reached."""
 
     name: str
     path: str
@@ -35,6 +36,7 @@ class Probe:
     status: int | None = None
     code: str | None = None
     scopes: tuple[str, ...] = ()
+    hint: str | None = None
 
 
 def probe(account: Account, kinds: Kinds) -> tuple[Probe, ...]:
@@ -51,7 +53,8 @@ def _probe(account: Account, name: str, path: str, beta: str | None) -> Probe:
         answer = account.get(path, beta=beta, query={"limit": 1})
     except AccountError as error:
         code = error.code if error.code and _CODE.fullmatch(error.code) else None
-        return Probe(name, path, _state(error), error.status, code, missing_scopes(error))
+        hint = error.hint if error.status is None else None
+        return Probe(name, path, _state(error), error.status, code, missing_scopes(error), hint)
     return Probe(name, path, "answers" if isinstance(answer.get("data"), list) else "error", 200)
 
 

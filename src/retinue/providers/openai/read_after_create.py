@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from retinue.providers.openai.client import Account, Json
+from retinue.providers.openai.answers import Json
+from retinue.providers.openai.client import Account
 from retinue.state.cache import Cache
 
 PAUSES = (0.5, 1.0, 2.0)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from retinue.errors import AccountError, CredentialError
+from retinue.model.declared import Diagnostic
 from retinue.model.live import Live
 from retinue.planning.marker import is_marker
 from retinue.planning.moves import concerns
-from retinue.providers.openai.client import Account, Json
+from retinue.providers.openai.answers import AnswerError, Json
+from retinue.providers.openai.client import HOPELESS_RETRIES, Account
 from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.uploads import FILES_PAGE
 from retinue.providers.port import Snapshot, Wanted
@@ -38,8 +41,7 @@ def take_snapshot(
     reading = _Reading(account, stores, cache, wanted, Snapshot())
     top = [store for store in stores.values() if store.form.listed]
     with threads(wanted.parallelism, "read") as pool:
-        tried = list(pool.map(reading.listed, top))
-        listed = _all_served(tried)
+        listed = reading.judged(top, list(pool.map(reading.listed, top)))
         unserved = frozenset(store.kind.name for store, found in zip(top, listed, strict=True) if found is None)
         found = {live.id: live for several in listed for live in several or ()}
         for inner in pool.map(lambda pair: reading.listed_within(*pair), reading.inner(_by_kind(found.values()))):
@@ -69,27 +71,89 @@ class _Reading:
     wanted: Wanted
     seen: Snapshot
 
-    def listed(self, store: PlainStore[Any]) -> list[Live] | AccountError | None:
-        """All objects of a kind. When the account does not serve the kind, or not to this key: what to say to those who
-        need it, or None."""
-        kind, needed = store.kind, self.wanted.needed.get(store.kind.name)
+    def listed(self, store: PlainStore[Any]) -> list[Live] | AccountError:
+        """All objects of a kind, or why there are none to be had."""
         try:
-            listed = [raw for raw in store.pages() if self._counts(raw) and store.form.may_be_owned(raw)]
-            self.seen.served.add(kind.name)
-            self.seen.markers += [(kind.name, raw) for raw in listed if is_marker(raw.get("metadata") or {})]
-            return [store.read(raw) for raw in listed if not is_marker(raw.get("metadata") or {})]
+            # Nobody waits long for what nobody asked for.
+            pages = store.pages(retries=None if self._is_used(store) else HOPELESS_RETRIES)
+            listed = [raw for raw in pages if self._counts(raw) and store.form.may_be_owned(raw)]
+            live = [store.read(raw) for raw in listed if not is_marker(raw.get("metadata") or {})]
         except AccountError as error:
-            if not needed and (error.status in NOT_SERVED or error.code == MISSING_SCOPE):
-                return None
-            if error.status not in NOT_SERVED or isinstance(error, CredentialError):
-                raise
-            where, what = self.account.info.url or self.account.info.name, kind.section.replace("_", " ")
-            return AccountError(
-                f"the account at {where} does not serve {what}: {error.message}; declared: {needed}",
-                hint=store.form.elsewhere or f"use an account that serves {store.form.path}, such as 'account: local'",
-                status=error.status,
-                request_id=error.request_id,
-            )
+            return error
+        self.seen.served.add(store.kind.name)
+        self.seen.markers += [(store.kind.name, raw) for raw in listed if is_marker(raw.get("metadata") or {})]
+        return live
+
+    def _is_used(self, store: PlainStore[Any]) -> bool:
+        """Whether the stack declares objects of the kind, or is known to have some."""
+        return store.kind.name in self.wanted.needed or store.kind.name in self.wanted.used
+
+    def judged(
+        self, stores: Sequence[PlainStore[Any]], tried: Sequence[list[Live] | AccountError]
+    ) -> list[list[Live] | None]:
+        """What was listed, and None for kinds that the account does not serve, or not to this key.
+
+        An odd answer for a kind that the stack does not use stops nobody, and is told. Raises AccountError about all
+        that is used and was not answered, or when nothing of the API answers.
+        """
+        failed = [(store, each) for store, each in zip(stores, tried, strict=True) if isinstance(each, AccountError)]
+        if len(failed) == len(stores):
+            self._check_address(failed)
+        errors = []
+        for store, error in failed:
+            name, unserved = store.kind.name, error.status in NOT_SERVED or error.code == MISSING_SCOPE
+            if name in self.wanted.needed or (not unserved and self._is_used(store)):
+                errors.append(self._not_served(store, error))
+            elif not unserved:
+                self._tell(store, error)
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            hints = dict.fromkeys(each.hint for each in errors if each.hint)
+            message = "\n".join(dict.fromkeys(each.message for each in errors))
+            raise AccountError(message, hint="; ".join(hints), status=errors[0].status)
+        return [None if isinstance(each, AccountError) else each for each in tried]
+
+    def _not_served(self, store: PlainStore[Any], error: AccountError) -> AccountError:
+        """What to say to those who need a kind."""
+        if error.status not in NOT_SERVED or isinstance(error, CredentialError):
+            return error
+        where, what = self.account.info.url or self.account.info.name, store.kind.section.replace("_", " ")
+        return AccountError(
+            f"the account at {where} does not serve {what}: {error.message}; "
+            f"declared: {self.wanted.needed[store.kind.name]}",
+            hint=store.form.elsewhere or f"use an account that serves {store.form.path}, such as 'account: local'",
+            status=error.status,
+            request_id=error.request_id,
+        )
+
+    def _tell(self, store: PlainStore[Any], error: AccountError, within: str | None = None) -> None:
+        """Warn that an odd answer is taken for an account without the kind."""
+        what = store.kind.section.replace("_", " ")
+        asked = f"GET {self.account.full_path(store.form.collection(within))}"
+        told = error.message if asked in error.message else f"{error.message} ({asked})"
+        hint = "nothing that is declared needs them, and what the stack may have had of them is left alone"
+        self.seen.notes.append(Diagnostic("warning", "odd-answer", f"{what} count as not served: {told}", hint=hint))
+
+    def _check_address(self, failed: Sequence[tuple[PlainStore[Any], AccountError]]) -> None:
+        """Raises AccountError when no collection answers because nothing of the API does."""
+        errors = [error for _, error in sorted(failed, key=lambda each: each[0].kind.name not in self.wanted.needed)]
+        plain = [each for each in errors if each.status in NOT_SERVED or each.code == MISSING_SCOPE]
+        strange = [each for each in errors if isinstance(each, AnswerError) or 300 <= (each.status or 0) < 400]
+        trouble = [each for each in errors if each not in plain and each not in strange]
+        if trouble:
+            raise trouble[0]
+        if any(isinstance(each, CredentialError) for each in plain) or not (strange or self.wanted.needed):
+            return
+        with suppress(AccountError):
+            if isinstance(self.account.get("/models", retries=0).get("data"), list):
+                return
+        where = self.account.info.url or self.account.info.name
+        raise AccountError(
+            f"nothing of the API answers at {where}: {errors[0].message}",
+            hint=errors[0].hint if "base_url" in (errors[0].hint or "") else self.account.address_hint(),
+            status=errors[0].status,
+        ) from errors[0]
 
     def _counts(self, raw: Json) -> bool:
         """Lists go on showing for a while what this process deleted."""
@@ -107,7 +171,10 @@ class _Reading:
         except AccountError as error:
             if error.status == 404:
                 return []
-            raise
+            if self._is_used(store):
+                raise
+            self._tell(store, error, within)
+            return []
 
     def add_unlisted(self, found: dict[str, Live], unserved: frozenset[str], each_of: Mapper) -> None:
         """Ask for every id that ought to be there and was not listed."""
@@ -137,19 +204,6 @@ def _by_kind(live: Iterable[Live]) -> dict[str, list[str]]:
     for each in live:
         ids.setdefault(each.kind, []).append(each.id)
     return ids
-
-
-def _all_served(tried: Sequence[list[Live] | AccountError | None]) -> list[list[Live] | None]:
-    """What was listed. Raises one AccountError about all that is needed and not served."""
-    unserved = [each for each in tried if isinstance(each, AccountError)]
-    if len(unserved) == 1:
-        raise unserved[0]
-    if unserved:
-        hints = dict.fromkeys(each.hint for each in unserved if each.hint)
-        raise AccountError(
-            "\n".join(each.message for each in unserved), hint="; ".join(hints), status=unserved[0].status
-        )
-    return [each for each in tried if not isinstance(each, AccountError)]
 
 
 def _find(store: PlainStore[Any], live_id: str, around: Mapping[str, Sequence[str]]) -> Live | None:

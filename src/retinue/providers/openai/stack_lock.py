@@ -97,9 +97,9 @@ class StackLock:
                 hint="use the version of retinue that wrote it; or delete it, and the next apply makes it anew",
             ) from error
 
-    def _find(self, kind: str, marker_id: str) -> Marker | None:
-        form = self._forms[kind]
-        raw = look(self.account, self.cache, marker_id, f"{form.path}/{marker_id}", form.beta)
+    def _find(self, kind: str, marker_id: str, *, patient: bool = False) -> Marker | None:
+        form, path = self._forms[kind], f"{self._forms[kind].path}/{marker_id}"
+        raw = look(self.account, self.cache, marker_id, path, form.beta, patient=patient)
         ours = raw is not None and is_marker(raw.get("metadata") or {}) and self._is_of_stack(raw)
         return self._read(raw, kind) if raw is not None and ours else None
 
@@ -141,7 +141,8 @@ class StackLock:
     def _take(self, lease: Lease, floor: int, earlier: str, check: Callable[[], None]) -> Marker | None:
         """Write the lease into the marker that is there."""
         planned = self.seen
-        current = self._find(planned.kind, planned.id) if planned else None
+        # The plan saw it moments ago, so a 404 may be the lag of its creation.
+        current = self._find(planned.kind, planned.id, patient=True) if planned else None
         if planned is None or current is None:
             raise OvertakenError(
                 "the marker of the stack was deleted after the plan was made", hint="run the command again"

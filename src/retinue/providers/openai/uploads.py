@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from dataclasses import field as default
 from pathlib import Path, PurePosixPath
@@ -18,6 +18,7 @@ from retinue.model.canonical import RECORDED_SHA
 from retinue.model.live import Live
 from retinue.model.tag import write_file_records
 from retinue.model.values import FileRef
+from retinue.providers.openai.answers import seconds
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.state.cache import Cache
@@ -33,7 +34,8 @@ CLOCK_SKEW = 3
 class Uploader:
     """Creates and deletes files for one apply.
 
-    `root` is the project's directory; `held` are the ids of the files that our live objects held when it began.
+    `root` is the project's directory; `held` are the ids of the files that our live objects held when it began, and
+    `is_held` says whether any object of the account holds a file now, or may hold it.
     """
 
     account: Account
@@ -41,6 +43,7 @@ class Uploader:
     journal: UploadJournal
     root: Path
     held: frozenset[str] = frozenset()
+    is_held: Callable[[str], bool] = lambda _: False
     spare: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     _alike: dict[tuple[str, int], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -130,15 +133,25 @@ class Uploader:
         self.spare.clear()
 
     def _find_lost(self, entry: Journalled) -> str | None:
-        """The file that an upload without an answer left behind: of our name, size and time, and known to nobody."""
+        """The file that an upload without an answer left behind: of our name, size and time, and held by nobody.
+
+        Where more are like that than we are looking for, one is somebody else's, and nobody can say which: none is
+        taken.
+        """
+        alike = (entry.filename, entry.size, entry.purpose)
+        sought = [each for each in self.journal.entries.values() if each.id is None]
         known = {each.id for each in self.journal.entries.values() if each.id} | self.held | self.cache.fresh
+        found: list[str] = []
         for raw in self.account.pages("/files", page=FILES_PAGE, purpose=entry.purpose, order="desc"):
-            if (raw.get("created_at") or 0) < entry.started - CLOCK_SKEW:
-                return None
-            if (raw.get("filename"), raw.get("bytes")) == (entry.filename, entry.size) and raw["id"] not in known:
-                self.journal.uploaded(entry.key, str(raw["id"]))
-                return str(raw["id"])
-        return None
+            if seconds(raw.get("created_at")) < entry.started - CLOCK_SKEW:
+                break
+            if (raw.get("filename"), raw.get("bytes")) == alike[:2] and raw["id"] not in known:
+                found.append(raw["id"])
+        free = [file_id for file_id in found if not self.is_held(file_id)]
+        if not free or len(free) > sum((each.filename, each.size, each.purpose) == alike for each in sought):
+            return None
+        self.journal.uploaded(entry.key, free[0])
+        return free[0]
 
 
 @dataclass(slots=True)

@@ -13,7 +13,8 @@ from retinue.model.live import Live
 from retinue.model.steps import FieldChange, Step
 from retinue.model.tag import Tag, is_retired
 from retinue.model.values import Address, Gone, Ref, Sealed
-from retinue.providers.openai.client import Account, Json
+from retinue.providers.openai.answers import Json
+from retinue.providers.openai.client import Account
 from retinue.providers.openai.uploads import Carried, Uploader
 from retinue.state.cache import Cache
 

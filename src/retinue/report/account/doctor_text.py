@@ -26,6 +26,7 @@ def render_checkup(document: Mapping[str, Any], terminal: Mapping[str, Any], *, 
         *_section("Versions", _versions(document["versions"])),
         *_section("Project", _project(document["project"])),
         *_section("Account", _account(document["account"], document["models"])),
+        *_section("Network", _network(document["network"])),
         *_section("Collections", _collections(document["collections"])),
         *_section("Cache", _cache(document["cache"])),
         *_section("Terminal", [_row("output", _terminal(terminal))]),
@@ -90,6 +91,25 @@ def _account(account: Mapping[str, Any] | None, models: Mapping[str, Any] | None
     if models is not None:
         listed = models["listed"]
         yield _row("models", "not listed" if listed is None else f"{listed} listed")
+
+
+def _network(network: Mapping[str, Any] | None) -> Iterator[Line]:
+    if network is None:
+        return
+    for name, address in network["proxies"].items():
+        yield _row("proxy", f"{address}, from {name}")
+    for name, hosts in network["exempt"].items():
+        yield _row("without a proxy", f"{hosts}, from {name}")
+    if not network["proxies"]:
+        yield _row("proxy", "none")
+    for name, path in network["certificates"].items():
+        yield _row("certificates", f"{path}, from {name}")
+    for name in network["ignored"]:
+        yield _row("certificates", (f"{name} is set, and not read beside those", "faint"))
+    if not network["certificates"]:
+        yield _row("certificates", "those of the system")
+    for fault in network["faults"]:
+        yield _row("fault", (fault, "error"))
 
 
 def _key(key: Mapping[str, Any]) -> list[Part]:

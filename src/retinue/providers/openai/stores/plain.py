@@ -5,6 +5,7 @@ The other shapes are this one with something more, each in its own module.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
@@ -21,7 +22,8 @@ from retinue.model.steps import FieldChange, Step
 from retinue.model.tag import TAG_KEY, key_digest, write_tag
 from retinue.model.values import Path
 from retinue.providers.live_reader import read_live
-from retinue.providers.openai.client import Account, AmbiguousError, Json
+from retinue.providers.openai.answers import Json
+from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.marks import forget_keys, mark, our_marks
 from retinue.providers.openai.read_after_create import look
@@ -48,24 +50,24 @@ class PlainStore(Generic[S]):
         """The path of one object; `within` is the id of the object it stands in, if it does."""
         return f"{self.form.collection(within)}/{live_id}"
 
-    def pages(self, within: str | None = None, **query: Any) -> Iterator[Json]:
+    def pages(self, within: str | None = None, *, retries: int | None = None, **query: Any) -> Iterator[Json]:
         """The objects of the collection as the API returns them, without their content where that is kept apart."""
-        return self.account.pages(self.form.collection(within), page=self.form.page, beta=self.form.beta, **query)
+        where, form = self.form.collection(within), self.form
+        return self.account.pages(where, page=form.page, beta=form.beta, retries=retries, **query)
 
-    def read(self, raw: Raw, *, asked: bool = False) -> Live:  # noqa: ARG002 - for what is read in parts
+    def read(self, raw: Raw, *, asked: bool = False) -> Live:
         """The object that the API returned. What may be left unread of others' is read where somebody `asked`.
 
-        Raises AccountError for an answer of another shape; a tag that cannot be read is kept as an error.
+        Raises AnswerError for an answer of another shape; a tag that cannot be read is kept as an error.
         """
-        form = self.form
-        try:
-            live = read_live(raw, self.kind, form.marks_of(raw))
-            return replace(live, spent=form.is_spent(raw), within=form.within_of(raw))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise AccountError(
-                f"the account's {self.kind.title} {raw['id']} has a shape that cannot be read: {error!r}",
-                hint="the server may not speak this API, or a newer one: look at it with a client of its own",
-            ) from error
+        where = self.form.collection(str(raw.get(self.form.fixed_field or "")))
+        with self.account.door("GET", where, raw, expected=f"{self.kind.title}s that can be read"):
+            return self.take_apart(raw, asked=asked)
+
+    def take_apart(self, raw: Raw, *, asked: bool) -> Live:  # noqa: ARG002 - for what is read in parts
+        """The same, as far as it goes."""
+        live = read_live(raw, self.kind, self.form.marks_of(raw))
+        return replace(live, spent=self.form.is_spent(raw), within=self.form.within_of(raw))
 
     def find(
         self, live_id: str, within: str | None = None, *, patient: bool = False, asked: bool = False
@@ -80,6 +82,10 @@ class PlainStore(Generic[S]):
     def exists(self, live_id: str) -> bool:
         """Whether the account has an object with this id."""
         return self.account.find(self.path(live_id, None), beta=self.form.beta) is not None
+
+    def holds(self, file_id: str) -> bool:
+        """Whether any object of the kind holds a file, whoever owns it; also where that cannot be known."""
+        return self.kind.holds_files and any(file_id in json.dumps(raw) for raw in self.pages())
 
     def containers(self, ids: Mapping[str, Sequence[str]]) -> Sequence[str | None]:  # noqa: ARG002 - for what is nested
         """The objects in which an object of the kind may stand, of those by kind; None for the account itself."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,13 +19,18 @@ from retinue.model.live import Live, LiveVersions
 from retinue.model.steps import Step
 from retinue.model.tag import SYNCING, TAG_KEY, TagError, read_tag, write_tag
 from retinue.model.values import FileRef
-from retinue.providers.openai.client import AmbiguousError
+from retinue.providers.openai.answers import LARGEST, AnswerError
+from retinue.providers.openai.client import FIRST_WAIT, AmbiguousError, unreadable
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.marks import our_marks
 from retinue.providers.openai.read_after_create import patiently
 from retinue.providers.openai.stores.plain import PlainStore, Raw
 from retinue.providers.openai.work import Work, tag_of
 
+READS = 3
+"""How often an archive is asked for that cannot be read."""
+MOST_MEMBERS = 10_000
+"""Files of an archive; DOC guides/tools-skills: a version has 500."""
 Found = tuple[Mapping[str, Any], LiveVersions | None]
 """The files of a version in the form in which they are compared, and the versions where they are those of ours."""
 
@@ -36,13 +42,13 @@ class VersionedStore(PlainStore[Versioned]):
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def read(self, raw: Raw, *, asked: bool = False) -> Live:
+    def take_apart(self, raw: Raw, *, asked: bool) -> Live:
         """The object with the files of its newest version that is marked; of one that nobody marked, without any.
 
         What was looked at before and is not ours is not read again, unless somebody `asked` for it.
         """
         files, versions = self._content(raw, asked=asked)
-        live = PlainStore.read(self, {**raw, self.form.marks.field: files})
+        live = PlainStore.take_apart(self, {**raw, self.form.marks.field: files}, asked=asked)
         if versions is not None:
             pinned = None if versions.default == versions.newest else versions.default
             live = replace(live, held={**live.held, self.form.default: pinned}, versions=versions)
@@ -66,7 +72,7 @@ class VersionedStore(PlainStore[Versioned]):
         return self._numbers(live.id) if live and live.versions else []
 
     def _content(self, raw: Raw, *, asked: bool) -> Found:
-        live_id, latest, default = str(raw["id"]), str(raw["latest_version"]), str(raw["default_version"])
+        live_id, latest, default = str(raw["id"]), _number(raw["latest_version"]), _number(raw["default_version"])
         looked = self.cache.versions.looked_at.get(live_id)
         if looked and looked[0] == latest and not asked:
             return self._marked({}, {TAG_KEY: looked[1]} if looked[1] else {}), None
@@ -91,7 +97,8 @@ class VersionedStore(PlainStore[Versioned]):
         yield latest, _valued(newest)
         listed = {*self._numbers(live_id)}
         if ours and not newest and latest in listed:
-            message = f"the account does not give the content of version {latest} of {live_id}"
+            asked = f"GET {self.account.full_path(self.path(live_id, None))}/versions/{latest}/content"
+            message = f"the account does not give the content of version {latest} of {live_id} ({asked})"
             raise AccountError(message, hint="run the command again in a moment")
         for version in sorted(listed - {latest}, key=int, reverse=True):
             yield version, self._values(live_id, version)
@@ -99,7 +106,9 @@ class VersionedStore(PlainStore[Versioned]):
     def _numbers(self, live_id: str) -> list[str]:
         """The numbers of all versions of an object."""
         path = f"{self.path(live_id, None)}/versions"
-        return [str(each["version"]) for each in self.account.pages(path, page=self.form.page, beta=self.form.beta)]
+        listed = list(self.account.pages(path, page=self.form.page, beta=self.form.beta))
+        with self.account.door("GET", path, listed, expected="versions with numbers"):
+            return [_number(each["version"]) for each in listed]
 
     def _values(self, live_id: str, version: str) -> dict[str, Any]:
         return _valued(self._version(live_id, version))
@@ -112,18 +121,21 @@ class VersionedStore(PlainStore[Versioned]):
         return patiently(self.account, lambda: self._read_version(live_id, version), patient=patient)
 
     def _read_version(self, live_id: str, version: str) -> dict[str, bytes]:
-        try:
-            content = self.account.download(f"{self.path(live_id, None)}/versions/{version}/content")
-            archive = zipfile.ZipFile(io.BytesIO(content))
-        except AccountError as error:
-            if error.status == 404:
-                return {}
-            raise
-        except zipfile.BadZipFile as error:
-            raise self.account.nonsense("a ZIP archive") from error
-        with archive:
-            members = [each for each in archive.namelist() if not each.endswith("/")]
-            return {each.partition("/")[2] or each: archive.read(each) for each in sorted(members)}
+        path = f"{self.path(live_id, None)}/versions/{version}/content"
+        for more in reversed(range(READS)):
+            try:
+                content = self.account.download(path)
+                with self.account.door("GET", path, content, expected="a ZIP archive"):
+                    return _unpacked(content)
+            except AnswerError:  # it may have been cut off
+                if not more:
+                    raise
+                self.account.sleep(FIRST_WAIT)
+            except AccountError as error:
+                if error.status == 404:
+                    break
+                raise
+        return {}
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -187,7 +199,11 @@ class VersionedStore(PlainStore[Versioned]):
 
         def attempt() -> Attempt:
             try:
-                return str(self.account.create_from(path, _in_folder(files, step), {})["version"])
+                made = self.account.create_from(path, _in_folder(files, step), {})
+                with self.account.door("POST", path, made, expected="a version with a number"):
+                    return _number(made["version"])
+            except AnswerError as error:
+                return unreadable(error), find
             except AmbiguousError as error:
                 return error, find
 
@@ -241,6 +257,25 @@ class VersionedStore(PlainStore[Versioned]):
     def _marked(self, files: Mapping[str, Any], marks: Mapping[str, str]) -> dict[str, Any]:
         marked: dict[str, Any] = self.form.marks.write(files, marks)
         return marked
+
+
+def _number(value: Any) -> str:
+    """The number of a version, which stands in paths and is compared. Raises ValueError."""
+    return str(int(str(value)))
+
+
+def _unpacked(content: bytes) -> dict[str, bytes]:
+    """The files of an archive, without the folder that holds them all. Raises ValueError for one that cannot be read,
+    or that would be larger than anything that the API takes."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = [each for each in archive.infolist() if not each.is_dir()]
+            if len(members) > MOST_MEMBERS or sum(each.file_size for each in members) > LARGEST:
+                raise ValueError("more is in it than in any that was uploaded")
+            members.sort(key=lambda each: each.filename)
+            return {each.filename.partition("/")[2] or each.filename: archive.read(each) for each in members}
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _bytes(work: Work, value: str | FileRef) -> bytes:

@@ -26,12 +26,16 @@ from retinue.model.tag import (
     write_file_records,
 )
 from retinue.model.values import FileRef
+from retinue.providers.openai.answers import seconds
 from retinue.providers.openai.file_sync import FileSync
 from retinue.providers.openai.marks import forget_keys, mark, our_marks
 from retinue.providers.openai.read_after_create import look
 from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.work import Report, Work
 from retinue.providers.preconditions import check_files
+
+MOST_ASKED = 500
+"""How many objects are asked whether they hold a file: no list tells."""
 
 
 class WithFilesStore(PlainStore[WithFiles]):
@@ -57,9 +61,21 @@ class WithFilesStore(PlainStore[WithFiles]):
         cache.files.of[live_id] = {each.id: each.sha256 or "" for each in found.values() if each.path}
         return tuple(found.values())
 
+    def holds(self, file_id: str) -> bool:
+        there = [f"{self._files(str(raw['id']))}/{file_id}" for raw in self.pages()]
+        return len(there) > MOST_ASKED or any(self.account.find(path, beta=self.form.beta) for path in there)
+
     def read_file(self, raw: Mapping[str, Any], records: Mapping[str, FileRef] = MappingProxyType({})) -> LiveFile:
         """One attached file. Its path and digest are in its attributes, or where the account keeps none in the
-        `records` of its store; without them it is not ours."""
+        `records` of its store; without them it is not ours.
+
+        Raises AnswerError for an answer of another shape.
+        """
+        where = self._files(str(raw.get("vector_store_id")))
+        with self.account.door("GET", where, raw, expected="an attached file that can be read"):
+            return self._file(raw, records)
+
+    def _file(self, raw: Mapping[str, Any], records: Mapping[str, FileRef]) -> LiveFile:
         attributes = raw.get("attributes") or {}
         path, error = attributes.get(PATH_ATTRIBUTE), raw.get("last_error") or {}
         known = None if PATH_ATTRIBUTE in attributes else records.get(str(raw["id"]))
@@ -68,7 +84,7 @@ class WithFilesStore(PlainStore[WithFiles]):
             path=known.path if known else path if isinstance(path, str) and path else None,
             sha256=known.sha256 if known else str(attributes.get(SHA256_ATTRIBUTE, "")) or None,
             status=str(raw.get("status")),
-            created_at=int(raw.get("created_at") or 0),
+            created_at=seconds(raw.get("created_at")),
             attributes={key: value for key, value in attributes.items() if not is_ours(key)},
             chunking=self._chunking(raw.get("chunking_strategy"), attributes),
             error=f"{error.get('code')}: {error.get('message')}" if error else None,
