@@ -12,8 +12,11 @@ from typing import Any
 
 from retinue.commands.drafts import Draft, Kept, file_names, free, judge, name_secrets, stray, texts
 from retinue.commands.suggested_names import name_from, unique
-from retinue.config.problems import RefusedError
+from retinue.config.globs import LEAVE_OUT
+from retinue.config.loader import declaration_files
+from retinue.config.problems import Diagnostics
 from retinue.config.project_files import Folder
+from retinue.config.schema.project_schema import DEFAULT_INCLUDE
 from retinue.errors import BlockedError, RetinueError, UsageError, cannot_write
 from retinue.model.declared import Handover, Position
 from retinue.model.live import Live
@@ -216,7 +219,8 @@ def _below(session: Session, out: str | None) -> str:
         if not target.is_relative_to(session.project.root):
             raise UsageError(f"'{out}' is not in the project", hint="choose a directory of the project: --out DIR")
         return target.relative_to(session.project.root).as_posix()
-    parts = PurePosixPath(next(iter(session.project.include), "")).parts[:-1]
+    wanted = (each for each in session.project.include if not each.startswith(LEAVE_OUT))
+    parts = PurePosixPath(next(wanted, DEFAULT_INCLUDE[0])).parts[:-1]
     fixed = [part for index, part in enumerate(parts) if not any(_MAGIC & set(each) for each in parts[: index + 1])]
     return PurePosixPath(*fixed).as_posix()
 
@@ -241,11 +245,5 @@ def write(prepared: Prepared) -> tuple[Path, ...]:
 
 def included(session: Session, prepared: Prepared) -> bool:
     """Whether the declarations stand where the project looks for some."""
-    folder, file = Folder(prepared.root), next(iter(prepared.files))
-    for glob in session.project.include:
-        try:
-            if file in folder.files("", glob):
-                return True
-        except RefusedError:
-            continue
-    return False
+    globs = [(each, None) for each in session.project.include]
+    return next(iter(prepared.files)) in declaration_files(Folder(prepared.root), globs, Diagnostics())

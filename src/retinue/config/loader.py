@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from retinue.config.environment_overlays import Merger, Part, environment_of
+from retinue.config.globs import LEAVE_OUT, Exclusion
 from retinue.config.inclusions import Inclusions, JsonSchemas
 from retinue.config.interpolation import OPEN, Interpolator, Values, secrets_in_the_open
 from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, listed, near, pattern_hint
-from retinue.config.project import PROJECT_FILE, Outline, Project, ProjectFile, find, read_project
+from retinue.config.project import PROJECT_FILE, Outline, Project, find, read_project
 from retinue.config.project_files import Excerpts, Folder
 from retinue.config.schema.declaration_schema import HANDOVERS, declaration
-from retinue.config.schema.project_schema import PROJECT
+from retinue.config.schema.project_schema import DEFAULT_INCLUDE, PROJECT
 from retinue.config.schema.validator import Validator
 from retinue.config.variables import Given, Variables, read_var_files
 from retinue.config.yaml.parser import FileReader
@@ -81,7 +82,7 @@ def load(
         overlay.add(sections.of_mapping(*project_file.environment))
     for name in project_file.overlays:
         overlay.add(sections.of_file(name))
-    included = _included(reader, project_file, file.name)
+    included = declaration_files(reader.folder, project_file.included, reader.diagnostics, own_name=file.name)
     declarations = tuple(_Declarations(reader, project_file.lookup, kinds).of_files(included, sections, overlay))
     handovers = tuple(read_handovers(sections.handovers, project_file.lookup, reader.diagnostics))
     return Loaded(
@@ -106,33 +107,59 @@ def _nothing(start: Path) -> Loaded:
     return Loaded(None, (), tuple(diagnostics.all), Excerpts())
 
 
-def _included(reader: FileReader, project_file: ProjectFile, own_name: str) -> list[str]:
-    """The declaration files, sorted, each once."""
+def declaration_files(
+    folder: Folder,
+    included: Sequence[tuple[str, Position | None]],
+    diagnostics: Diagnostics,
+    *,
+    own_name: str = PROJECT_FILE,
+) -> list[str]:
+    """The declaration files, sorted, each once. `included` are the globs, with the place where each was written."""
     found: set[str] = set()
-    for glob, position in project_file.included:
+    without = list(_exclusions(folder, included, diagnostics))
+    wanted = [each for each in included if not each[0].startswith(LEAVE_OUT)]
+    # Who only leaves something out means it to be left out of what there would be otherwise.
+    refused: list[tuple[RefusedError, Position | None]] = []
+    for glob, position in wanted or [(each, None) for each in DEFAULT_INCLUDE]:
         try:
-            found.update(_without_overlays(reader, glob, position))
-        except RefusedError as refused:
-            # Nobody wrote the default globs, so nobody is wrong when one of them matches nothing.
-            if position is not None or refused.code != "no-match":
-                reader.diagnostics.error(refused.code, refused.message, position, refused.hint)
+            matched = folder.files("", glob, without=without)
+        except RefusedError as error:
+            refused.append((error, position))
+            continue
+        found.update(_without_overlays(matched.files, glob, position, diagnostics))
+        refused += [(each, position) for each in matched.refused]
+    for each, position in refused:
+        # Nobody wrote the default globs, so nobody is wrong when one of them matches nothing.
+        if position is not None or each.code != "no-match":
+            diagnostics.error(each.code, each.message, position or Position(own_name, 1, 1), each.hint)
     found.discard(own_name)
-    if not found and project_file.included and all(position is None for _, position in project_file.included):
-        globs = listed((glob for glob, _ in project_file.included), conjunction="or")
+    if not found and included and all(position is None for _, position in included):
+        globs = listed((glob for glob, _ in included), conjunction="or")
         place = Position(own_name, 1, 1)
-        reader.diagnostics.warning(
-            "no-match", f"no file matches {globs}", place, "write a declaration, or set 'include:'"
-        )
+        diagnostics.warning("no-match", f"no file matches {globs}", place, "write a declaration, or set 'include:'")
     return sorted(found)
 
 
-def _without_overlays(reader: FileReader, glob: str, position: Position | None) -> list[str]:
+def _exclusions(
+    folder: Folder, included: Sequence[tuple[str, Position | None]], diagnostics: Diagnostics
+) -> Iterator[Exclusion]:
+    """What `include` leaves out."""
+    for glob, position in included:
+        if glob.startswith(LEAVE_OUT):
+            try:
+                yield folder.exclusion("", glob.removeprefix(LEAVE_OUT))
+            except RefusedError as refused:
+                diagnostics.error(refused.code, refused.message, position, refused.hint)
+
+
+def _without_overlays(
+    files: list[str], glob: str, position: Position | None, diagnostics: Diagnostics
+) -> Iterator[str]:
     """What a glob of `include` matches: overlays are found by their environment, and declare nothing without it."""
-    files = reader.folder.files("", glob)
     if files == [glob] and environment_of(glob):
         message = f"'{glob}' is what an environment changes, which is found by its name"
-        reader.diagnostics.error("overlay-included", message, position, "take it out of 'include:', or move it")
-    return [each for each in files if environment_of(each) is None]
+        diagnostics.error("overlay-included", message, position, "take it out of 'include:', or move it")
+    yield from (each for each in files if environment_of(each) is None)
 
 
 class _Declarations:

@@ -33,6 +33,8 @@ CODES = {
     "file-too-large": "A file is larger than the API takes.",
     "invalid-value": "A value does not fit the schema of its field.",
     "is-directory": "A directory is named where a file is expected.",
+    "left-out": "Warning: files of a folder are left out that the API does not take, or an exclusion leaves out none.",
+    "linked-folder": "Warning: a symbolic link to a folder is not followed, since its files are there already.",
     "look-alike": "Warning: the account has an object of the same name that nobody manages.",
     "looks-renamed": "Warning: an object would be deleted while one much like it is created ([adopting](adopting.md)).",
     "many-changes": "Warning: a plan changes more of the stack than `max_change_percent` ([guards](guards.md)).",

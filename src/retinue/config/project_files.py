@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import codecs
-import fnmatch
+import glob
 import hashlib
 import os
 import re
 import stat
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from retinue.config.globs import LEAVE_OUT, MAGIC, Exclusion, Matched, Pattern, Search, join, left_out
 from retinue.config.problems import RefusedError, did_you_mean, near
 from retinue.errors import reason_of
 from retinue.model.declared import Diagnostic, Position
@@ -22,8 +23,6 @@ from retinue.planning.redaction import mask_keys, mask_line
 
 # Far above the longest text the API takes; what is larger was named by mistake.
 MOST_TEXT = 16 * 1024 * 1024
-
-_MAGIC = re.compile(r"[*?\[]")
 
 
 class Digest(NamedTuple):
@@ -89,17 +88,38 @@ class Folder:
             raise RefusedError("unreadable-file", f"'{written}' is no ordinary file", "name an ordinary file")
         return path
 
-    def files(self, base: str, written: str) -> list[str]:
-        """The paths a glob matches, sorted; or the one path, if it is no glob. Never empty.
+    def files(self, base: str, written: str, *, without: Sequence[Exclusion] = ()) -> Matched:
+        """The paths a glob matches, sorted; or the one path, if it is no glob. Never empty, unless a
+        link is refused.
 
-        Links are followed out of sight here, and checked when the file is read.
+        `without` is left out of it. Links to files are followed here, and checked when the file is read.
         """
-        if not _MAGIC.search(written) or self._exists(base, written):
-            return [self.file(base, written)]
-        found = sorted(set(self._glob(self.inside(base, written))))
-        if not found:
-            raise RefusedError("no-match", f"no file matches '{written}'", self._nearest_directory(base, written))
+        if not self.is_glob(base, written):
+            name = self.file(base, written)
+            found = Matched([] if left_out(name, without) else [name])
+        else:
+            found = self._search(base, written, without)
+            if found.refused:
+                return found
+            if not found.files and not self._search(base, written).files:
+                raise RefusedError("no-match", f"no file matches '{written}'", self._nearest_directory(base, written))
+        if not found.files:
+            hint = f"remove it, or one of: {', '.join(LEAVE_OUT + each.written for each in without)}"
+            raise RefusedError("no-match", f"everything that '{written}' matches is left out", hint)
         return found
+
+    def _search(self, base: str, written: str, without: Sequence[Exclusion] = ()) -> Matched:
+        # The directory that names a glob is none itself, whatever it is called.
+        pattern = Pattern(self.inside(glob.escape(base), written))
+        return Search(self.root, self._entries, pattern, without).matched()
+
+    def is_glob(self, base: str, written: str) -> bool:
+        """Whether a pattern stands for several files; a name may have the characters of one."""
+        return bool(MAGIC.search(written)) and not self._exists(base, written)
+
+    def exclusion(self, base: str, written: str) -> Exclusion:
+        """What is left out by a pattern, which is given without its sign."""
+        return Exclusion(written, self.inside(glob.escape(base), written), glob.escape(base.strip("/")))
 
     def names(self, directory: str) -> list[str]:
         """The names in a directory, sorted; none where there is no such directory."""
@@ -153,27 +173,31 @@ class Folder:
             return RefusedError("missing-file", message, "write forward slashes: " + written.replace("\\", "/"))
         return RefusedError("missing-file", message, self._similar(path, written) or "create it, or correct the path")
 
+    def similar(self, base: str, written: str) -> str | None:
+        """A hint that names an existing path which is almost the one written."""
+        return self._similar(self.inside(base, written), written)
+
     def _similar(self, path: str, written: str) -> str | None:
         """A hint that names an existing path which differs in one part, as the author would write it."""
         above = ""
         parts = path.split("/")
         for index, part in enumerate(parts):
-            if self._mode(_join(above, part)):
-                above = _join(above, part)
+            if self._mode(join(above, part)):
+                above = join(above, part)
                 continue
             names = [each.name for each in self._entries(above)]
             for close in near(part, names):
                 rest = "/".join([close, *parts[index + 1 :]])
-                if stat.S_ISREG(self._mode(_join(above, rest))) and written.endswith("/".join(parts[index:])):
+                if stat.S_ISREG(self._mode(join(above, rest))) and written.endswith("/".join(parts[index:])):
                     return f"did you mean '{written.removesuffix('/'.join(parts[index:]))}{rest}'?"
-            return None if index == len(parts) - 1 else f"there is no directory '{_join(above, part)}'"
+            return None if index == len(parts) - 1 else f"there is no directory '{join(above, part)}'"
         return None
 
     def _nearest_directory(self, base: str, written: str) -> str:
         """Names the first directory of a glob's way that does not exist, or the one where nothing matched."""
         path = ""
         for part in self.inside(base, written).split("/")[:-1]:
-            if _MAGIC.search(part):
+            if MAGIC.search(part):
                 break
             below = f"{path}/{part}" if path else part
             if not stat.S_ISDIR(self._mode(below)):
@@ -181,36 +205,6 @@ class Folder:
                 return did_you_mean(part, directories) or f"there is no directory '{below}'"
             path = below
         return f"it was looked for in '{path}'" if path else "it was looked for in the project's directory"
-
-    # ── globs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _glob(self, pattern: str) -> Iterator[str]:
-        segments = pattern.split("/")
-        if segments[-1] == "**":
-            segments.append("*")
-        yield from self._matching("", segments)
-
-    def _matching(self, directory: str, segments: list[str]) -> Iterator[str]:
-        """Files below `directory` that match. `**` stands for directories, but not hidden or linked ones."""
-        first, rest = segments[0], segments[1:]
-        if first == "**":
-            yield from self._matching(directory, rest)
-            for entry in self._entries(directory):
-                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
-                    yield from self._matching(_join(directory, entry.name), segments)
-            return
-        if rest and not _MAGIC.search(first):
-            if stat.S_ISDIR(self._mode(_join(directory, first))):
-                yield from self._matching(_join(directory, first), rest)
-            return
-        fits = re.compile(fnmatch.translate(first)).match
-        for entry in self._entries(directory):
-            if not fits(entry.name) or (entry.name.startswith(".") and not first.startswith(".")):
-                continue
-            if not rest and entry.is_file():
-                yield _join(directory, entry.name)
-            elif rest and entry.is_dir():
-                yield from self._matching(_join(directory, entry.name), rest)
 
     def _entries(self, directory: str) -> list[os.DirEntry[str]]:
         if directory not in self._listings:
@@ -220,10 +214,6 @@ class Folder:
             except OSError:
                 self._listings[directory] = []
         return self._listings[directory]
-
-
-def _join(directory: str, name: str) -> str:
-    return f"{directory}/{name}" if directory else name
 
 
 def _unreadable(path: str, error: OSError) -> RefusedError:

@@ -15,6 +15,7 @@ from retinue.kinds._shapes import (
     METADATA,
     TEXT,
     compose_files,
+    empty,
     keyed_files,
     keyed_tools,
 )
@@ -268,7 +269,7 @@ _STORED = Kind(
     inclusions=(
         Inclusion(("instructions",), "text"),
         Inclusion(("tools", "*", "function", "parameters"), "schema"),
-        Inclusion(("tools", "*", "code_interpreter", "files"), "files"),
+        Inclusion(("tools", "*", "code_interpreter", "files"), "files", empty),
         Inclusion(("response_format", "json_schema", "schema"), "schema"),
     ),
     keyed=(keyed_tools({"function": "name"}), keyed_files("tools", "*", "code_interpreter", "files")),

@@ -44,12 +44,16 @@ class Inclusion:
     - `schema`: `{file: path}` → the JSON Schema in it; inline or not, it must be one.
     - `file`: a path → `{path, sha256, size}`.
     - `base64`: a path → the content of the file, as text.
-    - `folder`: a path → the content of each file below it (model.canonical), by its path from there.
+    - `folder`: a path, or `{path: …, exclude: …}` → the content of each file below it (model.canonical), by its path
+      from there.
     - `files`: a list of globs and `{path: …, …}` entries → a list of `{path, sha256, size, …}`, one for each file.
+
+    `unfit` says what a file is that the API would not take, by its path and size; None for one that it takes.
     """
 
     pattern: Pattern
     form: Literal["text", "schema", "file", "files", "folder", "base64"]
+    unfit: Callable[[str, int], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, FILE_ID, FURTHER, METADATA, keyed_files
+from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, EXCLUDE, FILE_ID, FURTHER, METADATA, empty, keyed_files
 from retinue.kinds.fields import Field, KeyedField, ManifestField
 from retinue.kinds.kind import Expansion, Inclusion, Kind
 from retinue.kinds.stores import MarkerForm, WithFiles
@@ -84,6 +84,13 @@ def retire(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Let the store expire when nobody has used it for a month, or sooner where it does already."""
     days = (spec.get("expires_after") or {}).get("days", RETIREMENT)
     return {"expires_after": {"days": min(days, RETIREMENT)}}
+
+
+def unfit(path: str, size: int) -> str | None:
+    """What a file is that the API would not index."""
+    if PurePosixPath(path).suffix.lower() not in SEARCHABLE:
+        return "of a type that file search does not take"
+    return empty(path, size)
 
 
 def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
@@ -171,7 +178,8 @@ KIND = Kind(
             "chunking": CHUNKING,
             "files": {
                 "type": "array",
-                "description": "Globs and paths, relative to this file, and ids of files kept elsewhere.",
+                "description": "Globs and paths, relative to this file, and ids of files kept elsewhere. A '!' before "
+                "a glob or a path leaves files out.",
                 "items": {
                     "anyOf": [
                         {"type": "string", "minLength": 1},
@@ -181,6 +189,7 @@ KIND = Kind(
                                 "path": {"type": "string", "minLength": 1, "description": "A path or a glob."},
                                 "attributes": ATTRIBUTES,
                                 "chunking": CHUNKING,
+                                "exclude": EXCLUDE,
                             },
                             "required": ["path"],
                             "additionalProperties": False,
@@ -205,7 +214,7 @@ KIND = Kind(
         FURTHER,
         ManifestField("files"),
     ),
-    inclusions=(Inclusion(("files",), "files"),),
+    inclusions=(Inclusion(("files",), "files", unfit),),
     keyed=(keyed_files("files"),),
     expand=expand,
     compose=compose,
