@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from retinue.config.globs import LEAVE_OUT, Exclusion, Matched
-from retinue.config.interpolation import Values, fill_text
+from retinue.config.interpolation import Values, fill_text, first_known
 from retinue.config.problems import RefusedError
 from retinue.config.schema.validator import schema_problems
 from retinue.config.yaml.constructor import Document
@@ -90,6 +90,11 @@ class _DeclarationFiles:
                 self.complete = False
                 return value
             text = rendered
+        elif (meant := first_known(text, self.all.lookup.known)) is not None and meant.namespace == "var":
+            expression = f"${{{{ {meant.namespace}.{meant.name} }}}}"
+            message = f"'{value['file']}' has '{expression}' in it, which stays as it is"
+            hint = "write 'render: true' beside 'file' for its value"
+            self.all.reader.diagnostics.warning("likely-slip", message, self.tree.at((*path, "file")), hint)
         if not text.strip():
             where = self.tree.at((*path, "file"))
             self.all.reader.diagnostics.warning(

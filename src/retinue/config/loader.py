@@ -12,7 +12,7 @@ from typing import Any
 from retinue.config.environment_overlays import Merger, Part, environment_of
 from retinue.config.globs import LEAVE_OUT, Exclusion
 from retinue.config.inclusions import Inclusions, JsonSchemas
-from retinue.config.interpolation import OPEN, Interpolator, Values, secrets_in_the_open
+from retinue.config.interpolation import Interpolator, Values, secrets_in_the_open
 from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, listed, near, pattern_hint
 from retinue.config.project import PROJECT_FILE, Outline, Project, find, read_project
 from retinue.config.project_files import Excerpts, Folder
@@ -234,8 +234,9 @@ class Entry:
 
     @property
     def has_expressions(self) -> bool:
-        """Whether there may be any. Most declarations have none, and looking for each costs more than all else."""
-        return self.merged or OPEN in self.tree.source().text
+        """Whether there may be any, or what is easily written for one. Most declarations have none, and looking for
+        each costs more than all else."""
+        return self.merged or self.tree.source().may_have_expressions
 
     @property
     def slot(self) -> tuple[str, str]:

@@ -34,6 +34,7 @@ CODES = {
     "invalid-value": "A value does not fit the schema of its field.",
     "is-directory": "A directory is named where a file is expected.",
     "left-out": "Warning: files of a folder are left out that the API does not take, or an exclusion leaves out none.",
+    "likely-slip": "Warning: a text has what looks like an expression and is none, such as `{{ var.x }}`.",
     "linked-folder": "Warning: a symbolic link to a folder is not followed, since its files are there already.",
     "look-alike": "Warning: the account has an object of the same name that nobody manages.",
     "looks-renamed": "Warning: an object would be deleted while one much like it is created ([adopting](adopting.md)).",

@@ -237,11 +237,13 @@ _OTHER_MARKS = (
 class Source:
     """One file's text under its name in the project. Offsets count characters from 0."""
 
-    __slots__ = ("_starts", "name", "text")
+    __slots__ = ("_starts", "may_have_expressions", "name", "text")
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
         self.text = text
+        self.may_have_expressions = "{{" in text or "${" in text
+        """Looked for once, for all that is declared in the file."""
         self._starts: list[int] | None = None
 
     def position(self, offset: int) -> Position:

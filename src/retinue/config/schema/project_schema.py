@@ -160,7 +160,7 @@ _VARIABLES = {
                     "description": {"type": "string", "description": "What it is for."},
                     "type": {
                         "enum": list(VARIABLE_TYPES),
-                        "description": "How a value of the command line is read. Default: as the type of the default.",
+                        "description": "How a text of the command line or the environment is read. Default: as the default.",
                     },
                 },
                 "additionalProperties": False,

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from retinue.config.interpolation import OPEN, escaped
+from retinue.config.interpolation import OPEN, escaped, has_expressions
 from retinue.config.problems import Diagnostics, RefusedError
 from retinue.config.project_files import Folder, Source
 from retinue.config.yaml.parser import compose
@@ -321,7 +321,7 @@ def _file_site(file: Node, node: Node, folder: Folder, *, whole: bool) -> Site:
 
 def _refuse_expressions(node: Node) -> None:
     for each in _scalars(node):
-        if OPEN in each.text.replace("$${{", ""):
+        if has_expressions(each.text):
             shown = each.text if len(each.text) <= 60 else f"{each.text[:60]}…"
             hint = "change the variable, or write the value here first"
             raise UnwritableError(f"its value comes from '{shown}'", each.position, hint)
