@@ -23,7 +23,7 @@ from retinue.config.variables import Given, Variables, read_var_files
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kind, Kinds
-from retinue.model.declared import Declaration, Diagnostic, Handover, Position, Problem, Verb
+from retinue.model.declared import MOST_GUESSES, Declaration, Diagnostic, Handover, Position, Problem, Verb
 from retinue.model.values import NAME, Address
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -317,6 +317,7 @@ class Overlay:
         self._diagnostics = diagnostics
         self._entries: dict[tuple[str, str], Entry] = {}
         self._known: dict[str, list[str]] = {}
+        self._guesses = MOST_GUESSES
 
     def add(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -350,14 +351,14 @@ class Overlay:
                 yield self._merged(None, over)
             elif complete:
                 message = f"there is no {over.kind.title} '{over.name}' to remove"
-                hint = did_you_mean(over.name, self._known.get(over.kind.name, []), otherwise="leave it out")
+                hint = did_you_mean(over.name, self._names(over), otherwise="leave it out")
                 self._diagnostics.error("nothing-to-remove", message, over.tree.at((), key=True), hint)
 
     def judged(self, over: Entry, problems: list[Problem]) -> list[Problem]:
         """What is wrong with an entry that is declared for this environment only: if it lacks something, it was
         probably meant to change a declaration, and so it was if it is named almost like one."""
         lacking = [each for each in problems if each.code == "missing-field" and not each.path]
-        names = self._known.get(over.kind.name, [])
+        names = self._names(over)
         if not lacking:
             alike = near(over.name, names, cutoff=_ALIKE)
             message = f"the {over.kind.title} '{over.name}' is declared for this environment only"
@@ -368,6 +369,11 @@ class Overlay:
         message = f"there is no {over.kind.title} '{over.name}' to change"
         problem = Problem("nothing-to-change", (), message, did_you_mean(over.name, names, otherwise=whole), key=True)
         return [problem, *(each for each in problems if each not in lacking)]
+
+    def _names(self, over: Entry) -> list[str]:
+        """The declarations that an entry may have been meant for."""
+        self._guesses -= 1
+        return self._known.get(over.kind.name, []) if self._guesses >= 0 else []
 
     def _merged(self, entry: Entry | None, over: Entry) -> Entry:
         base = _part(entry) if entry is not None else None

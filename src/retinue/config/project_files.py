@@ -18,7 +18,7 @@ from typing import NamedTuple
 from retinue.config.globs import LEAVE_OUT, MAGIC, Exclusion, Matched, Pattern, Search, join, left_out
 from retinue.config.problems import RefusedError, did_you_mean, near
 from retinue.errors import reason_of
-from retinue.model.declared import Diagnostic, Position
+from retinue.model.declared import MOST_GUESSES, Diagnostic, Position
 from retinue.planning.redaction import mask_keys, mask_line
 
 # Far above the longest text the API takes; what is larger was named by mistake.
@@ -42,6 +42,7 @@ class Folder:
         self._instead = instead
         self._digests: dict[str, Digest] = {}
         self._listings: dict[str, list[os.DirEntry[str]]] = {}
+        self._guesses = MOST_GUESSES
 
     def read(self, path: str, *, most: int = MOST_TEXT) -> bytes:
         """The content of a file, which may have so many bytes."""
@@ -179,6 +180,9 @@ class Folder:
 
     def _similar(self, path: str, written: str) -> str | None:
         """A hint that names an existing path which differs in one part, as the author would write it."""
+        self._guesses -= 1
+        if self._guesses < 0:
+            return None
         above = ""
         parts = path.split("/")
         for index, part in enumerate(parts):

@@ -15,9 +15,11 @@ from retinue.config.yaml.constructor import BadNumberError, scalar
 from retinue.config.yaml.parser import FileReader, parse_file
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.errors import reason_of
-from retinue.model.declared import Position
+from retinue.model.declared import MOST_GUESSES, Position
 from retinue.model.values import Path, Secret
 
+_DEEPEST = 64
+"""How many variables may be made of one another in a row."""
 _TYPES = {"string": "a string", "number": "a number", "boolean": "true or false"}
 
 
@@ -77,6 +79,7 @@ class Variables:
         self._assumed: set[str] = set()
         self.secrets: set[str] = set()
         self.room = MOST_FILLED_IN_ALL
+        self._guesses = MOST_GUESSES
 
     def origin(self, name: str) -> str:
         """Where the value in force of a variable comes from, in a few words."""
@@ -103,7 +106,9 @@ class Variables:
                 if self._variables
                 else "declare it under 'variables:' in retinue.yaml"
             )
-            hint = did_you_mean(name, self._variables, otherwise=declared)
+            self._guesses -= 1
+            near = self._variables if self._guesses >= 0 else ()
+            hint = did_you_mean(name, near, otherwise=declared)
             raise UnfilledError(Fault(expression.offset, "unknown-variable", f"there is no variable '{name}'", hint))
         if name in self._trail:
             circle = " → ".join((*self._trail[self._trail.index(name) :], name))
@@ -115,6 +120,9 @@ class Variables:
                     "cut one of them",
                 )
             )
+        if len(self._trail) > _DEEPEST:
+            message = f"variables are made of others more than {_DEEPEST} deep"
+            raise UnfilledError(Fault(expression.offset, "too-deep", message, "write some of them out"))
         if not self._evaluate(name):
             raise UnfilledError
         if name in self._assumed:
@@ -273,12 +281,9 @@ class Choice:
     known: bool = True
 
 
-def project_variables(
-    data: Mapping[str, Any], tree: Tree, chosen: Choice, given: Given, diagnostics: Diagnostics
-) -> dict[str, Variable]:
+def project_variables(data: Mapping[str, Any], chosen: Choice, given: Given) -> dict[str, Variable]:
     """The variables of a project file, each with the value in force and the place where that was written."""
     written = mapping(data.get("variables"))
-    _check_names(data, tree, given, diagnostics)
     found = {name: _variable(name, each, chosen, given) for name, each in written.items()}
     if not chosen.known:
         return {name: replace(each, choices=None) for name, each in found.items()}
@@ -312,7 +317,7 @@ def _variable(name: str, written: Any, chosen: Choice, given: Given) -> Variable
     return Variable(name, kind)
 
 
-def _check_names(data: Mapping[str, Any], tree: Tree, given: Given, diagnostics: Diagnostics) -> None:
+def check_names(data: Mapping[str, Any], tree: Tree, given: Given, diagnostics: Diagnostics) -> None:
     """Only declared variables may be set, on the command line, in a file or by an environment, chosen or not."""
     declared = mapping(data.get("variables"))
     known = f"declared: {listed(declared)}" if declared else "declare it under 'variables:' in retinue.yaml"
@@ -324,10 +329,10 @@ def _check_names(data: Mapping[str, Any], tree: Tree, given: Given, diagnostics:
         for name in mapping(mapping(details).get("variables")):
             path: Path = ("environments", environment, "variables", name)
             places.append((name, tree.at(path, key=True)))
-    for name, position in places:
-        if name not in declared:
-            hint = did_you_mean(name, declared, otherwise=known)
-            diagnostics.error("unknown-variable", f"there is no variable '{name}' to set", position, hint)
+    unknown = [each for each in places if each[0] not in declared]
+    for count, (name, position) in enumerate(unknown):
+        hint = did_you_mean(name, declared if count < MOST_GUESSES else (), otherwise=known)
+        diagnostics.error("unknown-variable", f"there is no variable '{name}' to set", position, hint)
 
 
 def mapping(value: Any) -> dict[str, Any]:

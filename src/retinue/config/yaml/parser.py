@@ -63,15 +63,17 @@ def compose(source: Source, diagnostics: Diagnostics) -> tuple[list[Node], bool]
 
 
 class _Open:
-    """A collection whose end has not been reached. `size` counts its values, aliases written out."""
+    """A collection whose end has not been reached. `size` counts its values and `depth` its levels, aliases written
+    out."""
 
-    __slots__ = ("anchor", "key", "node", "size")
+    __slots__ = ("anchor", "depth", "key", "node", "size")
 
     def __init__(self, node: Node, anchor: str | None) -> None:
         self.node = node
         self.anchor = anchor
         self.key: Node | None = None
         self.size = 1
+        self.depth = 1
 
 
 class _Composer:
@@ -79,7 +81,7 @@ class _Composer:
         self._source = source
         self._diagnostics = diagnostics
         self._open: list[_Open] = []
-        self._anchors: dict[str, tuple[Node, int | None]] = {}
+        self._anchors: dict[str, tuple[Node, int | None, int]] = {}
         self._written = 0
         self._root: Node | None = None
 
@@ -116,7 +118,7 @@ class _Composer:
         node.plain = event.implicit[0]
         self._written += 1
         if event.anchor:
-            self._anchors[event.anchor] = (node, 1)
+            self._anchors[event.anchor] = (node, 1, 0)
         self._add(node, 1)
 
     def _start(self, event: Any, shape: Shape) -> None:
@@ -125,18 +127,18 @@ class _Composer:
             raise _too_deep(node.start)
         self._written += 1
         if event.anchor:
-            self._anchors[event.anchor] = (node, None)
+            self._anchors[event.anchor] = (node, None, 0)
         self._open.append(_Open(node, event.anchor))
 
     def _end(self, event: Any) -> None:
         closed = self._open.pop()
         closed.node.end = event.end_mark.index
         if closed.anchor and self._anchors[closed.anchor][0] is closed.node:
-            self._anchors[closed.anchor] = (closed.node, closed.size)
-        self._add(closed.node, closed.size)
+            self._anchors[closed.anchor] = (closed.node, closed.size, closed.depth)
+        self._add(closed.node, closed.size, closed.depth)
 
     def _alias(self, event: Any) -> None:
-        node, size = self._anchors.get(event.anchor, (None, None))
+        node, size, depth = self._anchors.get(event.anchor, (None, None, 0))
         offset = event.start_mark.index
         if node is None or size is None:
             self._refuse_alias(event.anchor, offset, known=node is not None)
@@ -144,7 +146,9 @@ class _Composer:
             nothing.plain = nothing.faulty = True
             self._add(nothing, 1)
             return
-        self._add(node, size)
+        if len(self._open) + depth > DEEPEST:
+            raise _too_deep(offset)
+        self._add(node, size, depth)
         if self._open and self._open[-1].size > self._written + MOST_REPEATED:
             raise YamlSyntaxError(
                 offset,
@@ -165,12 +169,13 @@ class _Composer:
             )
             self._diagnostics.error("yaml-syntax", message, position, hint)
 
-    def _add(self, node: Node, size: int) -> None:
+    def _add(self, node: Node, size: int, depth: int = 0) -> None:
         if not self._open:
             self._root = node
             return
         parent = self._open[-1]
         parent.size += size
+        parent.depth = max(parent.depth, depth + 1)
         if parent.node.shape == "sequence":
             parent.node.entries.append(node)
         elif parent.key is None:
@@ -386,8 +391,8 @@ def _refuse_constant(name: str) -> NoReturn:
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     data = dict(pairs)
     if len(data) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _DuplicateKeyError(next(name for name in names if names.count(name) > 1))
+        last = {name: index for index, (name, _) in enumerate(pairs)}
+        raise _DuplicateKeyError(next(name for index, (name, _) in enumerate(pairs) if last[name] != index))
     return data
 
 
