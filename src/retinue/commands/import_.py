@@ -13,8 +13,7 @@ from typing import Any
 from retinue.commands.drafts import Draft, Kept, file_names, free, judge, name_secrets, stray, texts
 from retinue.commands.suggested_names import name_from, unique
 from retinue.config.globs import LEAVE_OUT
-from retinue.config.loader import declaration_files
-from retinue.config.problems import Diagnostics
+from retinue.config.loader import is_included
 from retinue.config.project_files import Folder
 from retinue.config.schema.project_schema import DEFAULT_INCLUDE
 from retinue.errors import BlockedError, RetinueError, UsageError, cannot_write
@@ -150,6 +149,7 @@ def prepare(
             _write_back(session, draft, named)
             name_secrets(draft, taken)
         files = texts(session, file, list(kept.values()), names, from_stack)
+        _check_places(session, file, files)
         if not judge(session, files, kept, named):
             break
     return Prepared(
@@ -161,6 +161,18 @@ def prepare(
         {address: draft.secrets for address, draft in kept.items() if draft.secrets},
         {address: (draft.live, draft.skipped) for address, draft in drafts.items() if draft.skipped is not None},
     )
+
+
+def _check_places(session: Session, file: str, files: Iterable[str]) -> None:
+    """Raises UsageError when what comes from the account would be read as declarations. Where the declarations are, it
+    is known to be their content."""
+    folder, include = Folder(session.project.root), session.project.include
+    if is_included(folder, include, file):
+        return
+    for name in files:
+        if is_included(folder, include, name):
+            hint = "choose a directory where 'include:' matches the declarations, or none of the files: --out DIR"
+            raise UsageError(f"'{name}' would be read as declarations, and '{file}' would not", hint=hint)
 
 
 def _handed(
@@ -245,5 +257,4 @@ def write(prepared: Prepared) -> tuple[Path, ...]:
 
 def included(session: Session, prepared: Prepared) -> bool:
     """Whether the declarations stand where the project looks for some."""
-    globs = [(each, None) for each in session.project.include]
-    return next(iter(prepared.files)) in declaration_files(Folder(prepared.root), globs, Diagnostics())
+    return is_included(Folder(prepared.root), session.project.include, next(iter(prepared.files)))

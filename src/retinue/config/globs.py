@@ -73,6 +73,14 @@ class Pattern:
         last = len(self.parts) - 1
         return last in states and self._takes(last, name, hidden=hidden)
 
+    def covers(self, path: str, *, hidden: bool = False) -> bool:
+        """Whether the pattern matches a path as a whole."""
+        *above, name = path.split("/")
+        states = self.start
+        for each in above:
+            states = self.below(states, each, hidden=hidden)
+        return self.ends(states, name, hidden=hidden)
+
     def _takes(self, part: int, name: str, *, hidden: bool) -> bool:
         shown = hidden or not name.startswith(".") or self.parts[part].startswith(".")
         return shown and self._fits[part](name) is not None

@@ -21,8 +21,8 @@ from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Inclusion, Kind
 from retinue.model.canonical import content_value
 from retinue.model.declared import Position
-from retinue.model.paths import Pattern
 from retinue.model.values import Path, Secret
+from retinue.planning.resolve import matches, replaced
 
 # DOC guides/tools-skills: a bundle of files may have 50 MB.
 LARGEST_ARCHIVE = 50 * 1024 * 1024
@@ -50,8 +50,8 @@ class Inclusions:
         for inclusion in kind.inclusions:
             read = getattr(one, inclusion.form)
             one.inclusion = inclusion
-            for path, value in list(_matches(spec, inclusion.pattern)):
-                spec = _replaced(spec, path, read(value, path))
+            for path, value in list(matches(spec, inclusion.pattern)):
+                spec = replaced(spec, path, read(value, path))
         return Included(spec, one.complete, one.secret)
 
 
@@ -293,30 +293,6 @@ def _takes_out(written: str) -> bool:
 
 def _without_last_line_end(text: str) -> str:
     return text.removesuffix("\n")
-
-
-def _matches(value: Any, pattern: Pattern, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every part of `value` whose path fits the pattern."""
-    if not pattern:
-        yield path, value
-        return
-    first, rest = pattern[0], pattern[1:]
-    if isinstance(value, dict):
-        for key in value if first == "*" else (first,):
-            if key in value:
-                yield from _matches(value[key], rest, (*path, key))
-    elif isinstance(value, list) and first == "*":
-        for index, each in enumerate(value):
-            yield from _matches(each, rest, (*path, index))
-
-
-def _replaced(value: Any, path: Path, new: Any) -> Any:
-    """A copy of `value` with `new` at `path`; everything beside the path is shared."""
-    if not path:
-        return new
-    copy = value.copy()
-    copy[path[0]] = _replaced(value[path[0]], path[1:], new)
-    return copy
 
 
 # ── JSON Schemas that authors write ───────────────────────────────────────────────────────────────────────────────────

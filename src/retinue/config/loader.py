@@ -9,8 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from retinue.config.content_files import ContentFiles, find_content
 from retinue.config.environment_overlays import Merger, Part, environment_of
-from retinue.config.globs import LEAVE_OUT, Exclusion
+from retinue.config.globs import LEAVE_OUT, Exclusion, Pattern, left_out
 from retinue.config.inclusions import Inclusions, JsonSchemas
 from retinue.config.interpolation import Interpolator, Values, secrets_in_the_open
 from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, listed, near, pattern_hint
@@ -83,7 +84,9 @@ def load(
     for name in project_file.overlays:
         overlay.add(sections.of_file(name))
     included = declaration_files(reader.folder, project_file.included, reader.diagnostics, own_name=file.name)
-    declarations = tuple(_Declarations(reader, project_file.lookup, kinds).of_files(included, sections, overlay))
+    content = find_content(reader, kinds, project_file.lookup, included, project_file.written)
+    sections.tell_of_content(content)
+    declarations = tuple(_Declarations(reader, project_file.lookup, kinds).of_files(content, sections, overlay))
     handovers = tuple(read_handovers(sections.handovers, project_file.lookup, reader.diagnostics))
     return Loaded(
         project_file.project,
@@ -162,6 +165,13 @@ def _without_overlays(
     yield from (each for each in files if environment_of(each) is None)
 
 
+def is_included(folder: Folder, include: Iterable[str], path: str) -> bool:
+    """Whether a file, which need not be there, would be read as one of declarations."""
+    globs = [each for each in include if not each.startswith(LEAVE_OUT)] or DEFAULT_INCLUDE
+    out = [folder.exclusion("", each.removeprefix(LEAVE_OUT)) for each in include if each.startswith(LEAVE_OUT)]
+    return any(Pattern(folder.inside("", each)).covers(path) for each in globs) and not left_out(path, out)
+
+
 class _Declarations:
     """Checks the entries of files and makes declarations of them."""
 
@@ -171,10 +181,10 @@ class _Declarations:
         self._validators = {kind.name: Validator(declaration(kind)) for kind in kinds.values()}
         self._inclusions = Inclusions(reader, lookup, JsonSchemas(reader))
 
-    def of_files(self, names: Iterable[str], sections: Sections, overlay: Overlay) -> Iterator[Declaration]:
+    def of_files(self, files: ContentFiles, sections: Sections, overlay: Overlay) -> Iterator[Declaration]:
         """The declarations of the files, as they are in the environment."""
-        for name in names:
-            for entry in sections.of_file(name):
+        for name in files.declaring:
+            for entry in sections.of_file(name, beside_content=files.beside_content(name)):
                 applied = overlay.applied(entry)
                 if applied is not None:
                     yield self._declaration(applied, overlay)
@@ -217,6 +227,9 @@ class _Declarations:
 
 # A schema in YAML that lies among declarations: one mistake, not one for every word of it.
 _SCHEMA_WORDS = frozenset(("$schema", "properties"))
+# How much a key must be like a section to be meant for one; more so where anything may lie.
+_ALMOST, _FOREIGN = 0.7, 0.85
+_TOP_KEY = re.compile(r"""^["']?([A-Za-z][\w-]*)["']?[ \t]*:""", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +265,10 @@ class Sections:
         self.handovers: list[tuple[str, Any, Tree]] = []
         """The sections that say whose an object is to be, nothing in them checked."""
 
-    def of_file(self, name: str) -> Iterator[Entry]:
+    def of_file(self, name: str, *, beside_content: bool = False) -> Iterator[Entry]:
+        """The entries of a file. One in a folder of content that has no section is none of ours, whatever it is."""
+        if self._is_foreign(name, beside_content=beside_content):
+            return
         documents, complete = self._reader.documents(name)
         if complete and not documents:
             hint = "write something into it, or remove it"
@@ -265,6 +281,62 @@ class Sections:
                 message = "a file of declarations must be a mapping of sections"
                 self._reader.diagnostics.error("wrong-type", message, document.tree.at(()), hint)
 
+    def _is_foreign(self, name: str, *, beside_content: bool) -> bool:
+        """Whether a file was certainly never meant to declare anything, which is told: once for the file."""
+        peeked = self._reader.peek(name)
+        keys = self._keys(name)
+        if any(self._is_section(key, cutoff=_FOREIGN if beside_content else _ALMOST) for key in keys):
+            return False
+        if not beside_content and any(key in PROJECT["properties"] for key in keys):
+            return False
+        if not keys and not (beside_content and (peeked.documents or peeked.found.all)):
+            return False
+        if peeked.found.all and not beside_content:
+            return False
+        what = f"it has {listed(keys, most=3)}, and no section" if keys else "it has no section"
+        is_schema = bool(_SCHEMA_WORDS & set(keys))
+        hint = f"it is read since 'include:' matches it: move it, or leave it out with '{LEAVE_OUT}{name}'"
+        if beside_content:
+            message = f"this file declares nothing: {'it is a JSON Schema' if is_schema else what}"
+            self._reader.diagnostics.warning("foreign-file", message, Position(name, 1, 1), hint)
+            return True
+        fitting = [each for each in self._kinds.values() if set(keys) <= set(declaration(each)["properties"])]
+        if fitting:
+            hint = f"write '{fitting[0].section}:' and a name above it; otherwise {hint}"
+        message = f"this is no file of declarations: {what}"
+        if is_schema:
+            message = "this is a JSON Schema, not a file of declarations"
+        place = peeked.documents[0].tree.at((keys[0],), key=True) if peeked.documents else Position(name, 1, 1)
+        self._reader.diagnostics.error("unknown-section", message, place, hint)
+        return True
+
+    def _keys(self, name: str) -> list[str]:
+        """The keys at the top of all documents of a file; of one that cannot be read, those that seem to be."""
+        peeked = self._reader.peek(name)
+        found = [key for each in peeked.documents if isinstance(each.data, dict) for key in each.data]
+        if not peeked.complete:
+            source = self._reader.excerpts.source(name)
+            found += _TOP_KEY.findall(source.text) if source else []
+        return list(dict.fromkeys(found))
+
+    def _is_section(self, key: str, *, cutoff: float) -> bool:
+        """Whether a key is a section, or almost one."""
+        known = (*self._kinds, *HANDOVERS)
+        return key in known or key.startswith("x-") or bool(near(key, known, cutoff=cutoff))
+
+    def tell_of_content(self, files: ContentFiles) -> None:
+        """Say which files with sections declare nothing, since they are content, and which nobody can tell."""
+        for name, claim in files.taken.items():
+            if any(key in self._kinds or key in HANDOVERS for key in self._keys(name)):
+                message = f"this file declares nothing: it is content of {claim.owner} ({claim.position})"
+                hint = f"move it if it is to declare something, or leave it out of 'include:' with '{LEAVE_OUT}{name}'"
+                self._reader.diagnostics.warning("content-with-sections", message, Position(name, 1, 1), hint)
+        for name, claim in files.circles.items():
+            message = (
+                f"'{name}' is content of {claim.owner}, whose file is content of it: nobody can tell which declares"
+            )
+            self._reader.diagnostics.error("reference-cycle", message, claim.position, "leave one of them out with '!'")
+
     def of_mapping(self, data: Mapping[str, Any], tree: Tree) -> Iterator[Entry]:
         """The entries of sections that stand among other things."""
         for section in data:
@@ -274,11 +346,6 @@ class Sections:
                 self.handovers.append((section, data[section], tree.below((section,))))
 
     def _of_document(self, data: dict[str, Any], tree: Tree) -> Iterator[Entry]:
-        if _SCHEMA_WORDS & data.keys():
-            message = "this is a JSON Schema, not a file of declarations"
-            hint = "move it to where 'include:' does not match"
-            self._reader.diagnostics.error("wrong-type", message, tree.at(()), hint)
-            return
         for section in data:
             if section not in (*self._kinds, *HANDOVERS) and not section.startswith("x-"):
                 self._refuse_section(section, tree)

@@ -70,6 +70,8 @@ class ProjectFile:
     environment: tuple[Mapping[str, Any], Tree] | None = None
     overlays: tuple[str, ...] = ()
     outline: Outline | None = None
+    written: tuple[Mapping[str, Any], Tree] | None = None
+    """What it holds as a whole, for whoever looks at all environments."""
 
 
 def find(start: FilePath) -> FilePath | None:
@@ -144,8 +146,9 @@ class _ProjectReader:
         if self._environment:
             changed = (self._environment, self._tree.below(("environments", str(self._name))))
         outline = Outline(self._reader.folder.root, stack, tuple(self._known()))
+        written = (self._data, self._tree)
         if stack is None or _errors(diagnostics) > before:
-            return ProjectFile(None, lookup, included, changed, overlays, outline)
+            return ProjectFile(None, lookup, included, changed, overlays, outline, written)
         project = Project(
             root=self._reader.folder.root,
             stack=stack,
@@ -157,7 +160,7 @@ class _ProjectReader:
             api=self._api(interpolator),
             guards=self._guards(),
         )
-        return ProjectFile(project, lookup, included, changed, overlays, outline)
+        return ProjectFile(project, lookup, included, changed, overlays, outline, written)
 
     def _schema(self) -> dict[str, Any]:
         # What stands below a name is checked once it is laid over the declaration.

@@ -126,6 +126,11 @@ class Folder:
         """The names in a directory, sorted; none where there is no such directory."""
         return [each.name for each in self._entries(directory)]
 
+    def real(self, path: str) -> str:
+        """Where a file really is, links followed: the same for all paths that lead to it."""
+        real = Path(os.path.realpath(self.root / path))
+        return real.relative_to(self.root).as_posix() if real.is_relative_to(self.root) else path
+
     def _mode(self, path: str) -> int:
         """What stands at a path, as stat says; 0 for nothing."""
         try:
@@ -308,6 +313,10 @@ class Excerpts:
 
     def keep(self, source: Source) -> None:
         self._sources[source.name] = source
+
+    def source(self, name: str) -> Source | None:
+        """The text of a file, as far as it could be read."""
+        return self._sources.get(name)
 
     def fill(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         """The diagnostics with their lines, sorted by place, each once."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn
 
 import yaml
@@ -410,6 +410,15 @@ def _json_error(error: json.JSONDecodeError, text: str) -> NotJsonError:
 # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """What was read of a YAML file, whether to its end, and what is wrong with it, none of which is reported yet."""
+
+    documents: list[Document]
+    complete: bool
+    found: Diagnostics
+
+
 @dataclass(slots=True)
 class FileReader:
     """Reads the files of a project: what every step of loading has at hand."""
@@ -419,6 +428,7 @@ class FileReader:
     excerpts: Excerpts
     complete: bool = True
     """Whether every file could be read to its end; if not, names may be missing that are declared."""
+    _peeked: dict[str, Peeked] = field(default_factory=dict)
 
     def text(self, path: str, *, asked: Position | None = None) -> Source | None:
         """The text of a file; None, reported, when there is none to be had. `asked` is where the file was named."""
@@ -442,12 +452,21 @@ class FileReader:
         self.excerpts.keep(source)
         return source
 
+    def peek(self, path: str) -> Peeked:
+        """The documents of a YAML file. It is read once."""
+        if path not in self._peeked:
+            quiet = FileReader(self.folder, Diagnostics(), self.excerpts)
+            source = quiet.text(path, asked=Position(path, 1, 1))
+            documents, complete = parse(source, quiet.diagnostics) if source is not None else ([], False)
+            self._peeked[path] = Peeked(documents, complete, quiet.diagnostics)
+        return self._peeked[path]
+
     def documents(self, path: str) -> tuple[list[Document], bool]:
         """The documents of a YAML file, and whether it could be read to its end."""
-        source = self.text(path, asked=Position(path, 1, 1))
-        documents, complete = parse(source, self.diagnostics) if source is not None else ([], False)
-        self.complete &= complete
-        return documents, complete
+        peeked = self.peek(path)
+        self.diagnostics.all += peeked.found.all
+        self.complete &= peeked.complete
+        return peeked.documents, peeked.complete
 
 
 def parse(source: Source, diagnostics: Diagnostics) -> tuple[list[Document], bool]:
