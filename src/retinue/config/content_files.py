@@ -21,8 +21,8 @@ from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Inclusion, Kind, Kinds
 from retinue.model.declared import Position
+from retinue.model.paths import matches
 from retinue.model.values import Path
-from retinue.planning.resolve import matches
 
 _OVERLAYS = ""
 """Stands for the files of overlays, which nothing takes in."""

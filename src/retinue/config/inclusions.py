@@ -21,8 +21,8 @@ from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Inclusion, Kind
 from retinue.model.canonical import content_value
 from retinue.model.declared import Position
+from retinue.model.paths import matches, replaced
 from retinue.model.values import Path, Secret
-from retinue.planning.resolve import matches, replaced
 
 # DOC guides/tools-skills: a bundle of files may have 50 MB.
 LARGEST_ARCHIVE = 50 * 1024 * 1024
