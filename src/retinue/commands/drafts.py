@@ -18,12 +18,11 @@ from retinue.kinds.kind import Kind
 from retinue.model import values
 from retinue.model.declared import Declaration, Declared, Diagnostic
 from retinue.model.live import Live
-from retinue.model.paths import matches, replaced
 from retinue.model.values import Address, Unseen
 from retinue.model.values import Path as Place
 from retinue.planning.matching import Named
 from retinue.planning.object_diff import compare
-from retinue.planning.resolve import resolve
+from retinue.planning.resolve import matches, replaced, resolve
 from retinue.session import Session
 
 PROMPTS = "prompts"

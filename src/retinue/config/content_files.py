@@ -15,13 +15,13 @@ from urllib.parse import unquote
 
 from retinue.config.environment_overlays import Merger, Part, overlay_files
 from retinue.config.globs import LEAVE_OUT, MAGIC, Exclusion
+from retinue.config.inclusions import matches
 from retinue.config.interpolation import Values, fill
 from retinue.config.problems import Diagnostics, RefusedError
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Inclusion, Kind, Kinds
 from retinue.model.declared import Position
-from retinue.model.paths import matches
 from retinue.model.values import Path
 
 _OVERLAYS = ""

@@ -21,7 +21,7 @@ from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Inclusion, Kind
 from retinue.model.canonical import content_value
 from retinue.model.declared import Position
-from retinue.model.paths import matches, replaced
+from retinue.model.paths import Pattern
 from retinue.model.values import Path, Secret
 
 # DOC guides/tools-skills: a bundle of files may have 50 MB.
@@ -293,6 +293,30 @@ def _takes_out(written: str) -> bool:
 
 def _without_last_line_end(text: str) -> str:
     return text.removesuffix("\n")
+
+
+def matches(value: Any, pattern: Pattern, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every part of `value` whose path fits the pattern."""
+    if not pattern:
+        yield path, value
+        return
+    first, rest = pattern[0], pattern[1:]
+    if isinstance(value, dict):
+        for key in value if first == "*" else (first,):
+            if key in value:
+                yield from matches(value[key], rest, (*path, key))
+    elif isinstance(value, list) and first == "*":
+        for index, each in enumerate(value):
+            yield from matches(each, rest, (*path, index))
+
+
+def replaced(value: Any, path: Path, new: Any) -> Any:
+    """A copy of `value` with `new` at `path`; everything beside the path is shared."""
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copy
 
 
 # ── JSON Schemas that authors write ───────────────────────────────────────────────────────────────────────────────────

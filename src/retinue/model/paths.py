@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retinue.model.values import Path
@@ -36,25 +36,3 @@ def without_defaults(value: Mapping[str, Any], defaults: Mapping[str, Any]) -> d
     return {
         key: each for key, each in value.items() if each is not None and not (key in defaults and each == defaults[key])
     }
-
-
-def matches(value: Any, pattern: Sequence[str], path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every part of `value` whose path fits the pattern."""
-    if not pattern:
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key in value if pattern[0] == "*" else (pattern[0],):
-            if key in value:
-                yield from matches(value[key], pattern[1:], (*path, key))
-    elif isinstance(value, list) and pattern[0] == "*":
-        for index, each in enumerate(value):
-            yield from matches(each, pattern[1:], (*path, index))
-
-
-def replaced(value: Any, path: Path, new: Any) -> Any:
-    """A copy of `value` with `new` at `path`; everything beside the path is shared."""
-    if not path:
-        return new
-    copy = value.copy()
-    copy[path[0]] = replaced(value[path[0]], path[1:], new)
-    return copy

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from retinue.kinds.kind import Kind, Kinds, Reference
 from retinue.model.declared import MOST_GUESSES, Declaration, Declared, Diagnostic, Lifecycle, Places, Position, Problem
-from retinue.model.paths import matches, replaced
 from retinue.model.values import Address, Path, Ref
 from retinue.planning.model_catalog import Use
 from retinue.planning.redaction import hidden_texts
@@ -159,6 +158,28 @@ def _link(
             grafts[path] = target.places
             linked.spec = spec = replaced(spec, path, {"name": address.name, **target.spec})
     return linked, problems
+
+
+def matches(value: Any, pattern: Sequence[str], path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every part of `value` whose path fits the pattern."""
+    if not pattern:
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key in value if pattern[0] == "*" else (pattern[0],):
+            if key in value:
+                yield from matches(value[key], pattern[1:], (*path, key))
+    elif isinstance(value, list) and pattern[0] == "*":
+        for index, each in enumerate(value):
+            yield from matches(each, pattern[1:], (*path, index))
+
+
+def replaced(value: Any, path: Path, new: Any) -> Any:
+    """A copy of `value` with `new` at `path`; everything beside the path is shared."""
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copy
 
 
 @dataclass(slots=True)

@@ -7,8 +7,8 @@ from typing import Any
 from retinue.kinds.fields import UNCHOSEN
 from retinue.kinds.kind import Kind
 from retinue.model.live import Live
-from retinue.model.paths import matches, replaced
 from retinue.model.values import Ref
+from retinue.planning.resolve import matches, replaced
 
 
 def write_back(live: Live, kind: Kind) -> dict[str, Any]:
