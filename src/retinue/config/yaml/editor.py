@@ -266,9 +266,16 @@ class Site:
 
 
 def find_site(
-    declaration: Declaration, path: Path, declarations: Mapping[Address, Declaration], kinds: Kinds, folder: Folder
+    declaration: Declaration,
+    path: Path,
+    declarations: Mapping[Address, Declaration],
+    kinds: Kinds,
+    folder: Folder,
+    *,
+    in_place: bool = False,
 ) -> Site:
-    """Where the part of a declaration at `path` is written, in its author's own form. Raises UnwritableError."""
+    """Where the part of a declaration at `path` is written, in its author's own form; `in_place`, a text in a file of
+    its own is to stand in the place of the file's name. Raises UnwritableError."""
     kind, tree = kinds[declaration.address.kind], declaration.places
     if not isinstance(tree, Tree):
         raise TypeError(f"{declaration.address} has no tree")
@@ -282,12 +289,12 @@ def find_site(
         for inclusion in kind.inclusions:
             if fits(part, inclusion.pattern) and node.shape != "scalar":
                 file = _named_file(node, inclusion.form)
-                if file is not None:
+                if file is not None and not (in_place and part == path):
                     return _file_site(file, node, folder, whole=inclusion.form == "text" and part == path)
         for reference in kind.references:
             if reference.inline and fits(part, reference.pattern) and node.shape == "scalar":
                 target = declarations[Address(reference.kind, node.text)]
-                return find_site(target, path[length:], declarations, kinds, folder)
+                return find_site(target, path[length:], declarations, kinds, folder, in_place=in_place)
     node = tree.node(written)
     if node is None:
         raise TypeError(f"{declaration.address} is not written anywhere")
