@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from retinue.cli import main
 from retinue.config import load
 from retinue.config.problems import RefusedError
 from retinue.config.project_files import Folder
@@ -228,3 +230,39 @@ def test_no_schema_exhausts_the_stack(loaded: Load, depth: int, codes: list[str]
     written = "functions: {f: {parameters: {file: f.json}}}\nassistants: {a: {model: x, tools: [{function: f}]}}\n"
     found = loaded({"assistants/a.yaml": written, "assistants/f.json": schema})
     assert [each.code for each in found.diagnostics] == codes
+
+
+# ── where the local account is ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("directory", ["/elsewhere", "../..", "..", "a/../../b", "~/x", "C:\\x", "link", "link/below"])
+@pytest.mark.parametrize("form", ["plain", "variable", "environment"])
+def test_the_local_account_stays_in_the_project(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str], directory: str, form: str
+) -> None:
+    account = "account: {local: '%s'}" % ("${{ var.where }}" if form == "variable" else directory)
+    variables = f"variables: {{where: '{directory}'}}\n"
+    where = {
+        "plain": f"stack: s\n{account}\n",
+        "variable": f"stack: s\n{variables}{account}\n",
+        "environment": f"stack: s\nenvironments:\n  e: {{{account}}}\n",
+    }[form]
+    project = write({"retinue.yaml": where, "assistants/a.yaml": "assistants: {a: {model: x}}\n"})
+    (tmp_path / "outside").mkdir()
+    (project / "link").symlink_to(tmp_path / "outside")
+    command = ["-C", str(project), *(["-e", "e"] if form == "environment" else [])]
+    for name in ("validate", "plan", "apply"):
+        assert main([name, *command, *(["--yes"] if name == "apply" else [])]) == 1
+        said = capsys.readouterr().err
+        assert re.search(r"retinue.yaml:[23]:\d+: error\[(path-outside-project|absolute-path)\]", said)
+        assert "name a directory of the project, such as .retinue/local" in said
+    assert list((tmp_path / "outside").iterdir()) == []
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["outside", "project"]
+
+
+@pytest.mark.parametrize("directory", [".retinue/other", "./a/../b", "state"])
+def test_the_local_account_may_be_anywhere_in_it(write: Write, directory: str) -> None:
+    found = load(
+        write({"retinue.yaml": f"stack: s\naccount: {{local: '{directory}'}}\n"}), environ={}, kinds=all_kinds()
+    )
+    assert found.project is not None

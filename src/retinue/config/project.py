@@ -10,7 +10,7 @@ from typing import Any
 
 from retinue.config.environment_overlays import overlay_files
 from retinue.config.interpolation import Interpolator
-from retinue.config.problems import Diagnostics, did_you_mean, listed, near, pattern_hint
+from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, listed, near, pattern_hint
 from retinue.config.schema.declaration_schema import HANDOVERS
 from retinue.config.schema.project_schema import DEFAULT_INCLUDE, with_overlays
 from retinue.config.schema.validator import Validator
@@ -254,7 +254,19 @@ class _ProjectReader:
         written, path = self._setting("account")
         if path is None:
             return "local", None
-        return interpolator.shown(written, path, why=_PRINTED), self._tree.at(path)
+        account = interpolator.shown(written, path, why=_PRINTED)
+        if isinstance(account, Mapping) and not interpolator.covers((*path, "local")):
+            self._check_inside(account.get("local"), (*path, "local"))
+        return account, self._tree.at(path)
+
+    def _check_inside(self, directory: Any, path: Path) -> None:
+        """The local account is written to: whoever uses a project does not expect that outside of it."""
+        if isinstance(directory, str):
+            try:
+                self._reader.folder.check_links(self._reader.folder.inside("", directory), directory)
+            except RefusedError as refused:
+                hint = "name a directory of the project, such as .retinue/local"
+                self._reader.diagnostics.error(refused.code, refused.message, self._tree.at(path), hint)
 
     def _api(self, interpolator: Interpolator) -> str | None:
         written, path = self._setting("api")

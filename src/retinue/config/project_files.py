@@ -46,7 +46,7 @@ class Folder:
 
     def read(self, path: str, *, most: int = MOST_TEXT) -> bytes:
         """The content of a file, which may have so many bytes."""
-        self._check_links(path, path)
+        self.check_links(path, path)
         if path in self._instead:
             return self._instead[path]
         try:
@@ -62,7 +62,7 @@ class Folder:
             content = self._instead[path]
             return Digest(hashlib.sha256(content).hexdigest(), len(content))
         if path not in self._digests:
-            self._check_links(path, path)
+            self.check_links(path, path)
             try:
                 with (self.root / path).open("rb") as file:
                     sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -74,7 +74,7 @@ class Folder:
     def file(self, base: str, written: str) -> str:
         """The path of one existing file, as `written` in a file of the directory `base`."""
         path = self.inside(base, written)
-        self._check_links(path, written)
+        self.check_links(path, written)
         try:
             mode = (self.root / path).stat().st_mode
         except PermissionError as error:
@@ -159,7 +159,8 @@ class Folder:
                 parts.append(part)
         return "/".join(parts)
 
-    def _check_links(self, path: str, written: str) -> None:
+    def check_links(self, path: str, written: str) -> None:
+        """Raises RefusedError when a link leads out of the project on the way to a path, which need not be there."""
         if "\0" in path:  # there is no such file, which whoever looks for it finds out
             return
         if not Path(os.path.realpath(self.root / path)).is_relative_to(self.root):
