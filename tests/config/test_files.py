@@ -13,8 +13,9 @@ import pytest
 from retinue.cli import main
 from retinue.config import load
 from retinue.config.problems import RefusedError
-from retinue.config.project_files import Folder
+from retinue.config.project_files import PIECE, Folder
 from retinue.kinds import all_kinds
+from retinue.model.canonical import as_uploaded
 from retinue.model.declared import Position
 
 from .conftest import Files, Load, Write
@@ -266,3 +267,35 @@ def test_the_local_account_may_be_anywhere_in_it(write: Write, directory: str) -
         write({"retinue.yaml": f"stack: s\naccount: {{local: '{directory}'}}\n"}), environ={}, kinds=all_kinds()
     )
     assert found.project is not None
+
+
+# ── line ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+LINES = b"one\r\ntwo\r\n\r\nthree\rfour\r"
+LONG = (b"x" * (PIECE - 1) + b"\r\n" + b"y" * PIECE + b"\r\n\r", b"x" * (PIECE - 1) + b"\n" + b"y" * PIECE + b"\n\r")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "same"),
+    [
+        *((f"a.{suffix}", LINES, True) for suffix in ["md", "txt", "py", "json", "html", "csv", "MD", "ts", "tex"]),
+        ("a.md", LONG[0], True),
+        ("a.pdf", LINES, False),
+        ("a.docx", LINES, False),
+        ("a.png", LINES, False),
+        ("a.bat", LINES, False),
+        ("a", LINES, False),
+        ("a.md", "one\r\ntwo\r\n".encode("utf-16"), False),
+        ("a.txt", LINES + b"\0", False),
+        ("a.txt", LONG[0] + b"\0", False),
+    ],
+)
+def test_text_is_digested_with_plain_line_ends_and_anything_else_as_it_is(
+    write: Write, name: str, content: bytes, same: bool
+) -> None:
+    folder = Folder(write({name: content}))
+    expected = LONG[1] if content is LONG[0] else content.replace(b"\r\n", b"\n") if same else content
+    digest = folder.digest(name)
+    assert (digest.sha256, digest.size) == (hashlib.sha256(expected).hexdigest(), len(expected))
+    assert as_uploaded(name, content) == expected
+    assert Folder(folder.root, {name: content}).digest(name) == digest

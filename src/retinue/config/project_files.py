@@ -11,6 +11,7 @@ import stat
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -18,11 +19,14 @@ from typing import NamedTuple
 from retinue.config.globs import LEAVE_OUT, MAGIC, Exclusion, Matched, Pattern, Search, join, left_out
 from retinue.config.problems import RefusedError, did_you_mean, near
 from retinue.errors import reason_of
+from retinue.model.canonical import as_uploaded, is_text_name
 from retinue.model.declared import MOST_GUESSES, Diagnostic, Position
 from retinue.planning.redaction import mask_keys, mask_line
 
 # Far above the longest text the API takes; what is larger was named by mistake.
 MOST_TEXT = 16 * 1024 * 1024
+PIECE = 1024 * 1024
+"""Bytes that are read at once of a file that is only digested."""
 
 
 class Digest(NamedTuple):
@@ -57,16 +61,15 @@ class Folder:
             raise _unreadable(path, error) from error
 
     def digest(self, path: str) -> Digest:
-        """The sha256 and the size of a file, read in pieces and once."""
+        """The sha256 and the size of a file as it is uploaded, read in pieces and once."""
         if path in self._instead:
-            content = self._instead[path]
+            content = as_uploaded(path, self._instead[path])
             return Digest(hashlib.sha256(content).hexdigest(), len(content))
         if path not in self._digests:
             self.check_links(path, path)
             try:
                 with (self.root / path).open("rb") as file:
-                    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-                    self._digests[path] = Digest(sha256, file.tell())
+                    self._digests[path] = _digest_of_text(file) if is_text_name(path) else _digest_of(file)
             except OSError as error:
                 raise _unreadable(path, error) from error
         return self._digests[path]
@@ -224,6 +227,27 @@ class Folder:
             except OSError:
                 self._listings[directory] = []
         return self._listings[directory]
+
+
+def _digest_of(file: BufferedReader) -> Digest:
+    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Digest(sha256, file.tell())
+
+
+def _digest_of_text(file: BufferedReader) -> Digest:
+    """The digest of `as_uploaded`, without holding all of the file."""
+    unified, size, carried = hashlib.sha256(), 0, b""
+    while piece := file.read(PIECE):
+        if b"\0" in piece:
+            file.seek(0)
+            return _digest_of(file)
+        piece = carried + piece
+        carried = b"\r" if piece.endswith(b"\r") else b""
+        piece = piece.removesuffix(b"\r").replace(b"\r\n", b"\n")
+        unified.update(piece)
+        size += len(piece)
+    unified.update(carried)
+    return Digest(unified.hexdigest(), size + len(carried))
 
 
 def _unreadable(path: str, error: OSError) -> RefusedError:
