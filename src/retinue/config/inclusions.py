@@ -1,6 +1,6 @@
 """Replaces what names files of the project by what is in them, where the kind says that files may stand.
 
-JSON Schemas that authors write, there or in place, are checked to be schemas at all.
+JSON Schemas, there or in place, are checked and put together (json_schemas.py).
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ from typing import Any, NamedTuple
 
 from retinue.config.globs import LEAVE_OUT, Exclusion, Matched
 from retinue.config.interpolation import Values, fill_text, first_known
+from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import RefusedError
-from retinue.config.schema.validator import schema_problems
-from retinue.config.yaml.constructor import Document
-from retinue.config.yaml.parser import FileReader, parse_file
+from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Inclusion, Kind
 from retinue.model.canonical import content_value
-from retinue.model.declared import Position
 from retinue.model.paths import Pattern
 from retinue.model.values import Path, Secret
 
@@ -111,8 +109,9 @@ class _DeclarationFiles:
         if not isinstance(value, dict):
             return value
         if not isinstance(value.get("file"), str):
-            self.complete &= self.all.schemas.check(value, self.tree, path)
-            return value
+            bundled = self.all.schemas.inline(value, self.tree, path)
+            self.complete &= bundled is not None
+            return value if bundled is None else bundled
         for extra in value.keys() - {"file"}:
             where = self.tree.at((*path, extra), key=True)
             self.all.reader.diagnostics.error(
@@ -317,47 +316,3 @@ def replaced(value: Any, path: Path, new: Any) -> Any:
     copy = value.copy()
     copy[path[0]] = replaced(value[path[0]], path[1:], new)
     return copy
-
-
-# ── JSON Schemas that authors write ───────────────────────────────────────────────────────────────────────────────────
-
-
-class JsonSchemas:
-    """Loads them from their files, each once, and checks them to be schemas at all."""
-
-    def __init__(self, reader: FileReader) -> None:
-        self._reader = reader
-        self._loaded: dict[str, Document | None] = {}
-
-    def load(self, name: str, asked: Position) -> Document | None:
-        """The schema in a file; None, reported, when it is none."""
-        if name not in self._loaded:
-            self._loaded[name] = self._read(name, asked)
-        return self._loaded[name]
-
-    def check(self, schema: Any, tree: Tree, path: Path = ()) -> bool:
-        """Whether `schema`, which stands at `path`, is a JSON Schema; what is wrong with it is reported."""
-        problems = schema_problems(schema, path)
-        self._reader.diagnostics.place(problems, tree)
-        return not problems
-
-    def _read(self, name: str, asked: Position) -> Document | None:
-        source = self._reader.text(name, asked=asked)
-        if source is None:
-            return None
-        before = len(self._reader.diagnostics.all)
-        documents, complete = parse_file(source, self._reader.diagnostics, asked=asked)
-        if len(self._reader.diagnostics.all) > before or not complete:
-            return None
-        if len(documents) != 1:
-            message = f"one document is expected in '{source.name}', it has {len(documents)}"
-            self._reader.diagnostics.error("bad-json-schema", message, asked, "write the schema into it")
-            return None
-        document = documents[0]
-        if not isinstance(document.data, dict):
-            message = "a JSON Schema is expected in this file, as a mapping"
-            self._reader.diagnostics.error(
-                "bad-json-schema", message, document.tree.at(()), "start it with 'type: object'"
-            )
-            return None
-        return document if self.check(document.data, document.tree) else None

@@ -12,8 +12,9 @@ from typing import Any
 from retinue.config.content_files import ContentFiles, find_content
 from retinue.config.environment_overlays import Merger, Part, environment_of
 from retinue.config.globs import LEAVE_OUT, Exclusion, Pattern, left_out
-from retinue.config.inclusions import Inclusions, JsonSchemas
+from retinue.config.inclusions import Inclusions
 from retinue.config.interpolation import Interpolator, Values, secrets_in_the_open
+from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, listed, near, pattern_hint
 from retinue.config.project import PROJECT_FILE, Outline, Project, find, read_project
 from retinue.config.project_files import Excerpts, Folder
