@@ -117,15 +117,25 @@ def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
             )
         if len(path) > 256:
             yield Problem("path-too-long", where, f"the path of '{path[:60]}…' has {len(path)} characters, over 256")
-        cut = entry["chunking"]
-        if cut["chunk_overlap_tokens"] * 2 > cut["max_chunk_size_tokens"]:
-            yield Problem(
-                "chunk-overlap",
-                (*where, "chunking"),
-                f"chunk_overlap_tokens is {cut['chunk_overlap_tokens']}, more than half of "
-                f"max_chunk_size_tokens ({cut['max_chunk_size_tokens']})",
-                f"use at most {cut['max_chunk_size_tokens'] // 2}",
-            )
+
+
+def check_written(spec: Mapping[str, Any]) -> Iterable[Problem]:
+    """Chunks are checked where they are written, whether or not there is a file to cut."""
+    if "chunking" in spec:
+        yield from _check_overlap(chunking(spec["chunking"]), ("chunking",))
+    own = {each["entry"]: each["chunking"] for each in spec.get("files", ()) if "chunking" in each}
+    for entry, written in own.items():
+        yield from _check_overlap(chunking(written), ("files", entry, "chunking"))
+
+
+def _check_overlap(cut: Mapping[str, Any], where: Path) -> Iterable[Problem]:
+    most = cut["max_chunk_size_tokens"] // 2
+    if cut["chunk_overlap_tokens"] > most:
+        message = (
+            f"chunk_overlap_tokens is {cut['chunk_overlap_tokens']}, more than half of "
+            f"max_chunk_size_tokens ({cut['max_chunk_size_tokens']})"
+        )
+        yield Problem("chunk-overlap", where, message, f"use at most {most}")
 
 
 KIND = Kind(
@@ -219,5 +229,6 @@ KIND = Kind(
     expand=expand,
     compose=compose,
     check=check,
+    check_written=check_written,
     retire=retire,
 )

@@ -68,6 +68,8 @@ def resolve(
             made, refused = _declare(each.address, kind, linked, home, seal)
             declared += [made] if made else []
             problems += refused
+        elif not (kind.stored or problems or each.broken):
+            problems += kind.check(linked.spec)
         diagnostics += [
             _place(problem, each.places) if isinstance(problem, Problem) else problem for problem in problems
         ]
