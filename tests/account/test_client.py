@@ -174,7 +174,7 @@ def test_a_list_that_goes_round_is_not_taken_for_whole(connect: Connect) -> None
     assert len(server.requests) == 4
 
 
-@pytest.mark.parametrize(("size", "most"), [(1, 250), (9, 1_000), (100, 1_000), (0, 1)])
+@pytest.mark.parametrize(("size", "most"), [(1, 250), (9, 2_001), (100, 3_000), (0, 1)])
 def test_a_list_that_does_not_end_is_left(connect: Connect, size: int, most: int) -> None:
     account, server, _ = connect(OK)
     numbers = itertools.count()

@@ -285,14 +285,103 @@ def test_what_no_program_can_write_is_refused_with_its_place(shop: Shell, name: 
     assert written(shop) == FILES
 
 
-def test_nothing_is_written_when_a_part_cannot_be(shop: Shell) -> None:
-    """All that is refused is told at once."""
+def test_what_cannot_be_written_does_not_stop_the_others(shop: Shell) -> None:
+    """All that is refused is told at once, and all else is accepted."""
     edit(shop, "tutor", name="Teacher")
     edit(shop, "desk", model="gpt-6-luna", instructions="Other.")
+    edit(shop, "clerk", instructions="Other.", temperature=0.7)
     done = shop("drift", "--accept", "all")
-    assert done.code == 1
-    assert done.err.count("error[not-acceptable]") == 2
-    assert written(shop) == FILES
+    assert done.code == 5
+    assert done.err.count("error[not-acceptable]") == 3
+    assert done.out.splitlines() == [
+        "accepted assistant.clerk.temperature",
+        "accepted assistant.tutor.name",
+        "wrote    team.yaml",
+        "affects  assistant.desk, which uses the same: see 'retinue plan'",
+    ]
+    again = shop("drift", "--accept", "all")
+    assert (again.code, again.out) == (1, "")
+    assert again.err.count("error[not-acceptable]") == 3
+
+
+def test_what_does_not_read_back_does_not_stop_the_others(shop: Shell) -> None:
+    """Two share one value by an anchor, and have different ones now: a file can hold one of them."""
+    edit(shop, "tutor", name="Teacher")
+    edit(shop, "desk", temperature=0.7)
+    edit(shop, "clerk", temperature=0.9)
+    done = shop("drift", "--accept", "all")
+    assert done.code == 5
+    assert done.err.count("error[not-acceptable]") == 1
+    assert "it would not read back as it is" in done.err
+    assert "accepted assistant.tutor.name" in done.out
+    assert done.out.count("temperature") == 1
+    assert 'name: "Teacher"' in written(shop)["team.yaml"]
+
+
+# Texts that somebody may write in a dashboard, and how a file of text, or a file of YAML, can hold them.
+TEXTS = {
+    "plain": "You are strict.",
+    "several lines": "You are strict.\n\nAnd brief.",
+    "an end of line": "You are strict.\n",
+    "several ends of line": "You are strict.\n\n\n",
+    "lines of windows": "You are strict.\r\nAnd brief.\r\n",
+    "one line of windows": "You are strict.\r\n",
+    "lines of old macs": "You are strict.\rAnd brief.",
+    "mixed lines": "You\nare\r\nstrict.\r",
+    "a mark": "\ufeffYou are strict.",
+    "a mark within": "You are\ufeff strict.",
+    "what is not seen": "You\u200bare\u00a0strict.\u2028And brief.",
+    "controls": "You are\x1b[31m strict.\x07\x7f\x85",
+    "blanks": "  You are strict.  \n   ",
+    "tabs": "\tYou are strict.\n\t- brief",
+    "expressions": "You are ${{ var.model }} and $${{ var.model }}, $${{.",
+    "yaml": "- a: 'b' # c\n---\n...",
+    "other alphabets": "Ты строг 🎓 e\u0301",
+}
+FILES_OF = {
+    "unix": b"You are kind.\n\nYou are brief.\n",
+    "windows": b"You are kind.\r\n\r\nYou are brief.\r\n",
+    "a mark": b"\xef\xbb\xbfYou are kind.\r\n\r\nYou are brief.",
+    "no end": b"You are kind.\n\nYou are brief.",
+}
+
+
+ANY = ["plain", "several ends of line", "lines of windows", "what is not seen"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [*((text, "unix") for text in TEXTS), *((text, kept) for kept in FILES_OF for text in ANY)]
+)
+def test_a_text_is_accepted_however_it_has_to_be_held(shop: Shell, text: str, kept: str) -> None:
+    (shop.team.root / "prompts/tutor.md").write_bytes(FILES_OF[kept])
+    edit(shop, "tutor", instructions=TEXTS[text], name="Teacher")
+    done = shop("drift", "--accept", "all")
+    assert done.code == 0, done.err
+    assert is_settled(shop)
+    held = (shop.team.root / "prompts/tutor.md").read_bytes()
+    if "\r" in TEXTS[text] or TEXTS[text].startswith("\ufeff"):
+        assert held == FILES_OF[kept]
+        assert "left     'prompts/tutor.md' as it is" in done.out
+    else:
+        assert held.startswith(b"\xef\xbb\xbf") == FILES_OF[kept].startswith(b"\xef\xbb\xbf")
+        assert held.count(b"\r\n") == (held.count(b"\n") if b"\r\n" in FILES_OF[kept] else 0)
+
+
+IN_PLACE = ["instructions: You are kind.", "instructions: |\n      You are\n      kind.", "instructions: 'You'"]
+
+
+@pytest.mark.parametrize("written", IN_PLACE)
+@pytest.mark.parametrize(("text", "ends"), [(text, ends) for text in ANY for ends in ("\n", "\r\n")])
+def test_so_is_a_text_in_place(shop: Shell, text: str, ends: str, written: str) -> None:
+    declared = FILES["team.yaml"].replace("instructions: {file: prompts/tutor.md}", written)
+    (shop.team.root / "team.yaml").write_bytes(b"\xef\xbb\xbf" + declared.replace("\n", ends).encode())
+    assert shop("apply", "--yes").code == 0
+    edit(shop, "tutor", instructions=TEXTS[text])
+    done = shop("drift", "--accept", "all")
+    assert done.code == 0, done.err
+    assert is_settled(shop)
+    after = (shop.team.root / "team.yaml").read_bytes()
+    assert after.startswith(b"\xef\xbb\xbf# Who answers what." + ends.encode())
 
 
 def test_a_value_that_another_shares_by_an_anchor_affects_it(shop: Shell) -> None:

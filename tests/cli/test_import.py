@@ -238,3 +238,32 @@ def test_a_skill_becomes_a_folder_whatever_its_files_are(team: Team, capsys: pyt
 def test_a_file_that_would_lead_out_of_its_folder_is_noticed(name: str) -> None:
     assert stray(["SKILL.md", name]) == name
     assert stray(["SKILL.md", "a/b.md", "..a/b..", ".hidden"]) is None
+
+
+@pytest.mark.parametrize(
+    "evil", [b"assistants: {evil: {model: x}}\n", b"release: [skill.drawing]\n", b"}}} not yaml\n", b"name: x\n"]
+)
+def test_no_file_of_a_skill_becomes_a_declaration(team: Team, capsys: pytest.CaptureFixture[str], evil: bytes) -> None:
+    manifest = b"---\nname: drawing\ndescription: Draws.\n---\n"
+    files = [("x/SKILL.md", manifest, "text/markdown"), ("x/a/evil.yaml", evil, "text/plain")]
+    with team.client() as client:
+        client.skills.create(files=files)
+    assert run("import", "--all") == 0
+    capsys.readouterr()
+    assert run("plan", "--json") == 0
+    steps = json.loads(capsys.readouterr().out)["steps"]
+    assert [(each["action"], each["address"]) for each in steps] == [("adopt", "skill.drawing")]
+    assert (team.root / "assistants/skills/drawing/a/evil.yaml").read_bytes() == evil
+
+
+def test_no_file_of_a_skill_is_written_to_where_it_would_become_one(
+    team: Team, capsys: pytest.CaptureFixture[str]
+) -> None:
+    team.write("retinue.yaml", "stack: test\ninclude: ['assistants/*/*/*.yaml']\n")
+    team.write("assistants/a/b/c.yaml", "assistants: {}\n")
+    files = [("x/SKILL.md", b"---\nname: drawing\ndescription: D.\n---\n", "text/markdown")]
+    with team.client() as client:
+        client.skills.create(files=[*files, ("x/evil.yaml", b"assistants: {evil: {model: x}}\n", "text/plain")])
+    assert run("import", "--all") == 64
+    assert "would be read as declarations" in capsys.readouterr().err
+    assert not (team.root / "assistants/skills").exists()

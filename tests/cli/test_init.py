@@ -14,7 +14,10 @@ from retinue.commands.init import EXAMPLE, SCHEMAS, stack_name, write_starter
 from retinue.errors import RetinueError
 from retinue.model.values import NAME
 
-ALL = {Path("retinue.yaml"), Path(".gitignore"), *map(Path, EXAMPLE), *(Path("schemas") / each for each in SCHEMAS)}
+ALL = {
+    *map(Path, ("retinue.yaml", ".gitattributes", ".gitignore", *EXAMPLE)),
+    *(Path("schemas") / each for each in SCHEMAS),
+}
 
 
 def outcomes(directory: Path) -> dict[str, str]:
@@ -200,3 +203,18 @@ def test_what_the_system_refuses_is_an_error_with_its_reason(tmp_path: Path) -> 
     with pytest.raises(RetinueError, match="file name too long") as caught:
         list(write_starter(tmp_path / ("x" * 300)))
     assert caught.value.hint == "choose a directory you may write to"
+
+
+def test_git_gives_the_same_line_ends_on_every_machine(tmp_path: Path) -> None:
+    """Where git is set to turn them, as it is on Windows by default."""
+    list(write_starter(tmp_path))
+    git = ["git", "-C", str(tmp_path), "-c", "core.autocrlf=true", "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for words in (
+        ["init", "-q"],
+        ["add", "."],
+        ["commit", "-qm", "x"],
+        ["rm", "-rfq", "assistants"],
+        ["checkout", "HEAD", "."],
+    ):
+        subprocess.run([*git, *words], check=True, capture_output=True)
+    assert all(b"\r" not in (tmp_path / each).read_bytes() for each in EXAMPLE)

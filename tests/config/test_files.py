@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from retinue.cli import main
 from retinue.config import load
 from retinue.config.problems import RefusedError
-from retinue.config.project_files import Folder
+from retinue.config.project_files import PIECE, Folder
 from retinue.kinds import all_kinds
+from retinue.model.canonical import as_uploaded
 from retinue.model.declared import Position
 
 from .conftest import Files, Load, Write
@@ -149,7 +152,7 @@ class TestLinks:
         (project / "assistants/e/loop").symlink_to("..")
         (project / "assistants/e/b.md").symlink_to("../../docs/a.md")
         found = load(project, environ={}, kinds=all_kinds())
-        assert found.diagnostics == ()
+        assert [each.code for each in found.diagnostics] == ["linked-folder"]
         paths = [each["path"] for each in found.declarations[0].spec["files"]]
         assert paths == ["assistants/d/a.md", "assistants/e/b.md"]
 
@@ -228,3 +231,71 @@ def test_no_schema_exhausts_the_stack(loaded: Load, depth: int, codes: list[str]
     written = "functions: {f: {parameters: {file: f.json}}}\nassistants: {a: {model: x, tools: [{function: f}]}}\n"
     found = loaded({"assistants/a.yaml": written, "assistants/f.json": schema})
     assert [each.code for each in found.diagnostics] == codes
+
+
+# ── where the local account is ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("directory", ["/elsewhere", "../..", "..", "a/../../b", "~/x", "C:\\x", "link", "link/below"])
+@pytest.mark.parametrize("form", ["plain", "variable", "environment"])
+def test_the_local_account_stays_in_the_project(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str], directory: str, form: str
+) -> None:
+    account = "account: {local: '%s'}" % ("${{ var.where }}" if form == "variable" else directory)
+    variables = f"variables: {{where: '{directory}'}}\n"
+    where = {
+        "plain": f"stack: s\n{account}\n",
+        "variable": f"stack: s\n{variables}{account}\n",
+        "environment": f"stack: s\nenvironments:\n  e: {{{account}}}\n",
+    }[form]
+    project = write({"retinue.yaml": where, "assistants/a.yaml": "assistants: {a: {model: x}}\n"})
+    (tmp_path / "outside").mkdir()
+    (project / "link").symlink_to(tmp_path / "outside")
+    command = ["-C", str(project), *(["-e", "e"] if form == "environment" else [])]
+    for name in ("validate", "plan", "apply"):
+        assert main([name, *command, *(["--yes"] if name == "apply" else [])]) == 1
+        said = capsys.readouterr().err
+        assert re.search(r"retinue.yaml:[23]:\d+: error\[(path-outside-project|absolute-path)\]", said)
+        assert "name a directory of the project, such as .retinue/local" in said
+    assert list((tmp_path / "outside").iterdir()) == []
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["outside", "project"]
+
+
+@pytest.mark.parametrize("directory", [".retinue/other", "./a/../b", "state"])
+def test_the_local_account_may_be_anywhere_in_it(write: Write, directory: str) -> None:
+    found = load(
+        write({"retinue.yaml": f"stack: s\naccount: {{local: '{directory}'}}\n"}), environ={}, kinds=all_kinds()
+    )
+    assert found.project is not None
+
+
+# ── line ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+LINES = b"one\r\ntwo\r\n\r\nthree\rfour\r"
+LONG = (b"x" * (PIECE - 1) + b"\r\n" + b"y" * PIECE + b"\r\n\r", b"x" * (PIECE - 1) + b"\n" + b"y" * PIECE + b"\n\r")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "same"),
+    [
+        *((f"a.{suffix}", LINES, True) for suffix in ["md", "txt", "py", "json", "html", "csv", "MD", "ts", "tex"]),
+        ("a.md", LONG[0], True),
+        ("a.pdf", LINES, False),
+        ("a.docx", LINES, False),
+        ("a.png", LINES, False),
+        ("a.bat", LINES, False),
+        ("a", LINES, False),
+        ("a.md", "one\r\ntwo\r\n".encode("utf-16"), False),
+        ("a.txt", LINES + b"\0", False),
+        ("a.txt", LONG[0] + b"\0", False),
+    ],
+)
+def test_text_is_digested_with_plain_line_ends_and_anything_else_as_it_is(
+    write: Write, name: str, content: bytes, same: bool
+) -> None:
+    folder = Folder(write({name: content}))
+    expected = LONG[1] if content is LONG[0] else content.replace(b"\r\n", b"\n") if same else content
+    digest = folder.digest(name)
+    assert (digest.sha256, digest.size) == (hashlib.sha256(expected).hexdigest(), len(expected))
+    assert as_uploaded(name, content) == expected
+    assert Folder(folder.root, {name: content}).digest(name) == digest

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from retinue.config.inclusions import JsonSchemas
+from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import Diagnostics
 from retinue.config.project_files import Excerpts, Folder, Source
 from retinue.config.schema.declaration_schema import declaration
@@ -138,5 +138,11 @@ def test_what_is_no_json_schema_is_reported_and_never_raised(schema: dict[str, A
     diagnostics = Diagnostics()
     reader = FileReader(Folder(Path()), diagnostics, Excerpts())
     valid = Draft202012Validator(Draft202012Validator.META_SCHEMA).is_valid(schema)
-    assert JsonSchemas(reader).check(schema, TREE) == valid
-    assert bool(diagnostics.all) != valid
+    taken = JsonSchemas(reader).inline(schema, TREE, ()) is not None
+    wrong = {each.code for each in diagnostics.all if each.severity == "error"}
+    assert taken == (not wrong)
+    if valid:
+        assert wrong <= {"dangling-reference", "missing-file", "path-outside-project", "is-directory"}
+    else:
+        assert diagnostics.all
+        assert "bad-json-schema" in wrong or {"exclusiveMinimum", "exclusiveMaximum"} & set(schema)

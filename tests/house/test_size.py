@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tests.house.source import modules
 
-MOST_FILES = 200
-MOST_LINES = 32_570
-"""As many as version 0.1.0 had, which could do less."""
+MOST_FILES = 220
+MOST_LINES = 38_500
+"""When the packages were cut anew there were 200 files with 32,500 lines. What was built since has its line here:
+accounts and networks that misbehave, hostile files and texts, documents that are really read (+20, +6,000)."""
 
 
 def test_there_are_not_more_files() -> None:

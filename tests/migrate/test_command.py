@@ -121,7 +121,7 @@ def test_a_dump_comes_from_standard_input_without_a_project(
         (["--to", "agents", "--strict"], 4, "nothing was written"),
         (["--to", "agents", "empty.json"], 1, "there is no assistant to migrate"),
         (["--to", "agents", "bytes.json"], 1, "cannot be read"),
-        (["--to", "agents", "blank.md"], 1, "neither JSON nor a prompt"),
+        (["--to", "agents", "blank.md"], 1, "neither a dump nor a prompt"),
     ],
 )
 def test_what_cannot_be_done_is_said(

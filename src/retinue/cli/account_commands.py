@@ -21,7 +21,7 @@ from retinue.cli.options import (
     project_options,
 )
 from retinue.cli.terminal import Terminal
-from retinue.errors import CHANGES, BlockedError, RetinueError, UsageError, reason_of
+from retinue.errors import CHANGES, BlockedError, PartialError, RetinueError, UsageError, reason_of
 
 if TYPE_CHECKING:
     from retinue.commands.drift import Wanted
@@ -116,6 +116,10 @@ def _accept(place: Where, session: Session, found: Drift, wanted: tuple[Wanted, 
     accepted = accept(place, session, found, wanted)
     write_accepted(accepted, session.project.root)
     terminal.print(render_accepted(accepted.changes, sorted(accepted.files), accepted.affected, accepted.left))
+    if accepted.refused:
+        told = len(accepted.refused)
+        message = f"{told} {'change' if told == 1 else 'changes'} could not be accepted; the others were"
+        raise PartialError(message, diagnostics=accepted.refused)
     return 0
 
 

@@ -149,9 +149,9 @@ def migrate(
 ) -> int:
     """Turn existing assistants into declarations.
 
-    They come from FILEs: dumps of the API in JSON, or prompts in JSON, Markdown or plain text. Without FILE, those that
-    this project declares are taken, or with --live those of its account. The report says what carries over, what
-    changes meaning, and what cannot be expressed. Nothing is overwritten.
+    They come from FILEs: dumps of the API in JSON or YAML, or prompts in these, in Markdown or plain text. Without
+    FILE, those that this project declares are taken, or with --live those of its account. The report says what carries
+    over, what changes meaning, and what cannot be expressed. Nothing is overwritten.
 
     \b
     Example:

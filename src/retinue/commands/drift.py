@@ -2,6 +2,8 @@
 declarations. Writes nothing to the account.
 
 drift ─ choose ─→ changes ─ sites and edits ─→ texts ─ read and planned as if they were there ─→ written, all or none
+
+A change that cannot be written, or would not read back as it is, is refused by itself and does not stop the others.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from retinue import engine
+from retinue.config import Loaded
 from retinue.config.project_files import Folder
 from retinue.config.yaml.editor import Edit, Site, UnwritableError, edited, find_site
 from retinue.errors import AccountError, DeclarationError, RetinueError, UsageError, reason_of
@@ -87,38 +90,92 @@ class Accepted:
     """What would be written: `files` by their paths in the project, as they are and as they will be.
 
     `changes` are the accepted differences, `left` says what was asked for and cannot be accepted by its nature,
-    `affected` are the other objects that the files change.
+    `affected` are the other objects that the files change, `refused` is what could not be written, with its place.
     """
 
     files: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
     changes: list[tuple[Address, FieldChange]] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     affected: tuple[Address, ...] = ()
+    refused: list[Diagnostic] = field(default_factory=list)
+    pairs: _Changes = field(default_factory=list)
+
+
+_Changes = list[tuple[Step, FieldChange]]
 
 
 def accept(where: Where, session: Session, drift: Drift, wanted: Sequence[Wanted]) -> Accepted:
     """Prepare everything that would be written, read back and planned. Nothing is written yet.
 
-    Raises UsageError when there is no such drift, DeclarationError with everything that cannot be accepted.
+    Raises UsageError when there is no such drift, DeclarationError when nothing of it can be accepted.
     """
-    accepted = Accepted()
-    chosen = list(_choose(drift, wanted, accepted))
-    loaded = load_from(where)
-    writing = _Writing(session, {each.address: each for each in loaded.declarations}, Folder(session.project.root))
-    for step, change in chosen:
-        writing.take_over(step, change)
-    if writing.refused:
-        raise DeclarationError.of(loaded.excerpts.fill(writing.refused))
-    accepted.changes = [(step.address, change) for step, change in chosen]
-    accepted.files = writing.files()
-    _verify(where, session, drift, accepted)
+    left: list[str] = []
+    attempts = _Attempts(where, session, drift, load_from(where))
+    chosen = list(_choose(drift, wanted, left))
+    accepted = attempts.most_of(chosen)
+    if accepted.refused and not accepted.changes:
+        raise DeclarationError.of(accepted.refused)
+    accepted.left += [text for text in left if text not in accepted.left]
     return accepted
+
+
+@dataclass(slots=True)
+class _Attempts:
+    """Tries to write changes, and tells those that cannot be written from the others."""
+
+    where: Where
+    session: Session
+    drift: Drift
+    loaded: Loaded
+    refused: list[Diagnostic] = field(default_factory=list)
+
+    def most_of(self, changes: _Changes) -> Accepted:
+        writing = self._written(changes)
+        self.refused += (each for _, each in writing.refused)
+        unwritable = {id(pair[1]) for pair, _ in writing.refused}
+        accepted = self._with(Accepted(), [each for each in changes if id(each[1]) not in unwritable])
+        accepted.refused = list(self.loaded.excerpts.fill(self.refused))
+        return accepted
+
+    def _with(self, accepted: Accepted, more: _Changes) -> Accepted:
+        """What was accepted so far, with as many more changes as read back as they are. Halves find the others."""
+        if not more:
+            return accepted
+        both = [*accepted.pairs, *more]
+        writing = self._written(both)
+        changes = [(step.address, change) for step, change in both]
+        try:
+            found = Accepted(writing.files(), changes, list(writing.left), pairs=both)
+            _verify(self.where, self.session, self.drift, found)
+        except RetinueError as error:
+            if len(more) > 1:
+                half = len(more) // 2
+                return self._with(self._with(accepted, more[:half]), more[half:])
+            self.refused.append(self._refusal(more[0], error))
+            return accepted
+        return found
+
+    def _refusal(self, pair: tuple[Step, FieldChange], error: RetinueError) -> Diagnostic:
+        step, change = pair
+        declared = next(each for each in self.session.reading.declared if each.address == step.address)
+        why = error.diagnostics[0].message if error.diagnostics else error.message
+        message = f"{step.address}.{show(change.path)} cannot be accepted: {why}"
+        hint = error.hint or "'retinue apply' sets it back; or edit the declaration by hand"
+        return Diagnostic("error", "not-acceptable", message, declared.position(change.path), hint)
+
+    def _written(self, changes: _Changes) -> _Writing:
+        declarations = {each.address: each for each in self.loaded.declarations}
+        writing = _Writing(self.session, declarations, Folder(self.session.project.root))
+        for step, change in changes:
+            writing.take_over(step, change)
+        return writing
 
 
 # ── choosing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _choose(drift: Drift, wanted: Sequence[Wanted], accepted: Accepted) -> Iterator[tuple[Step, FieldChange]]:
+def _choose(drift: Drift, wanted: Sequence[Wanted], left: list[str]) -> Iterator[tuple[Step, FieldChange]]:
+    """The differences that are asked for; why others cannot be had is added to `left`."""
     for each in wanted:
         found = [
             (step, change)
@@ -126,13 +183,13 @@ def _choose(drift: Drift, wanted: Sequence[Wanted], accepted: Accepted) -> Itera
             for change in step.changes
             if each.covers(step.address, change.path)
         ]
-        left = list(_left(drift, each))
-        if not found and (left or each.address is not None):
+        why = list(_left(drift, each))
+        if not found and (why or each.address is not None):
             raise UsageError(
-                "; ".join(left) if left else f"{each} has not drifted",
+                "; ".join(why) if why else f"{each} has not drifted",
                 hint="'retinue drift' shows what somebody changed",
             )
-        accepted.left += [text for text in left if text not in accepted.left]
+        left += [text for text in why if text not in left]
         yield from (pair for pair in found if not _taken(pair, wanted[: wanted.index(each)]))
 
 
@@ -155,14 +212,16 @@ def _left(drift: Drift, wanted: Wanted) -> Iterator[str]:
 
 @dataclass(slots=True)
 class _Writing:
-    """The edits so far. `refused` is everything that cannot be written, with its place."""
+    """The edits so far. `refused` is everything that cannot be written, with its place; `left` are texts in files that
+    could not hold what is written elsewhere now."""
 
     session: Session
     declarations: Mapping[Address, Declaration]
     folder: Folder
     edits: dict[str, list[Edit]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
-    refused: list[Diagnostic] = field(default_factory=list)
+    refused: list[tuple[tuple[Step, FieldChange], Diagnostic]] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
     def take_over(self, step: Step, change: FieldChange) -> None:
         declared = next(each for each in self.session.reading.declared if each.address == step.address)
@@ -170,7 +229,8 @@ class _Writing:
             self._write(declared, step, change)
         except UnwritableError as error:
             message = f"{step.address}.{show(change.path)} cannot be accepted: {error.message}"
-            self.refused.append(Diagnostic("error", "not-acceptable", message, error.position, error.hint))
+            refusal = Diagnostic("error", "not-acceptable", message, error.position, error.hint)
+            self.refused.append(((step, change), refusal))
 
     def _write(self, declared: Declared, step: Step, change: FieldChange) -> None:
         if change.field not in declared.spec:
@@ -187,6 +247,9 @@ class _Writing:
             value = ABSENT if change.before is ABSENT else _plain(change.before, declared, change.path)
         else:
             value = self._as_authors_write(declaration, kind, step.address, place)
+        if not _is_text(value):
+            message, hint = "it holds half of a surrogate pair, which no file can hold", "'retinue apply' sets it back"
+            raise UnwritableError(message, declared.position(change.path), hint)
         if value is ABSENT or (value is None and len(place) == 1):
             self._remove(declaration, kind, place)
         elif change.after is ABSENT and _keyed(kind, place[:-1]):
@@ -219,6 +282,10 @@ class _Writing:
 
     def _set(self, declaration: Declaration, place: Path, value: Any) -> None:
         site = self._site(declaration, place)
+        if site.text is not None and isinstance(value, str) and not _fits_a_file(value):
+            said = f"'{site.text}' as it is: no file holds such line ends or marks, so the text stands in place now"
+            self.left += [said] if said not in self.left else []
+            site = self._site(declaration, place, in_place=True)
         if site.text is not None:
             self._write_text(site, value)
         elif site.missing and isinstance(site.missing[0], int):
@@ -229,8 +296,9 @@ class _Writing:
             message = f"there is no '{site.missing[0]}' to write it into"
             raise UnwritableError(message, site.position, "write it by hand")
 
-    def _site(self, declaration: Declaration, place: Path) -> Site:
-        return find_site(declaration, place, self.declarations, self.session.kinds, self.folder)
+    def _site(self, declaration: Declaration, place: Path, *, in_place: bool = False) -> Site:
+        known = (self.declarations, self.session.kinds, self.folder)
+        return find_site(declaration, place, *known, in_place=in_place)
 
     def _add(self, site: Site, edit: Edit) -> None:
         self.texts.setdefault(site.source.name, site.source.text)
@@ -246,7 +314,8 @@ class _Writing:
         self.texts[site.text] = before
         end = "\r\n" if "\r\n" in before else "\n"
         mark = "\ufeff" if before.startswith("\ufeff") else ""
-        text = f"{value}\n" if before.endswith("\n") else value
+        # The line end that ends a file is no part of its text.
+        text = f"{value}\n" if before.endswith("\n") or value.endswith("\n") else value
         self.edits[site.text] = [Edit("set", 0, (), mark + text.replace("\n", end))]
 
     def files(self) -> dict[str, tuple[bytes, bytes]]:
@@ -266,6 +335,20 @@ class _Writing:
                     raise RetinueError(f"'{name}' cannot be edited: {error}", hint=hint) from error
             made[name] = (before, after.encode("utf-8"))
         return made
+
+
+def _fits_a_file(text: str) -> bool:
+    """Whether a text comes back from a file as it is: line ends are made alike there, and a mark is dropped."""
+    return "\r" not in text and not text.startswith("\ufeff")
+
+
+def _is_text(value: Any) -> bool:
+    """Whether all of a value can be written to a file."""
+    if isinstance(value, str):
+        return value.isascii() or not any("\ud800" <= each <= "\udfff" for each in value)
+    if isinstance(value, Mapping):
+        return all(_is_text(each) for pair in value.items() for each in pair)
+    return all(_is_text(each) for each in value) if isinstance(value, list) else True
 
 
 def _origin(declared: Declared, path: Path) -> tuple[Path, Path]:

@@ -12,8 +12,10 @@ from typing import Any
 
 from retinue.commands.drafts import Draft, Kept, file_names, free, judge, name_secrets, stray, texts
 from retinue.commands.suggested_names import name_from, unique
-from retinue.config.problems import RefusedError
+from retinue.config.globs import LEAVE_OUT
+from retinue.config.loader import is_included
 from retinue.config.project_files import Folder
+from retinue.config.schema.project_schema import DEFAULT_INCLUDE
 from retinue.errors import BlockedError, RetinueError, UsageError, cannot_write
 from retinue.kinds.kind import Kind
 from retinue.model.declared import Handover, Position
@@ -149,6 +151,7 @@ def prepare(
             _write_back(session, draft, named)
             name_secrets(draft, taken)
         files = texts(session, file, list(kept.values()), names, from_stack)
+        _check_places(session, file, files)
         if not judge(session, files, kept, named):
             break
     return Prepared(
@@ -169,6 +172,18 @@ def _no_room(kind: Kind, live: Live) -> str | None:
     if room is None or live.tag is not None or not isinstance(pairs, Mapping) or len(pairs) < room:
         return None
     return f"it has {len(pairs)} pairs of {name}, all that the API takes, and its tag needs one: remove one first"
+
+
+def _check_places(session: Session, file: str, files: Iterable[str]) -> None:
+    """Raises UsageError when what comes from the account would be read as declarations. Where the declarations are, it
+    is known to be their content."""
+    folder, include = Folder(session.project.root), session.project.include
+    if is_included(folder, include, file):
+        return
+    for name in files:
+        if is_included(folder, include, name):
+            hint = "choose a directory where 'include:' matches the declarations, or none of the files: --out DIR"
+            raise UsageError(f"'{name}' would be read as declarations, and '{file}' would not", hint=hint)
 
 
 def _handed(
@@ -227,7 +242,8 @@ def _below(session: Session, out: str | None) -> str:
         if not target.is_relative_to(session.project.root):
             raise UsageError(f"'{out}' is not in the project", hint="choose a directory of the project: --out DIR")
         return target.relative_to(session.project.root).as_posix()
-    parts = PurePosixPath(next(iter(session.project.include), "")).parts[:-1]
+    wanted = (each for each in session.project.include if not each.startswith(LEAVE_OUT))
+    parts = PurePosixPath(next(wanted, DEFAULT_INCLUDE[0])).parts[:-1]
     fixed = [part for index, part in enumerate(parts) if not any(_MAGIC & set(each) for each in parts[: index + 1])]
     return PurePosixPath(*fixed).as_posix()
 
@@ -252,11 +268,4 @@ def write(prepared: Prepared) -> tuple[Path, ...]:
 
 def included(session: Session, prepared: Prepared) -> bool:
     """Whether the declarations stand where the project looks for some."""
-    folder, file = Folder(prepared.root), next(iter(prepared.files))
-    for glob in session.project.include:
-        try:
-            if file in folder.files("", glob):
-                return True
-        except RefusedError:
-            continue
-    return False
+    return is_included(Folder(prepared.root), session.project.include, next(iter(prepared.files)))

@@ -71,6 +71,7 @@ def write_starter(directory: Path) -> Iterator[tuple[Path, Outcome]]:
         yield _create(directory / each, _template(f"starter/{each}"))
     for each, text in _schemas():
         yield _create(directory / each, text)
+    yield _create(directory / ".gitattributes", _template("starter/gitattributes"))
     yield _ignore(directory)
 
 

@@ -85,6 +85,8 @@ def _with_paths(declaration: Declaration, kind: Kind) -> Any:
 
     def walk(value: Any, path: Path) -> Any:
         node = tree.node(path) if isinstance(tree, Tree) else None
+        named = node.pair("path") if node is not None and node.shape == "mapping" else None
+        node = named[1] if named else node
         if node is not None and node.shape == "scalar" and any(fits(path, each) for each in patterns):
             found = posixpath.normpath(posixpath.join(posixpath.dirname(node.source.name), node.text))
             return Verbatim(found) if OPEN in found else found

@@ -1,24 +1,24 @@
 """Replaces what names files of the project by what is in them, where the kind says that files may stand.
 
-JSON Schemas that authors write, there or in place, are checked to be schemas at all.
+JSON Schemas, there or in place, are checked and put together (json_schemas.py).
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from retinue.config.interpolation import Values, fill_text
+from retinue.config.globs import LEAVE_OUT, Exclusion, Matched
+from retinue.config.interpolation import Values, fill_text, first_known
+from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import RefusedError
-from retinue.config.schema.validator import schema_problems
-from retinue.config.yaml.constructor import Document
-from retinue.config.yaml.parser import FileReader, parse_file
+from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
-from retinue.kinds.kind import Kind
+from retinue.kinds.kind import Inclusion, Kind
 from retinue.model.canonical import content_value
-from retinue.model.declared import Position
 from retinue.model.paths import matches, replaced
 from retinue.model.values import Path, Secret
 
@@ -47,6 +47,7 @@ class Inclusions:
         one = _DeclarationFiles(self, tree)
         for inclusion in kind.inclusions:
             read = getattr(one, inclusion.form)
+            one.inclusion = inclusion
             for path, value in list(matches(spec, inclusion.pattern)):
                 spec = replaced(spec, path, read(value, path))
         return Included(spec, one.complete, one.secret)
@@ -60,6 +61,7 @@ class _DeclarationFiles:
     tree: Tree
     complete: bool = True
     secret: bool = False
+    inclusion: Inclusion | None = None
 
     def text(self, value: Any, path: Path) -> Any:
         """A string, a file, or a list of them → a string. Other shapes are the schema's to refuse."""
@@ -86,6 +88,11 @@ class _DeclarationFiles:
                 self.complete = False
                 return value
             text = rendered
+        elif (meant := first_known(text, self.all.lookup.known)) is not None and meant.namespace == "var":
+            expression = f"${{{{ {meant.namespace}.{meant.name} }}}}"
+            message = f"'{value['file']}' has '{expression}' in it, which stays as it is"
+            hint = "write 'render: true' beside 'file' for its value"
+            self.all.reader.diagnostics.warning("likely-slip", message, self.tree.at((*path, "file")), hint)
         if not text.strip():
             where = self.tree.at((*path, "file"))
             self.all.reader.diagnostics.warning(
@@ -102,8 +109,9 @@ class _DeclarationFiles:
         if not isinstance(value, dict):
             return value
         if not isinstance(value.get("file"), str):
-            self.complete &= self.all.schemas.check(value, self.tree, path)
-            return value
+            bundled = self.all.schemas.inline(value, self.tree, path)
+            self.complete &= bundled is not None
+            return value if bundled is None else bundled
         for extra in value.keys() - {"file"}:
             where = self.tree.at((*path, extra), key=True)
             self.all.reader.diagnostics.error(
@@ -142,50 +150,126 @@ class _DeclarationFiles:
             return value
 
     def folder(self, value: Any, path: Path) -> Any:
-        """A directory → what is in it, without hidden files."""
-        if not isinstance(value, str) or not value:
+        """A directory, or `{path, exclude}` → what is in it, without hidden files."""
+        written = value.get("path") if isinstance(value, dict) else value
+        if not isinstance(written, str) or not written:
             return value
-        folder = self.all.reader.folder
+        where: Path = (*path, "path") if isinstance(value, dict) else path
+        folder, directory = self.all.reader.folder, self._directory(where)
+        without = self._excluded(value, path)
         found: dict[str, Any] = {}
         try:
-            names = folder.files(self._directory(path), f"{value.rstrip('/')}/**/*")
-            top = folder.inside(self._directory(path), value)
-            for name in names:
+            top = folder.inside(directory, written)
+            matched = folder.files(directory, f"{written.rstrip('/')}/**/*", without=[each for each, _ in without])
+            for name in matched.files:
                 content = folder.read(name, most=LARGEST_ARCHIVE)
                 found[name.removeprefix(f"{top}/")] = content_value(name, content)
         except RefusedError as refused:
-            self._report(refused, path)
+            self._report(refused, where)
             return value
+        self._tell_of_links(matched, where)
+        self._tell_of_useless(without)
         return found
 
     def files(self, value: Any, path: Path) -> Any:
         """Globs and paths → the files, by path. A file named twice is one; what is said of it later is added.
 
-        One that is named by its id is the account's, and nothing is read of it here.
+        One that is named by its id is the account's, and nothing is read of it here. A glob with `!` before it takes
+        files out, wherever it stands.
         """
         if not isinstance(value, list):
             return value
         found: dict[str, dict[str, Any]] = {}
+        without = [each for index, entry in enumerate(value) for each in self._exclusion(entry, (*path, index))]
         for index, entry in enumerate(value):
             written = entry.get("path") if isinstance(entry, dict) else entry
             if isinstance(entry, dict) and isinstance(entry.get("id"), str):
                 found[entry["id"]] = {"id": entry["id"], "entry": index}
-            if not isinstance(written, str) or not written:
+            if not isinstance(written, str) or not written or (entry is written and _takes_out(written)):
                 continue
             where: Path = (*path, index, "path") if isinstance(entry, dict) else (*path, index)
-            extra = {key: each for key, each in entry.items() if key != "path"} if isinstance(entry, dict) else {}
-            for name, sha256, size in self._digests(written, where):
+            options = entry if isinstance(entry, dict) else {}
+            extra = {key: each for key, each in options.items() if key not in ("path", "exclude")}
+            own = self._excluded(entry, (*path, index))
+            for name, sha256, size in self._digests(written, where, [each for each, _ in (*without, *own)]):
                 before = found.get(name, {})
                 found[name] = {**before, **extra, "path": name, "sha256": sha256, "size": size, "entry": index}
+            self._tell_of_useless(own)
+        self._tell_of_useless(without)
         return [found[name] for name in sorted(found)]
 
-    def _digests(self, written: str, where: Path) -> list[tuple[str, str, int]]:
-        folder = self.all.reader.folder
+    def _digests(self, written: str, where: Path, without: Sequence[Exclusion]) -> list[tuple[str, str, int]]:
+        folder, directory = self.all.reader.folder, self._directory(where)
         try:
-            return [(name, *folder.digest(name)) for name in folder.files(self._directory(where), written)]
+            matched = folder.files(directory, written, without=without)
+            found = [(name, *folder.digest(name)) for name in matched.files]
         except RefusedError as refused:
             self._report(refused, where)
             return []
+        self._tell_of_links(matched, where)
+        return self._fitting(found, written, where) if folder.is_glob(directory, written) else found
+
+    def _fitting(self, found: list[tuple[str, str, int]], written: str, where: Path) -> list[tuple[str, str, int]]:
+        """Those that the account takes. Nobody named the others, so they are left out with a word about it; if there
+        are no others, it is the glob that is wrong, and the kind says so."""
+        unfit = self.inclusion.unfit if self.inclusion else None
+        reasons = {name: unfit(name, size) for name, _, size in found} if unfit else {}
+        fitting = [each for each in found if not reasons.get(each[0])]
+        for reason in sorted({each for each in reasons.values() if each}) if fitting else ():
+            names = [
+                posixpath.relpath(name, self._directory(where) or ".") for name in reasons if reasons[name] == reason
+            ]
+            several = f"{len(names)} files of '{written}' are {reason}, such as '{names[0]}'; they are left out"
+            message = f"'{names[0]}' of '{written}' is {reason}, and is left out" if len(names) == 1 else several
+            suffixes = sorted({posixpath.splitext(name)[1] for name in names})
+            by_type = (
+                len(names) > 1 and all(suffixes) and not any(each[0].endswith(tuple(suffixes)) for each in fitting)
+            )
+            patterns = [f"*{each}" for each in suffixes] if by_type else names
+            shown = ", ".join(f"'{LEAVE_OUT}{each}'" for each in patterns[:3])
+            hint = f"to say so, add {shown}{', …' if len(patterns) > 3 else ''} to the list"
+            self.all.reader.diagnostics.warning("left-out", message, self.tree.at(where), hint)
+        return fitting or found
+
+    # ── what is left out ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _exclusion(self, entry: Any, where: Path) -> Iterator[tuple[Exclusion, Path]]:
+        """The exclusion that an entry of a list is, where it is one."""
+        if isinstance(entry, str) and _takes_out(entry):
+            yield from self._patterns([(entry.removeprefix(LEAVE_OUT), where)])
+
+    def _excluded(self, entry: Any, path: Path) -> list[tuple[Exclusion, Path]]:
+        """The exclusions of one entry."""
+        written = entry.get("exclude", ()) if isinstance(entry, dict) else ()
+        if isinstance(written, str):
+            return list(self._patterns([(written, (*path, "exclude"))]))
+        return list(self._patterns((each, (*path, "exclude", at)) for at, each in enumerate(written)))
+
+    def _patterns(self, written: Iterable[tuple[Any, Path]]) -> Iterator[tuple[Exclusion, Path]]:
+        for each, where in written:
+            if isinstance(each, str) and each:
+                try:
+                    yield self.all.reader.folder.exclusion(self._directory(where), each), where
+                except RefusedError as refused:
+                    self._report(refused, where)
+
+    def _tell_of_useless(self, exclusions: Iterable[tuple[Exclusion, Path]]) -> None:
+        """A name that leaves nothing out was probably meant to; a glob may wait for what is to come."""
+        for exclusion, where in exclusions:
+            if exclusion.literal and not exclusion.used:
+                message = f"there is nothing for '{LEAVE_OUT}{exclusion.written}' to leave out"
+                hint = self.all.reader.folder.similar(self._directory(where), exclusion.written)
+                hint = hint.replace("'", f"'{LEAVE_OUT}", 1) if hint else "correct it, or remove it"
+                self.all.reader.diagnostics.warning("left-out", message, self.tree.at(where), hint)
+
+    def _tell_of_links(self, matched: Matched, where: Path) -> None:
+        for refused in matched.refused:
+            self._report(refused, where)
+        for message in matched.passed:
+            hint = "name what you want of it, or leave the link out with a pattern that begins with '!'"
+            self.all.reader.diagnostics.warning("linked-folder", message, self.tree.at(where), hint)
+
+    # ── where they are ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _directory(self, path: Path) -> str:
         return self.tree.source(path).name.rpartition("/")[0]
@@ -202,49 +286,9 @@ class _DeclarationFiles:
         self.all.reader.diagnostics.error(refused.code, refused.message, self.tree.at(path), refused.hint)
 
 
+def _takes_out(written: str) -> bool:
+    return len(written) > 1 and written.startswith(LEAVE_OUT)
+
+
 def _without_last_line_end(text: str) -> str:
     return text.removesuffix("\n")
-
-
-# ── JSON Schemas that authors write ───────────────────────────────────────────────────────────────────────────────────
-
-
-class JsonSchemas:
-    """Loads them from their files, each once, and checks them to be schemas at all."""
-
-    def __init__(self, reader: FileReader) -> None:
-        self._reader = reader
-        self._loaded: dict[str, Document | None] = {}
-
-    def load(self, name: str, asked: Position) -> Document | None:
-        """The schema in a file; None, reported, when it is none."""
-        if name not in self._loaded:
-            self._loaded[name] = self._read(name, asked)
-        return self._loaded[name]
-
-    def check(self, schema: Any, tree: Tree, path: Path = ()) -> bool:
-        """Whether `schema`, which stands at `path`, is a JSON Schema; what is wrong with it is reported."""
-        problems = schema_problems(schema, path)
-        self._reader.diagnostics.place(problems, tree)
-        return not problems
-
-    def _read(self, name: str, asked: Position) -> Document | None:
-        source = self._reader.text(name, asked=asked)
-        if source is None:
-            return None
-        before = len(self._reader.diagnostics.all)
-        documents, complete = parse_file(source, self._reader.diagnostics, asked=asked)
-        if len(self._reader.diagnostics.all) > before or not complete:
-            return None
-        if len(documents) != 1:
-            message = f"one document is expected in '{source.name}', it has {len(documents)}"
-            self._reader.diagnostics.error("bad-json-schema", message, asked, "write the schema into it")
-            return None
-        document = documents[0]
-        if not isinstance(document.data, dict):
-            message = "a JSON Schema is expected in this file, as a mapping"
-            self._reader.diagnostics.error(
-                "bad-json-schema", message, document.tree.at(()), "start it with 'type: object'"
-            )
-            return None
-        return document if self.check(document.data, document.tree) else None

@@ -15,15 +15,29 @@ from retinue.config.problems import Diagnostics, did_you_mean
 from retinue.config.project_files import Source
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kind
-from retinue.model.declared import Problem
+from retinue.model.declared import Position, Problem
 from retinue.model.paths import fits, show
 from retinue.model.values import Path, Secret
 
 OPEN = "${{"
 NAMESPACES = ("var", "env", "secret")
 
-_OPENING = re.compile(r"\$?\$\{\{")
+MOST_FAULTS = 8
+"""How many mistakes of one text are told: whoever writes more of them has made one mistake many times."""
+MOST_FILLED = 1_000_000
+"""Characters that a text may grow to, far above what the API takes: variables of variables grow without limit."""
+MOST_FILLED_IN_ALL = 64 * MOST_FILLED
+
+_OPENING = re.compile(r"(?<!\$)\$+\{\{")
 _EXPRESSION = re.compile(r"(?P<namespace>[A-Za-z]+)\.(?P<name>[A-Za-z_][A-Za-z0-9_-]*)")
+
+
+# What is easily written for an expression, or in front of one: `$${{ var.x }}`, `{{ var.x }}`, `${ var.x }`.
+_SLIP = re.compile(
+    r"(?P<form>(?<!\$)(?:\$\$)+\{\{|(?<![\${])\{\{|(?<!\$)\$\{(?!\{))"
+    r"\s*(?P<namespace>var|env|secret)\.(?P<name>[A-Za-z_][A-Za-z0-9_-]*)\s*\}\}?"
+)
+_DOLLARS = re.compile(r"\$+(?=\{\{)")
 
 
 class Fault(NamedTuple):
@@ -62,6 +76,10 @@ class Values(Protocol):
 
     def secret(self, expression: Expression) -> bool: ...
 
+    def known(self, expression: Expression) -> bool: ...
+
+    room: int
+
 
 @dataclass(frozen=True, slots=True)
 class Filled:
@@ -93,38 +111,79 @@ def fill(text: str, lookup: Lookup) -> Filled:
             except UnfilledError as unfilled:
                 complete = False
                 faults += [unfilled.fault] if unfilled.fault else []
+        if len(faults) >= MOST_FAULTS:
+            break
     if faults or not complete:
         return Filled(text, tuple(used), tuple(faults), complete=False)
     if len(values) == 1:
         return Filled(values[0], tuple(used))
-    joined = "".join(each if isinstance(each, str) else json.dumps(each) for each in values)
+    parts = [each if isinstance(each, str) else json.dumps(each) for each in values]
+    size = sum(map(len, parts))
+    if size > max(MOST_FILLED, len(text)):
+        fault = Fault(0, "too-large", f"this text grows to {size:,} characters", "put less into the variables")
+        return Filled(text, tuple(used), (fault,), complete=False)
+    joined = "".join(parts)
     return Filled(Secret(joined) if any(isinstance(each, Secret) for each in values) else joined, tuple(used))
 
 
 def escaped(text: str) -> str:
     """The string that `fill` turns into `text` whatever it contains."""
-    return text.replace(OPEN, "$" + OPEN)
+    return _DOLLARS.sub(lambda found: found[0] * 2, text)
+
+
+def has_expressions(text: str) -> bool:
+    """Whether anything in it is to be filled."""
+    return any(not isinstance(piece, str) for piece in _pieces(text))
 
 
 def _pieces(text: str) -> Iterator[str | Expression | Fault]:
     done = 0
     while opening := _OPENING.search(text, done):
-        if opening.start() > done:
-            yield text[done : opening.start()]
-        if opening[0].startswith("$$"):
+        # Two dollars stand for one; an odd one before the sign makes it the characters themselves.
+        dollars, literal = divmod(len(opening[0]) - len(OPEN), 2)
+        plain = text[done : opening.start()] + "$" * dollars
+        if plain:
+            yield plain
+        if literal:
             yield OPEN
             done = opening.end()
             continue
         end = text.find("}}", opening.end())
         if end < 0 or OPEN in text[opening.end() : end]:
             hint = "close it with '}}', or write $${{ for the characters themselves"
-            yield Fault(opening.start(), "bad-expression", "this '${{' is never closed", hint)
+            yield Fault(opening.end() - len(OPEN), "bad-expression", "this '${{' is never closed", hint)
             done = opening.end()
             continue
         yield _expression(text[opening.end() : end], opening.end())
         done = end + 2
     if done < len(text):
         yield text[done:]
+
+
+class Slip(NamedTuple):
+    """What looks like an expression at an offset of a text, and is none."""
+
+    offset: int
+    written: str
+    message: str
+    hint: str
+
+
+def slips(text: str, known: Callable[[Expression], bool]) -> Iterator[Slip]:
+    """What is probably meant to be the value of something that is `known`, the first few of it."""
+    if "{" not in text:
+        return
+    for count, found in enumerate(_SLIP.finditer(text)):
+        written = Expression(found["namespace"], found["name"], found.start("namespace"))
+        if count >= MOST_FAULTS or not known(written):
+            continue
+        meant = f"{OPEN} {written.namespace}.{written.name} }}}}"
+        if found["form"].startswith("$$"):
+            message = f"'{found[0]}' stands for the characters '{found[0][1:]}', and not for a value"
+            yield Slip(found.start(), found[0], message, f"for a dollar before the value, write $${meant}")
+        else:
+            message = f"'{found[0]}' is no expression, and stays as it is"
+            yield Slip(found.start(), found[0], message, f"write {meant} for the value")
 
 
 def _expression(inner: str, start: int) -> Expression | Fault:
@@ -162,7 +221,7 @@ class Interpolator:
     def data(self, value: Any, path: Path = ()) -> Any:
         """A copy of `value`, which stands at `path`, with its strings filled; keys stay as they are."""
         if isinstance(value, str):
-            return self._string(value, path) if OPEN in value else value
+            return self._string(value, path) if "{{" in value or "${" in value else value
         if isinstance(value, dict):
             return {key: self.data(each, (*path, key)) for key, each in value.items()}
         if isinstance(value, list):
@@ -192,33 +251,45 @@ class Interpolator:
         return any(path[: len(each)] == each for each in self.unfilled)
 
     def _string(self, value: str, path: Path) -> Any:
+        for slip in slips(value, self._lookup.known):
+            place = self._place(value, path, slip.offset, slip.written)
+            self._diagnostics.warning("likely-slip", slip.message, place, slip.hint)
         filled = fill(value, self._lookup)
         for fault in filled.faults:
-            position = self._tree.source(path).position(self._offset(value, path, fault.offset))
-            self._diagnostics.error(fault.code, fault.message, position, fault.hint)
-        if not filled.complete:
+            opening = max(value.rfind(OPEN, 0, fault.offset + len(OPEN)), 0)
+            place = self._place(value, path, opening, OPEN, beyond=fault.offset - opening)
+            self._diagnostics.error(fault.code, fault.message, place, fault.hint)
+        if not filled.complete or not self._has_room(filled, path):
             self.unfilled.add(path)
         if any(self._lookup.secret(each) for each in filled.used):
             self.secret.add(path)
-        return filled.value
+        return value if path in self.unfilled else filled.value
 
-    def _offset(self, value: str, path: Path, offset: int) -> int:
-        """Where the character at `offset` of a string stands in the file.
+    def _has_room(self, filled: Filled, path: Path) -> bool:
+        """Whether all that was filled is still of a size that somebody could have meant."""
+        size = len(filled.value) if filled.used and isinstance(filled.value, str) else 0
+        if 0 <= self._lookup.room < size:
+            message = f"variables fill more than {MOST_FILLED_IN_ALL:,} characters up to here"
+            self._diagnostics.error("too-large", message, self._tree.at(path), "put less into them")
+        enough = size <= self._lookup.room
+        self._lookup.room -= size
+        return enough
 
-        Quotes, escapes and indentation set the two apart, so the expression is found by counting those before it.
+    def _place(self, value: str, path: Path, offset: int, mark: str, *, beyond: int = 0) -> Position:
+        """Where a mark that stands at `offset` of a string stands in the file, and so many characters beyond it.
+
+        Quotes, escapes and indentation set the two apart, so the mark is found by counting those before it.
         """
         node = self._tree.node(path)
         if node is None:
-            return 0
-        opening = max(value.rfind(OPEN, 0, offset + len(OPEN)), 0)
-        found = node.start - 1
-        written = node.source.text
-        for _ in range(value.count(OPEN, 0, opening) + 1):
-            found = written.find(OPEN, found + 1, node.end)
+            return self._tree.at(path)
+        found, written = node.start - 1, node.source.text
+        for _ in range(value.count(mark, 0, offset) + 1):
+            found = written.find(mark, found + 1, node.end)
             if found < 0:
-                return node.start
-        same = written[found : found + offset - opening] == value[opening:offset]
-        return found + offset - opening if same else found
+                return node.position
+        same = written[found : found + beyond] == value[offset : offset + beyond]
+        return node.source.position(found + beyond if same else found)
 
 
 def _without_secrets(filled: Any, written: Any) -> Any:
@@ -230,14 +301,21 @@ def _without_secrets(filled: Any, written: Any) -> Any:
     return written if isinstance(filled, Secret) else filled
 
 
-def fill_text(source: Source, lookup: Lookup, diagnostics: Diagnostics) -> str | None:
+def fill_text(source: Source, lookup: Values, diagnostics: Diagnostics) -> str | None:
     """The text of a whole file, filled; None when an expression has no value."""
+    for slip in slips(source.text, lookup.known):
+        diagnostics.warning("likely-slip", slip.message, source.position(slip.offset), slip.hint)
     filled = fill(source.text, lookup)
     for fault in filled.faults:
         diagnostics.error(fault.code, fault.message, source.position(fault.offset), fault.hint)
     if not filled.complete:
         return None
     return filled.value if isinstance(filled.value, str) else json.dumps(filled.value)
+
+
+def first_known(text: str, known: Callable[[Expression], bool]) -> Expression | None:
+    """The first expression of a text that would have a value if the text were filled."""
+    return next((each for each in _pieces(text) if isinstance(each, Expression) and known(each)), None)
 
 
 # ── where they may stand ──────────────────────────────────────────────────────────────────────────────────────────────

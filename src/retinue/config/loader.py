@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from retinue.config.content_files import ContentFiles, find_content
 from retinue.config.environment_overlays import Merger, Part, environment_of
-from retinue.config.inclusions import Inclusions, JsonSchemas
-from retinue.config.interpolation import OPEN, Interpolator, Values, secrets_in_the_open
+from retinue.config.globs import LEAVE_OUT, Exclusion, Pattern, left_out
+from retinue.config.inclusions import Inclusions
+from retinue.config.interpolation import Interpolator, Values, secrets_in_the_open
+from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, listed, near, pattern_hint
-from retinue.config.project import PROJECT_FILE, Outline, Project, ProjectFile, find, read_project
+from retinue.config.project import PROJECT_FILE, Outline, Project, find, read_project
 from retinue.config.project_files import Excerpts, Folder
 from retinue.config.schema.declaration_schema import HANDOVERS, declaration
-from retinue.config.schema.project_schema import PROJECT
+from retinue.config.schema.project_schema import DEFAULT_INCLUDE, PROJECT
 from retinue.config.schema.validator import Validator
 from retinue.config.variables import Given, Variables, read_var_files
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kind, Kinds
-from retinue.model.declared import Declaration, Diagnostic, Handover, Position, Problem, Verb
+from retinue.model.declared import MOST_GUESSES, Declaration, Diagnostic, Handover, Position, Problem, Verb
 from retinue.model.values import NAME, Address
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -81,8 +84,10 @@ def load(
         overlay.add(sections.of_mapping(*project_file.environment))
     for name in project_file.overlays:
         overlay.add(sections.of_file(name))
-    included = _included(reader, project_file, file.name)
-    declarations = tuple(_Declarations(reader, project_file.lookup, kinds).of_files(included, sections, overlay))
+    included = declaration_files(reader.folder, project_file.included, reader.diagnostics, own_name=file.name)
+    content = find_content(reader, kinds, project_file.lookup, included, project_file.written)
+    sections.tell_of_content(content)
+    declarations = tuple(_Declarations(reader, project_file.lookup, kinds).of_files(content, sections, overlay))
     handovers = tuple(read_handovers(sections.handovers, project_file.lookup, reader.diagnostics))
     return Loaded(
         project_file.project,
@@ -106,33 +111,66 @@ def _nothing(start: Path) -> Loaded:
     return Loaded(None, (), tuple(diagnostics.all), Excerpts())
 
 
-def _included(reader: FileReader, project_file: ProjectFile, own_name: str) -> list[str]:
-    """The declaration files, sorted, each once."""
+def declaration_files(
+    folder: Folder,
+    included: Sequence[tuple[str, Position | None]],
+    diagnostics: Diagnostics,
+    *,
+    own_name: str = PROJECT_FILE,
+) -> list[str]:
+    """The declaration files, sorted, each once. `included` are the globs, with the place where each was written."""
     found: set[str] = set()
-    for glob, position in project_file.included:
+    without = list(_exclusions(folder, included, diagnostics))
+    wanted = [each for each in included if not each[0].startswith(LEAVE_OUT)]
+    # Who only leaves something out means it to be left out of what there would be otherwise.
+    refused: list[tuple[RefusedError, Position | None]] = []
+    for glob, position in wanted or [(each, None) for each in DEFAULT_INCLUDE]:
         try:
-            found.update(_without_overlays(reader, glob, position))
-        except RefusedError as refused:
-            # Nobody wrote the default globs, so nobody is wrong when one of them matches nothing.
-            if position is not None or refused.code != "no-match":
-                reader.diagnostics.error(refused.code, refused.message, position, refused.hint)
+            matched = folder.files("", glob, without=without)
+        except RefusedError as error:
+            refused.append((error, position))
+            continue
+        found.update(_without_overlays(matched.files, glob, position, diagnostics))
+        refused += [(each, position) for each in matched.refused]
+    for each, position in refused:
+        # Nobody wrote the default globs, so nobody is wrong when one of them matches nothing.
+        if position is not None or each.code != "no-match":
+            diagnostics.error(each.code, each.message, position or Position(own_name, 1, 1), each.hint)
     found.discard(own_name)
-    if not found and project_file.included and all(position is None for _, position in project_file.included):
-        globs = listed((glob for glob, _ in project_file.included), conjunction="or")
+    if not found and included and all(position is None for _, position in included):
+        globs = listed((glob for glob, _ in included), conjunction="or")
         place = Position(own_name, 1, 1)
-        reader.diagnostics.warning(
-            "no-match", f"no file matches {globs}", place, "write a declaration, or set 'include:'"
-        )
+        diagnostics.warning("no-match", f"no file matches {globs}", place, "write a declaration, or set 'include:'")
     return sorted(found)
 
 
-def _without_overlays(reader: FileReader, glob: str, position: Position | None) -> list[str]:
+def _exclusions(
+    folder: Folder, included: Sequence[tuple[str, Position | None]], diagnostics: Diagnostics
+) -> Iterator[Exclusion]:
+    """What `include` leaves out."""
+    for glob, position in included:
+        if glob.startswith(LEAVE_OUT):
+            try:
+                yield folder.exclusion("", glob.removeprefix(LEAVE_OUT))
+            except RefusedError as refused:
+                diagnostics.error(refused.code, refused.message, position, refused.hint)
+
+
+def _without_overlays(
+    files: list[str], glob: str, position: Position | None, diagnostics: Diagnostics
+) -> Iterator[str]:
     """What a glob of `include` matches: overlays are found by their environment, and declare nothing without it."""
-    files = reader.folder.files("", glob)
     if files == [glob] and environment_of(glob):
         message = f"'{glob}' is what an environment changes, which is found by its name"
-        reader.diagnostics.error("overlay-included", message, position, "take it out of 'include:', or move it")
-    return [each for each in files if environment_of(each) is None]
+        diagnostics.error("overlay-included", message, position, "take it out of 'include:', or move it")
+    yield from (each for each in files if environment_of(each) is None)
+
+
+def is_included(folder: Folder, include: Iterable[str], path: str) -> bool:
+    """Whether a file, which need not be there, would be read as one of declarations."""
+    globs = [each for each in include if not each.startswith(LEAVE_OUT)] or DEFAULT_INCLUDE
+    out = [folder.exclusion("", each.removeprefix(LEAVE_OUT)) for each in include if each.startswith(LEAVE_OUT)]
+    return any(Pattern(folder.inside("", each)).covers(path) for each in globs) and not left_out(path, out)
 
 
 class _Declarations:
@@ -144,10 +182,10 @@ class _Declarations:
         self._validators = {kind.name: Validator(declaration(kind)) for kind in kinds.values()}
         self._inclusions = Inclusions(reader, lookup, JsonSchemas(reader))
 
-    def of_files(self, names: Iterable[str], sections: Sections, overlay: Overlay) -> Iterator[Declaration]:
+    def of_files(self, files: ContentFiles, sections: Sections, overlay: Overlay) -> Iterator[Declaration]:
         """The declarations of the files, as they are in the environment."""
-        for name in names:
-            for entry in sections.of_file(name):
+        for name in files.declaring:
+            for entry in sections.of_file(name, beside_content=files.beside_content(name)):
                 applied = overlay.applied(entry)
                 if applied is not None:
                     yield self._declaration(applied, overlay)
@@ -190,6 +228,9 @@ class _Declarations:
 
 # A schema in YAML that lies among declarations: one mistake, not one for every word of it.
 _SCHEMA_WORDS = frozenset(("$schema", "properties"))
+# How much a key must be like a section to be meant for one; more so where anything may lie.
+_ALMOST, _FOREIGN = 0.7, 0.85
+_TOP_KEY = re.compile(r"""^["']?([A-Za-z][\w-]*)["']?[ \t]*:""", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +248,9 @@ class Entry:
 
     @property
     def has_expressions(self) -> bool:
-        """Whether there may be any. Most declarations have none, and looking for each costs more than all else."""
-        return self.merged or OPEN in self.tree.source().text
+        """Whether there may be any, or what is easily written for one. Most declarations have none, and looking for
+        each costs more than all else."""
+        return self.merged or self.tree.source().may_have_expressions
 
     @property
     def slot(self) -> tuple[str, str]:
@@ -224,7 +266,10 @@ class Sections:
         self.handovers: list[tuple[str, Any, Tree]] = []
         """The sections that say whose an object is to be, nothing in them checked."""
 
-    def of_file(self, name: str) -> Iterator[Entry]:
+    def of_file(self, name: str, *, beside_content: bool = False) -> Iterator[Entry]:
+        """The entries of a file. One in a folder of content that has no section is none of ours, whatever it is."""
+        if self._is_foreign(name, beside_content=beside_content):
+            return
         documents, complete = self._reader.documents(name)
         if complete and not documents:
             hint = "write something into it, or remove it"
@@ -237,6 +282,62 @@ class Sections:
                 message = "a file of declarations must be a mapping of sections"
                 self._reader.diagnostics.error("wrong-type", message, document.tree.at(()), hint)
 
+    def _is_foreign(self, name: str, *, beside_content: bool) -> bool:
+        """Whether a file was certainly never meant to declare anything, which is told: once for the file."""
+        peeked = self._reader.peek(name)
+        keys = self._keys(name)
+        if any(self._is_section(key, cutoff=_FOREIGN if beside_content else _ALMOST) for key in keys):
+            return False
+        if not beside_content and any(key in PROJECT["properties"] for key in keys):
+            return False
+        if not keys and not (beside_content and (peeked.documents or peeked.found.all)):
+            return False
+        if peeked.found.all and not beside_content:
+            return False
+        what = f"it has {listed(keys, most=3)}, and no section" if keys else "it has no section"
+        is_schema = bool(_SCHEMA_WORDS & set(keys))
+        hint = f"it is read since 'include:' matches it: move it, or leave it out with '{LEAVE_OUT}{name}'"
+        if beside_content:
+            message = f"this file declares nothing: {'it is a JSON Schema' if is_schema else what}"
+            self._reader.diagnostics.warning("foreign-file", message, Position(name, 1, 1), hint)
+            return True
+        fitting = [each for each in self._kinds.values() if set(keys) <= set(declaration(each)["properties"])]
+        if fitting:
+            hint = f"write '{fitting[0].section}:' and a name above it; otherwise {hint}"
+        message = f"this is no file of declarations: {what}"
+        if is_schema:
+            message = "this is a JSON Schema, not a file of declarations"
+        place = peeked.documents[0].tree.at((keys[0],), key=True) if peeked.documents else Position(name, 1, 1)
+        self._reader.diagnostics.error("unknown-section", message, place, hint)
+        return True
+
+    def _keys(self, name: str) -> list[str]:
+        """The keys at the top of all documents of a file; of one that cannot be read, those that seem to be."""
+        peeked = self._reader.peek(name)
+        found = [key for each in peeked.documents if isinstance(each.data, dict) for key in each.data]
+        if not peeked.complete:
+            source = self._reader.excerpts.source(name)
+            found += _TOP_KEY.findall(source.text) if source else []
+        return list(dict.fromkeys(found))
+
+    def _is_section(self, key: str, *, cutoff: float) -> bool:
+        """Whether a key is a section, or almost one."""
+        known = (*self._kinds, *HANDOVERS)
+        return key in known or key.startswith("x-") or bool(near(key, known, cutoff=cutoff))
+
+    def tell_of_content(self, files: ContentFiles) -> None:
+        """Say which files with sections declare nothing, since they are content, and which nobody can tell."""
+        for name, claim in files.taken.items():
+            if any(key in self._kinds or key in HANDOVERS for key in self._keys(name)):
+                message = f"this file declares nothing: it is content of {claim.owner} ({claim.position})"
+                hint = f"move it if it is to declare something, or leave it out of 'include:' with '{LEAVE_OUT}{name}'"
+                self._reader.diagnostics.warning("content-with-sections", message, Position(name, 1, 1), hint)
+        for name, claim in files.circles.items():
+            message = (
+                f"'{name}' is content of {claim.owner}, whose file is content of it: nobody can tell which declares"
+            )
+            self._reader.diagnostics.error("reference-cycle", message, claim.position, "leave one of them out with '!'")
+
     def of_mapping(self, data: Mapping[str, Any], tree: Tree) -> Iterator[Entry]:
         """The entries of sections that stand among other things."""
         for section in data:
@@ -246,11 +347,6 @@ class Sections:
                 self.handovers.append((section, data[section], tree.below((section,))))
 
     def _of_document(self, data: dict[str, Any], tree: Tree) -> Iterator[Entry]:
-        if _SCHEMA_WORDS & data.keys():
-            message = "this is a JSON Schema, not a file of declarations"
-            hint = "move it to where 'include:' does not match"
-            self._reader.diagnostics.error("wrong-type", message, tree.at(()), hint)
-            return
         for section in data:
             if section not in (*self._kinds, *HANDOVERS) and not section.startswith("x-"):
                 self._refuse_section(section, tree)
@@ -289,6 +385,7 @@ class Overlay:
         self._diagnostics = diagnostics
         self._entries: dict[tuple[str, str], Entry] = {}
         self._known: dict[str, list[str]] = {}
+        self._guesses = MOST_GUESSES
 
     def add(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -322,14 +419,14 @@ class Overlay:
                 yield self._merged(None, over)
             elif complete:
                 message = f"there is no {over.kind.title} '{over.name}' to remove"
-                hint = did_you_mean(over.name, self._known.get(over.kind.name, []), otherwise="leave it out")
+                hint = did_you_mean(over.name, self._names(over), otherwise="leave it out")
                 self._diagnostics.error("nothing-to-remove", message, over.tree.at((), key=True), hint)
 
     def judged(self, over: Entry, problems: list[Problem]) -> list[Problem]:
         """What is wrong with an entry that is declared for this environment only: if it lacks something, it was
         probably meant to change a declaration, and so it was if it is named almost like one."""
         lacking = [each for each in problems if each.code == "missing-field" and not each.path]
-        names = self._known.get(over.kind.name, [])
+        names = self._names(over)
         if not lacking:
             alike = near(over.name, names, cutoff=_ALIKE)
             message = f"the {over.kind.title} '{over.name}' is declared for this environment only"
@@ -340,6 +437,11 @@ class Overlay:
         message = f"there is no {over.kind.title} '{over.name}' to change"
         problem = Problem("nothing-to-change", (), message, did_you_mean(over.name, names, otherwise=whole), key=True)
         return [problem, *(each for each in problems if each not in lacking)]
+
+    def _names(self, over: Entry) -> list[str]:
+        """The declarations that an entry may have been meant for."""
+        self._guesses -= 1
+        return self._known.get(over.kind.name, []) if self._guesses >= 0 else []
 
     def _merged(self, entry: Entry | None, over: Entry) -> Entry:
         base = _part(entry) if entry is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
@@ -9,16 +10,16 @@ from typing import Any
 
 from retinue.config.environment_overlays import overlay_files
 from retinue.config.interpolation import Interpolator
-from retinue.config.problems import Diagnostics, did_you_mean, listed, near, pattern_hint
+from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, listed, near, pattern_hint
 from retinue.config.schema.declaration_schema import HANDOVERS
 from retinue.config.schema.project_schema import DEFAULT_INCLUDE, with_overlays
 from retinue.config.schema.validator import Validator
-from retinue.config.variables import Choice, Given, Variables, mapping, project_variables
+from retinue.config.variables import Choice, Given, Variables, check_names, mapping, project_variables
 from retinue.config.yaml.constructor import Document
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kinds
-from retinue.model.declared import Position
+from retinue.model.declared import MOST_GUESSES, Position
 from retinue.model.values import NAME, Path
 from retinue.planning.policy import USUAL, Limits
 
@@ -69,6 +70,8 @@ class ProjectFile:
     environment: tuple[Mapping[str, Any], Tree] | None = None
     overlays: tuple[str, ...] = ()
     outline: Outline | None = None
+    written: tuple[Mapping[str, Any], Tree] | None = None
+    """What it holds as a whole, for whoever looks at all environments."""
 
 
 def find(start: FilePath) -> FilePath | None:
@@ -110,6 +113,7 @@ class _ProjectReader:
         given: Given,
         environ: Mapping[str, str],
         kinds: Kinds,
+        overlays: Mapping[str, list[str]] | None = None,
     ) -> None:
         self._reader = reader
         self._document = document
@@ -120,7 +124,7 @@ class _ProjectReader:
         self._given = given
         self._environ = environ
         self._kinds = kinds
-        self._overlays = overlay_files(reader.folder)
+        self._overlays = overlay_files(reader.folder) if overlays is None else overlays
 
     def read(self, name: str, before: int) -> ProjectFile:
         diagnostics = self._reader.diagnostics
@@ -128,7 +132,8 @@ class _ProjectReader:
         diagnostics.place((each for each in problems if not self._tree.faulty(each.path)), self._tree)
         self._choose_environment()
         chosen = Choice(self._name, self._environment, known=self._name is None or self._name in self._known())
-        variables = project_variables(self._data, self._tree, chosen, self._given, diagnostics)
+        check_names(self._data, self._tree, self._given, diagnostics)
+        variables = project_variables(self._data, chosen, self._given)
         lookup = Variables(variables, self._environ, self._tree, diagnostics, stand_ins=self._given.stand_ins)
         lookup.check_all()
         interpolator = Interpolator(self._tree, lookup, diagnostics)
@@ -141,8 +146,9 @@ class _ProjectReader:
         if self._environment:
             changed = (self._environment, self._tree.below(("environments", str(self._name))))
         outline = Outline(self._reader.folder.root, stack, tuple(self._known()))
+        written = (self._data, self._tree)
         if stack is None or _errors(diagnostics) > before:
-            return ProjectFile(None, lookup, included, changed, overlays, outline)
+            return ProjectFile(None, lookup, included, changed, overlays, outline, written)
         project = Project(
             root=self._reader.folder.root,
             stack=stack,
@@ -154,7 +160,7 @@ class _ProjectReader:
             api=self._api(interpolator),
             guards=self._guards(),
         )
-        return ProjectFile(project, lookup, included, changed, overlays, outline)
+        return ProjectFile(project, lookup, included, changed, overlays, outline, written)
 
     def _schema(self) -> dict[str, Any]:
         # What stands below a name is checked once it is laid over the declaration.
@@ -181,10 +187,10 @@ class _ProjectReader:
     def _warn_of_stray_overlays(self) -> None:
         """A file whose name is almost that of an environment was probably meant for that one."""
         named = mapping(self._data.get("environments"))
-        for name, files in self._overlays.items():
-            if name in named:
-                continue
-            alike = near(name, [each for each in named if each not in self._overlays])
+        without = [each for each in named if each not in self._overlays]
+        stray = {name: files for name, files in self._overlays.items() if name not in named}
+        for count, (name, files) in enumerate(stray.items()):
+            alike = near(name, without) if count < MOST_GUESSES else []
             if alike or not NAME.fullmatch(name):
                 message = f"there is no environment '{name}' in {PROJECT_FILE}"
                 hint = f"did you mean '{alike[0]}'?" if alike else pattern_hint(f"^{NAME.pattern}$")
@@ -203,10 +209,11 @@ class _ProjectReader:
         """Where another environment's objects would live, as far as it can be known without choosing it."""
         unheard = Diagnostics()
         reader = FileReader(self._reader.folder, unheard, self._reader.excerpts)
-        other = _ProjectReader(reader, self._document, environment, self._given, self._environ, self._kinds)
+        about = (self._document, environment, self._given, self._environ, self._kinds, self._overlays)
+        other = _ProjectReader(reader, *about)
         other._environment = mapping(mapping(self._data.get("environments")).get(environment))
         chosen = Choice(environment, other._environment)
-        variables = project_variables(self._data, self._tree, chosen, self._given, unheard)
+        variables = project_variables(self._data, chosen, self._given)
         lookup = Variables(variables, self._environ, self._tree, unheard, stand_ins=self._given.stand_ins)
         interpolator = Interpolator(self._tree, lookup, unheard)
         stack, (account, _) = other._stack(interpolator), other._account(interpolator)
@@ -247,7 +254,19 @@ class _ProjectReader:
         written, path = self._setting("account")
         if path is None:
             return "local", None
-        return interpolator.shown(written, path, why=_PRINTED), self._tree.at(path)
+        account = interpolator.shown(written, path, why=_PRINTED)
+        if isinstance(account, Mapping) and not interpolator.covers((*path, "local")):
+            self._check_inside(account.get("local"), (*path, "local"))
+        return account, self._tree.at(path)
+
+    def _check_inside(self, directory: Any, path: Path) -> None:
+        """The local account is written to: whoever uses a project does not expect that outside of it."""
+        if isinstance(directory, str):
+            try:
+                self._reader.folder.check_links(self._reader.folder.inside("", directory), directory)
+            except RefusedError as refused:
+                hint = "name a directory of the project, such as .retinue/local"
+                self._reader.diagnostics.error(refused.code, refused.message, self._tree.at(path), hint)
 
     def _api(self, interpolator: Interpolator) -> str | None:
         written, path = self._setting("api")
@@ -301,24 +320,26 @@ def check_stacks(
 ) -> None:
     """Report environments that share a stack in one account. `plain` is the project without an environment, when it is
     about to be used: sharing with it may be meant, since there is a choice never to use it."""
-    for index, one in enumerate(stacks):
-        first = next((each for each in stacks[:index] if _same(each, one)), None)
-        if first is not None:
+    first: dict[str, EnvironmentStack] = {}
+    for one in stacks:
+        other = first.setdefault(_key(one), one)
+        if other is not one:
             diagnostics.error(
                 "same-stack",
-                f"the environments '{first.environment}' and '{one.environment}' have the stack '{one.stack}' in "
+                f"the environments '{other.environment}' and '{one.environment}' have the stack '{one.stack}' in "
                 "one account",
                 one.position,
                 "name another stack, or leave it out: each then has its own",
-                related=((f"the stack of '{first.environment}'", first.position),),
+                related=((f"the stack of '{other.environment}'", other.position),),
             )
-        elif plain is not None and _same(plain, one):
+        elif plain is not None and _key(plain) == _key(one):
             message = f"without an environment, the stack is '{one.stack}', which is that of '{one.environment}'"
             diagnostics.warning("same-stack", message, one.position, f"add -e {one.environment}, or name another stack")
 
 
-def _same(one: EnvironmentStack, other: EnvironmentStack) -> bool:
-    return one.stack == other.stack and _account(one.account) == _account(other.account)
+def _key(one: EnvironmentStack) -> str:
+    """What two have in common that would undo one another."""
+    return json.dumps([one.stack, _account(one.account)], sort_keys=True, default=str)
 
 
 def _account(written: Any) -> Mapping[str, Any]:

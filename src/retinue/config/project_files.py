@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import codecs
-import fnmatch
+import glob
 import hashlib
 import os
 import re
 import stat
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from retinue.config.globs import LEAVE_OUT, MAGIC, Exclusion, Matched, Pattern, Search, join, left_out
 from retinue.config.problems import RefusedError, did_you_mean, near
 from retinue.errors import reason_of
-from retinue.model.declared import Diagnostic, Position
+from retinue.model.canonical import as_uploaded, is_text_name
+from retinue.model.declared import MOST_GUESSES, Diagnostic, Position
 from retinue.planning.redaction import mask_keys, mask_line
 
 # Far above the longest text the API takes; what is larger was named by mistake.
 MOST_TEXT = 16 * 1024 * 1024
-
-_MAGIC = re.compile(r"[*?\[]")
+PIECE = 1024 * 1024
+"""Bytes that are read at once of a file that is only digested."""
 
 
 class Digest(NamedTuple):
@@ -43,10 +46,11 @@ class Folder:
         self._instead = instead
         self._digests: dict[str, Digest] = {}
         self._listings: dict[str, list[os.DirEntry[str]]] = {}
+        self._guesses = MOST_GUESSES
 
     def read(self, path: str, *, most: int = MOST_TEXT) -> bytes:
         """The content of a file, which may have so many bytes."""
-        self._check_links(path, path)
+        self.check_links(path, path)
         if path in self._instead:
             return self._instead[path]
         try:
@@ -57,16 +61,15 @@ class Folder:
             raise _unreadable(path, error) from error
 
     def digest(self, path: str) -> Digest:
-        """The sha256 and the size of a file, read in pieces and once."""
+        """The sha256 and the size of a file as it is uploaded, read in pieces and once."""
         if path in self._instead:
-            content = self._instead[path]
+            content = as_uploaded(path, self._instead[path])
             return Digest(hashlib.sha256(content).hexdigest(), len(content))
         if path not in self._digests:
-            self._check_links(path, path)
+            self.check_links(path, path)
             try:
                 with (self.root / path).open("rb") as file:
-                    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-                    self._digests[path] = Digest(sha256, file.tell())
+                    self._digests[path] = _digest_of_text(file) if is_text_name(path) else _digest_of(file)
             except OSError as error:
                 raise _unreadable(path, error) from error
         return self._digests[path]
@@ -74,7 +77,7 @@ class Folder:
     def file(self, base: str, written: str) -> str:
         """The path of one existing file, as `written` in a file of the directory `base`."""
         path = self.inside(base, written)
-        self._check_links(path, written)
+        self.check_links(path, written)
         try:
             mode = (self.root / path).stat().st_mode
         except PermissionError as error:
@@ -89,21 +92,47 @@ class Folder:
             raise RefusedError("unreadable-file", f"'{written}' is no ordinary file", "name an ordinary file")
         return path
 
-    def files(self, base: str, written: str) -> list[str]:
-        """The paths a glob matches, sorted; or the one path, if it is no glob. Never empty.
+    def files(self, base: str, written: str, *, without: Sequence[Exclusion] = ()) -> Matched:
+        """The paths a glob matches, sorted; or the one path, if it is no glob. Never empty, unless a
+        link is refused.
 
-        Links are followed out of sight here, and checked when the file is read.
+        `without` is left out of it. Links to files are followed here, and checked when the file is read.
         """
-        if not _MAGIC.search(written) or self._exists(base, written):
-            return [self.file(base, written)]
-        found = sorted(set(self._glob(self.inside(base, written))))
-        if not found:
-            raise RefusedError("no-match", f"no file matches '{written}'", self._nearest_directory(base, written))
+        if not self.is_glob(base, written):
+            name = self.file(base, written)
+            found = Matched([] if left_out(name, without) else [name])
+        else:
+            found = self._search(base, written, without)
+            if found.refused:
+                return found
+            if not found.files and not self._search(base, written).files:
+                raise RefusedError("no-match", f"no file matches '{written}'", self._nearest_directory(base, written))
+        if not found.files:
+            hint = f"remove it, or one of: {', '.join(LEAVE_OUT + each.written for each in without)}"
+            raise RefusedError("no-match", f"everything that '{written}' matches is left out", hint)
         return found
+
+    def _search(self, base: str, written: str, without: Sequence[Exclusion] = ()) -> Matched:
+        # The directory that names a glob is none itself, whatever it is called.
+        pattern = Pattern(self.inside(glob.escape(base), written))
+        return Search(self.root, self._entries, pattern, without).matched()
+
+    def is_glob(self, base: str, written: str) -> bool:
+        """Whether a pattern stands for several files; a name may have the characters of one."""
+        return bool(MAGIC.search(written)) and not self._exists(base, written)
+
+    def exclusion(self, base: str, written: str) -> Exclusion:
+        """What is left out by a pattern, which is given without its sign."""
+        return Exclusion(written, self.inside(glob.escape(base), written), glob.escape(base.strip("/")))
 
     def names(self, directory: str) -> list[str]:
         """The names in a directory, sorted; none where there is no such directory."""
         return [each.name for each in self._entries(directory)]
+
+    def real(self, path: str) -> str:
+        """Where a file really is, links followed: the same for all paths that lead to it."""
+        real = Path(os.path.realpath(self.root / path))
+        return real.relative_to(self.root).as_posix() if real.is_relative_to(self.root) else path
 
     def _mode(self, path: str) -> int:
         """What stands at a path, as stat says; 0 for nothing."""
@@ -133,7 +162,8 @@ class Folder:
                 parts.append(part)
         return "/".join(parts)
 
-    def _check_links(self, path: str, written: str) -> None:
+    def check_links(self, path: str, written: str) -> None:
+        """Raises RefusedError when a link leads out of the project on the way to a path, which need not be there."""
         if "\0" in path:  # there is no such file, which whoever looks for it finds out
             return
         if not Path(os.path.realpath(self.root / path)).is_relative_to(self.root):
@@ -153,27 +183,34 @@ class Folder:
             return RefusedError("missing-file", message, "write forward slashes: " + written.replace("\\", "/"))
         return RefusedError("missing-file", message, self._similar(path, written) or "create it, or correct the path")
 
+    def similar(self, base: str, written: str) -> str | None:
+        """A hint that names an existing path which is almost the one written."""
+        return self._similar(self.inside(base, written), written)
+
     def _similar(self, path: str, written: str) -> str | None:
         """A hint that names an existing path which differs in one part, as the author would write it."""
+        self._guesses -= 1
+        if self._guesses < 0:
+            return None
         above = ""
         parts = path.split("/")
         for index, part in enumerate(parts):
-            if self._mode(_join(above, part)):
-                above = _join(above, part)
+            if self._mode(join(above, part)):
+                above = join(above, part)
                 continue
             names = [each.name for each in self._entries(above)]
             for close in near(part, names):
                 rest = "/".join([close, *parts[index + 1 :]])
-                if stat.S_ISREG(self._mode(_join(above, rest))) and written.endswith("/".join(parts[index:])):
+                if stat.S_ISREG(self._mode(join(above, rest))) and written.endswith("/".join(parts[index:])):
                     return f"did you mean '{written.removesuffix('/'.join(parts[index:]))}{rest}'?"
-            return None if index == len(parts) - 1 else f"there is no directory '{_join(above, part)}'"
+            return None if index == len(parts) - 1 else f"there is no directory '{join(above, part)}'"
         return None
 
     def _nearest_directory(self, base: str, written: str) -> str:
         """Names the first directory of a glob's way that does not exist, or the one where nothing matched."""
         path = ""
         for part in self.inside(base, written).split("/")[:-1]:
-            if _MAGIC.search(part):
+            if MAGIC.search(part):
                 break
             below = f"{path}/{part}" if path else part
             if not stat.S_ISDIR(self._mode(below)):
@@ -181,36 +218,6 @@ class Folder:
                 return did_you_mean(part, directories) or f"there is no directory '{below}'"
             path = below
         return f"it was looked for in '{path}'" if path else "it was looked for in the project's directory"
-
-    # ── globs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _glob(self, pattern: str) -> Iterator[str]:
-        segments = pattern.split("/")
-        if segments[-1] == "**":
-            segments.append("*")
-        yield from self._matching("", segments)
-
-    def _matching(self, directory: str, segments: list[str]) -> Iterator[str]:
-        """Files below `directory` that match. `**` stands for directories, but not hidden or linked ones."""
-        first, rest = segments[0], segments[1:]
-        if first == "**":
-            yield from self._matching(directory, rest)
-            for entry in self._entries(directory):
-                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
-                    yield from self._matching(_join(directory, entry.name), segments)
-            return
-        if rest and not _MAGIC.search(first):
-            if stat.S_ISDIR(self._mode(_join(directory, first))):
-                yield from self._matching(_join(directory, first), rest)
-            return
-        fits = re.compile(fnmatch.translate(first)).match
-        for entry in self._entries(directory):
-            if not fits(entry.name) or (entry.name.startswith(".") and not first.startswith(".")):
-                continue
-            if not rest and entry.is_file():
-                yield _join(directory, entry.name)
-            elif rest and entry.is_dir():
-                yield from self._matching(_join(directory, entry.name), rest)
 
     def _entries(self, directory: str) -> list[os.DirEntry[str]]:
         if directory not in self._listings:
@@ -222,8 +229,25 @@ class Folder:
         return self._listings[directory]
 
 
-def _join(directory: str, name: str) -> str:
-    return f"{directory}/{name}" if directory else name
+def _digest_of(file: BufferedReader) -> Digest:
+    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Digest(sha256, file.tell())
+
+
+def _digest_of_text(file: BufferedReader) -> Digest:
+    """The digest of `as_uploaded`, without holding all of the file."""
+    unified, size, carried = hashlib.sha256(), 0, b""
+    while piece := file.read(PIECE):
+        if b"\0" in piece:
+            file.seek(0)
+            return _digest_of(file)
+        piece = carried + piece
+        carried = b"\r" if piece.endswith(b"\r") else b""
+        piece = piece.removesuffix(b"\r").replace(b"\r\n", b"\n")
+        unified.update(piece)
+        size += len(piece)
+    unified.update(carried)
+    return Digest(unified.hexdigest(), size + len(carried))
 
 
 def _unreadable(path: str, error: OSError) -> RefusedError:
@@ -247,11 +271,13 @@ _OTHER_MARKS = (
 class Source:
     """One file's text under its name in the project. Offsets count characters from 0."""
 
-    __slots__ = ("_starts", "name", "text")
+    __slots__ = ("_starts", "may_have_expressions", "name", "text")
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
         self.text = text
+        self.may_have_expressions = "{{" in text or "${" in text
+        """Looked for once, for all that is declared in the file."""
         self._starts: list[int] | None = None
 
     def position(self, offset: int) -> Position:
@@ -312,6 +338,10 @@ class Excerpts:
 
     def keep(self, source: Source) -> None:
         self._sources[source.name] = source
+
+    def source(self, name: str) -> Source | None:
+        """The text of a file, as far as it could be read."""
+        return self._sources.get(name)
 
     def fill(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         """The diagnostics with their lines, sorted by place, each once."""

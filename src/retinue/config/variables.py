@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from retinue.config.interpolation import Expression, Fault, Interpolator, UnfilledError
+from retinue.config.interpolation import MOST_FILLED_IN_ALL, Expression, Fault, Interpolator, UnfilledError
 from retinue.config.problems import Diagnostics, did_you_mean, listed
 from retinue.config.project_files import Source
 from retinue.config.schema.project_schema import VARIABLE_TYPES
@@ -15,9 +15,11 @@ from retinue.config.yaml.constructor import BadNumberError, scalar
 from retinue.config.yaml.parser import FileReader, parse_file
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.errors import reason_of
-from retinue.model.declared import Position
+from retinue.model.declared import MOST_GUESSES, Position
 from retinue.model.values import Path, Secret
 
+_DEEPEST = 64
+"""How many variables may be made of one another in a row."""
 _TYPES = {"string": "a string", "number": "a number", "boolean": "true or false"}
 
 
@@ -52,7 +54,7 @@ class Variables:
     Where an environment variable of a namespace in `stand_ins` is not set, its name stands in its place. Where there
     are any such namespaces, it also stands in for a variable that is empty: pipelines give forks no other. `asked` are
     those that were looked up, each with its namespace: `env` or `secret`. `secrets` are the values of all secrets
-    among them.
+    among them, and `room` is how many characters may still be filled in.
     """
 
     def __init__(
@@ -74,7 +76,10 @@ class Variables:
         self._failed: set[str] = set()
         self._secret: set[str] = set()
         self._trail: list[str] = []
+        self._assumed: set[str] = set()
         self.secrets: set[str] = set()
+        self.room = MOST_FILLED_IN_ALL
+        self._guesses = MOST_GUESSES
 
     def origin(self, name: str) -> str:
         """Where the value in force of a variable comes from, in a few words."""
@@ -101,7 +106,9 @@ class Variables:
                 if self._variables
                 else "declare it under 'variables:' in retinue.yaml"
             )
-            hint = did_you_mean(name, self._variables, otherwise=declared)
+            self._guesses -= 1
+            near = self._variables if self._guesses >= 0 else ()
+            hint = did_you_mean(name, near, otherwise=declared)
             raise UnfilledError(Fault(expression.offset, "unknown-variable", f"there is no variable '{name}'", hint))
         if name in self._trail:
             circle = " → ".join((*self._trail[self._trail.index(name) :], name))
@@ -113,9 +120,20 @@ class Variables:
                     "cut one of them",
                 )
             )
+        if len(self._trail) > _DEEPEST:
+            message = f"variables are made of others more than {_DEEPEST} deep"
+            raise UnfilledError(Fault(expression.offset, "too-deep", message, "write some of them out"))
         if not self._evaluate(name):
             raise UnfilledError
+        if name in self._assumed:
+            self._assumed.update(self._trail)
         return self._values[name]
+
+    def known(self, expression: Expression) -> bool:
+        """Whether there is something of that name, whether or not it has a value."""
+        if expression.namespace == "var":
+            return expression.name in self._variables
+        return bool(self._environ.get(expression.name))
 
     def secret(self, expression: Expression) -> bool:
         """Whether a value came from the environment, where keys and passwords come from, directly or through others."""
@@ -129,6 +147,7 @@ class Variables:
         if value:
             return self._text(expression, value)
         if namespace in self._stand_ins or (value is not None and self._stand_ins):
+            self._assumed.update(self._trail)
             return name
         message = f"the environment variable '{name}' is {'not set' if value is None else 'empty'}"
         raise UnfilledError(Fault(expression.offset, "unset-environment-variable", message, f"run: export {name}=…"))
@@ -171,6 +190,7 @@ class Variables:
         self._values[variable.name] = interpolator.data(variable.value, variable.path)
         if interpolator.secret:
             self._secret.add(variable.name)
+            self._read_as_typed(variable)
         if interpolator.unfilled or not self._check_type(variable, variable.path):
             del self._values[variable.name]
             return False
@@ -183,29 +203,48 @@ class Variables:
             hint = f"choose an environment that gives it one, such as -e {choices[0]}, or {by_hand}"
         self._diagnostics.error("missing-variable", f"the variable '{name}' has no value", place, hint)
 
+    def _read_as_typed(self, variable: Variable) -> None:
+        """The environment has nothing but text: what it gives is read as the variable's type, as on the command line.
+        A secret stays what it is."""
+        value = self._values[variable.name]
+        if variable.typed and isinstance(value, str) and not isinstance(value, Secret):
+            stand_in = {"number": 0, "boolean": False}.get(variable.type)
+            found = _as_type(value, variable.type)
+            if found is None and variable.name in self._assumed:
+                found = stand_in
+            self._values[variable.name] = value if found is None else found
+
     def _check_type(self, variable: Variable, path: Path) -> bool:
         if not variable.typed or type_of(self._values[variable.name]) == variable.type:
             return True
         tree = variable.tree or self._tree
         assert tree is not None  # noqa: S101 - as above
         message = f"the variable '{variable.name}' must be {_TYPES[variable.type]}"
+        if variable.name in self._secret:
+            message += ", and the environment does not give one"
         self._diagnostics.error("wrong-type", message, tree.at(path), "correct the value, or its 'type'")
         return False
 
     def _convert(self, variable: Variable) -> bool:
         """Read a value of the command line, which is always text, as the variable's type."""
-        value: Any = variable.value
-        if variable.type != "string":
-            try:
-                value = scalar(variable.value)
-            except BadNumberError:
-                value = None
-            if type_of(value) != variable.type:
-                message = f"--var {variable.name}: {_TYPES[variable.type]} is expected, not '{variable.value}'"
-                self._diagnostics.error("wrong-type", message, None)
-                return False
+        value = _as_type(variable.value, variable.type)
+        if value is None:
+            message = f"--var {variable.name}: {_TYPES[variable.type]} is expected, not '{variable.value}'"
+            self._diagnostics.error("wrong-type", message, None)
+            return False
         self._values[variable.name] = value
         return True
+
+
+def _as_type(text: str, wanted: str) -> Any:
+    """What a text from outside means for a variable of that type; None when it means nothing."""
+    if wanted == "string":
+        return text
+    try:
+        value = scalar(text)
+    except BadNumberError:
+        return None
+    return value if value is not None and type_of(value) == wanted else None
 
 
 # ── where their values come from ──────────────────────────────────────────────────────────────────────────────────────
@@ -242,12 +281,9 @@ class Choice:
     known: bool = True
 
 
-def project_variables(
-    data: Mapping[str, Any], tree: Tree, chosen: Choice, given: Given, diagnostics: Diagnostics
-) -> dict[str, Variable]:
+def project_variables(data: Mapping[str, Any], chosen: Choice, given: Given) -> dict[str, Variable]:
     """The variables of a project file, each with the value in force and the place where that was written."""
     written = mapping(data.get("variables"))
-    _check_names(data, tree, given, diagnostics)
     found = {name: _variable(name, each, chosen, given) for name, each in written.items()}
     if not chosen.known:
         return {name: replace(each, choices=None) for name, each in found.items()}
@@ -281,7 +317,7 @@ def _variable(name: str, written: Any, chosen: Choice, given: Given) -> Variable
     return Variable(name, kind)
 
 
-def _check_names(data: Mapping[str, Any], tree: Tree, given: Given, diagnostics: Diagnostics) -> None:
+def check_names(data: Mapping[str, Any], tree: Tree, given: Given, diagnostics: Diagnostics) -> None:
     """Only declared variables may be set, on the command line, in a file or by an environment, chosen or not."""
     declared = mapping(data.get("variables"))
     known = f"declared: {listed(declared)}" if declared else "declare it under 'variables:' in retinue.yaml"
@@ -293,10 +329,10 @@ def _check_names(data: Mapping[str, Any], tree: Tree, given: Given, diagnostics:
         for name in mapping(mapping(details).get("variables")):
             path: Path = ("environments", environment, "variables", name)
             places.append((name, tree.at(path, key=True)))
-    for name, position in places:
-        if name not in declared:
-            hint = did_you_mean(name, declared, otherwise=known)
-            diagnostics.error("unknown-variable", f"there is no variable '{name}' to set", position, hint)
+    unknown = [each for each in places if each[0] not in declared]
+    for count, (name, position) in enumerate(unknown):
+        hint = did_you_mean(name, declared if count < MOST_GUESSES else (), otherwise=known)
+        diagnostics.error("unknown-variable", f"there is no variable '{name}' to set", position, hint)
 
 
 def mapping(value: Any) -> dict[str, Any]:

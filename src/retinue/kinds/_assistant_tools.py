@@ -110,7 +110,8 @@ TOOL = {
                     "properties": {
                         "files": {
                             "type": "array",
-                            "description": "Globs and paths of files the code may read, or {id: file-…}; at most 20.",
+                            "description": "Globs and paths of files the code may read, or {id: file-…}; at most 20. "
+                            "A '!' before one leaves files out.",
                             "items": {"anyOf": [{"type": "string", "minLength": 1}, FILE_ID]},
                         }
                     },

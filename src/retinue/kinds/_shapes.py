@@ -73,6 +73,14 @@ FILE_ID: Schema = {
     "additionalProperties": False,
 }
 
+EXCLUDE: Schema = {
+    "description": "Globs and paths of files to leave out, relative to this file; without a '/', of any folder below.",
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+    ],
+}
+
 # SPEC Metadata: at most 16 pairs, keys of 64 and values of 512 characters; one pair is the ownership tag.
 METADATA: Schema = {
     "type": "object",
@@ -120,6 +128,11 @@ FUNCTION_PROPERTIES: dict[str, Schema] = {
     "parameters": JSON_SCHEMA,
     "strict": {"type": "boolean", "description": "Hold the model to the exact schema. Default: false."},
 }
+
+
+def empty(path: str, size: int) -> str | None:  # noqa: ARG001 - the signature of Inclusion.unfit
+    """What a file is without content, which the API refuses."""
+    return "empty" if size == 0 else None
 
 
 def compose_files(files: Mapping[str, Any]) -> list[Any]:

@@ -15,13 +15,14 @@ from retinue.kinds._shapes import (
     METADATA,
     TEXT,
     compose_files,
+    empty,
     keyed_files,
     keyed_tools,
 )
 from retinue.kinds.fields import Field, KeyedField, UploadsField
 from retinue.kinds.kind import Expansion, Inclusion, Kind, Reference
 from retinue.kinds.stores import Plain
-from retinue.kinds.strict_schema import strict_problems
+from retinue.kinds.strict_schema import strict_function_problems, strict_problems
 from retinue.model.declared import Problem
 from retinue.model.paths import without_defaults
 from retinue.model.tag import file_record_keys
@@ -128,9 +129,7 @@ def _check_tools(tools: Iterable[Mapping[str, Any]]) -> Iterable[Problem]:
             other = next(old for old, new in RANKERS.items() if new == ranker)
             message = f"the ranker '{ranker}' is called '{other}' with 'api: assistants-v2'"
             yield Problem("not-allowed-value", ("tools", key, "ranking_options", "ranker"), message, f"write '{other}'")
-        if function.get("strict"):
-            parameters = function.get("parameters") or {"type": "object", "additionalProperties": False}
-            yield from strict_problems(parameters, ("tools", key, "parameters"))
+        yield from strict_function_problems(function, ("tools", key, "parameters"))
 
 
 def _check_room(declared: int, files: Mapping[str, Any]) -> Iterable[Problem]:
@@ -268,7 +267,7 @@ _STORED = Kind(
     inclusions=(
         Inclusion(("instructions",), "text"),
         Inclusion(("tools", "*", "function", "parameters"), "schema"),
-        Inclusion(("tools", "*", "code_interpreter", "files"), "files"),
+        Inclusion(("tools", "*", "code_interpreter", "files"), "files", empty),
         Inclusion(("response_format", "json_schema", "schema"), "schema"),
     ),
     keyed=(keyed_tools({"function": "name"}), keyed_files("tools", "*", "code_interpreter", "files")),

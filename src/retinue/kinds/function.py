@@ -1,7 +1,19 @@
 """A function an assistant may call: declared once, inlined into every assistant that names it."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from retinue.kinds._shapes import FUNCTION_NAME, FUNCTION_PROPERTIES
 from retinue.kinds.kind import Inclusion, Kind
+from retinue.kinds.strict_schema import strict_function_problems
+from retinue.model.declared import Problem
+
+
+def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
+    return strict_function_problems(spec, ("parameters",))
+
 
 KIND = Kind(
     name="function",
@@ -15,4 +27,5 @@ KIND = Kind(
         "additionalProperties": False,
     },
     inclusions=(Inclusion(("parameters",), "schema"),),
+    check=check,
 )

@@ -44,12 +44,16 @@ class Inclusion:
     - `schema`: `{file: path}` → the JSON Schema in it; inline or not, it must be one.
     - `file`: a path → `{path, sha256, size}`.
     - `base64`: a path → the content of the file, as text.
-    - `folder`: a path → the content of each file below it (model.canonical), by its path from there.
+    - `folder`: a path, or `{path: …, exclude: …}` → the content of each file below it (model.canonical), by its path
+      from there.
     - `files`: a list of globs and `{path: …, …}` entries → a list of `{path, sha256, size, …}`, one for each file.
+
+    `unfit` says what a file is that the API would not take, by its path and size; None for one that it takes.
     """
 
     pattern: Pattern
     form: Literal["text", "schema", "file", "files", "folder", "base64"]
+    unfit: Callable[[str, int], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,8 @@ class Kind:
     - `store` says how its objects are kept; INLINE when it has none and only appears inside others.
     - `keyed` are the lists that an overlay may write as maps.
     - `expand` turns shorthands into the API's shape; `compose` is its inverse: canonical fields, as an author writes
-      them, Unseen where a declaration needs what the API never shows. `check` finds what the API would refuse.
+      them, Unseen where a declaration needs what the API never shows. `check` finds what the API would refuse, and
+      `check_written` what of that is gone once shorthands are turned.
     - `identity` shows a person which live object this is: a field's name.
     - `secrets` are the places in a declaration where `${{ secret.NAME }}` may stand: the API never shows them.
     - `assemble` has the last word on a body: (body, the whole specification with ids in it, the live object or
@@ -116,6 +121,7 @@ class Kind:
     expand: Callable[[Mapping[str, Any]], Expansion] = _as_written
     compose: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
     check: Callable[[Mapping[str, Any]], Iterable[Problem]] = _no_problems
+    check_written: Callable[[Mapping[str, Any]], Iterable[Problem]] = _no_problems
     identity: str = "name"
     secrets: tuple[Pattern, ...] = ()
     assemble: Callable[[dict[str, Any], Mapping[str, Any], Mapping[str, Any] | None], dict[str, Any]] | None = None
@@ -172,7 +178,8 @@ class Kind:
         expanded, origins = self.expand(written)
         expanded = self._with_extras(expanded)
         spec = {name: self._index[name].declare(value, seal) for name, value in expanded.items() if self.has(name)}
-        return spec, origins, [*self._elsewhere(expanded), *self._too_long(spec), *self.check(expanded)]
+        problems = [*self._elsewhere(expanded), *self._too_long(spec)]
+        return spec, origins, [*problems, *self.check_written(written), *self.check(expanded)]
 
     def _elsewhere(self, spec: Mapping[str, Any]) -> Iterator[Problem]:
         for name in spec:

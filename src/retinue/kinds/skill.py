@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from retinue.kinds._shapes import EXCLUDE
 from retinue.kinds.fields import Field, PolicyField, VersionField
 from retinue.kinds.kind import Expansion, Inclusion, Kind
 from retinue.kinds.stores import Marks, Versioned
@@ -104,7 +105,18 @@ KIND = Kind(
         "type": "object",
         "description": "A folder with a SKILL.md, kept in versions.",
         "properties": {
-            "folder": {"type": "string", "minLength": 1, "description": "The folder, relative to this file."},
+            "folder": {
+                "description": "The folder, relative to this file, or a mapping that leaves some of its files out.",
+                "anyOf": [
+                    {"type": "string", "minLength": 1},
+                    {
+                        "type": "object",
+                        "properties": {"path": {"type": "string", "minLength": 1}, "exclude": EXCLUDE},
+                        "required": ["path"],
+                        "additionalProperties": False,
+                    },
+                ],
+            },
             "version": {
                 "description": "Which version is the default: a number, to roll back, or 'latest', the default.",
                 "anyOf": [{"type": "integer", "minimum": 1}, {"enum": ["latest"]}],

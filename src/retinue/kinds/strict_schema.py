@@ -25,6 +25,14 @@ def strict_problems(schema: Mapping[str, Any], where: Path) -> Iterable[Problem]
         yield _problem(where, f"a strict schema may have {MOST_PROPERTIES:,} properties, this one has {total:,}", None)
 
 
+def strict_function_problems(function: Mapping[str, Any], where: Path) -> Iterable[Problem]:
+    """The same for the parameters of a function, which stand at `where`, if it is a strict one."""
+    if function.get("strict"):
+        yield from strict_problems(
+            function.get("parameters") or {"type": "object", "additionalProperties": False}, where
+        )
+
+
 def _problem(where: Path, message: str, hint: str | None) -> Problem:
     return Problem("strict-schema", where, message, hint)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, FILE_ID, FURTHER, METADATA, keyed_files
+from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, EXCLUDE, FILE_ID, FURTHER, METADATA, empty, keyed_files
 from retinue.kinds.fields import Field, KeyedField, ManifestField
 from retinue.kinds.kind import Expansion, Inclusion, Kind
 from retinue.kinds.stores import MarkerForm, WithFiles
@@ -86,6 +86,13 @@ def retire(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {"expires_after": {"days": min(days, RETIREMENT)}}
 
 
+def unfit(path: str, size: int) -> str | None:
+    """What a file is that the API would not index."""
+    if PurePosixPath(path).suffix.lower() not in SEARCHABLE:
+        return "of a type that file search does not take"
+    return empty(path, size)
+
+
 def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
     for path, entry in spec.get("files", {}).items():
         where: Path = ("files", path)
@@ -110,15 +117,25 @@ def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
             )
         if len(path) > 256:
             yield Problem("path-too-long", where, f"the path of '{path[:60]}…' has {len(path)} characters, over 256")
-        cut = entry["chunking"]
-        if cut["chunk_overlap_tokens"] * 2 > cut["max_chunk_size_tokens"]:
-            yield Problem(
-                "chunk-overlap",
-                (*where, "chunking"),
-                f"chunk_overlap_tokens is {cut['chunk_overlap_tokens']}, more than half of "
-                f"max_chunk_size_tokens ({cut['max_chunk_size_tokens']})",
-                f"use at most {cut['max_chunk_size_tokens'] // 2}",
-            )
+
+
+def check_written(spec: Mapping[str, Any]) -> Iterable[Problem]:
+    """Chunks are checked where they are written, whether or not there is a file to cut."""
+    if "chunking" in spec:
+        yield from _check_overlap(chunking(spec["chunking"]), ("chunking",))
+    own = {each["entry"]: each["chunking"] for each in spec.get("files", ()) if "chunking" in each}
+    for entry, written in own.items():
+        yield from _check_overlap(chunking(written), ("files", entry, "chunking"))
+
+
+def _check_overlap(cut: Mapping[str, Any], where: Path) -> Iterable[Problem]:
+    most = cut["max_chunk_size_tokens"] // 2
+    if cut["chunk_overlap_tokens"] > most:
+        message = (
+            f"chunk_overlap_tokens is {cut['chunk_overlap_tokens']}, more than half of "
+            f"max_chunk_size_tokens ({cut['max_chunk_size_tokens']})"
+        )
+        yield Problem("chunk-overlap", where, message, f"use at most {most}")
 
 
 KIND = Kind(
@@ -170,7 +187,8 @@ KIND = Kind(
             "chunking": CHUNKING,
             "files": {
                 "type": "array",
-                "description": "Globs and paths, relative to this file, and ids of files kept elsewhere.",
+                "description": "Globs and paths, relative to this file, and ids of files kept elsewhere. A '!' before "
+                "a glob or a path leaves files out.",
                 "items": {
                     "anyOf": [
                         {"type": "string", "minLength": 1},
@@ -180,6 +198,7 @@ KIND = Kind(
                                 "path": {"type": "string", "minLength": 1, "description": "A path or a glob."},
                                 "attributes": ATTRIBUTES,
                                 "chunking": CHUNKING,
+                                "exclude": EXCLUDE,
                             },
                             "required": ["path"],
                             "additionalProperties": False,
@@ -204,10 +223,11 @@ KIND = Kind(
         FURTHER,
         ManifestField("files"),
     ),
-    inclusions=(Inclusion(("files",), "files"),),
+    inclusions=(Inclusion(("files",), "files", unfit),),
     keyed=(keyed_files("files"),),
     expand=expand,
     compose=compose,
     check=check,
+    check_written=check_written,
     retire=retire,
 )

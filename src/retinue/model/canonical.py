@@ -7,6 +7,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from retinue.model.values import ABSENT, FileRef, Gone, Ref, Sealed
@@ -70,12 +71,37 @@ def same(one: Any, other: Any) -> bool:
     return one is other or canonical_json(one) == canonical_json(other)
 
 
+# ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# What people write as text. A .bat needs the line ends that it has.
+_TEXT_NAMES = (
+    ".c .cfg .conf .cpp .cs .css .csv .go .h .hpp .htm .html .ini .ipynb .java .js .json .jsonl .jsx .kt .log .lua .m "
+    ".markdown .md .php .pl .properties .py .r .rb .rs .rst .scala .sh .sql .svg .swift .tex .toml .ts .tsv .tsx .txt "
+    ".vue .xml .yaml .yml"
+)
+_TEXT = frozenset(_TEXT_NAMES.split())
+
+
+def is_text_name(path: str) -> bool:
+    """Whether a file is text by its name."""
+    return PurePosixPath(path).suffix.lower() in _TEXT
+
+
+def as_uploaded(path: str, content: bytes) -> bytes:
+    """The content of a file as it is digested and uploaded: the line ends of text are those of Unix, whatever a
+    checkout made of them (`core.autocrlf`). What holds a zero byte, as UTF-16 does, is no text here."""
+    if b"\r\n" not in content or b"\0" in content or not is_text_name(path):
+        return content
+    return content.replace(b"\r\n", b"\n")
+
+
 LARGEST_TEXT = 100_000
 """Bytes up to which a text is shown as such."""
 
 
 def content_value(path: str, content: bytes) -> str | FileRef:
     """What stands for a file in a specification. `path` is where the content can be had again."""
+    content = as_uploaded(path, content)
     if len(content) <= LARGEST_TEXT and b"\0" not in content:
         try:
             return content.decode("utf-8")

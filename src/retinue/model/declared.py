@@ -8,6 +8,10 @@ from typing import Any, Literal, Protocol
 
 from retinue.model.values import Address, Path
 
+MOST_GUESSES = 50
+"""How often a name is looked for that was meant, among names of which there may be as many as there are mistakes:
+that takes longer than all else."""
+
 Severity = Literal["error", "warning"]
 
 

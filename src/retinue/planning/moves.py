@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.canonical import canonical_json, same
-from retinue.model.declared import Declaration, Declared, Diagnostic, Handover, Position, Verb
+from retinue.model.declared import MOST_GUESSES, Declaration, Declared, Diagnostic, Handover, Position, Verb
 from retinue.model.live import Live
 from retinue.model.sealed import reseal
 from retinue.model.steps import Action, Block, Step
@@ -323,6 +323,7 @@ def _against_declarations(
     handovers: Sequence[Handover], declared: Mapping[Address, Position], *, complete: bool
 ) -> Iterator[Diagnostic]:
     passed = {each.origin for each in handovers} | {each.address for each in handovers if each.verb == "release"}
+    guesses, names = MOST_GUESSES, [str(each) for each in declared]
     for each in handovers:
         gone = each.origin if each.verb == "moved" else each.address if each.verb == "release" else None
         if gone in declared and gone is not None:
@@ -331,7 +332,8 @@ def _against_declarations(
             yield _error(each, f"{gone} is {verb} and still declared", "remove its declaration or the entry", related)
         if each.verb == "release" or each.address in declared or each.address in passed or not complete:
             continue
-        close = difflib.get_close_matches(str(each.address), map(str, declared), n=1)
+        guesses -= 1
+        close = difflib.get_close_matches(str(each.address), names, n=1) if guesses >= 0 else []
         hint = f"did you mean {close[0]}?" if close else "declare it, or remove the entry"
         yield _error(each, f"{each.address} is not declared", hint)
 

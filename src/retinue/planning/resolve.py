@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retinue.kinds.kind import Kind, Kinds, Reference
-from retinue.model.declared import Declaration, Declared, Diagnostic, Lifecycle, Places, Position, Problem
+from retinue.model.declared import MOST_GUESSES, Declaration, Declared, Diagnostic, Lifecycle, Places, Position, Problem
 from retinue.model.paths import matches, replaced
 from retinue.model.values import Address, Path, Ref
 from retinue.planning.model_catalog import Use
@@ -58,9 +58,10 @@ def resolve(
     used: set[Address] = set()
     links: dict[Address, list[tuple[Address, Position]]] = {}
     declared: list[Declared] = []
+    names = _Names(known)
     for each in known.values():
         kind = kinds[each.address.kind]
-        linked, problems = _link(each, kind, known)
+        linked, problems = _link(each, kind, known, names)
         links[each.address] = linked.links
         # What a broken one names, beside what can still be read of it, is taken to be used.
         used.update(known if each.broken else (address for address, _ in linked.links))
@@ -68,6 +69,8 @@ def resolve(
             made, refused = _declare(each.address, kind, linked, home, seal)
             declared += [made] if made else []
             problems += refused
+        elif not (kind.stored or problems or each.broken):
+            problems += kind.check(linked.spec)
         diagnostics += [
             _place(problem, each.places) if isinstance(problem, Problem) else problem for problem in problems
         ]
@@ -133,7 +136,7 @@ class _Grafted:
 
 
 def _link(
-    declaration: Declaration, kind: Kind, known: Mapping[Address, Declaration]
+    declaration: Declaration, kind: Kind, known: Mapping[Address, Declaration], names: _Names
 ) -> tuple[_Linked, list[Diagnostic | Problem]]:
     spec = dict(declaration.spec)
     grafts: dict[Path, Places] = {}
@@ -148,7 +151,7 @@ def _link(
             address = Address(reference.kind, value)
             target = known.get(address)
             if target is None:
-                problems.append(_unknown(reference, path, value, known))
+                problems.append(names.unknown(reference, path, value))
                 continue
             linked.links.append((address, declaration.places.at(path)))
             if not reference.inline:
@@ -160,17 +163,30 @@ def _link(
     return linked, problems
 
 
-def _unknown(reference: Reference, path: Path, name: str, known: Iterable[Address]) -> Problem:
-    names = sorted(address.name for address in known if address.kind == reference.kind)
-    close = difflib.get_close_matches(name, names, n=1)
-    word = reference.kind.replace("_", " ")
-    if close:
-        hint = f"did you mean '{close[0]}'?"
-    elif names:
-        hint = f"declared: {', '.join(names[:8])}{', …' if len(names) > 8 else ''}"
-    else:
-        hint = f"declare it under '{reference.kind}s:'"
-    return Problem("unknown-reference", path, f"there is no {word} '{name}'", hint)
+@dataclass(slots=True)
+class _Names:
+    """The declared names by kind, for what is said of a name that is none. `guesses` is how often one more is looked
+    for that was meant: with many of both, that would take longer than all else."""
+
+    known: Iterable[Address]
+    guesses: int = MOST_GUESSES
+    _by_kind: dict[str, list[str]] = field(default_factory=dict)
+
+    def unknown(self, reference: Reference, path: Path, name: str) -> Problem:
+        if not self._by_kind:
+            for address in sorted(self.known):
+                self._by_kind.setdefault(address.kind, []).append(address.name)
+        names = self._by_kind.get(reference.kind, [])
+        self.guesses -= 1
+        close = difflib.get_close_matches(name, names, n=1) if self.guesses >= 0 else []
+        word = reference.kind.replace("_", " ")
+        if close:
+            hint = f"did you mean '{close[0]}'?"
+        elif names:
+            hint = f"declared: {', '.join(names[:8])}{', …' if len(names) > 8 else ''}"
+        else:
+            hint = f"declare it under '{reference.kind}s:'"
+        return Problem("unknown-reference", path, f"there is no {word} '{name}'", hint)
 
 
 # ── specifications ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,10 +1,12 @@
 """Where assistants to migrate are found: in the declarations, on the account, in dumps and prompt files.
 
-Dumps may have any of the known shapes: tolerant of the shape, inventing nothing.
+Dumps may have any of the known shapes: tolerant of the shape, inventing nothing. What a file is says its name; one
+without a telling name is a dump where it reads as one, and else a prompt.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -13,15 +15,21 @@ from typing import Any
 from retinue import engine
 from retinue.commands.migrate.original import Note, Original
 from retinue.commands.migrate.rules import Home
+from retinue.config.problems import Diagnostics
 from retinue.config.project_files import Source, UndecodableError, decode
-from retinue.config.yaml.parser import NotJsonError, read_json
+from retinue.config.yaml.parser import NotJsonError, parse, read_json
 from retinue.errors import AccountError, RetinueError
 from retinue.kinds import all_kinds
 from retinue.model.tag import TAG_KEY, TagError, read_tag
 from retinue.model.values import Ref
 
 _TEXT_FILES = frozenset({".md", ".markdown", ".txt", ".prompt"})
-_TELLING = ("model", "instructions", "tools", "name", "messages", "prompt")
+_JSON_FILES = frozenset({".json", ".jsonl", ".ndjson"})
+_YAML_FILES = frozenset({".yaml", ".yml"})
+# A name alone tells nothing: packages, services and workflows have one, too.
+_TELLING = ("model", "instructions", "messages", "prompt", "tools")
+_FRONT_MATTER = re.compile(r"\s*(---|\+\+\+)[ \t]*\r?\n(?:.*\n)??\1[ \t]*(?:\r?\n|$)", re.S)
+_PLAIN_KEY = re.compile(r"[a-z][a-z0-9_]*")
 _OBJECTS = (None, "assistant", "prompt", "prompt.version", "response")
 _READ_BY = ("developer", "system")
 
@@ -92,13 +100,10 @@ def read_files(texts: Mapping[str, bytes]) -> Found:
             source = decode(name, content)
         except UndecodableError as error:
             raise RetinueError(f"'{name}' cannot be read: {error.message}", hint=error.hint) from error
-        suffix = PurePosixPath(name).suffix.lower()
-        if suffix in _TEXT_FILES or not source.text.lstrip().startswith(("{", "[")):
-            if suffix in (".json", ".jsonl") or not source.text.strip():
-                raise RetinueError(f"'{name}' holds neither JSON nor a prompt", hint="give a dump of assistants")
+        data = _dump(source)
+        if data is None:
             originals.append(read_text(source.text, name))
             continue
-        data = _json(source)
         if is_cut(data):
             warnings.append(f"'{name}' is one page of a longer list (has_more): dump the pages that follow, too")
         originals += _read(data, name)
@@ -112,6 +117,31 @@ def _read(data: Any, name: str) -> list[Original]:
         raise RetinueError(str(error), hint="give the answer of GET /assistants, or single assistants") from error
 
 
+def _dump(source: Source) -> Any:
+    """The data of a dump in JSON or YAML; None for a prompt. Raises RetinueError for what is neither."""
+    suffix = PurePosixPath(source.name).suffix.lower()
+    if not source.text.strip():
+        raise RetinueError(f"'{source.name}' holds neither a dump nor a prompt", hint="give a dump of assistants")
+    if suffix in _JSON_FILES:
+        return _json(source)
+    if suffix in _YAML_FILES:
+        return _yaml(source)
+    if suffix not in (*_TEXT_FILES, ""):
+        hint = "give a dump in .json or .yaml, or a prompt in .md or .txt; rename it if it is one of these"
+        raise RetinueError(f"'{source.name}' is of a type that is not known", hint=hint)
+    if suffix == "" and source.text.lstrip().startswith(("{", "[")):
+        return _json(source)
+    if suffix == "" and _reads_as_yaml(source):
+        return _yaml(source)
+    if _FRONT_MATTER.match(source.text):
+        hint = "remove what stands between the two lines, and say it where it belongs: --model NAME for the model"
+        raise RetinueError(f"'{source.name}' begins with front matter, which is no part of a prompt", hint=hint)
+    if _reads_as_yaml(source) and not source.text.lstrip().startswith("#"):
+        hint = "if it is a dump, have its name end in .yaml or .json; if it is a prompt, begin it with a heading"
+        raise RetinueError(f"'{source.name}' is no text, but data with the fields of an assistant", hint=hint)
+    return None
+
+
 def _json(source: Source) -> Any:
     """The value of a JSON text, or the list of those in its lines."""
     try:
@@ -122,6 +152,25 @@ def _json(source: Source) -> Any:
         except NotJsonError:
             where = source.position(whole.offset)
             raise RetinueError(f"{where}: {whole.message}", hint=whole.hint) from whole
+
+
+def _yaml(source: Source) -> Any:
+    """The value of a YAML text, or the list of those in its documents."""
+    found = Diagnostics()
+    documents, _ = parse(source, found)
+    if found.all:
+        first = found.all[0]
+        raise RetinueError(f"{first.position}: {first.message}", hint=first.hint)
+    return documents[0].data if len(documents) == 1 else [each.data for each in documents]
+
+
+def _reads_as_yaml(source: Source) -> bool:
+    """Whether a text is nothing but mappings in YAML, with a field that tells an assistant and no other sort of key."""
+    documents, _ = parse(source, found := Diagnostics())
+    mappings = [each.data for each in documents if isinstance(each.data, dict) and not found.all]
+    return bool(mappings) and all(
+        len(mappings) == len(documents) and _tells(each) and all(map(_PLAIN_KEY.fullmatch, each)) for each in mappings
+    )
 
 
 # ── one dump ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -156,7 +205,9 @@ def _original(entry: Any, where: str) -> Original:
         raise NotAnAssistantError(f"{where} is no object, but {type(entry).__name__}")
     if entry.get("object") not in _OBJECTS:
         raise NotAnAssistantError(f"{where} is a '{entry['object']}', not an assistant")
-    if not any(key in entry for key in _TELLING):
+    if not _tells(entry) and any(each.section in entry for each in all_kinds().values()):
+        raise NotAnAssistantError(f"{where} holds declarations: without FILE, those of the project are migrated")
+    if not _tells(entry):
         raise NotAnAssistantError(f"{where} has neither a model nor instructions")
     try:
         check_text(entry)
@@ -164,6 +215,13 @@ def _original(entry: Any, where: str) -> Original:
         raise NotAnAssistantError(f"{where} holds half of a surrogate pair, which is no text") from error
     raw, notes = _as_assistant(entry)
     return Original(raw, str(entry.get("id") or where), notes=tuple(notes))
+
+
+def _tells(entry: Mapping[str, Any]) -> bool:
+    """Whether an object has a field that an assistant or a prompt has, and hardly anything else."""
+    tools = entry.get("tools")
+    listed = isinstance(tools, list) and all(isinstance(each, Mapping) and "type" in each for each in tools)
+    return any(key in entry for key in _TELLING if key != "tools") or (bool(tools) and listed)
 
 
 def check_text(value: Any) -> None:

@@ -160,7 +160,7 @@ _VARIABLES = {
                     "description": {"type": "string", "description": "What it is for."},
                     "type": {
                         "enum": list(VARIABLE_TYPES),
-                        "description": "How a value of the command line is read. Default: as the type of the default.",
+                        "description": "How a text from outside is read, as by --var. Default: as the default's type.",
                     },
                 },
                 "additionalProperties": False,

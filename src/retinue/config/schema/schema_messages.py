@@ -138,7 +138,8 @@ class SchemaMessages:
         if value is None:
             return "write a value, or remove the line"
         if path in self._secret:
-            return None
+            typed = "number" if wanted & {"number", "integer"} else "boolean" if "boolean" in wanted else None
+            return f"give it to a variable with 'type: {typed}' as its default, and use that here" if typed else None
         if isinstance(value, str):
             if "boolean" in wanted and value.lower() in (*_SWITCHES, "true", "false"):
                 return "write true or false" + ("" if written is not None else ", without quotes")

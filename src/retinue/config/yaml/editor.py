@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from retinue.config.interpolation import OPEN, escaped
+from retinue.config.interpolation import OPEN, escaped, has_expressions
 from retinue.config.problems import Diagnostics, RefusedError
 from retinue.config.project_files import Folder, Source
 from retinue.config.yaml.parser import compose
@@ -266,9 +266,16 @@ class Site:
 
 
 def find_site(
-    declaration: Declaration, path: Path, declarations: Mapping[Address, Declaration], kinds: Kinds, folder: Folder
+    declaration: Declaration,
+    path: Path,
+    declarations: Mapping[Address, Declaration],
+    kinds: Kinds,
+    folder: Folder,
+    *,
+    in_place: bool = False,
 ) -> Site:
-    """Where the part of a declaration at `path` is written, in its author's own form. Raises UnwritableError."""
+    """Where the part of a declaration at `path` is written, in its author's own form; `in_place`, a text in a file of
+    its own is to stand in the place of the file's name. Raises UnwritableError."""
     kind, tree = kinds[declaration.address.kind], declaration.places
     if not isinstance(tree, Tree):
         raise TypeError(f"{declaration.address} has no tree")
@@ -282,12 +289,12 @@ def find_site(
         for inclusion in kind.inclusions:
             if fits(part, inclusion.pattern) and node.shape != "scalar":
                 file = _named_file(node, inclusion.form)
-                if file is not None:
+                if file is not None and not (in_place and part == path):
                     return _file_site(file, node, folder, whole=inclusion.form == "text" and part == path)
         for reference in kind.references:
             if reference.inline and fits(part, reference.pattern) and node.shape == "scalar":
                 target = declarations[Address(reference.kind, node.text)]
-                return find_site(target, path[length:], declarations, kinds, folder)
+                return find_site(target, path[length:], declarations, kinds, folder, in_place=in_place)
     node = tree.node(written)
     if node is None:
         raise TypeError(f"{declaration.address} is not written anywhere")
@@ -321,7 +328,7 @@ def _file_site(file: Node, node: Node, folder: Folder, *, whole: bool) -> Site:
 
 def _refuse_expressions(node: Node) -> None:
     for each in _scalars(node):
-        if OPEN in each.text.replace("$${{", ""):
+        if has_expressions(each.text):
             shown = each.text if len(each.text) <= 60 else f"{each.text[:60]}…"
             hint = "change the variable, or write the value here first"
             raise UnwritableError(f"its value comes from '{shown}'", each.position, hint)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn
 
 import yaml
@@ -63,15 +63,17 @@ def compose(source: Source, diagnostics: Diagnostics) -> tuple[list[Node], bool]
 
 
 class _Open:
-    """A collection whose end has not been reached. `size` counts its values, aliases written out."""
+    """A collection whose end has not been reached. `size` counts its values and `depth` its levels, aliases written
+    out."""
 
-    __slots__ = ("anchor", "key", "node", "size")
+    __slots__ = ("anchor", "depth", "key", "node", "size")
 
     def __init__(self, node: Node, anchor: str | None) -> None:
         self.node = node
         self.anchor = anchor
         self.key: Node | None = None
         self.size = 1
+        self.depth = 1
 
 
 class _Composer:
@@ -79,7 +81,7 @@ class _Composer:
         self._source = source
         self._diagnostics = diagnostics
         self._open: list[_Open] = []
-        self._anchors: dict[str, tuple[Node, int | None]] = {}
+        self._anchors: dict[str, tuple[Node, int | None, int]] = {}
         self._written = 0
         self._root: Node | None = None
 
@@ -116,7 +118,7 @@ class _Composer:
         node.plain = event.implicit[0]
         self._written += 1
         if event.anchor:
-            self._anchors[event.anchor] = (node, 1)
+            self._anchors[event.anchor] = (node, 1, 0)
         self._add(node, 1)
 
     def _start(self, event: Any, shape: Shape) -> None:
@@ -125,18 +127,18 @@ class _Composer:
             raise _too_deep(node.start)
         self._written += 1
         if event.anchor:
-            self._anchors[event.anchor] = (node, None)
+            self._anchors[event.anchor] = (node, None, 0)
         self._open.append(_Open(node, event.anchor))
 
     def _end(self, event: Any) -> None:
         closed = self._open.pop()
         closed.node.end = event.end_mark.index
         if closed.anchor and self._anchors[closed.anchor][0] is closed.node:
-            self._anchors[closed.anchor] = (closed.node, closed.size)
-        self._add(closed.node, closed.size)
+            self._anchors[closed.anchor] = (closed.node, closed.size, closed.depth)
+        self._add(closed.node, closed.size, closed.depth)
 
     def _alias(self, event: Any) -> None:
-        node, size = self._anchors.get(event.anchor, (None, None))
+        node, size, depth = self._anchors.get(event.anchor, (None, None, 0))
         offset = event.start_mark.index
         if node is None or size is None:
             self._refuse_alias(event.anchor, offset, known=node is not None)
@@ -144,7 +146,9 @@ class _Composer:
             nothing.plain = nothing.faulty = True
             self._add(nothing, 1)
             return
-        self._add(node, size)
+        if len(self._open) + depth > DEEPEST:
+            raise _too_deep(offset)
+        self._add(node, size, depth)
         if self._open and self._open[-1].size > self._written + MOST_REPEATED:
             raise YamlSyntaxError(
                 offset,
@@ -165,12 +169,13 @@ class _Composer:
             )
             self._diagnostics.error("yaml-syntax", message, position, hint)
 
-    def _add(self, node: Node, size: int) -> None:
+    def _add(self, node: Node, size: int, depth: int = 0) -> None:
         if not self._open:
             self._root = node
             return
         parent = self._open[-1]
         parent.size += size
+        parent.depth = max(parent.depth, depth + 1)
         if parent.node.shape == "sequence":
             parent.node.entries.append(node)
         elif parent.key is None:
@@ -386,8 +391,8 @@ def _refuse_constant(name: str) -> NoReturn:
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     data = dict(pairs)
     if len(data) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _DuplicateKeyError(next(name for name in names if names.count(name) > 1))
+        last = {name: index for index, (name, _) in enumerate(pairs)}
+        raise _DuplicateKeyError(next(name for index, (name, _) in enumerate(pairs) if last[name] != index))
     return data
 
 
@@ -405,6 +410,15 @@ def _json_error(error: json.JSONDecodeError, text: str) -> NotJsonError:
 # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class Peeked:
+    """What was read of a YAML file, whether to its end, and what is wrong with it, none of which is reported yet."""
+
+    documents: list[Document]
+    complete: bool
+    found: Diagnostics
+
+
 @dataclass(slots=True)
 class FileReader:
     """Reads the files of a project: what every step of loading has at hand."""
@@ -414,6 +428,7 @@ class FileReader:
     excerpts: Excerpts
     complete: bool = True
     """Whether every file could be read to its end; if not, names may be missing that are declared."""
+    _peeked: dict[str, Peeked] = field(default_factory=dict)
 
     def text(self, path: str, *, asked: Position | None = None) -> Source | None:
         """The text of a file; None, reported, when there is none to be had. `asked` is where the file was named."""
@@ -437,12 +452,21 @@ class FileReader:
         self.excerpts.keep(source)
         return source
 
+    def peek(self, path: str) -> Peeked:
+        """The documents of a YAML file. It is read once."""
+        if path not in self._peeked:
+            quiet = FileReader(self.folder, Diagnostics(), self.excerpts)
+            source = quiet.text(path, asked=Position(path, 1, 1))
+            documents, complete = parse(source, quiet.diagnostics) if source is not None else ([], False)
+            self._peeked[path] = Peeked(documents, complete, quiet.diagnostics)
+        return self._peeked[path]
+
     def documents(self, path: str) -> tuple[list[Document], bool]:
         """The documents of a YAML file, and whether it could be read to its end."""
-        source = self.text(path, asked=Position(path, 1, 1))
-        documents, complete = parse(source, self.diagnostics) if source is not None else ([], False)
-        self.complete &= complete
-        return documents, complete
+        peeked = self.peek(path)
+        self.diagnostics.all += peeked.found.all
+        self.complete &= peeked.complete
+        return peeked.documents, peeked.complete
 
 
 def parse(source: Source, diagnostics: Diagnostics) -> tuple[list[Document], bool]:

@@ -21,7 +21,7 @@ class Node:
     mapping, `entries` of a sequence. `faulty` marks a value that is reported already: nothing more is said about it.
     """
 
-    __slots__ = ("end", "entries", "faulty", "pairs", "plain", "shape", "source", "start", "tag", "text")
+    __slots__ = ("_found", "end", "entries", "faulty", "pairs", "plain", "shape", "source", "start", "tag", "text")
 
     def __init__(self, shape: Shape, source: Source, start: int, end: int, tag: str | None = None) -> None:
         self.shape = shape
@@ -34,6 +34,7 @@ class Node:
         self.faulty = False
         self.pairs: list[tuple[Node, Node]] = []
         self.entries: list[Node] = []
+        self._found: tuple[int, dict[str, tuple[Node, Node]]] = (0, {})
 
     @property
     def position(self) -> Position:
@@ -52,14 +53,20 @@ class Node:
 
     def pair(self, name: str) -> tuple[Node, Node] | None:
         """The key and value under `name`, written here or merged."""
-        for key, value in self.pairs:
-            if key.text == name and not key.merges:
-                return key, value
-        for other in self.merged():
-            found = other.pair(name)
-            if found is not None:
-                return found
-        return None
+        return self.by_name().get(name)
+
+    def by_name(self) -> dict[str, tuple[Node, Node]]:
+        """The pairs by name: a file may have tens of thousands, each of which is looked for. Pairs are only added."""
+        size, found = self._found
+        if size != len(self.pairs):
+            found = {}
+            for key, value in self.pairs:
+                if not key.merges:
+                    found.setdefault(key.text, (key, value))
+            for other in self.merged():
+                found = {**other.by_name(), **found}
+            self._found = (len(self.pairs), found)
+        return found
 
 
 class Tree:

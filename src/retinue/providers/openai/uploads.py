@@ -14,7 +14,7 @@ from typing import Any
 from retinue.errors import AccountError, StaleError, reason_of
 from retinue.kinds.fields import UploadsField
 from retinue.kinds.kind import Kind
-from retinue.model.canonical import RECORDED_SHA
+from retinue.model.canonical import RECORDED_SHA, as_uploaded
 from retinue.model.live import Live
 from retinue.model.tag import write_file_records
 from retinue.model.values import FileRef
@@ -77,9 +77,9 @@ class Uploader:
         return entry.id or ""
 
     def read(self, file: FileRef) -> bytes:
-        """The content of a file of the project. Raises StaleError when it changed after the plan was made."""
+        """What is uploaded of a file of the project. Raises StaleError when it changed after the plan was made."""
         try:
-            content = (self.root / file.path).read_bytes()
+            content = as_uploaded(file.path, (self.root / file.path).read_bytes())
         except OSError as error:
             raise StaleError(f"'{file.path}' cannot be read: {reason_of(error)}") from error
         if hashlib.sha256(content).hexdigest() != file.sha256:

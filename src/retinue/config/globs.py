@@ -1,0 +1,238 @@
+"""Globs over the files of a project: what they match, and what other patterns leave out of that.
+
+A directory is looked into once for each new state of the pattern, so that no pattern and no circle of links takes more
+than the number of directories times that of the pattern's parts.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import stat
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from retinue.config.problems import RefusedError
+
+MAGIC = re.compile(r"[*?\[]")
+LEAVE_OUT = "!"
+"""What a pattern begins with that takes files out again."""
+_ANY_DEPTH = "**"
+_OUT_OF_PROJECT = "leads out of the project through a symbolic link"
+
+States = frozenset[int]
+Entries = Callable[[str], list["os.DirEntry[str]"]]
+
+
+class Matched(NamedTuple):
+    """What a glob matches, sorted. `passed` says of links to folders why they were not followed, `refused` of those
+    that lead to nothing or out of the project."""
+
+    files: list[str]
+    passed: Sequence[str] = ()
+    refused: Sequence[RefusedError] = ()
+
+
+class Pattern:
+    """A pattern of a path from the project's root, as an automaton: a state is the number of parts that are matched."""
+
+    def __init__(self, path: str) -> None:
+        parts: list[str] = []
+        for part in path.split("/"):
+            if part != _ANY_DEPTH or parts[-1:] != [_ANY_DEPTH]:  # several in a row say no more than one
+                parts.append(part)
+        self.parts = [*parts, "*"] if parts[-1] == _ANY_DEPTH else parts
+        self._fits = [re.compile(fnmatch.translate(each)).match for each in self.parts]
+
+    @property
+    def start(self) -> States:
+        return self._closed({0})
+
+    def _closed(self, states: set[int]) -> States:
+        """With the states that need no further part, since `**` may stand for none."""
+        more = {each + 1 for each in states if each < len(self.parts) and self.parts[each] == _ANY_DEPTH}
+        return frozenset(states | more)
+
+    def below(self, states: States, name: str, *, hidden: bool = False) -> States:
+        """The states in a directory of that name; `hidden` ones are looked into as well."""
+        found: set[int] = set()
+        for each in states:
+            if each + 1 < len(self.parts) and self.parts[each] == _ANY_DEPTH:
+                found |= {each} if hidden or not name.startswith(".") else set()
+            elif each + 1 < len(self.parts) and self._takes(each, name, hidden=hidden):
+                found.add(each + 1)
+        return self._closed(found)
+
+    def ends(self, states: States, name: str, *, hidden: bool = False) -> bool:
+        """Whether the last part fits the name, and all before it is matched."""
+        last = len(self.parts) - 1
+        return last in states and self._takes(last, name, hidden=hidden)
+
+    def covers(self, path: str, *, hidden: bool = False) -> bool:
+        """Whether the pattern matches a path as a whole."""
+        *above, name = path.split("/")
+        states = self.start
+        for each in above:
+            states = self.below(states, each, hidden=hidden)
+        return self.ends(states, name, hidden=hidden)
+
+    def _takes(self, part: int, name: str, *, hidden: bool) -> bool:
+        shown = hidden or not name.startswith(".") or self.parts[part].startswith(".")
+        return shown and self._fits[part](name) is not None
+
+
+@dataclass(eq=False)
+class Exclusion:
+    """A pattern whose files are left out, with all that is below a folder it names. `written` is without the sign;
+    one without a `/` is about names at any depth below the directory `base`, as in a .gitignore."""
+
+    written: str
+    path: str
+    base: str = ""
+    used: bool = False
+    _known: dict[str, bool] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def _pattern(self) -> Pattern:
+        name = self.written.rstrip("/")
+        anywhere = "/" not in name
+        return Pattern("/".join(each for each in (self.base, _ANY_DEPTH, name) if each) if anywhere else self.path)
+
+    @property
+    def literal(self) -> bool:
+        return not MAGIC.search(self.written)
+
+    def covers(self, path: str) -> bool:
+        """Whether a file or a folder is left out, by itself or with a folder above it."""
+        found = self._covers(path)
+        self.used |= found
+        return found
+
+    def _covers(self, path: str) -> bool:
+        if path not in self._known:
+            parts, states = path.split("/"), self._pattern.start
+            found = False
+            for name in parts:
+                found = found or self._pattern.ends(states, name, hidden=True)
+                states = self._pattern.below(states, name, hidden=True)
+            self._known[path] = found
+        return self._known[path]
+
+
+def left_out(path: str, without: Sequence[Exclusion]) -> bool:
+    """Whether any of the exclusions covers a path. All of them are asked, so that each knows whether it is of use."""
+    return sum(each.covers(path) for each in without) > 0
+
+
+# ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Place(NamedTuple):
+    """A directory to look into: its path, and where it really is."""
+
+    path: str
+    real: str
+    states: States
+
+
+@dataclass(slots=True)
+class Search:
+    """One look for what a pattern matches below `root`. `entries` lists a directory."""
+
+    root: Path
+    entries: Entries
+    pattern: Pattern
+    without: Sequence[Exclusion] = ()
+    files: set[str] = field(default_factory=set)
+    passed: list[str] = field(default_factory=list)
+    refused: list[RefusedError] = field(default_factory=list)
+    _seen: dict[str, States] = field(default_factory=dict)
+    _links: deque[_Place] = field(default_factory=deque)
+
+    def matched(self) -> Matched:
+        start, states = self._fixed()
+        real = self._real(start) if stat.S_ISDIR(_mode(self.root / start)) else None
+        if real is not None:
+            self._walk(_Place(start, real, states))
+        # Links come last: what is reached without one keeps its own path.
+        while self._links:
+            link = self._links.popleft()
+            if f"{link.path}/".startswith(f"{link.real}/") or link.real == "":
+                self.passed.append(f"'{link.path}' leads back to a folder above it, and is not followed")
+            elif link.states <= self._seen.get(link.real, frozenset()):
+                message = f"'{link.path}' leads to '{link.real}', whose files are taken in there, and not twice"
+                self.passed.append(message)
+            else:
+                self._walk(link)
+        return Matched(sorted(self.files), sorted(self.passed), self.refused)
+
+    def _fixed(self) -> tuple[str, States]:
+        """The directory that the parts without wildcards lead to: nothing beside it needs to be listed."""
+        names: list[str] = []
+        states = self.pattern.start
+        for part in self.pattern.parts[:-1]:
+            if MAGIC.search(part):
+                break
+            names.append(part)
+            states = self.pattern.below(states, part)
+        return "/".join(names), states
+
+    def _walk(self, start: _Place) -> None:
+        waiting = [start]
+        while waiting:
+            place = waiting.pop()
+            before = self._seen.get(place.real, frozenset())
+            if place.states <= before:
+                continue
+            self._seen[place.real] = before | place.states
+            for entry in self.entries(place.path):
+                path = join(place.path, entry.name)
+                below = self.pattern.below(place.states, entry.name)
+                ends = self.pattern.ends(place.states, entry.name)
+                if not (below or ends) or left_out(path, self.without):
+                    continue
+                waiting += self._taken(place, entry, path, below, ends=ends)
+
+    def _taken(
+        self, place: _Place, entry: os.DirEntry[str], path: str, below: States, *, ends: bool
+    ) -> Iterator[_Place]:
+        """Take a file in, and say which directory is to be looked into."""
+        mode = _mode(self.root / path)
+        if stat.S_ISDIR(mode) and below:
+            if entry.is_symlink():
+                real = self._real(path)
+                self._links += [_Place(path, real, below)] if real is not None else []
+            else:
+                yield _Place(path, join(place.real, entry.name), below)
+        elif stat.S_ISREG(mode) and ends:
+            self.files.add(path)
+        elif mode == 0 and entry.is_symlink() and (ends or "." not in entry.name):
+            message, hint = f"'{path}' is a symbolic link to nothing", f"correct the link, or leave it out: '!{path}'"
+            self.refused.append(RefusedError("missing-file", message, hint))
+
+    def _real(self, path: str) -> str | None:
+        """Where a directory really is, from the root; None, refused, when that is outside of it."""
+        real = Path(os.path.realpath(self.root / path))
+        if not real.is_relative_to(self.root):
+            hint = f"copy the folder into the project, or leave it out: '!{path}'"
+            self.refused.append(RefusedError("path-outside-project", f"'{path}' {_OUT_OF_PROJECT}", hint))
+            return None
+        found = real.relative_to(self.root).as_posix()
+        return "" if found == "." else found
+
+
+def join(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name
+
+
+def _mode(path: Path) -> int:
+    """What stands at a path, as stat says; 0 for nothing."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
