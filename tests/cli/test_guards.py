@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -202,3 +203,62 @@ def test_a_person_may_delete_as_much_as_they_say(bots: Shell) -> None:
     code, _ = answered(bots, "yes")
     assert code == 0
     assert names(bots.team) == ["a"]
+
+
+# ── what goes from objects that stay ──────────────────────────────────────────────────────────────────────────────────
+
+
+def versions_beyond(shell: Shell) -> None:
+    """A skill with five versions, and a sixth to come, which is the only one to stay."""
+    for number in range(5):
+        head = f"---\nname: charting\ndescription: Draws charts.\n---\n\nText {number}.\n"
+        shell.write("charting/SKILL.md", head)
+        shell.write("skills.yaml", "skills:\n  charting: {folder: charting}\n")
+        assert shell("apply", "--yes").code == 0
+    shell.write("skills.yaml", "skills:\n  charting: {folder: charting, keep_versions: 1}\n")
+    shell.write("charting/SKILL.md", head + "And more.\n")
+
+
+def attached_files(shell: Shell) -> None:
+    """A store with six files, of which all but one are taken out."""
+    for number in range(6):
+        shell.write(f"kb/{number}.md", f"# Number {number}\n")
+    shell.write("kb.yaml", "vector_stores:\n  kb: {name: KB, files: [kb/*.md]}\n")
+    assert shell("apply", "--yes").code == 0
+    for number in range(5):
+        (shell.team.root / f"kb/{number}.md").unlink()
+    shell.write("kb/5.md", "# Number 5, replaced, which is no deletion\n")
+
+
+def carried_files(shell: Shell) -> None:
+    """An assistant that carries seven files by their ids, and then two."""
+    names = [f"{number}.csv" for number in range(7)]
+    for name in names:
+        shell.write(name, f"{name}\n")
+    text = "assistants:\n  bot: {{model: gpt-4o, tools: [{{code_interpreter: {{files: [{}]}}}}]}}\n"
+    shell.write("bot.yaml", text.format(", ".join(names)))
+    assert shell("apply", "--yes").code == 0
+    shell.write("bot.yaml", text.format(", ".join(names[:2])))
+
+
+@pytest.mark.parametrize(
+    ("take_away", "name"), [(versions_beyond, "version 3"), (attached_files, "kb/3.md"), (carried_files, "3.csv")]
+)
+def test_whatever_goes_counts_as_a_deletion(shell: Shell, take_away: Callable[[Shell], None], name: str) -> None:
+    """For `--allow-deletes`, for the limit, and in the sentence that sums a plan up."""
+    take_away(shell)
+    for form in ("text", "markdown", "github", "json"):
+        assert name in shell("plan", "--format", form).out.replace('"version",\n          "name": "3"', "version 3")
+    assert "5 to destroy (5 " in shell("plan", "--detail", "summary").out
+    stopped = shell("apply", "--yes", "--allow-deletes", "4")
+    assert stopped.code == 4
+    assert "--allow-deletes allows 4" in stopped.err
+    assert not any(call.startswith("DELETE") for call in shell.team.calls)
+    limited = shell("apply", "--yes", "--allow-deletes", "5")
+    assert limited.code == 4
+    assert "more than max_delete_percent (30)" in limited.err
+    shell.write("retinue.yaml", "stack: test\ninclude: ['*.yaml']\nguards: {max_delete_percent: null}\n")
+    done = shell("apply", "--yes", "--allow-deletes", "5")
+    assert done.code == 0
+    assert "5 destroyed (5 " in done.out
+    assert "No changes." in shell("plan").out

@@ -77,7 +77,9 @@ def test_last_lines_count_what_the_document_counts_and_name_its_digest(name: str
     document = to_document(CASES[name][0]())
     last, digest = render_plan(document).splitlines()[-2:]
     assert digest == f"Digest: {document['digest']}"
-    numbers = [document["summary"][each] for each in ("create", "update", "delete")]
+    summary = document["summary"]
+    gone = summary["delete"] + sum(summary.get("removed", {}).values())
+    numbers = [summary["create"], summary["update"], gone]
     if document["steps"]:
         assert last.startswith("Plan: {} to add, {} to change, {} to destroy".format(*numbers))
         for action in ("adopt", "move", "release"):

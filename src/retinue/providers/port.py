@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from retinue.model.declared import Handover
 from retinue.model.live import Live
-from retinue.model.steps import Block, Step
+from retinue.model.steps import Block, Plan, Step
 from retinue.model.tag import Tag
 from retinue.model.values import Address
 
@@ -90,6 +90,10 @@ class Provider(Protocol):
 
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
         """What forbids the steps because the account does not have it: ids and versions that declarations name."""
+
+    def complete(self, made: Plan, known: Mapping[str, Live]) -> Plan:
+        """The plan with what goes from the account with its steps and that the snapshot did not read. `known` are the
+        live objects by id."""
 
     def begin(self, run: Run) -> Runner:
         """Get ready to carry steps out."""

@@ -16,6 +16,7 @@ _WORDS = {
     "files": "the attached files",
     "tag": "the ownership tag",
     "shared_files": "the files that outlive it",
+    "removes": "what goes with it",
     "replaces": "whether it replaces the old object",
     "home": "where it lives",
 }

@@ -14,7 +14,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from retinue.model.canonical import plain
-from retinue.model.steps import FieldChange, FileChange, Plan, Step
+from retinue.model.steps import FieldChange, FileChange, Plan, Removal, Step
 from retinue.model.tag import Tag, write_tag
 from retinue.model.values import ABSENT, Address, FileRef
 
@@ -26,9 +26,10 @@ _SAID: dict[type, frozenset[str]] = {
     Step: frozenset({"before", "reason", "position", "needs", "protected"}),
     FieldChange: frozenset({"cause", "position"}),
     FileChange: frozenset({"cause", "position", "reason"}),
+    Removal: frozenset(),
 }
 """The parts of each type that say something and do nothing."""
-_ADDED: Mapping[type, frozenset[str]] = {Step: frozenset({"held"}), FileChange: frozenset({"expects"})}
+_ADDED: Mapping[type, frozenset[str]] = {Step: frozenset({"held", "removes"}), FileChange: frozenset({"expects"})}
 """The parts that came later: they count where they say something, so that other plans keep their digests."""
 
 
@@ -51,7 +52,7 @@ def step_parts(step: Step) -> dict[str, Any]:
     return _part(step)
 
 
-def _part(part: Step | FieldChange | FileChange) -> dict[str, Any]:
+def _part(part: Step | FieldChange | FileChange | Removal) -> dict[str, Any]:
     """What a part of a plan does, as JSON data."""
     done: dict[str, Any] = {}
     for each in fields(part):
@@ -72,7 +73,7 @@ def _counts(part: Any) -> bool:
 
 def _value(value: Any) -> Any:
     match value:
-        case FieldChange() | FileChange():
+        case FieldChange() | FileChange() | Removal():
             return _part(value)
         case Tag():
             return write_tag(value)

@@ -8,12 +8,13 @@ change that does not exist is left out, which is not the same as null.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from types import NoneType
 from typing import Any, get_args
 
 from retinue.model.declared import Diagnostic, Position
-from retinue.model.steps import AccountInfo, Action, Block, FieldChange, FileChange, Plan, Step
+from retinue.model.steps import AccountInfo, Action, Block, FieldChange, FileChange, Plan, Removal, Step
 from retinue.model.tag import read_tag, write_tag
 from retinue.model.values import ABSENT, Address, FileRef, Gone, Ref, Sealed
 from retinue.planning.documents.document_types import (
@@ -48,14 +49,17 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "blocks": [block_document(each) for each in plan.blocks],
         "ids": {str(address): live_id for address, live_id in plan.ids.items()},
         "retags": [step_document(each) for each in plan.retags],
+        **({"removes": [_removal(each) for each in plan.removes]} if plan.removes else {}),
     }
 
 
 def summarise(plan: Plan) -> dict[str, Any]:
-    """The counts of a plan. A replacement is one creation and one deletion."""
+    """The counts of a plan. A replacement is one creation and one deletion; `removed` is lost by objects that stay."""
     counted = {action: sum(1 for step in plan.steps if step.action == action) for action in get_args(Action)}
+    removed = Counter(each.what for _, each in plan.losses)
     return {
         **{action: number for action, number in counted.items() if number or action in ("create", "update", "delete")},
+        **({"removed": dict(sorted(removed.items()))} if removed else {}),
         "reverts": len(plan.reverts),
         "in_sync": plan.in_sync,
         "foreign": dict(plan.foreign),
@@ -92,7 +96,12 @@ def step_document(step: Step) -> dict[str, Any]:
         **({"home": step.home} if step.home else {}),
         **({"held": write_tag(step.held)} if step.held else {}),
         **({"within": step.within} if step.within else {}),
+        **({"removes": [_removal(each) for each in step.removes]} if step.removes else {}),
     }
+
+
+def _removal(each: Removal) -> dict[str, Any]:
+    return {"what": each.what, "name": each.name, "id": each.id}
 
 
 def change_document(change: FieldChange) -> dict[str, Any]:
@@ -222,6 +231,7 @@ def from_document(document: Mapping[str, Any]) -> Plan:
             retags=tuple(_read_step(each) for each in document["retags"]),
             destroy=document["destroy"],
             retired=document["summary"].get("retired", {}),
+            removes=_read_removals(document),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PlanFormatError(f"it is not a complete plan ({error})") from error
@@ -256,7 +266,12 @@ def _read_step(each: Mapping[str, Any]) -> Step:
         home=each.get("home"),
         held=read_tag(each["held"]) if each.get("held") else None,
         within=each.get("within"),
+        removes=_read_removals(each),
     )
+
+
+def _read_removals(each: Mapping[str, Any]) -> tuple[Removal, ...]:
+    return tuple(Removal(one["what"], one["name"], one["id"]) for one in each.get("removes", ()))
 
 
 def _read_field_change(each: Mapping[str, Any]) -> FieldChange:

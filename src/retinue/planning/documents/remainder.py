@@ -35,6 +35,8 @@ def _covers(approved: Step, step: Step, live: Iterable[Live]) -> bool:
         return False
     if step.causes - {"config", "unset"} or not _covers_files(approved.files, step.files):
         return False
+    if not set(step.removes) <= set(approved.removes):
+        return False
     if step.action == "delete":
         same = (approved.action, approved.id, approved.expects) == ("delete", step.id, step.expects)
         return same and set(approved.shared_files) <= set(step.shared_files)

@@ -80,6 +80,12 @@ class ResultLine(TypedDict):
     adopted: NotRequired[Annotated[Count, "Objects adopted or taken over; left out when there are none."]]
     moved: NotRequired[Annotated[Count, "Objects that got another address; left out when there are none."]]
     released: NotRequired[Annotated[Count, "Objects let go; left out when there are none."]]
+    removed: NotRequired[
+        Annotated[
+            dict[str, Annotated[Count, "How many."]],
+            "What went from objects that stay, by what it is: `file`, `version`; left out when there is nothing.",
+        ]
+    ]
     steps: EndedSteps
     message: Annotated[str | None, "What went wrong."]
     hint: Annotated[str | None, "What to do about it."]

@@ -20,6 +20,7 @@ from retinue.report.plan.plan_text import (
     header_lines,
     other_lines,
     plan_groups,
+    removal_lines,
     replaced_ids,
     shown_changes,
     step_head,
@@ -88,6 +89,7 @@ def render_page(document: Mapping[str, Any]) -> str:
         *_lined("blocked", "Blocked", map(block_lines, document["blocks"])),
         *(part for group in groups for part in _group(group, groups, document)),
         *_lined("", "Warnings", map(warning_lines, document["warnings"])),
+        *(_pre(gone) for gone in [removal_lines(document)] if gone),
         *(f'<p class="faint">{_spans(each)}</p>\n' for each in unmanaged_lines(document["summary"])),
     ]
     views = _VIEWS if any('class="beside"' in part for part in main) else ""

@@ -15,7 +15,7 @@ from retinue.kinds.kind import Kind
 from retinue.kinds.stores import Plain
 from retinue.model.live import Live, LiveFile
 from retinue.model.paths import dig
-from retinue.model.steps import Step
+from retinue.model.steps import Removal, Step
 from retinue.model.tag import TAG_KEY, Tag, write_tag
 from retinue.providers.live_reader import read_live
 from retinue.providers.openai.client import Account, AmbiguousError, Json
@@ -93,6 +93,10 @@ class PlainStore(Generic[S]):
     def contents(self, live: Live) -> dict[str, bytes]:  # noqa: ARG002 - for what has some
         """The files that the object consists of, by path, without our marks."""
         return {}
+
+    def parts(self, step: Step, live: Live) -> tuple[int, tuple[Removal, ...]]:  # noqa: ARG002 - for what has some
+        """How many parts the object has that no snapshot read, and those of them that go with the step."""
+        return 0, ()
 
     def version_numbers(self, live: Live | None) -> list[str]:  # noqa: ARG002 - for what has some
         """The numbers of the versions of a live object."""
