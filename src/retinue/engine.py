@@ -192,13 +192,22 @@ def decide(
         handovers=reading.handovers,
         destroy=destroy,
     )
-    for provider in session.providers.values():
-        made = provider.complete(made, {each.id: each for each in session.live})
-    made = replace(made, removes=tuple(_of_our_own(session, made)))
+    made = _with_parts(session, made)
     blocks = () if destroy or allow_missing else tuple(account_blocks(session, remembered))
     if not blocks:
         _remember(session, made)
     return replace(made, blocks=(*blocks, *made.blocks, *_preflight(session, made)))
+
+
+def _with_parts(session: Session, made: Plan) -> Plan:
+    """The plan with what goes from the account that a snapshot does not read."""
+    account, known = session.providers[None], {each.id: each for each in session.live}
+    steps, parts = list(made.steps), made.parts
+    for at, step in enumerate(steps):
+        if step.home is None and step.id in known and step.address.kind in account.judges:
+            number, gone = account.parts(step, known[step.id])
+            steps[at], parts = replace(step, removes=(*step.removes, *gone)), parts + number
+    return replace(made, steps=tuple(steps), parts=parts, removes=tuple(_of_our_own(session, made)))
 
 
 def _of_our_own(session: Session, made: Plan) -> Iterator[Removal]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from retinue.errors import AccountError, BlockedError, StaleError
 from retinue.kinds.kind import Kinds
 from retinue.kinds.stores import Nested, Plain, Versioned, WithActions, WithFiles
 from retinue.model.live import Live
-from retinue.model.steps import Block, Plan, Step
+from retinue.model.steps import Block, Removal, Step
 from retinue.model.tag import Tag, is_retired
 from retinue.model.values import FileRef
 from retinue.providers.openai.client import Account
@@ -97,16 +97,9 @@ class OpenAIProvider:
                     if block:
                         yield block
 
-    def complete(self, made: Plan, known: Mapping[str, Live]) -> Plan:
-        """The plan with what goes with its steps and no snapshot reads. Raises AccountError: what cannot be named is
-        not taken away."""
-        parts, steps = made.parts, []
-        for step in made.steps:
-            live = known.get(step.id or "") if step.home is None else None
-            number, gone = self.stores[step.address.kind].parts(step, live) if live else (0, ())
-            parts += number
-            steps.append(replace(step, removes=(*step.removes, *gone)) if gone else step)
-        return replace(made, steps=tuple(steps), parts=parts)
+    def parts(self, step: Step, live: Live) -> tuple[int, tuple[Removal, ...]]:
+        parts: tuple[int, tuple[Removal, ...]] = self.stores[step.address.kind].parts(step, live)
+        return parts
 
     def whole(self, live: Live) -> Live:
         return self.stores[live.kind].whole(live)
