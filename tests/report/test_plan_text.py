@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from retinue.model.declared import Position
+from retinue.model.printable import visible
 from retinue.model.steps import FieldChange, Plan, Step
 from retinue.model.values import Address
 from retinue.planning.documents.plan_document import to_document
 from retinue.report.plan.plan_text import render_plan
 from retinue.report.text.change_text import Detail
-from retinue.report.text.ink import visible
 from tests.plans.cases import CASES, LOCAL, MATH, TUTOR, declared, live, plan
 
 TEXT = st.text(st.characters(), max_size=60)

@@ -60,7 +60,8 @@ class InWords:
 
         document = to_document(applied.plan)
         text = render_result(applied.events, document=document, interrupted=stopped, color=self.terminal.color)
-        self.terminal.print(f"\n{text}")
+        self.terminal.print("\n")
+        self.terminal.print(text)
         if applied.converged and not applied.plan.targets:
             self.terminal.print(self.settled)
 

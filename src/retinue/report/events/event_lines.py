@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from retinue.errors import RetinueError
+from retinue.model.printable import json_text
 from retinue.model.steps import Action, Event
 from retinue.planning.documents.document_types import Count, DiagnosticDocument, FormatVersion, PlanDocument
 from retinue.planning.documents.plan_document import diagnostic_document
@@ -133,4 +133,4 @@ def result_line(events: Sequence[Event], failure: RetinueError | None) -> str:
 
 def _line(kind: str, content: Mapping[str, Any]) -> str:
     # In ASCII, a line is a line for every program, whatever separators of lines Unicode has.
-    return json.dumps({"format_version": FORMAT_VERSION, "type": kind, **content})
+    return json_text({"format_version": FORMAT_VERSION, "type": kind, **content}, indent=None, ascii_only=True)

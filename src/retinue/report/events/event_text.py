@@ -14,8 +14,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from retinue.model.printable import visible
 from retinue.model.steps import Action, Event
-from retinue.report.text.ink import BLANK, Line, Role, count, line, paint, visible
+from retinue.report.text.ink import BLANK, Line, Role, count, line, paint
 
 DOING: dict[Action, str] = {
     "create": "creating",

@@ -14,6 +14,7 @@ from itertools import accumulate
 from typing import Any
 from urllib.parse import quote
 
+from retinue.model.printable import visible
 from retinue.report.plan.plan_text import (
     Group,
     block_lines,
@@ -30,7 +31,7 @@ from retinue.report.plan.plan_text import (
     warning_lines,
 )
 from retinue.report.text.change_text import Detail
-from retinue.report.text.ink import Line, count, dedented, line, visible
+from retinue.report.text.ink import Line, count, dedented, line
 from retinue.report.text.markdown import WIDTH, code, fence, joined, placed, text_of
 
 BUDGET = 65_000

@@ -14,6 +14,7 @@ from importlib.resources import files
 from itertools import zip_longest
 from typing import Any
 
+from retinue.model.printable import visible
 from retinue.report.plan.plan_text import (
     Group,
     block_lines,
@@ -39,7 +40,7 @@ from retinue.report.text.change_text import (
     show_place,
 )
 from retinue.report.text.hunks import Fragment, Hunk, HunkLine, Span, diff_lines, split_lines
-from retinue.report.text.ink import Line, count, visible
+from retinue.report.text.ink import Line, count
 
 _WIDTH = 110
 _SHORT = 60

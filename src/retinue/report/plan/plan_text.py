@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from retinue.model.printable import visible
 from retinue.report.text.change_text import (
     WHOLE,
     Detail,
@@ -20,7 +21,7 @@ from retinue.report.text.change_text import (
     show_value,
     value_lines,
 )
-from retinue.report.text.ink import Line, Part, Role, count, indent, line, paint, visible, with_blanks_between
+from retinue.report.text.ink import Line, Part, Role, count, indent, line, paint, with_blanks_between
 
 Document = Mapping[str, Any]
 Step = Mapping[str, Any]
