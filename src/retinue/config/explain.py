@@ -14,6 +14,7 @@ from retinue.config.yaml.writer import Noted, Verbatim
 from retinue.kinds.kind import Kind
 from retinue.model.declared import Declaration, Position
 from retinue.model.paths import fits
+from retinue.model.printable import masked_data
 from retinue.model.values import Path, Secret
 
 # What reading adds to an entry of a list of files.
@@ -38,7 +39,7 @@ class Origin:
 def written(declaration: Declaration, kind: Kind) -> dict[str, Any]:
     """What an author could have written to the same effect, with everything in place; paths are from the project."""
     spec: dict[str, Any] = _walked(
-        _with_paths(declaration, kind), kind, lambda value, _, there: _shown(declaration, value, there)
+        _with_paths(declaration, kind), kind, lambda value, _, there: _shown(declaration, kind, value, there)
     )
     return spec
 
@@ -49,7 +50,7 @@ def explained(declaration: Declaration, kind: Kind, variables: Variables) -> Not
         _with_paths(declaration, kind),
         kind,
         lambda value, path, there: Noted(
-            _shown(declaration, value, there), str(_origin(declaration, path, there, variables))
+            _shown(declaration, kind, value, there), str(_origin(declaration, path, there, variables))
         ),
     )
     return Noted(data, str(declaration.places.at((), key=True)))
@@ -105,12 +106,14 @@ def _file(entry: Mapping[str, Any]) -> Any:
 # ── what is not shown ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _shown(declaration: Declaration, value: Any, there: Path) -> Any:
-    """The value, or what its author wrote instead of a secret. A list of texts may hold some of them."""
+def _shown(declaration: Declaration, kind: Kind, value: Any, there: Path) -> Any:
+    """The value, or what its author wrote instead of a secret; `***` for plain text where the API never shows it. A
+    list of texts may hold some of them."""
     if isinstance(value, list):
-        return [_shown(declaration, each, (*there, index)) for index, each in enumerate(value)]
+        return [_shown(declaration, kind, each, (*there, index)) for index, each in enumerate(value)]
     if not isinstance(value, Secret):
-        return value
+        hidden = isinstance(value, str) and any(fits(there, each) for each in kind.secrets)
+        return Verbatim("***") if hidden else masked_data(value, str(there[-1]) if there else "")
     tree = declaration.places
     node = tree.node(there) if isinstance(tree, Tree) else None
     return _as_written(node) if node is not None else Verbatim("***")

@@ -1,5 +1,5 @@
-"""Texts of others made safe to print: what a terminal, a runner of pipelines or a reader would take for something else
-becomes visible.
+"""Texts made safe to print: what a terminal, a runner of pipelines or a reader would take for something else becomes
+visible, and what looks like a key does not.
 
 A runner reads the log of a job: a line that begins with `::` is a command to GitHub's (ActionCommand.cs of
 actions/runner: blanks before it are skipped), as is `##[…]` anywhere in a line; those of Azure and TeamCity take
@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from retinue.model.sealed import slow_digest
 
 # Control characters; format characters that reorder or hide text; fillers without a glyph; lone surrogates; tags and
 # variation selectors that can carry hidden text. Joiners are legitimate inside emoji, Arabic and Indic words only.
@@ -23,6 +26,21 @@ _UNSAFE = re.compile(
 _SHORT = {"\t": "\\t", "\r": "\\r", "\n": "\\n"}
 _COLOR = r"\x1b\[[0-9;]*m"
 _COMMAND = re.compile(rf"(?m)^((?:[^\S\n]|{_COLOR})*):(?=(?:{_COLOR})*:)|#(?=(?:{_COLOR})*#(?:{_COLOR})*[A-Za-z]*\[)")
+
+
+_KEYS = re.compile(
+    r"""(?<![A-Za-z0-9_-])(?:
+    (?:sk|rk|pk)[-_](?=[-_a-z]*[A-Z0-9])[-_A-Za-z0-9]{12,}           # OpenAI, Anthropic, Stripe
+    | (?:gh[oprsu]_|github_pat_|gl[a-z]{2,5}-|xapp-|xox[a-z]-|hf_|npm_|pypi-)(?=[-_a-z]*[A-Z0-9])[-_A-Za-z0-9]{12,}
+    | A(?:KIA|SIA)[A-Z0-9]{12,} | AIza[-_A-Za-z0-9]{20,} | ya29\.[-_A-Za-z0-9]{12,}
+    | eyJ[-_A-Za-z0-9]{8,}\.[-_.A-Za-z0-9]*                          # tokens in JSON (JWT)
+    ) | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----[^-]*(?:-----END\ [A-Z ]*PRIVATE\ KEY-----)?
+    | (?<=://)[^\s/:@"']*:(?P<password>[^\s/@"']+)(?=@)""",
+    re.VERBOSE,
+)
+"""What keys of the usual services look like, private keys, and passwords in addresses."""
+_CALLED = re.compile(r"(?i)(?:api[_-]?key|token|secret|password|passwd|authorization|private[_-]?key)$")
+_MASKED = re.compile(r"\*\*\*(?:[-_A-Za-z0-9]{6})?")
 
 
 class Printable(str):
@@ -49,6 +67,44 @@ def inert(text: str) -> Printable:
 def printable(text: str) -> Printable:
     """Any text, safe to print; one that is already stays what it is."""
     return text if isinstance(text, Printable) else inert(visible_lines(text))
+
+
+# ── keys ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def masked(text: str) -> str:
+    """A text without what looks like a key. What stands for one tells it from others, and nothing else."""
+    return _KEYS.sub(lambda found: _with_password(found, mask), text)
+
+
+def starred(text: str) -> str:
+    """The same in as many characters, so that what is below a part of it still is."""
+    return _KEYS.sub(lambda found: _with_password(found, lambda each: "*" * len(each)), text)
+
+
+def _with_password(found: re.Match[str], change: Callable[[str], str]) -> str:
+    password = found["password"]
+    return change(found[0]) if password is None else found[0].removesuffix(password) + change(password)
+
+
+def mask(key: str) -> str:
+    """`***` and six characters that are another key's only by chance; slow, so that nobody tries keys out."""
+    return f"***{slow_digest(key.encode('utf-8', 'surrogatepass'), b'retinue mask')}"
+
+
+def masked_data(value: Any, name: str = "") -> Any:
+    """JSON data without what looks like a key, or is called one: `name` is the key under which the value stands."""
+    if isinstance(value, Mapping):
+        return {key: masked_data(each, str(key)) for key, each in value.items()}
+    if isinstance(value, list):
+        return [masked_data(each) for each in value]
+    if type(value) is not str:
+        return value  # what is a text of its own kind, such as an expression of the author's, says what it is
+    called = _CALLED.search(name) and value and "${{" not in value and not _MASKED.fullmatch(value)
+    return mask(value) if called else masked(value)
+
+
+# ── JSON ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def json_text(document: Any, *, indent: int | None = 2, ascii_only: bool = False) -> Printable:

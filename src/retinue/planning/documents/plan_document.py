@@ -14,6 +14,7 @@ from types import NoneType
 from typing import Any, get_args
 
 from retinue.model.declared import Diagnostic, Position
+from retinue.model.printable import masked_data
 from retinue.model.steps import AccountInfo, Action, Block, FieldChange, FileChange, Plan, Removal, Step
 from retinue.model.tag import read_tag, write_tag
 from retinue.model.values import ABSENT, Address, FileRef, Gone, Ref, Sealed
@@ -118,7 +119,7 @@ def sides_document(change: FieldChange, sides: Mapping[str, Any]) -> dict[str, A
     }
     for side, value in sides.items():
         if value is not ABSENT:
-            document[side] = encode(value)
+            document[side] = encode(value, str(change.path[-1]))
     return document
 
 
@@ -169,8 +170,9 @@ _WORDS = frozenset(("retinue.ref", "retinue.file", "retinue.gone", "retinue.seal
 """Keys that say that a map stands for something else. One that has such a key itself stands below `retinue.map`."""
 
 
-def encode(value: Any) -> Any:
-    """A canonical value as JSON data that `decode` turns back."""
+def encode(value: Any, name: str = "") -> Any:
+    """A canonical value as JSON data that `decode` turns back, but for what looks like a key: that is told from another
+    one, and not said. `name` is what the value is called."""
     match value:
         case Ref():
             return {"retinue.ref": str(value.address)}
@@ -181,11 +183,11 @@ def encode(value: Any) -> Any:
         case Sealed():
             return {"retinue.sealed": True}
         case Mapping():
-            encoded = {str(key): encode(each) for key, each in value.items()}
+            encoded = {str(key): encode(each, str(key)) for key, each in value.items()}
             return {"retinue.map": encoded} if _WORDS & encoded.keys() else encoded
         case list() | tuple():
             return [encode(each) for each in value]
-    return value
+    return masked_data(value, name)
 
 
 def decode(value: Any) -> Any:

@@ -8,6 +8,7 @@ from retinue.model.live import Live
 from retinue.model.steps import FileChange, Plan, Step
 from retinue.model.tag import SYNCING
 from retinue.planning.documents.plan_digest import step_parts
+from retinue.planning.documents.plan_document import encode
 
 
 def is_remainder(fresh: Plan, approved: Plan, live: Iterable[Live]) -> bool:
@@ -45,7 +46,7 @@ def _covers(approved: Step, step: Step, live: Iterable[Live]) -> bool:
     if approved.id not in (None, step.id) or approved.tag != step.tag:
         return False
     whole, after = approved.after or {}, step.after or {}
-    wanted = all(name in whole and whole[name] == value for name, value in after.items())
+    wanted = all(name in whole and encode(whole[name], name) == encode(value, name) for name, value in after.items())
     # A creation that was cut off goes on as an update of what it made.
     return (
         wanted

@@ -14,7 +14,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from retinue.model.printable import visible
+from retinue.model.printable import masked, visible
 from retinue.model.steps import Action, Event
 from retinue.report.text.ink import BLANK, Line, Role, count, line, paint
 
@@ -231,13 +231,13 @@ class Progress:
         """Show one event."""
         if self._live is None:
             if event.status != "progress" or self._is_worth_a_line(event):
-                self._stream.write(self._line(event))
+                self._stream.write(masked(self._line(event)))
                 self._stream.flush()
             return
         key = event.step.key
         if event.status in FINAL:
             self._running.pop(key, None)
-            self._console.print(Text.from_ansi(self._line(event).rstrip("\n")), soft_wrap=True)
+            self._console.print(Text.from_ansi(masked(self._line(event)).rstrip("\n")), soft_wrap=True)
         else:
             _, started, spinner = self._running.get(key, (event, self._clock() - event.seconds, Spinner("dots")))
             self._running[key] = (event, started, spinner)
