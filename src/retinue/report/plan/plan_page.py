@@ -30,17 +30,16 @@ from retinue.report.plan.plan_text import (
     warning_lines,
 )
 from retinue.report.text.change_text import (
-    are_versions,
     change_lines,
-    edits,
     end_note,
     extent,
     is_outside,
     show_path,
     show_place,
 )
-from retinue.report.text.hunks import Fragment, Hunk, HunkLine, Span, diff_lines, split_lines
+from retinue.report.text.hunks import Fragment, Hunk, HunkLine, Span, are_versions, edits, split_lines
 from retinue.report.text.ink import Line, count
+from retinue.report.text.lookalikes import shown_hunks
 
 _WIDTH = 110
 _SHORT = 60
@@ -186,7 +185,7 @@ def _text_change(change: Mapping[str, Any]) -> str:
     before, after = change["before"], change["after"]
     (old, _), (new, _) = split_lines(before), split_lines(after)
     path = show_path(change["path"])
-    size = extent(diff_lines(old, new), len(new))
+    size = extent(shown_hunks(old, new), len(new))
     mark = '<span class="drift">!</span> ' if is_outside(change) else ""
     place = show_place(change["position"])
     where = f' <span class="place">{_text(place)}</span>' if place else ""
@@ -230,7 +229,7 @@ class _Row:
 def text_tables(before: str, after: str, title: str) -> str:
     """The hunks of the two texts as tables, with the unchanged lines between them folded. `title` names the text."""
     (old, _), (new, _) = split_lines(before), split_lines(after)
-    hunks = diff_lines(old, new)
+    hunks = shown_hunks(old, new)
     made: list[str] = []
     at = 0
     for hunk in hunks:

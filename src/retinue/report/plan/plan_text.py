@@ -22,6 +22,7 @@ from retinue.report.text.change_text import (
     value_lines,
 )
 from retinue.report.text.ink import Line, Part, Role, count, indent, line, paint, with_blanks_between
+from retinue.report.text.lookalikes import alike, escaped, tell_apart
 
 Document = Mapping[str, Any]
 Step = Mapping[str, Any]
@@ -277,6 +278,9 @@ def _file_lines(files: Sequence[Mapping[str, Any]], step: Step, *, detail: Detai
     if outside:
         mark = ("!~" if any(each["cause"] == "conflict" for each in files) else "!", "drift")
     heading = line(mark, f" files: {_counts(files)}", place=shared)
+    # Names with accents differ between systems, and one path may come for another that looks the same.
+    same = alike(each["path"] for each in files)
+    files = [{**each, "path": escaped(each["path"])} if each["path"] in same else each for each in files]
     column = min(max(cell_len(visible(each["path"])) for each in files), _WIDEST_PATH)
     lines: list[Line] = []
     for action in _FILE_SIGNS:
@@ -330,7 +334,7 @@ def _what(each: Mapping[str, Any], step: Mapping[str, Any]) -> str:
 
 
 def _arrow(before: str, after: str) -> str:
-    return after if before == after else f"{before} -> {after}"
+    return after if before == after else " -> ".join(tell_apart(before, after))
 
 
 def _live_attributes(each: Mapping[str, Any], step: Mapping[str, Any]) -> Any:
