@@ -301,6 +301,7 @@ def guard(made: Plan, approval: Approval, limits: Limits = USUAL) -> None:
         # Where something else is in the way, too, an option would not be enough.
         options = [each.override for each in blocks if each.override] if all(each.override for each in blocks) else []
         hint = f"look at the plan, then run again with {' and '.join(options)}" if options else None
+        hint = next((each.hint for each in blocks if each.hint), hint)
         raise BlockedError("\n".join(each.message for each in blocks), hint=hint)
 
 

@@ -143,12 +143,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A reason why a plan may not be applied as it is. `override` is the option that a person may give."""
+    """A reason why a plan may not be applied as it is. `override` is the option that a person may give, `hint` another
+    way to go on."""
 
     code: str
     message: str
     address: Address | None = None
     override: str | None = None
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

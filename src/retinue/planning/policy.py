@@ -15,15 +15,17 @@ from retinue.planning.documents.plan_digest import plan_digest
 from retinue.planning.documents.remainder import is_remainder
 
 DEFAULT_DELETE_PERCENT = 30
+APPROVED_PLAN = "approved-plan"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The greatest shares, in percent of the objects that the stack owns, that may go or change without being looked
-    at; None for any."""
+    """The greatest shares, in percent of what the stack owns, that may go or change without being looked at; None for
+    any. `require` is what an apply takes besides, whoever looks: `APPROVED_PLAN` or nothing."""
 
     max_change_percent: float | None = None
     max_delete_percent: float | None = DEFAULT_DELETE_PERCENT
+    require: str | None = None
 
 
 USUAL = Limits()
@@ -63,6 +65,10 @@ class Approval:
         return self.person or self.approved is not None
 
 
+_APPROVING = (
+    "save the plan with 'retinue plan{0} --out plan.json', have it looked at, and run 'retinue apply{0} plan.json'; or "
+    "name the digest of the plan that was looked at with --expect"
+)
 UNASKED = Approval()
 """Nobody was asked."""
 
@@ -92,6 +98,12 @@ def _account(account: AccountInfo) -> str:
 def refusals(plan: Plan, approval: Approval, limits: Limits) -> Iterator[Block]:
     """Everything that keeps a plan from being carried out: what forbids it, and what nobody agreed to."""
     yield from plan.blocks
+    if limits.require == APPROVED_PLAN and approval.approved is None and not plan.empty:
+        where = f"the environment '{plan.environment}'" if plan.environment else f"the stack '{plan.stack}'"
+        message = f"{where} takes approved plans only (guards.require), and nobody approved this one"
+        yield Block(
+            "approval-required", message, hint=_APPROVING.format(f" -e {plan.environment}" if plan.environment else "")
+        )
     drift, renamed = drift_block(plan), rename_block(plan)
     if drift and not (approval.seen or approval.revert_drift):
         yield drift
