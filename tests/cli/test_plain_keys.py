@@ -189,7 +189,7 @@ def test_commands_mask_keys(keys: Shell, command: tuple[str, ...]) -> None:
 def test_render_says_that_something_is_hidden(keys: Shell) -> None:
     rendered = yaml.safe_load(keys("render").out)
     assert rendered["credentials"]["crm"]["auth"]["token"] == "***"
-    assert rendered["environment_templates"]["box"]["env"] == {"PASSPHRASE": "***", "LEVEL": "***"}
+    assert rendered["environment_templates"]["box"]["env"] == {"PASSPHRASE": "***", "LEVEL": "info"}
     assert rendered["assistants"]["bot"]["metadata"]["token"].startswith("***")
 
 

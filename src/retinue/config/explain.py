@@ -16,11 +16,14 @@ from retinue.model.declared import Declaration, Position
 from retinue.model.paths import fits
 from retinue.model.printable import masked_data
 from retinue.model.values import Path, Secret
+from retinue.planning.redaction import SHORTEST_PLAIN
 
 # What reading adds to an entry of a list of files.
 _READ = ("sha256", "size", "entry")
 # The forms of inclusions that are written as nothing but a path.
 _BY_PATH = ("file", "folder", "base64")
+_WORDS = ("*", "command")
+"""The ends of places where secrets may stand among words that are none."""
 Leaf = Callable[[Any, Path, Path], Any]
 
 
@@ -112,7 +115,10 @@ def _shown(declaration: Declaration, kind: Kind, value: Any, there: Path) -> Any
     if isinstance(value, list):
         return [_shown(declaration, kind, each, (*there, index)) for index, each in enumerate(value)]
     if not isinstance(value, Secret):
-        hidden = isinstance(value, str) and any(fits(there, each) for each in kind.secrets)
+        # A short text in a map or a list is rather a word than a secret; under a name of its own it is one.
+        hidden = isinstance(value, str) and any(
+            fits(there, each) and (each[-1] not in _WORDS or len(value) >= SHORTEST_PLAIN) for each in kind.secrets
+        )
         return Verbatim("***") if hidden else masked_data(value, str(there[-1]) if there else "")
     tree = declaration.places
     node = tree.node(there) if isinstance(tree, Tree) else None
