@@ -30,7 +30,7 @@ from retinue.errors import (
 )
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declared
-from retinue.model.steps import Block, Event, Plan, Step
+from retinue.model.steps import Block, Event, Plan, Removal, Step
 from retinue.model.tag import is_retired
 from retinue.model.values import Address
 from retinue.planning.documents.plan_digest import plan_digest
@@ -198,11 +198,37 @@ def decide(
         destroy=destroy,
         limits=limits,
     )
+    made = _with_parts(session, made)
     blocks = () if destroy or allow_missing else tuple(account_blocks(session, remembered))
     if not blocks:
         _remember(session, made)
     session.planned = replace(made, blocks=(*blocks, *made.blocks, *_preflight(session, made)))
     return session.planned
+
+
+def _with_parts(session: Session, made: Plan) -> Plan:
+    """The plan with what goes from the account that a snapshot does not read."""
+    account, known = session.providers[None], {each.id: each for each in session.live}
+    steps, parts = list(made.steps), made.parts
+    for at, step in enumerate(steps):
+        if step.home is None and step.id in known and step.address.kind in account.judges:
+            number, gone = account.parts(step, known[step.id])
+            steps[at], parts = replace(step, removes=(*step.removes, *gone)), parts + number
+    return replace(made, steps=tuple(steps), parts=parts, removes=tuple(_of_our_own(session, made)))
+
+
+def _of_our_own(session: Session, made: Plan) -> Iterator[Removal]:
+    """What an apply takes away that is Retinue's own: markers that are needed no more, and files that an apply left
+    which was cut off, unless this one has use for them."""
+    lock, held = session.lock, _held(session)
+    if _is_locked(session, made):
+        owned = session.owned_ids()
+        ending = not owned - {step.id for step in made.steps if _leaves(step)} and not any(map(_brings, made.steps))
+        for each in (*([lock.seen] if ending and lock.seen else []), *lock.spare):
+            yield Removal("marker", each.stack, each.id)
+    for entry in session.journal.entries.values():
+        if entry.id is None or entry.id not in held:
+            yield Removal("file", entry.filename or entry.id or "", entry.id)
 
 
 def _preflight(session: Session, made: Plan) -> Iterator[Block]:
@@ -282,6 +308,7 @@ def guard(made: Plan, approval: Approval, limits: Limits = USUAL) -> None:
         # Where something else is in the way, too, an option would not be enough.
         options = [each.override for each in blocks if each.override] if all(each.override for each in blocks) else []
         hint = f"look at the plan, then run again with {' and '.join(options)}" if options else None
+        hint = next((each.hint for each in blocks if each.hint), hint)
         raise BlockedError("\n".join(each.message for each in blocks), hint=hint)
 
 
@@ -405,9 +432,14 @@ def _carry_out(session: Session, made: Plan, audience: Audience, again: Callable
 def _run(session: Session, made: Plan, stop: threading.Event) -> Iterator[Event]:
     from retinue.providers.execution import execute
 
-    held = {file_id for live in session.live for file_id in (*live.made_files, *(each.id for each in live.files))}
+    held = _held(session)
     hidden, parallelism = session.account.hidden, session.parallelism
     return execute(made, session.providers, held=held, hidden=hidden, parallelism=parallelism, stop=stop)
+
+
+def _held(session: Session) -> set[str]:
+    """The ids of the files that live objects are known to hold."""
+    return {file_id for live in session.live for file_id in (*live.made_files, *(each.id for each in live.files))}
 
 
 def outcome(applied: Applied) -> RetinueError | None:
@@ -472,13 +504,18 @@ def _count(owned: set[str], event: Event) -> None:
         return
     if _leaves(step):
         owned -= {live_id} if event.status == "done" else set()
-    elif step.action in ("create", "adopt", "move"):
+    elif _brings(step):
         owned.add(live_id)
 
 
 def _leaves(step: Step) -> bool:
     """Whether an object of the account is not the stack's any more after a step."""
     return step.home is None and (step.action in ("delete", "release") or is_retired(step.tag))
+
+
+def _brings(step: Step) -> bool:
+    """Whether an object of the account is the stack's after a step, and was not before."""
+    return step.home is None and step.action in ("create", "adopt", "move")
 
 
 def _wait_for_lease(session: Session, seconds: float) -> bool:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
+from retinue import engine
+from retinue.errors import BlockedError
+from retinue.planning.policy import Approval
 from tests.cli.conftest import Shell
 from tests.support.team import Team
 
@@ -202,3 +207,158 @@ def test_a_person_may_delete_as_much_as_they_say(bots: Shell) -> None:
     code, _ = answered(bots, "yes")
     assert code == 0
     assert names(bots.team) == ["a"]
+
+
+# ── what goes from objects that stay ──────────────────────────────────────────────────────────────────────────────────
+
+
+def versions_beyond(shell: Shell) -> None:
+    """A skill with five versions, and a sixth to come, which is the only one to stay."""
+    for number in range(5):
+        head = f"---\nname: charting\ndescription: Draws charts.\n---\n\nText {number}.\n"
+        shell.write("charting/SKILL.md", head)
+        shell.write("skills.yaml", "skills:\n  charting: {folder: charting}\n")
+        assert shell("apply", "--yes").code == 0
+    shell.write("skills.yaml", "skills:\n  charting: {folder: charting, keep_versions: 1}\n")
+    shell.write("charting/SKILL.md", head + "And more.\n")
+
+
+def attached_files(shell: Shell) -> None:
+    """A store with six files, of which all but one are taken out."""
+    for number in range(6):
+        shell.write(f"kb/{number}.md", f"# Number {number}\n")
+    shell.write("kb.yaml", "vector_stores:\n  kb: {name: KB, files: [kb/*.md]}\n")
+    assert shell("apply", "--yes").code == 0
+    for number in range(5):
+        (shell.team.root / f"kb/{number}.md").unlink()
+    shell.write("kb/5.md", "# Number 5, replaced, which is no deletion\n")
+
+
+def carried_files(shell: Shell) -> None:
+    """An assistant that carries seven files by their ids, and then two."""
+    names = [f"{number}.csv" for number in range(7)]
+    for name in names:
+        shell.write(name, f"{name}\n")
+    text = "assistants:\n  bot: {{model: gpt-4o, tools: [{{code_interpreter: {{files: [{}]}}}}]}}\n"
+    shell.write("bot.yaml", text.format(", ".join(names)))
+    assert shell("apply", "--yes").code == 0
+    shell.write("bot.yaml", text.format(", ".join(names[:2])))
+
+
+@pytest.mark.parametrize(
+    ("take_away", "name"), [(versions_beyond, "version 3"), (attached_files, "kb/3.md"), (carried_files, "3.csv")]
+)
+def test_whatever_goes_counts_as_a_deletion(shell: Shell, take_away: Callable[[Shell], None], name: str) -> None:
+    """For `--allow-deletes`, for the limit, and in the sentence that sums a plan up."""
+    take_away(shell)
+    for form in ("text", "markdown", "github", "json"):
+        assert name in shell("plan", "--format", form).out.replace('"version",\n          "name": "3"', "version 3")
+    assert "5 to destroy (5 " in shell("plan", "--detail", "summary").out
+    stopped = shell("apply", "--yes", "--allow-deletes", "4")
+    assert stopped.code == 4
+    assert "--allow-deletes allows 4" in stopped.err
+    assert not any(call.startswith("DELETE") for call in shell.team.calls)
+    limited = shell("apply", "--yes", "--allow-deletes", "5")
+    assert limited.code == 4
+    assert "more than max_delete_percent (30)" in limited.err
+    shell.write("retinue.yaml", "stack: test\ninclude: ['*.yaml']\nguards: {max_delete_percent: null}\n")
+    done = shell("apply", "--yes", "--allow-deletes", "5")
+    assert done.code == 0
+    assert "5 destroyed (5 " in done.out
+    assert "No changes." in shell("plan").out
+
+
+# ── approved plans only ───────────────────────────────────────────────────────────────────────────────────────────────
+
+REQUIRED = "stack: test\ninclude: ['*.yaml']\nguards: {require: approved-plan}\n"
+BY_ENVIRONMENT = """\
+stack: test
+include: ['*.yaml']
+environments:
+  staging: {}
+  production: {guards: {require: approved-plan}}
+"""
+
+
+def digest(shell: Shell, *more: str) -> str:
+    found: str = json.loads(shell("plan", "--json", *more).out)["digest"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "options", [["--yes"], ["--yes", "--allow-deletes", "9", "--revert-drift"], ["--yes", "--json"]]
+)
+def test_where_approved_plans_are_required_nothing_else_is_applied(shell: Shell, options: list[str]) -> None:
+    shell.write("retinue.yaml", REQUIRED)
+    declare(shell, "a")
+    stopped = shell("apply", *options)
+    assert stopped.code == 4
+    assert "takes approved plans only (guards.require), and nobody approved this one" in stopped.err
+    assert "retinue plan --out plan.json" in stopped.err
+    assert "--expect" in stopped.err
+    assert {call.split()[0] for call in shell.team.calls} <= {"GET"}
+    assert names(shell.team) == []
+
+
+def test_a_person_at_a_terminal_is_no_approved_plan(shell: Shell) -> None:
+    shell.write("retinue.yaml", REQUIRED)
+    declare(shell, "a")
+    code, shown = answered(shell, "yes")
+    assert code == 4
+    assert "Only 'yes' is accepted" not in shown
+    assert names(shell.team) == []
+
+
+def test_an_approved_plan_or_digest_is_applied(shell: Shell) -> None:
+    shell.write("retinue.yaml", REQUIRED)
+    declare(shell, "a")
+    saved = str(shell.team.root / "plan.json")
+    assert shell("plan", "--out", saved).code == 0
+    assert shell("apply", saved).code == 0
+    declare(shell, "a", "b")
+    assert shell("apply", "--expect", "pd1:0000-0000-0000-0000").code == 3
+    assert shell("apply", "--expect", digest(shell)).code == 0
+    assert names(shell.team) == ["a", "b"]
+    assert shell("apply", "--yes").code == 0  # with nothing to do, nothing needs to be approved
+
+
+def test_destroying_takes_an_approved_plan_as_well(shell: Shell) -> None:
+    shell.write("retinue.yaml", REQUIRED)
+    declare(shell, "a")
+    shell("apply", "--expect", digest(shell))
+    assert shell("destroy", "--yes").code == 4
+    assert names(shell.team) == ["a"]
+    assert shell("destroy", "--expect", digest(shell, "--destroy")).code == 0
+    assert names(shell.team) == []
+
+
+def test_each_environment_says_what_it_requires(shell: Shell) -> None:
+    shell.write("retinue.yaml", BY_ENVIRONMENT)
+    declare(shell, "a")
+    assert shell("apply", "--yes", "-e", "staging").code == 0
+    stopped = shell("apply", "--yes", "-e", "production")
+    assert stopped.code == 4
+    assert "the environment 'production' takes approved plans only" in stopped.err
+    assert "retinue apply -e production plan.json" in stopped.err
+    assert shell("apply", "-e", "production", "--expect", digest(shell, "-e", "production")).code == 0
+    shell.write("retinue.yaml", REQUIRED + "environments: {free: {guards: {require: null}}, bound: {}}\n")
+    declare(shell, "a", "b")
+    assert shell("apply", "--yes", "-e", "bound").code == 4
+    assert shell("apply", "--yes", "-e", "free").code == 0
+
+
+def test_python_is_held_to_it_too(shell: Shell) -> None:
+    shell.write("retinue.yaml", REQUIRED)
+    declare(shell, "a")
+    with shell.team.session() as session:
+        made = engine.plan(session)
+        with pytest.raises(BlockedError, match="approved plans only"):
+            engine.apply(session, made, approval=Approval(person=True))
+        assert engine.apply(session, made, approval=Approval(plan=made)).converged
+
+
+def test_what_may_be_required_is_checked(shell: Shell) -> None:
+    shell.write("retinue.yaml", REQUIRED.replace("approved-plan", "aproved-plan"))
+    found = shell("validate")
+    assert found.code == 1
+    assert "approved-plan" in found.err

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from retinue.model.canonical import same
 from retinue.model.declared import Declared, Diagnostic, Position
 from retinue.model.live import Live
-from retinue.model.steps import AccountInfo, Block, FieldChange, FileChange, Plan, Step
+from retinue.model.steps import AccountInfo, Block, FieldChange, FileChange, Plan, Removal, Step
 from retinue.model.tag import Tag
 from retinue.model.values import ABSENT, Address, FileRef, Path, Ref
 from retinue.planning.documents.plan_digest import DIGEST, plan_digest
@@ -207,6 +207,7 @@ OTHERS: dict[type, dict[str, Any]] = {
         "home": "responses",
         "held": Tag("another", TUTOR),
         "within": "vault_9",
+        "removes": (Removal("version", "9"),),
     },
     FieldChange: {"path": ("name", "x"), "before": ABSENT, "after": None},
     FileChange: {

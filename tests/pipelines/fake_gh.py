@@ -59,6 +59,13 @@ def api(args: list[str]) -> None:
         remember("comments", comments)
     elif parts[0] == "commits" and parts[-1] == "pulls":
         show(read("pulls").get(parts[1], []), given.jq)
+    elif parts[0] == "pulls" and parts[-1] == "reviews":
+        show(read("reviews").get(parts[1], []), given.jq)
+    elif parts[:2] == ["actions", "runs"] and parts[3].startswith("artifacts?name="):
+        name = parts[3].partition("=")[2]
+        kept = (STATE / "artifacts" / parts[2] / name).is_dir()
+        made = read("made").get(f"{parts[2]}/{name}", "2026-11-22T09:00:00Z")
+        show({"artifacts": [{"name": name, "expired": False, "created_at": made}] if kept else []}, given.jq)
     else:
         sys.exit(f"gh: Not Found (HTTP 404): {given.method} {given.path}")
 

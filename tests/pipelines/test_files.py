@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -86,7 +87,7 @@ def test_the_files_fit_the_schemas_of_their_hosts(tmp_path: Path, project: str, 
 def test_no_workflow_is_less_safe_than_need_be(tmp_path: Path, project: str) -> None:
     """Permissions, injections, credentials that persist, concurrency: everything that zizmor knows of."""
     root = initialised(tmp_path, project, "github")
-    policies = {"actions/*": "ref-pin", "*": "hash-pin"}
+    policies = {"*": "hash-pin"}
     (root / "zizmor.yml").write_text(yaml.safe_dump({"rules": {"unpinned-uses": {"config": {"policies": policies}}}}))
     command = (program("zizmor"), "--persona", "pedantic", "--no-progress", "--config", "zizmor.yml", ".github")
     checked(*command, cwd=root)
@@ -143,6 +144,32 @@ def test_one_apply_at_a_time_on_gitlab(tmp_path: Path) -> None:
     apply = yaml.safe_load((root / ".gitlab" / "retinue.yml").read_text())["retinue apply"]
     assert apply["resource_group"] == "retinue/$ENVIRONMENT"
     assert "interruptible" not in apply
+
+
+def test_every_action_is_pinned_to_a_commit(tmp_path: Path) -> None:
+    """Nobody can move one; the release behind it stands beside it, for people and for Dependabot."""
+    root = initialised(tmp_path, "one-key", "github")
+    lines = [
+        line.strip().removeprefix("- ")
+        for path in (*(root / name for name in FILES["github"]), ROOT / "action.yml")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.strip().removeprefix("- ").startswith("uses:")
+    ]
+    assert len(lines) >= 10
+    for line in lines:
+        assert re.fullmatch(r"uses: actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
+    named = {line.partition("@")[0]: line for line in lines}
+    assert all(line == named[line.partition("@")[0]] for line in lines)
+
+
+@pytest.mark.parametrize("project", ["one-key", "no-environments", "secrets-and-settings"])
+def test_no_job_has_a_secret_outside_of_an_environment(tmp_path: Path, project: str) -> None:
+    root = initialised(tmp_path, project, "github")
+    for name in FILES["github"]:
+        for job in yaml.safe_load((root / name).read_text())["jobs"].values():
+            assert ("secrets." in str(job)) == ("environment" in job)
+            if "environment" in job and "apply" not in name:
+                assert job["environment"] == "${{ matrix.environment }}-plan"
 
 
 def test_each_environment_gets_its_own_key_only(tmp_path: Path) -> None:
@@ -244,12 +271,21 @@ def test_a_project_inside_of_a_repository(tmp_path: Path, host: str) -> None:
     """Pipelines stand at the root of the repository, and are named after the stack: there may be several."""
     root = initialised(tmp_path, "one-key", host, inside="desk")
     if host == "gitlab":
-        assert '- "cd desk"' in (root / ".gitlab" / "retinue-shop.yml").read_text()
+        text = (root / ".gitlab" / "retinue-shop.yml").read_text()
+        assert '- "cd desk"' in text
+        for name in ("validate", "diff", "plan", "apply"):
+            [first, *others] = yaml.safe_load(text)[f"retinue-shop {name}"]["rules"]
+            assert first["changes"] == ["desk/**/*", ".gitlab/retinue-shop.yml"]
+            assert all("changes" not in each for each in others)  # by hand, it is wanted whatever changed
         assert yaml.safe_load((root / ".gitlab-ci.yml").read_text()) == {
             "include": [{"local": ".gitlab/retinue-shop.yml"}]
         }
         return
-    data = yaml.safe_load((root / ".github" / "workflows" / "retinue-shop-plan.yml").read_text())
+    workflows = root / ".github" / "workflows"
+    apply = yaml.safe_load((workflows / "retinue-shop-apply.yml").read_text())
+    data = yaml.safe_load((workflows / "retinue-shop-plan.yml").read_text())
+    watched = ["desk/**", ".github/workflows/retinue-shop-*.yml"]
+    assert (data[True]["pull_request"], apply[True]["push"]["paths"]) == ({"paths": watched}, watched)
     assert data["defaults"]["run"]["working-directory"] == "desk"
     assert data["name"] == "retinue-shop plan"
 

@@ -163,6 +163,36 @@ def digest_in(text: str) -> str:
     return text[at : at + len("pd1:7c41-d2f0-93be-aa18")]
 
 
+def test_a_plan_that_was_made_anew_after_the_review_approves_nothing(applied: Shop) -> None:
+    """Whoever runs the job again replaces the comment and the plan that were looked at."""
+    shop, hub = applied, applied.hub
+    head = hub.propose("kinder", changed("Be very kind."))
+    shop.plan(2, head)
+    reviews = [
+        {"state": "APPROVED", "commit_id": "0" * 40, "submitted_at": "2026-11-22T09:59:00Z"},
+        {"state": "COMMENTED", "commit_id": head, "submitted_at": "2026-11-22T09:58:00Z"},
+        {"state": "APPROVED", "commit_id": head, "submitted_at": "2026-11-22T09:30:00Z"},
+    ]
+    hub.remember("reviews", {"2": reviews})
+    [run] = [number for number, each in hub.read("runs").items() if each["sha"] == head]
+    hub.remember("made", {f"{run}/plan-production": "2026-11-22T09:31:00Z"})
+    hub.merge("kinder", 2)
+    ended = shop.apply()
+    assert ended.code == 3
+    assert "the plan was made at 2026-11-22T09:31:00Z, after the approval at 2026-11-22T09:30:00Z" in ended.output
+    assert shop.instructions() == ["Be kind."]
+    # One that was there when somebody approved it is applied; without a review, the merge is the approval.
+    for made, several, code in (
+        ("2026-11-22T09:29:00Z", reviews, 0),
+        ("2026-11-22T10:00:01Z", [], 3),
+        ("2026-11-22T09:59:59Z", [], 0),
+    ):
+        hub.remember("made", {f"{run}/plan-production": made})
+        hub.remember("reviews", {"2": several})
+        shop.edit("Be kind.")
+        assert (shop.apply().code, shop.instructions()) == (code, ["Be kind."] if code else ["Be very kind."])
+
+
 def test_a_wrong_digest_by_hand_changes_nothing(applied: Shop) -> None:
     applied.hub.write("assistants/desk.yaml", changed("Be very kind.")["assistants/desk.yaml"])
     inputs = {"environment": "production", "digest": "pd1:0000-0000-0000-0000"}

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from retinue.model.printable import visible
 from retinue.report.plan.plan_markdown import marker, render_no_plan, render_plan_comment, render_plan_markdown
-from retinue.report.text.ink import Line, visible
+from retinue.report.text.ink import Line
 from retinue.report.text.markdown import code, fence
 from tests.report.test_plan_text import RAW
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from retinue.model.declared import Position
+from retinue.model.printable import visible
 from retinue.model.steps import FieldChange, Plan, Step
 from retinue.model.values import Address
 from retinue.planning.documents.plan_document import to_document
 from retinue.report.plan.plan_text import render_plan
 from retinue.report.text.change_text import Detail
-from retinue.report.text.ink import visible
 from tests.plans.cases import CASES, LOCAL, MATH, TUTOR, declared, live, plan
 
 TEXT = st.text(st.characters(), max_size=60)
@@ -77,7 +77,9 @@ def test_last_lines_count_what_the_document_counts_and_name_its_digest(name: str
     document = to_document(CASES[name][0]())
     last, digest = render_plan(document).splitlines()[-2:]
     assert digest == f"Digest: {document['digest']}"
-    numbers = [document["summary"][each] for each in ("create", "update", "delete")]
+    summary = document["summary"]
+    gone = summary["delete"] + sum(summary.get("removed", {}).values())
+    numbers = [summary["create"], summary["update"], gone]
     if document["steps"]:
         assert last.startswith("Plan: {} to add, {} to change, {} to destroy".format(*numbers))
         for action in ("adopt", "move", "release"):

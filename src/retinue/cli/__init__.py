@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -71,7 +72,9 @@ def main(args: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        terminal.say(said.getvalue())
         return UsageError.exit_code
     except (click.Abort, KeyboardInterrupt):
         terminal.say("\ninterrupted")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from retinue.cli.options import (
 )
 from retinue.cli.terminal import Terminal
 from retinue.errors import CHANGES, BlockedError, PartialError, RetinueError, UsageError, reason_of
+from retinue.model.printable import json_text
 
 if TYPE_CHECKING:
     from retinue.commands.drift import Wanted
@@ -147,14 +147,14 @@ def show(address: Address | None, place: Where, parallelism: int, as_json: bool)
     if address is None:
         document = looking.to_document(found, declared)
         if as_json:
-            terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
+            terminal.print(json_text(document))
         else:
             rows = document.pop("objects")
             terminal.print(render_objects(rows, **document, width=terminal.width, color=terminal.color))
         return 0
     for live in _owned(found, address):
         shown = looking.full(session, live)
-        as_text = json.dumps(shown, indent=2, ensure_ascii=False) if as_json else None
+        as_text = json_text(shown) if as_json else None
         terminal.print(as_text or render_object(shown, color=terminal.color))
     return 0
 
@@ -192,7 +192,7 @@ def output(address: Address | None, place: Where, parallelism: int, as_json: boo
         found = looking.inventory(session)
     if address is not None:
         live = _owned(found, address)[0]
-        as_text = json.dumps(looking.handed_out(session, live), indent=2, ensure_ascii=False)
+        as_text = json_text(looking.handed_out(session, live))
         terminal.print(as_text if as_json or form == "json" else live.id)
         return 0
     ids = {str(each): live[0].id for each, live in found.owned.items()}
@@ -204,7 +204,7 @@ def _outputs(ids: Mapping[str, str], form: str, terminal: Terminal) -> str:
     from retinue.report.account.account_text import render_env, render_outputs
 
     if form == "json":
-        return json.dumps(ids, indent=2)
+        return json_text(ids)
     if form == "env":
         try:
             return render_env(ids)
@@ -238,7 +238,7 @@ def models(place: Where, as_json: bool) -> int:
     if not listed:
         terminal.say("the account does not say which models it has")
     if as_json:
-        terminal.print(json.dumps({"listed": bool(listed), "models": rows}, indent=2, ensure_ascii=False))
+        terminal.print(json_text({"listed": bool(listed), "models": rows}))
     else:
         terminal.print(render_models(rows, width=terminal.width, color=terminal.color))
     return 0
@@ -383,7 +383,7 @@ def doctor(place: Where, as_json: bool) -> int:
     }
     found = checkup.examine(place)
     if as_json:
-        terminal.print(json.dumps({**found, "terminal": about_terminal}, indent=2, ensure_ascii=False))
+        terminal.print(json_text({**found, "terminal": about_terminal}))
     else:
         terminal.print(render_checkup(found, about_terminal, color=terminal.color))
     return 0 if found["usable"] else NOT_USABLE

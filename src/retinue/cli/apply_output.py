@@ -61,7 +61,8 @@ class InWords:
 
         document = to_document(applied.plan)
         text = render_result(applied.events, document=document, interrupted=stopped, color=self.terminal.color)
-        self.terminal.print(f"\n{text}")
+        self.terminal.print("\n")
+        self.terminal.print(text)
         unkept = render_unkept(applied.events, color=self.terminal.color)
         if unkept:
             self.terminal.print(unkept)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError, cannot_write
+from retinue.model.printable import masked
 
 if TYPE_CHECKING:
     from retinue.report import Form
@@ -28,7 +29,7 @@ def write_page(document: Mapping[str, Any], path: Path, terminal: Terminal) -> N
     from retinue.report.plan.plan_page import render_page
 
     try:
-        path.write_text(render_page(document), encoding="utf-8", newline="\n")
+        path.write_text(masked(render_page(document)), encoding="utf-8", newline="\n")
     except OSError as error:
         raise cannot_write(path, error, hint="choose another file for --html") from error
     terminal.say(f"wrote {path}")

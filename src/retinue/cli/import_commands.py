@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from retinue.cli.options import ADDRESS, VARIABLE, Variables, parallelism_option
 from retinue.cli.terminal import Terminal
 from retinue.commands.migrate.rules import HOMES
 from retinue.errors import RetinueError, UsageError
+from retinue.model.printable import json_text
 
 if TYPE_CHECKING:
     from retinue.model.values import Address
@@ -68,7 +68,7 @@ def import_(
         found = importing.scan(session)
         if scan:
             rows = importing.found_document(found, session)
-            as_text = json.dumps(rows, indent=2, ensure_ascii=False) if as_json else None
+            as_text = json_text(rows) if as_json else None
             terminal.print(as_text or render_found(rows, width=terminal.width, color=terminal.color))
             return 0
         if address is not None and live_id is not None:
@@ -82,7 +82,7 @@ def import_(
         written = importing.write(prepared)
         found_again = bool(written) and importing.included(session, prepared)
     rows = importing.prepared_document(prepared)
-    as_text = json.dumps(rows, indent=2, ensure_ascii=False) if as_json else None
+    as_text = json_text(rows) if as_json else None
     terminal.print(as_text or render_import(rows, color=terminal.color))
     for path in written:
         terminal.say(f"wrote {os.path.relpath(path)}")
@@ -176,7 +176,7 @@ def migrate(
     def report(*, written: bool) -> None:
         document = migration.to_document(prepared, written=written)
         if as_json:
-            terminal.print(json.dumps(document, indent=2, ensure_ascii=False))
+            terminal.print(json_text(document))
         else:
             terminal.print(render_migration(document, width=terminal.width, color=terminal.color))
 

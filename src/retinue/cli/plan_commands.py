@@ -146,7 +146,7 @@ def show_saved_plan(file: Path, detail: Detail, form: Form, page: Path | None) -
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. For pipelines.")
 @click.option("--revert-drift", is_flag=True, help="With --yes: overwrite changes made outside of retinue, too.")
 @click.option(
-    "--allow-deletes", type=click.IntRange(min=0), metavar="N", help="With --yes: delete up to so many objects, too."
+    "--allow-deletes", type=click.IntRange(min=0), metavar="N", help="With --yes: make up to so many deletions, too."
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print events, one JSON object a line (schemas/events.schema.json)."

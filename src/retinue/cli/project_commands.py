@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from retinue.cli.options import ADDRESS, detail_option, fail_on_option, project_options, several_environments
 from retinue.cli.terminal import Terminal
 from retinue.errors import CHANGES, DeclarationError, RetinueError, UsageError, reason_of
+from retinue.model.printable import json_text
 
 if TYPE_CHECKING:
     from retinue.commands.init import Host, Outcome
@@ -232,7 +232,7 @@ def _schemas() -> dict[str, Any]:
 
 
 def _json(document: Any) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_text(document) + "\n"
 
 
 @click.command()
@@ -255,9 +255,9 @@ def render(address: Address | None, place: Where, explain: bool, as_json: bool) 
     terminal = Terminal.detect()
     rendered = comparing.render(place, address)
     if as_json:
-        terminal.print(json.dumps(rendered.document(explain=explain), indent=2, ensure_ascii=False))
+        terminal.print(json_text(rendered.document(explain=explain)))
     else:
-        terminal.print(rendered.yaml(explain=explain).removesuffix("\n"))
+        terminal.print(rendered.yaml(explain=explain))
     return 0
 
 
@@ -301,5 +301,5 @@ def diff(
         raise UsageError("what to compare is not clear", hint="say -e A -e B, or --base REV with at most one -e")
     document = contrast_document(made)
     text = report.render("diff", document, form, detail=detail, width=terminal.width, color=terminal.color)
-    terminal.print(text.removesuffix("\n"))
+    terminal.print(text)
     return CHANGES if detailed_exitcode and not made.empty else 0

@@ -1,4 +1,7 @@
-"""Where output goes and what it may look like: stdout is data, stderr is progress and complaints."""
+"""Where output goes and what it may look like: stdout is data, stderr is progress and complaints.
+
+Every command prints through here, and what is no report of ours is made safe on its way.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 import click
 
 from retinue.errors import RetinueError, reason_of
+from retinue.model.printable import masked, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Terminal:
         if not text:
             return
         try:
-            click.echo(text.rstrip("\n"), color=True)
+            click.echo(printed(text), color=True)
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -56,7 +60,12 @@ class Terminal:
     def say(self, text: str) -> None:
         """Anything else: to stderr."""
         if text:
-            click.echo(text.rstrip("\n"), err=True, color=True)
+            click.echo(printed(text), err=True, color=True)
+
+
+def printed(text: str) -> str:
+    """What is printed for a text: safe, without keys, and without the line break at its end."""
+    return masked(printable(text)).rstrip("\n")
 
 
 def _is_tty(stream: object) -> bool:

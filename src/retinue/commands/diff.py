@@ -43,10 +43,10 @@ class Rendered:
     def yaml(self, *, explain: bool = False) -> str:
         """A file of declarations that comes to the same; with `explain`, each line says where its value is from."""
         if not explain:
-            return write_yaml(self.data(), comment=self._title())
+            return write_yaml(self.data(), comment=self._title(), printed=True)
         variables = self.loaded.variables
         noted = {each.address: explained(each, self._kind(each), variables) for each in self.declarations}
-        return write_yaml(self._sections(noted), comment=self._title())
+        return write_yaml(self._sections(noted), comment=self._title(), printed=True)
 
     def document(self, *, explain: bool = False) -> dict[str, Any]:
         """The same as JSON data."""

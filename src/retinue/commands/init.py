@@ -253,6 +253,9 @@ def advice(found: Pipelines, host: Host, written: Mapping[Path, Outcome]) -> Ite
     if secrets:
         where = "secret" if host == "github" else "CI/CD variable"
         yield f"add the {where}{'s' if len(secrets) > 1 else ''} {', '.join(secrets)}"
+        if host == "github":
+            first = next(iter(found.keys))
+            yield f"  to the GitHub environments: '{first}-plan' gets a key that may read, '{first}' one that may write"
     if settings:
         where = "variable" if host == "github" else "CI/CD variable"
         yield f"add the {where}{'s' if len(settings) > 1 else ''} {', '.join(settings)}"
@@ -298,11 +301,19 @@ def _for_github(found: Pipelines) -> dict[str, str]:
     asks = any(key.name == _ISSUERS["github"] for key in found.keys.values())
     return {
         **_shared(found),
+        "PATHS": f"paths: {json.dumps(_watched(found, '**', '.github/workflows', '-*'))}" if found.directory else "",
         "WORKING_DIRECTORY": f"working-directory: {json.dumps(found.directory)}" if found.directory else "",
         "ID_TOKEN": "id-token: write # for workload identity" if asks else "",
         "CREDENTIALS": "\n".join(_given(found, "secrets", secrets)) or f"RETINUE: {_NO_KEY if identity else 'no key'}",
         "SETTINGS": "\n".join(_given(found, "vars", settings)),
     }
+
+
+def _watched(found: Pipelines, below: str, folder: str, rest: str) -> list[str]:
+    """What a change has to touch to be one of this project, in a repository that has others: its directory, and its
+    pipelines."""
+    directory = re.sub(r"([*?+!\[\]\\])", r"\\\1", found.directory)
+    return [f"{directory}/{below}", f"{folder}/{found.prefix}{rest}.yml"]
 
 
 def _name(text: str) -> str:
@@ -339,6 +350,7 @@ def _for_gitlab(found: Pipelines) -> dict[str, str]:
         "KEYS": "\n".join(f"# {each}" for each in variables)
         or f"# ({_NO_KEY if identity else 'and the key of the account'})",
         "ID_TOKEN": f"id_tokens:\n{tokens}" if tokens else "",
+        "CHANGES": f"changes: {json.dumps(_watched(found, '**/*', '.gitlab', ''))}" if found.directory else "",
         "CHANGE_DIRECTORY": f"- {json.dumps(f'cd {shlex.quote(found.directory)}')}" if found.directory else "",
     }
 

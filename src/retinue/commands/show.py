@@ -8,6 +8,7 @@ from typing import Any
 
 from retinue import engine
 from retinue.model.live import Live
+from retinue.model.printable import masked_data
 from retinue.model.values import Address
 from retinue.planning.marker import UNKNOWN, Lease, Marker, inventory_of
 from retinue.planning.matching import name_live
@@ -80,4 +81,5 @@ def full(session: Session, live: Live) -> dict[str, Any]:
     instead of stored, the entry of the lock file. None of the texts that nobody may see is in it, though the account
     may have shown it."""
     shown: dict[str, Any] = without(session.providers[live.home].document(live), session.reading.resolved.hidden)
-    return shown
+    masked: dict[str, Any] = masked_data(shown)
+    return masked

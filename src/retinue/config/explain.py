@@ -14,12 +14,16 @@ from retinue.config.yaml.writer import Noted, Verbatim
 from retinue.kinds.kind import Kind
 from retinue.model.declared import Declaration, Position
 from retinue.model.paths import fits
+from retinue.model.printable import masked_data
 from retinue.model.values import Path, Secret
+from retinue.planning.redaction import SHORTEST_PLAIN
 
 # What reading adds to an entry of a list of files.
 _READ = ("sha256", "size", "entry")
 # The forms of inclusions that are written as nothing but a path.
 _BY_PATH = ("file", "folder", "base64")
+_WORDS = ("*", "command")
+"""The ends of places where secrets may stand among words that are none."""
 Leaf = Callable[[Any, Path, Path], Any]
 
 
@@ -38,7 +42,7 @@ class Origin:
 def written(declaration: Declaration, kind: Kind) -> dict[str, Any]:
     """What an author could have written to the same effect, with everything in place; paths are from the project."""
     spec: dict[str, Any] = _walked(
-        _with_paths(declaration, kind), kind, lambda value, _, there: _shown(declaration, value, there)
+        _with_paths(declaration, kind), kind, lambda value, _, there: _shown(declaration, kind, value, there)
     )
     return spec
 
@@ -49,7 +53,7 @@ def explained(declaration: Declaration, kind: Kind, variables: Variables) -> Not
         _with_paths(declaration, kind),
         kind,
         lambda value, path, there: Noted(
-            _shown(declaration, value, there), str(_origin(declaration, path, there, variables))
+            _shown(declaration, kind, value, there), str(_origin(declaration, path, there, variables))
         ),
     )
     return Noted(data, str(declaration.places.at((), key=True)))
@@ -107,12 +111,17 @@ def _file(entry: Mapping[str, Any]) -> Any:
 # ── what is not shown ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _shown(declaration: Declaration, value: Any, there: Path) -> Any:
-    """The value, or what its author wrote instead of a secret. A list of texts may hold some of them."""
+def _shown(declaration: Declaration, kind: Kind, value: Any, there: Path) -> Any:
+    """The value, or what its author wrote instead of a secret; `***` for plain text where the API never shows it. A
+    list of texts may hold some of them."""
     if isinstance(value, list):
-        return [_shown(declaration, each, (*there, index)) for index, each in enumerate(value)]
+        return [_shown(declaration, kind, each, (*there, index)) for index, each in enumerate(value)]
     if not isinstance(value, Secret):
-        return value
+        # A short text in a map or a list is rather a word than a secret; under a name of its own it is one.
+        hidden = isinstance(value, str) and any(
+            fits(there, each) and (each[-1] not in _WORDS or len(value) >= SHORTEST_PLAIN) for each in kind.secrets
+        )
+        return Verbatim("***") if hidden else masked_data(value, str(there[-1]) if there else "")
     tree = declaration.places
     node = tree.node(there) if isinstance(tree, Tree) else None
     return _as_written(node) if node is not None else Verbatim("***")

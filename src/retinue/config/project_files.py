@@ -9,7 +9,7 @@ import os
 import re
 import stat
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
@@ -21,7 +21,8 @@ from retinue.config.problems import RefusedError, did_you_mean, near
 from retinue.errors import reason_of
 from retinue.model.canonical import as_uploaded, is_text_name
 from retinue.model.declared import MOST_GUESSES, Diagnostic, Position
-from retinue.planning.redaction import mask_keys, mask_line
+from retinue.model.printable import starred
+from retinue.planning.redaction import mask_line
 
 # Far above the longest text the API takes; what is larger was named by mistake.
 MOST_TEXT = 16 * 1024 * 1024
@@ -343,18 +344,20 @@ class Excerpts:
         """The text of a file, as far as it could be read."""
         return self._sources.get(name)
 
-    def fill(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-        """The diagnostics with their lines, sorted by place, each once."""
-        return tuple(sorted(dict.fromkeys(self._with_line(each) for each in diagnostics), key=_order))
+    def fill(self, diagnostics: Iterable[Diagnostic], hidden: Collection[str] = ()) -> tuple[Diagnostic, ...]:
+        """The diagnostics with their lines, sorted by place, each once. `hidden` are texts that no line shows."""
+        return tuple(sorted(dict.fromkeys(self._with_line(each, hidden) for each in diagnostics), key=_order))
 
-    def _with_line(self, diagnostic: Diagnostic) -> Diagnostic:
+    def _with_line(self, diagnostic: Diagnostic, hidden: Collection[str]) -> Diagnostic:
         position, excerpt = diagnostic.position, diagnostic.excerpt
         if excerpt is None and position is not None and position.file in self._sources:
             excerpt = self._sources[position.file].line(position.line)
         # Whoever wrote a key where none belongs reads about it in logs that others read too.
-        return replace(
-            diagnostic, message=mask_keys(diagnostic.message), excerpt=mask_line(excerpt) if excerpt else excerpt
-        )
+        message, shown = starred(diagnostic.message), mask_line(excerpt) if excerpt else excerpt
+        for each in hidden:
+            message = message.replace(each, "*" * len(each))
+            shown = shown.replace(each, "*" * len(each)) if shown else shown
+        return replace(diagnostic, message=message, excerpt=shown)
 
 
 def _order(diagnostic: Diagnostic) -> tuple[str, int, int, str, str]:

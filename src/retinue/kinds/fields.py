@@ -465,6 +465,17 @@ class UploadsField(Field):
     def records(self, value: Any) -> Mapping[str, FileRef]:
         return {path: file for path, file in (value or {}).items() if isinstance(file, FileRef)}
 
+    def carried(self, live: Live) -> dict[str, tuple[str, str]]:
+        """Path → (file id, first digits of its sha256) of the files that a live object carries and that we made."""
+        files = live.recorded.get(self.name, {})
+        if not self.placed:
+            return {file.path: (file_id, file.sha256) for file_id, file in files.items()}
+        return {
+            path: (file_id, files[file_id].sha256)
+            for path, file_id in live.held[self.name].items()
+            if isinstance(file_id, str) and file_id in files
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class ManifestField(Field):

@@ -18,7 +18,7 @@ def sealed_digest(sealed: Sealed, stack: str, address: Address, name: str) -> st
     """What the tag says of a value that is shown nowhere. Who can read tags can try values out against it, so it is
     slow to compute, different for each field of each object, and with a key of the author's impossible to compute."""
     salt = f"{stack}/{address}/{name}/".encode() + sealed.key
-    return _slow_digest(canonical_json(sealed.value).encode("utf-8", "surrogatepass"), salt)
+    return slow_digest(canonical_json(sealed.value).encode("utf-8", "surrogatepass"), salt)
 
 
 def reseal(tag: Tag, stack: str, address: Address, spec: Mapping[str, Any]) -> Tag:
@@ -33,6 +33,7 @@ def reseal(tag: Tag, stack: str, address: Address, spec: Mapping[str, Any]) -> T
 
 
 @lru_cache(maxsize=4096)
-def _slow_digest(value: bytes, salt: bytes) -> str:
+def slow_digest(value: bytes, salt: bytes) -> str:
+    """A digest that takes a while to compute."""
     hashed = hashlib.scrypt(value, salt=salt, n=2**13, r=8, p=1, dklen=5)
     return base64.urlsafe_b64encode(hashed).decode("ascii")[:DIGEST_LENGTH]

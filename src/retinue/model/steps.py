@@ -57,9 +57,27 @@ class FileChange:
     expects: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def is_loss(self) -> bool:
+        """Whether nothing stands under the path afterwards; a leftover beside the file that stays is none."""
+        return self.action == "remove" and self.before is not None
+
+    @property
     def touched(self) -> tuple[str, ...]:
         """The ids of the live files that go or get other attributes."""
         return (*self.file_ids, *([self.live_id] if self.live_id and self.action == "attributes" else []))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Removal:
+    """Something that goes from the account with a step, or with an apply, and is no object of a step itself.
+
+    `name` is what people know it by: the number of a version, the path of a file, the stack of a marker. `id` is its
+    live id, where the name is not unique in the account.
+    """
+
+    what: Literal["version", "file", "marker"]
+    name: str
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +91,8 @@ class Step:
     `shared_files` are files that outlive a deletion, since another object carries them too. `home` is where the object
     lives, when that is not the account. `held` is the ownership tag that an object carries until the step gives it
     another one; a step that finds a third one stops. `within` is the live id of the object that a live one stands in.
+    `removes` is what goes from the account besides the object and the attached files of `files`: whoever carries the
+    step out takes away nothing else.
     """
 
     action: Action
@@ -95,6 +115,14 @@ class Step:
     home: str | None = None
     held: Tag | None = None
     within: str | None = None
+    removes: tuple[Removal, ...] = ()
+
+    @property
+    def losses(self) -> tuple[Removal, ...]:
+        """What goes from an object that stays, and nothing takes its place."""
+        if self.action == "delete":
+            return ()
+        return (*self.removes, *(Removal("file", each.path) for each in self.files if each.is_loss))
 
     @property
     def causes(self) -> frozenset[Cause]:
@@ -115,12 +143,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A reason why a plan may not be applied as it is. `override` is the option that a person may give."""
+    """A reason why a plan may not be applied as it is. `override` is the option that a person may give, `hint` another
+    way to go on."""
 
     code: str
     message: str
     address: Address | None = None
     override: str | None = None
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +171,8 @@ class Plan:
     under another stack's tag or without one. `ids` are the live ids that steps refer to. `retags` bring tags up to date
     whose objects are in sync; they change nothing that anybody sees. `owned` counts the stack's live objects.
     `destroy`: it deletes everything that is owned. `retired` counts, per kind, what was let go and is to end by itself.
+    `parts` counts the files and versions that the owned objects hold, as far as they are known. `removes` is what an
+    apply takes away of Retinue's own that no step is about: a marker, what an apply that was cut off left behind.
     """
 
     stack: str
@@ -158,6 +190,13 @@ class Plan:
     owned: int = 0
     destroy: bool = False
     retired: Mapping[str, int] = field(default_factory=dict)
+    parts: int = 0
+    removes: tuple[Removal, ...] = ()
+
+    @property
+    def losses(self) -> tuple[tuple[Step, Removal], ...]:
+        """What goes from objects that stay, with the step that takes it away."""
+        return tuple((step, each) for step in self.steps for each in step.losses)
 
     @property
     def empty(self) -> bool:

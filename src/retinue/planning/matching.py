@@ -37,6 +37,11 @@ class Named:
         """Refer only to objects with these addresses by name; to all others by their ids."""
         self.addresses = {live_id: address for live_id, address in self.addresses.items() if address in keep}
 
+    @property
+    def all_owned(self) -> list[Live]:
+        """Every object of the stack."""
+        return [*self.owned.values(), *(each for several in self.extra.values() for each in several)]
+
     def of(self, address: Address) -> list[Live]:
         """Every object with the address, the one to keep first."""
         return [self.owned[address], *self.extra.get(address, ())]

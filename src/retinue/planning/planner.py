@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from retinue.kinds.fields import Comparison
+from retinue.kinds.fields import Comparison, UploadsField
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.canonical import same
 from retinue.model.declared import Declared, Diagnostic, Handover
 from retinue.model.live import Live
-from retinue.model.steps import AccountInfo, FieldChange, Plan, Step
+from retinue.model.steps import AccountInfo, FieldChange, Plan, Removal, Step
 from retinue.model.tag import PROTECT, RETIRED, Tag, on_delete, remembering
 from retinue.model.values import Address, Path, Ref, Sealed
 from retinue.planning.matching import Named, name_declared, name_live
@@ -90,10 +90,16 @@ def make_plan(
         environment=environment,
         ids=_referred_ids(steps, named),
         retags=() if targets else tuple(draft.retags),
-        owned=len(named.owned) + sum(len(several) for several in named.extra.values()),
+        owned=len(named.all_owned),
         destroy=destroy,
+        parts=sum(len(_parts(each)) for each in named.all_owned),
     )
     return replace(made, warnings=(*made.warnings, *limit_warnings(made, limits))) if limits else made
+
+
+def _parts(live: Live) -> set[str]:
+    """The ids of the files that are ours with an object."""
+    return {each.id for each in live.files if each.path} | live.made_files
 
 
 def _counted(live: Iterable[Live]) -> dict[str, int]:
@@ -180,7 +186,22 @@ def _update(draft: Draft, wanted: Declared, live: Live, kind: Kind, found: Compa
         protected=wanted.lifecycle.protect,
         home=live.home,
         within=live.within,
+        removes=tuple(_dropped(wanted, live, kind)),
     )
+
+
+def _dropped(wanted: Declared, live: Live, kind: Kind) -> Iterator[Removal]:
+    """The files that the object carries by their ids and is not to carry any more; whoever replaces them is no loss."""
+    for each in kind.uploads:
+        owned = each.name in wanted.spec or (live.tag is not None and each.name in live.tag.fields)
+        if owned and not wanted.lifecycle.ignores(each.name):
+            yield from _carried(each, live, without=wanted.spec.get(each.name, {}))
+
+
+def _carried(field: UploadsField, live: Live, *, without: Collection[str] = ()) -> Iterator[Removal]:
+    for path, (file_id, _) in sorted(field.carried(live).items()):
+        if path not in without:
+            yield Removal("file", path, file_id)
 
 
 def _kept(wanted: Declared, kind: Kind, spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,6 +244,7 @@ def _delete(
         return
     # An object that the account let expire has nothing left to protect.
     protected = live.tag is not None and PROTECT in live.tag.flags and not live.spent
+    shared = live.made_files & keeper.made_files if keeper else frozenset()
     step = Step(
         "delete",
         address,
@@ -233,9 +255,10 @@ def _delete(
         reason=reason,
         replaces=replaces,
         protected=protected,
-        shared_files=tuple(sorted(live.made_files & keeper.made_files)) if keeper else (),
+        shared_files=tuple(sorted(shared)),
         home=live.home,
         within=live.within,
+        removes=tuple(gone for each in kind.uploads for gone in _carried(each, live) if gone.id not in shared),
     )
     draft.deletes.append(step)
 
@@ -376,8 +399,7 @@ def _ordered_deletes(draft: Draft) -> list[Step]:
 def _pointing_at(draft: Draft) -> dict[str, set[str]]:
     """Live id → ids of our live objects that hold it."""
     pointing: dict[str, set[str]] = {}
-    ours = [*draft.named.owned.values(), *(each for several in draft.named.extra.values() for each in several)]
-    for live in ours:
+    for live in draft.named.all_owned:
         for target in live.refers_to:
             pointing.setdefault(target, set()).add(live.id)
     return pointing

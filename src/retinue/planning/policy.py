@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -14,15 +15,17 @@ from retinue.planning.documents.plan_digest import plan_digest
 from retinue.planning.documents.remainder import is_remainder
 
 DEFAULT_DELETE_PERCENT = 30
+APPROVED_PLAN = "approved-plan"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The greatest shares, in percent of the objects that the stack owns, that may go or change without being looked
-    at; None for any."""
+    """The greatest shares, in percent of what the stack owns, that may go or change without being looked at; None for
+    any. `require` is what an apply takes besides, whoever looks: `APPROVED_PLAN` or nothing."""
 
     max_change_percent: float | None = None
     max_delete_percent: float | None = DEFAULT_DELETE_PERCENT
+    require: str | None = None
 
 
 USUAL = Limits()
@@ -62,6 +65,10 @@ class Approval:
         return self.person or self.approved is not None
 
 
+_APPROVING = (
+    "save the plan with 'retinue plan{0} --out plan.json', have it looked at, and run 'retinue apply{0} plan.json'; or "
+    "name the digest of the plan that was looked at with --expect"
+)
 UNASKED = Approval()
 """Nobody was asked."""
 
@@ -91,6 +98,12 @@ def _account(account: AccountInfo) -> str:
 def refusals(plan: Plan, approval: Approval, limits: Limits) -> Iterator[Block]:
     """Everything that keeps a plan from being carried out: what forbids it, and what nobody agreed to."""
     yield from plan.blocks
+    if limits.require == APPROVED_PLAN and approval.approved is None and not plan.empty:
+        where = f"the environment '{plan.environment}'" if plan.environment else f"the stack '{plan.stack}'"
+        message = f"{where} takes approved plans only (guards.require), and nobody approved this one"
+        yield Block(
+            "approval-required", message, hint=_APPROVING.format(f" -e {plan.environment}" if plan.environment else "")
+        )
     drift, renamed = drift_block(plan), rename_block(plan)
     if drift and not (approval.seen or approval.revert_drift):
         yield drift
@@ -123,22 +136,25 @@ def rename_block(plan: Plan) -> Block | None:
 
 
 def deletions(plan: Plan) -> int:
-    """How many objects the plan deletes. A replacement deletes the old object, and with it what others remember."""
-    return sum(1 for step in plan.steps if step.action == "delete")
+    """How much the plan deletes: objects, and what goes from objects that stay. A replacement deletes the old object,
+    and with it what others remember."""
+    return sum(1 for step in plan.steps if step.action == "delete") + len(plan.losses)
 
 
 def deletion_blocks(plan: Plan, approval: Approval, limits: Limits) -> Iterator[Block]:
     """The guards of an apply that nobody looks at: objects go only as far as somebody said, and never many at once."""
     if approval.seen or (approval.destroy and plan.destroy):
         return
-    going = [step for step in plan.steps if step.action == "delete"]
-    if len(going) > (approval.allow_deletes or 0):
-        names = ", ".join(str(step.address) for step in going[:5]) + (", …" if len(going) > 5 else "")
+    going = [str(step.address) for step in plan.steps if step.action == "delete"]
+    lost = [f"{each.what} {each.name} of {step.address}" for step, each in plan.losses]
+    number = len(going) + len(lost)
+    if number > (approval.allow_deletes or 0):
+        names = ", ".join([*going, *lost][:5]) + (", …" if number > 5 else "")
         allowed = f", and --allow-deletes allows {approval.allow_deletes}" if approval.allow_deletes else ""
         yield Block(
             "deletions",
-            f"the plan would delete {_objects(len(going))} that nobody agreed to delete{allowed}: {names}",
-            override=f"--allow-deletes {len(going)}",
+            f"the plan would delete {_amounts(plan)} that nobody agreed to delete{allowed}: {names}",
+            override=f"--allow-deletes {number}",
         )
     for warning in limit_warnings(plan, limits):
         yield Block("limit", f"{warning.message}; {warning.hint}")
@@ -146,28 +162,40 @@ def deletion_blocks(plan: Plan, approval: Approval, limits: Limits) -> Iterator[
 
 def limit_warnings(plan: Plan, limits: Limits) -> Iterator[Diagnostic]:
     """What an apply would stop at that nobody looks at."""
-    gone = deletions(plan)
+    gone, lost = sum(1 for step in plan.steps if step.action == "delete"), len(plan.losses)
     # What is created changes nothing that is there, and a replacement is counted once.
     touched = len({step.address for step in plan.steps if step.action in ("update", "delete")})
     who = "it takes a person who answers the question of 'retinue apply', or an approved digest"
-    if _exceeds(gone, plan, limits.max_delete_percent):
-        share = _share("delete", gone, plan)
-        message = f"{share}, more than max_delete_percent ({limits.max_delete_percent:g})"
-        yield Diagnostic("warning", "many-deletions", message, hint=who)
-    if _exceeds(touched, plan, limits.max_change_percent):
-        share = _share("change", touched, plan)
+    # Objects and what they hold are counted apart: many files must not make it look as if few objects went.
+    objects, parts = f"{_objects(plan.owned)} of the stack", f"{plan.parts} files and versions of the stack"
+    for number, whole, those in ((gone, plan.owned, objects), (lost, plan.parts, parts)):
+        if _exceeds(number, whole, limits.max_delete_percent):
+            share = _share("delete", number, whole, those)
+            message = f"{share}, more than max_delete_percent ({limits.max_delete_percent:g})"
+            yield Diagnostic("warning", "many-deletions", message, hint=who)
+    if _exceeds(touched, plan.owned, limits.max_change_percent):
+        share = _share("change", touched, plan.owned, objects)
         message = f"{share}, more than max_change_percent ({limits.max_change_percent:g})"
         yield Diagnostic("warning", "many-changes", message, hint=who)
 
 
-def _exceeds(number: int, plan: Plan, limit: float | None) -> bool:
-    """One object is never too many: in a small stack it is a large share."""
-    return limit is not None and number > 1 and number * 100 > limit * plan.owned
+def _exceeds(number: int, whole: int, limit: float | None) -> bool:
+    """One is never too many: in a small stack it is a large share."""
+    return limit is not None and number > 1 and number * 100 > limit * whole
 
 
-def _share(verb: str, number: int, plan: Plan) -> str:
-    percent = number * 100 // plan.owned if plan.owned else 100
-    return f"the plan would {verb} {number} of the {_objects(plan.owned)} of the stack ({percent} %)"
+def _share(verb: str, number: int, whole: int, those: str) -> str:
+    percent = number * 100 // whole if whole else 100
+    return f"the plan would {verb} {number} of the {those} ({percent} %)"
+
+
+def _amounts(plan: Plan) -> str:
+    """What the plan deletes, in numbers: `1 object, 2 files and 5 versions`."""
+    objects = sum(1 for step in plan.steps if step.action == "delete")
+    lost = Counter(each.what for _, each in plan.losses)
+    texts = [_objects(objects)] if objects else []
+    texts += [f"{number} {what}{'' if number == 1 else 's'}" for what, number in sorted(lost.items())]
+    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
 
 
 def _objects(number: int) -> str:

@@ -14,7 +14,10 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
-from retinue.model.declared import Declared
+from retinue.kinds.kind import Kinds
+from retinue.model.declared import Declaration, Declared
+from retinue.model.paths import Pattern
+from retinue.model.printable import starred
 from retinue.model.values import Sealed, Secret
 
 MASK = "***"
@@ -27,10 +30,6 @@ LONGEST = 4096
 _WINDOW = 12
 """Characters of a hidden text that are recognised wherever they stand, since an account may quote a part of it."""
 
-_KEYS = re.compile(
-    r"(?<![A-Za-z0-9])(?:sk|rk|pk|ghp|gho|ghs|ghu|github_pat|glpat|xox[abprs]|AKIA|AIza|eyJ)(?=[-_A-Z0-9])[-_.A-Za-z0-9]{12,}"
-)
-"""What keys of OpenAI and of the usual services look like, and tokens in JSON (JWT)."""
 _NAMED = re.compile(
     r"""(?:api_?key|token|secret|password|passwd|authorization)['"]?\s*[:=]\s*
     (?P<value>"[^"]*" | '[^']*' | (?![\s{$&*|>'"])[^,}]+)""",
@@ -39,15 +38,10 @@ _NAMED = re.compile(
 """A value whose name says that it is a secret. One that names a secret, `${{ secret.NAME }}`, is none."""
 
 
-def mask_keys(text: str) -> str:
-    """A text without what looks like a key. It keeps its length."""
-    return _KEYS.sub(lambda found: "*" * len(found[0]), text)
-
-
 def mask_line(line: str) -> str:
     """A line of a declaration without what looks like a key, or is called one. It keeps its length, so that what is
     below a part of it still is."""
-    return mask_keys(_NAMED.sub(_masked_value, line))
+    return starred(_NAMED.sub(_masked_value, line))
 
 
 def _masked_value(found: re.Match[str]) -> str:
@@ -69,6 +63,25 @@ def hidden_texts(declared: Iterable[Declared], secrets: Iterable[str]) -> frozen
     return frozenset(found)
 
 
+def texts_in_hidden_places(declarations: Iterable[Declaration], kinds: Kinds) -> Iterator[str]:
+    """The plain texts of declarations in places that the API never shows, as far as they are long enough to hide."""
+    for each in declarations:
+        for pattern in kinds[each.address.kind].secrets:
+            for value in _at(each.spec, pattern):
+                yield from (text for text in _texts(value) if not isinstance(text, Secret))
+
+
+def _at(value: Any, pattern: Pattern) -> Iterator[Any]:
+    """The values at all paths that a pattern stands for."""
+    if not pattern:
+        yield value
+    elif isinstance(value, Mapping | list):
+        entries = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, each in entries:
+            if pattern[0] in ("*", key):
+                yield from _at(each, pattern[1:])
+
+
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
         value = list(value.values())
@@ -76,7 +89,7 @@ def _texts(value: Any) -> Iterator[str]:
         for each in value:
             yield from _texts(each)
     elif isinstance(value, str) and (SHORTEST if isinstance(value, Secret) else SHORTEST_PLAIN) <= len(value) < LONGEST:
-        yield str(value)
+        yield value
 
 
 def hide(text: str, hidden: Collection[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from retinue.model.declared import Diagnostic, Handover
 from retinue.model.live import Live
-from retinue.model.steps import Block, FieldChange, Step
+from retinue.model.steps import Block, FieldChange, Removal, Step
 from retinue.model.tag import Tag
 from retinue.model.values import Address
 
@@ -89,7 +89,7 @@ class Provider(Protocol):
 
     @property
     def judges(self) -> Collection[str]:
-        """The kinds that `preflight` has something to ask about."""
+        """The kinds that `preflight` and `parts` have something to ask about."""
 
     def snapshot(self, wanted: Wanted, others: Sequence[Live] = ()) -> Snapshot:
         """Everything that is there. `others` are objects elsewhere, which may refer to some of it."""
@@ -102,6 +102,10 @@ class Provider(Protocol):
 
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
         """What forbids the steps because the account does not have it: ids and versions that declarations name."""
+
+    def parts(self, step: Step, live: Live) -> tuple[int, tuple[Removal, ...]]:
+        """How many parts an object has that no snapshot reads, and those of them that go with a step. Raises
+        AccountError: what cannot be named is not taken away."""
 
     def begin(self, run: Run) -> Runner:
         """Get ready to carry steps out."""

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Literal
+
+from retinue.model.printable import json_text
 
 if TYPE_CHECKING:
     from retinue.report.text.change_text import Detail
@@ -26,9 +27,9 @@ def render(
         case "findings", "json":
             from retinue.report.diagnostics.findings import findings_document
 
-            return json.dumps(findings_document(document), indent=2, ensure_ascii=False)
+            return json_text(findings_document(document))
         case _, "json":
-            return json.dumps(document, indent=2, ensure_ascii=False)
+            return json_text(document)
         case "plan", "text":
             from retinue.report.plan.plan_text import render_plan
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from retinue.model.values import NAME
-from retinue.planning.policy import DEFAULT_DELETE_PERCENT
+from retinue.planning.policy import APPROVED_PLAN, DEFAULT_DELETE_PERCENT
 
 # A name, or a string with an expression in it: what that comes to is checked when it is filled.
 _NAME_OR_EXPRESSION = {"type": "string", "pattern": rf"^{NAME.pattern}$|\$\{{\{{"}
@@ -178,6 +178,11 @@ _GUARDS = {
         "max_delete_percent": {
             **_PERCENT,
             "description": f"The greatest share that may be deleted; null for any. Default: {DEFAULT_DELETE_PERCENT}.",
+        },
+        "require": {
+            "enum": [APPROVED_PLAN, None],
+            "description": "What an apply takes: a saved plan, or the digest of one, that somebody approved. Default: "
+            "nothing of the kind; null takes it back for an environment.",
         },
     },
     "additionalProperties": False,

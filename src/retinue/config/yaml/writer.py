@@ -13,6 +13,7 @@ from typing import Any
 
 from retinue.config.interpolation import escaped
 from retinue.config.yaml.constructor import scalar
+from retinue.model.printable import inert
 
 WIDTH = 100
 """How long a line may get by writing a short list or mapping on it."""
@@ -25,7 +26,7 @@ _NOTHING = re.compile(r"(?!)")
 _WORDS = re.compile(r"(?i:y|n|yes|no|on|off|true|false|null)")
 # Control characters, other line ends, and what nobody sees: as escapes, or the text is not what it seems.
 _HIDDEN = re.compile(
-    "[\x7f-\xa0\xad\u061c\u115f\u1160\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    "[\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
     "\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]"
 )
 _NOT_IN_BLOCK = re.compile("[\x00-\x09\x0b-\x1f]")
@@ -53,9 +54,11 @@ class Verbatim(str):
     __slots__ = ()
 
 
-def write_yaml(value: Mapping[str, Any], *, comment: str = "") -> str:
-    """A document. Strings are taken literally: `${{` in one is written so that it stays what it is."""
-    return "".join(f"{line}\n" for line in (*_comment(comment), *_Writer().block(value)))
+def write_yaml(value: Mapping[str, Any], *, comment: str = "", printed: bool = False) -> str:
+    """A document. Strings are taken literally: `${{` in one is written so that it stays what it is. One that is
+    `printed` has nothing in it that a runner of pipelines takes for a command."""
+    text = "".join(f"{line}\n" for line in (*_comment(comment), *_Writer(printed=printed).block(value)))
+    return inert(text) if printed else text
 
 
 def write_block(value: Mapping[str, Any] | list[Any], *, step: int, offset: int) -> str:
@@ -87,11 +90,13 @@ def literal_lines(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """Writes blocks. `short`: what fits on a line and is read more easily there stands on one."""
+    """Writes blocks. `short`: what fits on a line and is read more easily there stands on one. `printed`: a text with a
+    command in it stands in quotes, where an escape says the same."""
 
     step: int = 2
     offset: int = 2
     short: bool = True
+    printed: bool = False
 
     def block(self, value: Any) -> list[str]:
         if not isinstance(value, Mapping):
@@ -107,7 +112,7 @@ class _Writer:
     def _entry(self, key: str, value: Any) -> list[str]:
         if isinstance(value, Noted):
             return _noted(self._entry(key, value.value), value.note)
-        if isinstance(value, str) and is_literal(value):
+        if isinstance(value, str) and self._is_literal(value):
             sign, *lines = literal_lines(value)
             return [f"{key} {sign}", *_indented(lines, self.step)]
         if not isinstance(value, Mapping | list):
@@ -116,13 +121,16 @@ class _Writer:
             return [f"{key} {write_flow(value)}"]
         return [key, *_indented(self.block(value), self.offset if isinstance(value, list) else self.step)]
 
+    def _is_literal(self, text: str) -> bool:
+        return is_literal(text) and not (self.printed and inert(text) != text)
+
     def _item(self, value: Any) -> list[str]:
         if isinstance(value, Commented):
             lines, comment = self._item(value.value), _comment(" ".join(value.comment.split()))
             return [f"{lines[0]}  {comment[0]}"] if comment and len(lines) == 1 else [*comment, *lines]
         if isinstance(value, Noted):
             return _noted(self._item(value.value), value.note)
-        if isinstance(value, str) and is_literal(value):
+        if isinstance(value, str) and self._is_literal(value):
             sign, *lines = literal_lines(value)
             return [f"- {sign}", *_indented(lines, 2)]
         if not isinstance(value, Mapping | list):

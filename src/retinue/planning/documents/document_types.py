@@ -122,6 +122,17 @@ class FileChangeDocument(TypedDict):
     ]
 
 
+class RemovalDocument(TypedDict):
+    """Something that goes from the account and is no object of a step."""
+
+    what: Annotated[
+        Literal["version", "file", "marker"],
+        "A version of the object, a file that it carries by its id, or the marker of a stack.",
+    ]
+    name: Annotated[str, "The number of the version, the path of the file, the stack of the marker."]
+    id: Annotated[str | None, "The live id; null where the name says enough."]
+
+
 class StepDocument(TypedDict):
     """One change of the plan. A replacement is an early creation and a late deletion that share an address."""
 
@@ -151,6 +162,12 @@ class StepDocument(TypedDict):
         Annotated[str, "The ownership tag that the object carries before it is moved, taken over or released."]
     ]
     within: NotRequired[Annotated[str, "The live id of the object that it stands in, where it stands in one."]]
+    removes: NotRequired[
+        Annotated[
+            list[RemovalDocument],
+            "What goes with it, besides the object itself and attached files; left out when there is nothing.",
+        ]
+    ]
 
 
 # ── what plans and drift share ────────────────────────────────────────────────────────────────────────────────────────
@@ -220,6 +237,13 @@ class SummaryDocument(TypedDict):
     adopt: NotRequired[Annotated[Count, "Objects to be adopted or taken over; left out when there are none."]]
     move: NotRequired[Annotated[Count, "Objects whose address changes; left out when there are none."]]
     release: NotRequired[Annotated[Count, "Objects to be let go; left out when there are none."]]
+    removed: NotRequired[
+        Annotated[
+            CountByKind,
+            "What goes from objects that stay and has no successor, by what it is: `file`, `version`. It counts as a "
+            "deletion; left out when there is nothing.",
+        ]
+    ]
     reverts: Annotated[Count, "Steps that would overwrite somebody else's edit."]
     in_sync: Annotated[Count, "Objects that need nothing."]
     foreign: Annotated[CountByKind, "Live objects of other stacks, by kind."]
@@ -244,6 +268,13 @@ class PlanDocument(_StackDocument):
     retags: Annotated[
         list[StepDocument],
         "Objects that are in sync and whose ownership tag is brought up to date. Nothing else changes.",
+    ]
+    removes: NotRequired[
+        Annotated[
+            list[RemovalDocument],
+            "What an apply takes away of Retinue's own that no step is about: the marker of a stack that ends, files "
+            "that an apply left which was cut off. Left out when there is nothing.",
+        ]
     ]
 
 

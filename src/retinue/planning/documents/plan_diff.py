@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from retinue.model.differences import Difference, differences
+from retinue.model.printable import masked_data
 from retinue.model.steps import Plan, Step
 from retinue.model.values import ABSENT, Sealed
 from retinue.planning.documents.plan_digest import plan_digest, step_parts
@@ -16,6 +17,7 @@ _WORDS = {
     "files": "the attached files",
     "tag": "the ownership tag",
     "shared_files": "the files that outlive it",
+    "removes": "what goes with it",
     "replaces": "whether it replaces the old object",
     "home": "where it lives",
 }
@@ -95,7 +97,7 @@ def _differences(
     names: Iterable[str], one: Mapping[str, Any] | None, other: Mapping[str, Any] | None
 ) -> Iterator[dict[str, Any]]:
     for name in names:
-        before, after = (one or {}).get(name, ABSENT), (other or {}).get(name, ABSENT)
+        before, after = (masked_data((each or {}).get(name, ABSENT), name) for each in (one, other))
         if before is ABSENT or after is ABSENT:
             found: Iterable[Difference] = () if before is after else (((name,), before, after),)
         else:

@@ -14,7 +14,8 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from retinue.model.canonical import plain
-from retinue.model.steps import FieldChange, FileChange, Plan, Step
+from retinue.model.printable import masked_data
+from retinue.model.steps import FieldChange, FileChange, Plan, Removal, Step
 from retinue.model.tag import Tag, write_tag
 from retinue.model.values import ABSENT, Address, FileRef
 
@@ -26,9 +27,10 @@ _SAID: dict[type, frozenset[str]] = {
     Step: frozenset({"before", "reason", "position", "needs", "protected"}),
     FieldChange: frozenset({"cause", "position"}),
     FileChange: frozenset({"cause", "position", "reason"}),
+    Removal: frozenset(),
 }
 """The parts of each type that say something and do nothing."""
-_ADDED: Mapping[type, frozenset[str]] = {Step: frozenset({"held"}), FileChange: frozenset({"expects"})}
+_ADDED: Mapping[type, frozenset[str]] = {Step: frozenset({"held", "removes"}), FileChange: frozenset({"expects"})}
 """The parts that came later: they count where they say something, so that other plans keep their digests."""
 
 
@@ -51,7 +53,7 @@ def step_parts(step: Step) -> dict[str, Any]:
     return _part(step)
 
 
-def _part(part: Step | FieldChange | FileChange) -> dict[str, Any]:
+def _part(part: Step | FieldChange | FileChange | Removal) -> dict[str, Any]:
     """What a part of a plan does, as JSON data."""
     done: dict[str, Any] = {}
     for each in fields(part):
@@ -61,7 +63,8 @@ def _part(part: Step | FieldChange | FileChange) -> dict[str, Any]:
             continue
         # A path is a tuple that has an order; the others are changes, files, ids.
         several = isinstance(value, tuple) and each.name != "path"
-        done[each.name] = _unordered(map(_value, filter(_counts, value))) if several else _value(value)
+        named = str(part.path[-1]) if isinstance(part, FieldChange) else ""
+        done[each.name] = _unordered(map(_value, filter(_counts, value))) if several else _value(value, named)
     return done
 
 
@@ -70,9 +73,9 @@ def _counts(part: Any) -> bool:
     return not (isinstance(part, FileChange) and part.action == "wait")
 
 
-def _value(value: Any) -> Any:
+def _value(value: Any, name: str = "") -> Any:
     match value:
-        case FieldChange() | FileChange():
+        case FieldChange() | FileChange() | Removal():
             return _part(value)
         case Tag():
             return write_tag(value)
@@ -81,10 +84,11 @@ def _value(value: Any) -> Any:
         case FileRef():
             return {"retinue.file": value.path, "sha256": value.sha256}
         case Mapping():
-            return {str(key): _value(each) for key, each in value.items()}
+            return {str(key): _value(each, str(key)) for key, each in value.items()}
         case list() | tuple():
             return [_value(each) for each in value]
-    return plain(value)
+    # A key counts as it is shown, so that a plan that was read from its document has its digest.
+    return masked_data(plain(value), name)
 
 
 def _unordered(parts: Iterable[Any]) -> list[str]:

@@ -8,12 +8,14 @@ change that does not exist is left out, which is not the same as null.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from types import NoneType
 from typing import Any, get_args
 
 from retinue.model.declared import Diagnostic, Position
-from retinue.model.steps import AccountInfo, Action, Block, FieldChange, FileChange, Plan, Step
+from retinue.model.printable import masked_data
+from retinue.model.steps import AccountInfo, Action, Block, FieldChange, FileChange, Plan, Removal, Step
 from retinue.model.tag import read_tag, write_tag
 from retinue.model.values import ABSENT, Address, FileRef, Gone, Ref, Sealed
 from retinue.planning.documents.document_types import (
@@ -48,14 +50,17 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "blocks": [block_document(each) for each in plan.blocks],
         "ids": {str(address): live_id for address, live_id in plan.ids.items()},
         "retags": [step_document(each) for each in plan.retags],
+        **({"removes": [_removal(each) for each in plan.removes]} if plan.removes else {}),
     }
 
 
 def summarise(plan: Plan) -> dict[str, Any]:
-    """The counts of a plan. A replacement is one creation and one deletion."""
+    """The counts of a plan. A replacement is one creation and one deletion; `removed` is lost by objects that stay."""
     counted = {action: sum(1 for step in plan.steps if step.action == action) for action in get_args(Action)}
+    removed = Counter(each.what for _, each in plan.losses)
     return {
         **{action: number for action, number in counted.items() if number or action in ("create", "update", "delete")},
+        **({"removed": dict(sorted(removed.items()))} if removed else {}),
         "reverts": len(plan.reverts),
         "in_sync": plan.in_sync,
         "foreign": dict(plan.foreign),
@@ -92,7 +97,12 @@ def step_document(step: Step) -> dict[str, Any]:
         **({"home": step.home} if step.home else {}),
         **({"held": write_tag(step.held)} if step.held else {}),
         **({"within": step.within} if step.within else {}),
+        **({"removes": [_removal(each) for each in step.removes]} if step.removes else {}),
     }
+
+
+def _removal(each: Removal) -> dict[str, Any]:
+    return {"what": each.what, "name": each.name, "id": each.id}
 
 
 def change_document(change: FieldChange) -> dict[str, Any]:
@@ -109,7 +119,7 @@ def sides_document(change: FieldChange, sides: Mapping[str, Any]) -> dict[str, A
     }
     for side, value in sides.items():
         if value is not ABSENT:
-            document[side] = encode(value)
+            document[side] = encode(value, str(change.path[-1]))
     return document
 
 
@@ -160,8 +170,9 @@ _WORDS = frozenset(("retinue.ref", "retinue.file", "retinue.gone", "retinue.seal
 """Keys that say that a map stands for something else. One that has such a key itself stands below `retinue.map`."""
 
 
-def encode(value: Any) -> Any:
-    """A canonical value as JSON data that `decode` turns back."""
+def encode(value: Any, name: str = "") -> Any:
+    """A canonical value as JSON data that `decode` turns back, but for what looks like a key: that is told from another
+    one, and not said. `name` is what the value is called."""
     match value:
         case Ref():
             return {"retinue.ref": str(value.address)}
@@ -172,11 +183,11 @@ def encode(value: Any) -> Any:
         case Sealed():
             return {"retinue.sealed": True}
         case Mapping():
-            encoded = {str(key): encode(each) for key, each in value.items()}
+            encoded = {str(key): encode(each, str(key)) for key, each in value.items()}
             return {"retinue.map": encoded} if _WORDS & encoded.keys() else encoded
         case list() | tuple():
             return [encode(each) for each in value]
-    return value
+    return masked_data(value, name)
 
 
 def decode(value: Any) -> Any:
@@ -222,6 +233,7 @@ def from_document(document: Mapping[str, Any]) -> Plan:
             retags=tuple(_read_step(each) for each in document["retags"]),
             destroy=document["destroy"],
             retired=document["summary"].get("retired", {}),
+            removes=_read_removals(document),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         missing = f": {error} is missing" if isinstance(error, KeyError) else ""
@@ -257,7 +269,12 @@ def _read_step(each: Mapping[str, Any]) -> Step:
         home=each.get("home"),
         held=read_tag(each["held"]) if each.get("held") else None,
         within=each.get("within"),
+        removes=_read_removals(each),
     )
+
+
+def _read_removals(each: Mapping[str, Any]) -> tuple[Removal, ...]:
+    return tuple(Removal(one["what"], one["name"], one["id"]) for one in each.get("removes", ()))
 
 
 def _read_field_change(each: Mapping[str, Any]) -> FieldChange:

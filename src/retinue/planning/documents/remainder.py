@@ -8,6 +8,7 @@ from retinue.model.live import Live
 from retinue.model.steps import FileChange, Plan, Step
 from retinue.model.tag import SYNCING
 from retinue.planning.documents.plan_digest import step_parts
+from retinue.planning.documents.plan_document import encode
 
 
 def is_remainder(fresh: Plan, approved: Plan, live: Iterable[Live]) -> bool:
@@ -35,6 +36,8 @@ def _covers(approved: Step, step: Step, live: Iterable[Live]) -> bool:
         return False
     if step.causes - {"config", "unset"} or not _covers_files(approved.files, step.files):
         return False
+    if not set(step.removes) <= set(approved.removes):
+        return False
     if step.action == "delete":
         same = (approved.action, approved.id, approved.expects) == ("delete", step.id, step.expects)
         return same and set(approved.shared_files) <= set(step.shared_files)
@@ -43,7 +46,7 @@ def _covers(approved: Step, step: Step, live: Iterable[Live]) -> bool:
     if approved.id not in (None, step.id) or approved.tag != step.tag:
         return False
     whole, after = approved.after or {}, step.after or {}
-    wanted = all(name in whole and whole[name] == value for name, value in after.items())
+    wanted = all(name in whole and encode(whole[name], name) == encode(value, name) for name, value in after.items())
     # A creation that was cut off goes on as an update of what it made.
     return (
         wanted

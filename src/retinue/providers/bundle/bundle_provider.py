@@ -9,7 +9,7 @@ from typing import Any
 from retinue.errors import StaleError
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.live import Live
-from retinue.model.steps import Block, Step
+from retinue.model.steps import Block, Removal, Step
 from retinue.model.tag import TAG_KEY, Tag, write_tag
 from retinue.model.values import FileRef
 from retinue.providers.bundle.lock_file import ENTRY, LockFile
@@ -58,6 +58,9 @@ class BundleProvider:
 
     def _read(self, raw: Mapping[str, Any], kind: Kind) -> Live:
         return replace(read_live(raw, kind, raw.get(kind.store.marks.field) or {}), home=kind.home)
+
+    def parts(self, step: Step, live: Live) -> tuple[int, tuple[Removal, ...]]:  # noqa: ARG002 - it has none
+        return 0, ()
 
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
         """Ids that the account does not have. What cannot be asked for is not judged."""

@@ -13,7 +13,7 @@ from retinue.errors import AccountError, BlockedError, StaleError
 from retinue.kinds.kind import Kinds
 from retinue.kinds.stores import Nested, Plain, Versioned, WithActions, WithFiles
 from retinue.model.live import Live
-from retinue.model.steps import Block, Step
+from retinue.model.steps import Block, Removal, Step
 from retinue.model.tag import Tag, is_retired
 from retinue.model.values import FileRef
 from retinue.providers.openai.client import Account
@@ -105,6 +105,10 @@ class OpenAIProvider:
                     block = store.form.unknown_version(step, store.version_numbers(live))
                     if block:
                         yield block
+
+    def parts(self, step: Step, live: Live) -> tuple[int, tuple[Removal, ...]]:
+        parts: tuple[int, tuple[Removal, ...]] = self.stores[step.address.kind].parts(step, live)
+        return parts
 
     def whole(self, live: Live) -> Live:
         return self.stores[live.kind].whole(live)

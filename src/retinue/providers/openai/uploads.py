@@ -168,7 +168,7 @@ def carry_files(spec: Mapping[str, Any], kind: Kind, live: Live | None, uploader
     """Bring in every file that `spec` wants and the live object does not have with the same content."""
     carried = Carried()
     for each in kind.uploads:
-        present = recorded_files(live, each)
+        present = each.carried(live) if live else {}
         if each.name not in spec:
             carried.records.update(_records_of(present, each))
             continue
@@ -196,21 +196,6 @@ def _records_of(files: Mapping[str, tuple[str, str]], field: UploadsField) -> di
     return write_file_records(files, field.record) if files else {}
 
 
-def recorded_files(live: Live | None, field: UploadsField) -> dict[str, tuple[str, str]]:
-    """Path → (file id, first digits of its sha256) of the files that a live object carries and that we made."""
-    if live is None:
-        return {}
-    files = live.recorded.get(field.name, {})
-    if field.placed:
-        placed = live.held[field.name]
-        return {
-            path: (file_id, files[file_id].sha256)
-            for path, file_id in placed.items()
-            if isinstance(file_id, str) and file_id in files
-        }
-    return {file.path: (file_id, file.sha256) for file_id, file in files.items()}
-
-
 def carried_ids(live: Live, kind: Kind) -> dict[str, str]:
     """File id → purpose, of every file that we made for a live object and that it carries."""
-    return {file_id: each.purpose for each in kind.uploads for file_id, _ in recorded_files(live, each).values()}
+    return {file_id: each.purpose for each in kind.uploads for file_id, _ in each.carried(live).values()}

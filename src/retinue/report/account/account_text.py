@@ -12,9 +12,10 @@ from typing import Any
 
 from rich.cells import cell_len, chop_cells
 
+from retinue.model.printable import visible
 from retinue.planning.model_catalog import SOON, when
 from retinue.report.plan.plan_text import unmanaged_lines
-from retinue.report.text.ink import BLANK, Line, Role, align_places, count, indent, line, paint, visible
+from retinue.report.text.ink import BLANK, Line, Role, align_places, count, indent, line, paint
 
 _COLUMNS = ("address", "id", "state", "name")
 _NARROWEST_NAME = 16

@@ -8,7 +8,8 @@ from rich.cells import cell_len
 
 from retinue.errors import AccountError, RetinueError
 from retinue.model.declared import Diagnostic
-from retinue.report.text.ink import BLANK, Line, line, paint, visible
+from retinue.model.printable import visible
+from retinue.report.text.ink import BLANK, Line, line, paint
 
 _WIDTH = 120
 _GUTTER = 5

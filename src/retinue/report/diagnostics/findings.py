@@ -4,7 +4,6 @@ workflow commands by which GitHub Actions shows findings at their lines."""
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,8 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from retinue.model.declared import Diagnostic, Position
+from retinue.model.printable import Printable, inert, json_text, visible_lines
 from retinue.planning.documents.plan_document import diagnostic_document
-from retinue.report.text.ink import visible_lines
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LINK = re.compile(r" \(\[[^\]]*\]\([^)]*\)\)")
@@ -77,7 +76,7 @@ def render_sarif(findings: Findings) -> str:
         "results": [_result(each, codes.index(each.code), seen) for each in found],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, indent=2, ensure_ascii=False)
+    return json_text(log)
 
 
 def _rule(code: str, meaning: str | None) -> dict[str, Any]:
@@ -119,9 +118,10 @@ def _location(position: Position) -> dict[str, Any]:
 # ── annotations ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def render_annotations(diagnostics: Iterable[Diagnostic]) -> str:
-    """A line for each finding; paths must count from the root of the repository."""
-    return "".join(f"{_workflow_command(each)}\n" for each in diagnostics)
+def render_annotations(diagnostics: Iterable[Diagnostic]) -> Printable:
+    """A line for each finding, which is a command and has none in it; paths must count from the root of the
+    repository."""
+    return Printable("".join(f"{_workflow_command(each)}\n" for each in diagnostics))
 
 
 def _workflow_command(each: Diagnostic) -> str:
@@ -133,7 +133,7 @@ def _workflow_command(each: Diagnostic) -> str:
 
 def _data(text: str) -> str:
     """A message as commands take it. Line breaks are kept; what else would move the cursor becomes visible first."""
-    return visible_lines(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return inert(visible_lines(text)).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from retinue.model.declared import Diagnostic
+from retinue.model.printable import visible, visible_lines
 from retinue.report.diagnostics.findings import described
 from retinue.report.drift.drift_text import Item, Section, sections
 from retinue.report.plan.plan_text import block_lines
-from retinue.report.text.ink import paint, visible, visible_lines
+from retinue.report.text.ink import paint
 
 WIDTH = 100
 # What XML has no way to write, beyond what `visible` writes as an escape.

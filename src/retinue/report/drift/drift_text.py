@@ -11,6 +11,7 @@ from retinue.model.values import Address
 from retinue.report.plan.plan_text import Document, block_lines, header_lines, unmanaged_lines, warning_lines
 from retinue.report.text.change_text import Detail, change_lines, show_key, show_path, show_place, show_value
 from retinue.report.text.ink import Line, Part, count, indent, line, paint, with_blanks_between
+from retinue.report.text.lookalikes import tell_apart
 
 CONFLICTS = "!~ was changed both outside and in the declarations."
 ADVICE = "'retinue apply' sets it back; 'retinue drift --accept ADDRESS' writes what is there now into the files."
@@ -116,7 +117,8 @@ def _file(each: Mapping[str, Any]) -> Line:
     declared, live = each["declared"], each["live"]
     said = ""
     if "details" in each:
-        said = f": {show_value(each['details']['declared'])} -> {show_value(each['details']['live'])}"
+        sides = tell_apart(*(show_value(each["details"][side]) for side in ("declared", "live")))
+        said = f": {' -> '.join(sides)}"
     elif each["what"] == "replaced" and declared and live:
         said = f": sha256 {declared['sha256'][:8]}… -> {live['sha256'][:8]}…"
     text = f" {each['path']}  {_FILES[each['what']]}{said}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from retinue.errors import RetinueError
+from retinue.model.printable import json_text
 from retinue.model.steps import Action, Event
 from retinue.planning.documents.document_types import (
     Count,
@@ -93,6 +93,12 @@ class ResultLine(TypedDict):
     adopted: NotRequired[Annotated[Count, "Objects adopted or taken over; left out when there are none."]]
     moved: NotRequired[Annotated[Count, "Objects that got another address; left out when there are none."]]
     released: NotRequired[Annotated[Count, "Objects let go; left out when there are none."]]
+    removed: NotRequired[
+        Annotated[
+            dict[str, Annotated[Count, "How many."]],
+            "What went from objects that stay, by what it is: `file`, `version`; left out when there is nothing.",
+        ]
+    ]
     steps: EndedSteps
     message: Annotated[str | None, "What went wrong."]
     hint: Annotated[str | None, "What to do about it."]
@@ -141,4 +147,4 @@ def result_line(events: Sequence[Event], failure: RetinueError | None) -> str:
 
 def _line(kind: str, content: Mapping[str, Any]) -> str:
     # In ASCII, a line is a line for every program, whatever separators of lines Unicode has.
-    return json.dumps({"format_version": FORMAT_VERSION, "type": kind, **content})
+    return json_text({"format_version": FORMAT_VERSION, "type": kind, **content}, indent=None, ascii_only=True)

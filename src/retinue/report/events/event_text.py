@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TextIO
@@ -13,8 +14,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from retinue.model.printable import masked, visible
 from retinue.model.steps import Action, Event
-from retinue.report.text.ink import BLANK, Line, Role, count, line, paint, visible
+from retinue.report.text.ink import BLANK, Line, Role, count, line, paint
 
 DOING: dict[Action, str] = {
     "create": "creating",
@@ -127,11 +129,15 @@ def last_events(events: Iterable[Event]) -> list[Event]:
     return list(last.values())
 
 
-def tally(events: Iterable[Event]) -> dict[str, int]:
-    """How many objects were `added`, `changed` and `destroyed`, and where there are any, `adopted` and so on."""
+def tally(events: Iterable[Event]) -> dict[str, Any]:
+    """How many objects were `added`, `changed` and `destroyed`, and where there are any, `adopted` and so on; `removed`
+    counts what went from objects that stay, by what it is."""
     done = [event.step.action for event in last_events(events) if event.status in ("done", "incomplete")]
     counts = {"added": done.count("create"), "changed": done.count("update"), "destroyed": done.count("delete")}
-    return counts | {DONE[action]: done.count(action) for action in TAG_ONLY if action in done}
+    more: dict[str, Any] = {DONE[action]: done.count(action) for action in TAG_ONLY if action in done}
+    whole = [event.step for event in last_events(events) if event.status == "done"]
+    removed = Counter(each.what for step in whole for each in step.losses)
+    return counts | more | ({"removed": dict(sorted(removed.items()))} if removed else {})
 
 
 def _listed(ended: Iterable[Event], status: str, role: Role) -> list[Line]:
@@ -157,7 +163,13 @@ def _not_begun(steps: Sequence[Mapping[str, Any]]) -> list[Line]:
 
 
 def _sentence(ended: Sequence[Event], *, whole: bool, interrupted: bool) -> Line:
-    counts = ", ".join(f"{number} {verb}" for verb, number in tally(ended).items())
+    done = tally(ended)
+    removed = done.pop("removed", {})
+    done["destroyed"] += sum(removed.values())
+    counts = ", ".join(f"{number} {verb}" for verb, number in done.items())
+    counts += (
+        f" ({', '.join(count(number, what) for what, number in removed.items())} of what stays)" if removed else ""
+    )
     if whole:
         return line((f"Apply complete: {counts}.", "strong"))
     others = [
@@ -219,13 +231,13 @@ class Progress:
         """Show one event."""
         if self._live is None:
             if event.status != "progress" or self._is_worth_a_line(event):
-                self._stream.write(self._line(event))
+                self._stream.write(masked(self._line(event)))
                 self._stream.flush()
             return
         key = event.step.key
         if event.status in FINAL:
             self._running.pop(key, None)
-            self._console.print(Text.from_ansi(self._line(event).rstrip("\n")), soft_wrap=True)
+            self._console.print(Text.from_ansi(masked(self._line(event)).rstrip("\n")), soft_wrap=True)
         else:
             _, started, spinner = self._running.get(key, (event, self._clock() - event.seconds, Spinner("dots")))
             self._running[key] = (event, started, spinner)

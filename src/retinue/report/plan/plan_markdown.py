@@ -14,12 +14,14 @@ from itertools import accumulate
 from typing import Any
 from urllib.parse import quote
 
+from retinue.model.printable import visible
 from retinue.report.plan.plan_text import (
     Group,
     block_lines,
     header_lines,
     outside_block,
     plan_groups,
+    removal_lines,
     replaced_ids,
     step_block,
     step_head,
@@ -29,7 +31,7 @@ from retinue.report.plan.plan_text import (
     warning_lines,
 )
 from retinue.report.text.change_text import Detail
-from retinue.report.text.ink import Line, count, dedented, line, visible
+from retinue.report.text.ink import Line, count, dedented, line
 from retinue.report.text.markdown import WIDTH, code, fence, joined, placed, text_of
 
 BUDGET = 65_000
@@ -62,6 +64,7 @@ def render_plan_markdown(document: Mapping[str, Any], *, detail: Detail = "hunks
         blocks += [group.note] if group.note else []
     if document["warnings"]:
         blocks += ["## Warnings", fence(joined(map(warning_lines, document["warnings"])), "text")]
+    blocks += [fence(gone, "text") for gone in [removal_lines(document)] if gone]
     blocks += [code(text_of(each)) for each in unmanaged_lines(document["summary"])]
     return "\n\n".join(blocks) + "\n"
 
@@ -143,6 +146,8 @@ def _pieces(document: Mapping[str, Any], detail: Detail) -> Iterable[_Piece]:
     for warning in document["warnings"]:
         forms = (fence(warning_lines(warning), "text"), f"- {code(warning['code'])}")
         yield _Piece("Warnings", forms, 2, what="warning")
+    if gone := removal_lines(document):
+        yield _Piece("", (fence(gone, "text"),), 2, details=False, what="count")
     for each in unmanaged_lines(document["summary"]):
         yield _Piece("", (code(text_of(each)),), 5, details=False, what="count")
 

@@ -14,12 +14,14 @@ from importlib.resources import files
 from itertools import zip_longest
 from typing import Any
 
+from retinue.model.printable import visible
 from retinue.report.plan.plan_text import (
     Group,
     block_lines,
     header_lines,
     other_lines,
     plan_groups,
+    removal_lines,
     replaced_ids,
     shown_changes,
     step_head,
@@ -28,17 +30,16 @@ from retinue.report.plan.plan_text import (
     warning_lines,
 )
 from retinue.report.text.change_text import (
-    are_versions,
     change_lines,
-    edits,
     end_note,
     extent,
     is_outside,
     show_path,
     show_place,
 )
-from retinue.report.text.hunks import Fragment, Hunk, HunkLine, Span, diff_lines, split_lines
-from retinue.report.text.ink import Line, count, visible
+from retinue.report.text.hunks import Fragment, Hunk, HunkLine, Span, are_versions, edits, split_lines
+from retinue.report.text.ink import Line, count
+from retinue.report.text.lookalikes import shown_hunks
 
 _WIDTH = 110
 _SHORT = 60
@@ -88,6 +89,7 @@ def render_page(document: Mapping[str, Any]) -> str:
         *_lined("blocked", "Blocked", map(block_lines, document["blocks"])),
         *(part for group in groups for part in _group(group, groups, document)),
         *_lined("", "Warnings", map(warning_lines, document["warnings"])),
+        *(_pre(gone) for gone in [removal_lines(document)] if gone),
         *(f'<p class="faint">{_spans(each)}</p>\n' for each in unmanaged_lines(document["summary"])),
     ]
     views = _VIEWS if any('class="beside"' in part for part in main) else ""
@@ -183,7 +185,7 @@ def _text_change(change: Mapping[str, Any]) -> str:
     before, after = change["before"], change["after"]
     (old, _), (new, _) = split_lines(before), split_lines(after)
     path = show_path(change["path"])
-    size = extent(diff_lines(old, new), len(new))
+    size = extent(shown_hunks(old, new), len(new))
     mark = '<span class="drift">!</span> ' if is_outside(change) else ""
     place = show_place(change["position"])
     where = f' <span class="place">{_text(place)}</span>' if place else ""
@@ -227,7 +229,7 @@ class _Row:
 def text_tables(before: str, after: str, title: str) -> str:
     """The hunks of the two texts as tables, with the unchanged lines between them folded. `title` names the text."""
     (old, _), (new, _) = split_lines(before), split_lines(after)
-    hunks = diff_lines(old, new)
+    hunks = shown_hunks(old, new)
     made: list[str] = []
     at = 0
     for hunk in hunks:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from retinue.model.printable import visible
 from retinue.report.text.change_text import (
     WHOLE,
     Detail,
@@ -20,7 +21,8 @@ from retinue.report.text.change_text import (
     show_value,
     value_lines,
 )
-from retinue.report.text.ink import Line, Part, Role, count, indent, line, paint, visible, with_blanks_between
+from retinue.report.text.ink import Line, Part, Role, count, indent, line, paint, with_blanks_between
+from retinue.report.text.lookalikes import alike, escaped, tell_apart
 
 Document = Mapping[str, Any]
 Step = Mapping[str, Any]
@@ -48,6 +50,8 @@ _FILE_SIGNS: dict[str, tuple[str, Role, str]] = {
     "remove": ("-", "removed", "removed"),
     "wait": ("…", "faint", "waited for"),
 }
+_TAKING = ("replace", "remove")
+"""What takes a file away, and is always named."""
 _MANY = 20
 _EXAMPLES = 3
 _WIDEST_PATH = 40
@@ -59,7 +63,7 @@ def render_plan(document: Document, *, detail: Detail = "hunks", width: int = 80
     sections += [warning_lines(each) for each in document["warnings"]]
     sections += [block_lines(each) for each in document["blocks"]]
     summary = [line((summary_sentence(document), "strong")), line("Digest: ", document["digest"])]
-    sections += [unmanaged_lines(document["summary"]), summary]
+    sections += [removal_lines(document), unmanaged_lines(document["summary"]), summary]
     return paint(with_blanks_between(sections, width), color=color)
 
 
@@ -137,8 +141,9 @@ def is_ours(step: Step) -> bool:
 
 
 def takes_away(step: Step) -> bool:
-    """Whether something goes with the step: a deletion, a release, or the making of what replaces another object."""
-    return _SIGNS[step["action"]][1] == "removed" or step["replaces"]
+    """Whether something goes with the step: a deletion, a release, the making of what replaces another object, or what
+    goes from an object that stays."""
+    return _SIGNS[step["action"]][1] == "removed" or step["replaces"] or bool(_losses(step))
 
 
 def step_head(step: Step, replaced: Mapping[str, str], *, outside: bool = False) -> Line:
@@ -189,16 +194,38 @@ def other_lines(step: Step, *, outside: bool, detail: Detail, width: int) -> lis
         lines += _fields(fields, step, "+", "added", detail=detail, width=width)
     theirs = step["action"] != "create"
     files = [each for each in step["files"] if (theirs and is_outside(each)) == outside]
-    return [*lines, *_file_lines(files, step, detail=detail, outside=outside)]
+    gone = _removed(step) if outside == (not is_ours(step)) else []
+    return [*lines, *_file_lines(files, step, detail=detail, outside=outside), *gone]
 
 
 def _deleted(step: Step, *, detail: Detail, width: int) -> list[Line]:
-    """What goes away with an object: the count of its files, and with full detail everything."""
-    files = _file_lines(step["files"], step, detail=detail)
+    """What goes away with an object: its files and versions by name, and with full detail everything."""
+    gone = [*_file_lines(step["files"], step, detail=detail), *_removed(step)]
     if detail not in WHOLE:
-        return files[:1]
+        return gone
     before = {key: each for key, each in (step["before"] or {}).items() if each not in (None, {}, [])}
-    return [*_fields(before, step, "-", "removed", detail=detail, width=width), *files]
+    return [*_fields(before, step, "-", "removed", detail=detail, width=width), *gone]
+
+
+def _removed(step: Step) -> list[Line]:
+    """What goes from the account besides the object and attached files."""
+    return [_removal(each) for each in step.get("removes", ())]
+
+
+def _removal(each: Mapping[str, Any]) -> Line:
+    return line(("-", "removed"), f" {_called(each)}")
+
+
+def _called(removal: Mapping[str, Any]) -> str:
+    live_id = f" ({removal['id']})" if removal["id"] and removal["id"] != removal["name"] else ""
+    return f"{removal['what']} {removal['name']}{live_id}"
+
+
+def _losses(step: Step) -> list[str]:
+    """What goes from the account with a step, by name."""
+    whole = step["action"] == "delete"
+    files = [each["path"] for each in step["files"] if each["action"] == "remove" and (each["before"] or whole)]
+    return [*map(_called, step.get("removes", ())), *(f"file {each}" for each in files)]
 
 
 def _fields(spec: Mapping[str, Any], step: Step, sign: str, role: Role, *, detail: Detail, width: int) -> list[Line]:
@@ -213,11 +240,12 @@ def _fields(spec: Mapping[str, Any], step: Step, sign: str, role: Role, *, detai
 
 
 def step_summary(step: Step, replaced: Mapping[str, str]) -> Line:
-    """The step on one line: the fields it touches, by name."""
+    """The step on one line: the fields it touches, and what goes with it, by name."""
     outside = [*map(is_outside, step["changes"]), *map(is_outside, step["files"])]
     head = step_head(step, replaced, outside=step["action"] == "update" and bool(outside) and all(outside))
+    gone: list[Part] = [(f"  deletes {', '.join(_losses(step))}", "removed")] if _losses(step) else []
     if step["action"] != "update":
-        return head
+        return line(*head.parts, *gone, place=head.place)
     ours = _names(each for each in step["changes"] if not is_outside(each))
     theirs = _names(each for each in step["changes"] if is_outside(each))
     texts = [", ".join(ours)] if ours else []
@@ -227,7 +255,7 @@ def step_summary(step: Step, replaced: Mapping[str, str]) -> Line:
     if theirs or any(is_outside(each) for each in step["files"]):
         what = ", ".join(theirs) or "files"
         parts.append((f"{'; ' if texts else ''}reverts {what}", "drift"))
-    return line(*parts, place=head.place)
+    return line(*parts, *gone, place=head.place)
 
 
 def _names(changes: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -250,11 +278,14 @@ def _file_lines(files: Sequence[Mapping[str, Any]], step: Step, *, detail: Detai
     if outside:
         mark = ("!~" if any(each["cause"] == "conflict" for each in files) else "!", "drift")
     heading = line(mark, f" files: {_counts(files)}", place=shared)
+    # Names with accents differ between systems, and one path may come for another that looks the same.
+    same = alike(each["path"] for each in files)
+    files = [{**each, "path": escaped(each["path"])} if each["path"] in same else each for each in files]
     column = min(max(cell_len(visible(each["path"])) for each in files), _WIDEST_PATH)
     lines: list[Line] = []
     for action in _FILE_SIGNS:
         group = [each for each in files if each["action"] == action]
-        few = detail in WHOLE or len(files) <= _MANY or len(group) <= _EXAMPLES + 2
+        few = detail in WHOLE or len(files) <= _MANY or len(group) <= _EXAMPLES + 2 or action in _TAKING
         named = group if few else group[:_EXAMPLES]
         lines += [_file_line(each, step, column, place=shared is None) for each in named]
         if len(named) < len(group):
@@ -303,7 +334,7 @@ def _what(each: Mapping[str, Any], step: Mapping[str, Any]) -> str:
 
 
 def _arrow(before: str, after: str) -> str:
-    return after if before == after else f"{before} -> {after}"
+    return after if before == after else " -> ".join(tell_apart(before, after))
 
 
 def _live_attributes(each: Mapping[str, Any], step: Mapping[str, Any]) -> Any:
@@ -337,6 +368,12 @@ def block_lines(block: Mapping[str, Any]) -> list[Line]:
     return lines
 
 
+def removal_lines(document: Document) -> list[Line]:
+    """What an apply takes away of Retinue's own: markers, and files that an apply left which was cut off."""
+    gone = document.get("removes", ())
+    return [line(("Tidied up, of Retinue's own:", "faint")), *indent(map(_removal, gone), 2)] if gone else []
+
+
 def unmanaged_lines(counts: Mapping[str, Any]) -> list[Line]:
     """What lives in the account and is left alone: objects without an owner, and objects of other stacks."""
     texts = [
@@ -356,7 +393,7 @@ def summary_sentence(document: Document) -> str:
         matching = summary["in_sync"]
         verb = "matches" if matching == 1 else "match"
         return f"No changes. {count(matching, 'object')} {verb} the declarations." if matching else "No changes."
-    text = f"Plan: {summary['create']} to add, {summary['update']} to change, {summary['delete']} to destroy"
+    text = f"Plan: {summary['create']} to add, {summary['update']} to change, {destroyed(summary)}"
     for action, verb in _MORE_VERBS.items():
         number = sum(1 for each in steps if each["action"] == action)
         text += f", {number} {verb}" if number else ""
@@ -364,6 +401,15 @@ def summary_sentence(document: Document) -> str:
     if reverts:
         text += f". {count(reverts, 'change')} made outside of retinue would be reverted"
     return f"{text}."
+
+
+def destroyed(summary: Mapping[str, Any]) -> str:
+    """`6 to destroy (1 object, 5 versions)`: whatever goes counts, and what is no object is told apart."""
+    removed = summary.get("removed", {})
+    number = summary["delete"] + sum(removed.values())
+    kinds = [("object", summary["delete"]), *removed.items()] if removed else []
+    told = ", ".join(count(amount, what) for what, amount in kinds if amount)
+    return f"{number} to destroy" + (f" ({told})" if told else "")
 
 
 # ── groups ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from retinue.report.text.hunks import Fragment, Hunk, HunkLine, diff_lines, split_lines
+from retinue.report.text.hunks import Edit, Fragment, Hunk, HunkLine, are_versions, edits, split_lines
 from retinue.report.text.ink import BLANK, Line, Part, Role, count, indent, line
+from retinue.report.text.lookalikes import escaped, shown_hunks, tell_apart, told_apart
 
 Detail = Literal["summary", "hunks", "complete", "full"]
 """`complete` leaves out only what does not change: new texts and lists of files are whole, prompts are hunks."""
@@ -103,6 +103,7 @@ def _from_or_to_nothing(
 
 
 def _arrow(label: Iterable[Part], before: str, after: str, note: str, place: str | None) -> Line:
+    before, after = tell_apart(before, after)
     return line(*label, ": ", (before, "removed"), " -> ", (after, "added"), (note, "faint"), place=place)
 
 
@@ -110,6 +111,8 @@ def _both(
     change: Mapping[str, Any], label: Sequence[Part], place: str | None, *, detail: Detail, width: int, marks: bool
 ) -> list[Line]:
     before, after = change["before"], change["after"]
+    if not (isinstance(before, str) and isinstance(after, str)):
+        before, after = told_apart(before, after, show_value)
     if isinstance(before, str) and isinstance(after, str):
         short = _arrow(label, show_value(before), show_value(after), _note(change), place)
         room = width - (len(place) + 2 if place else 0)
@@ -151,7 +154,7 @@ def show_value(value: Any) -> str:
 
 def show_key(key: str) -> str:
     """A key as it is, or quoted when it has dots, blanks or other signs in it."""
-    return key if _IDENTIFIER.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+    return key if _IDENTIFIER.fullmatch(key) else escaped(json.dumps(key, ensure_ascii=False), everything=False)
 
 
 def show_path(path: Sequence[str | int]) -> str:
@@ -249,7 +252,7 @@ def _text_change(before: str, after: str, *, everything: bool, marks: bool) -> t
     Changed text is always complete; without `everything`, unchanged text is left out where it is long.
     """
     (old, _), (new, _) = split_lines(before), split_lines(after)
-    hunks = diff_lines(old, new, context=None if everything else 3)
+    hunks = shown_hunks(old, new, context=None if everything else 3)
     one_line = max(len(old), len(new)) <= 1
     lines: list[Line] = []
     for hunk in hunks:
@@ -311,22 +314,6 @@ def _part(fragment: Fragment, sign: str, *, marks: bool) -> Part:
 # ── very long lines ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """What was removed and added in one place of a line, the text before it that stayed, and where it stands."""
-
-    kept: str
-    removed: str
-    added: str
-    start: int
-
-
-def are_versions(each: HunkLine, below: HunkLine) -> bool:
-    """Whether these are two versions of one line, which have marks of what changed."""
-    marked = any(fragment.changed for one in (each, below) for fragment in one.fragments)
-    return (each.sign, below.sign) == ("-", "+") and marked
-
-
 def _are_long_versions(each: HunkLine, below: HunkLine) -> bool:
     """Whether these are two versions of one line, too long to be looked through."""
     return are_versions(each, below) and max(len(each.text), len(below.text)) >= _LONG_LINE
@@ -362,22 +349,3 @@ def _around(place: Sequence[Edit], after: str, sign: str, *, marks: bool) -> Ite
     tail = tail[: tail.rfind(" ")] if len(tail) < len(after) and " " in tail else tail
     yield tail, role
     yield (" …" if len(tail) < len(after) else "", "faint")
-
-
-def edits(old: HunkLine, new: HunkLine) -> tuple[list[Edit], str]:
-    """The places where two versions differ, and the text behind the last one. What stayed is the same in both."""
-    found: list[Edit] = []
-    before, after = list(old.fragments), list(new.fragments)
-    start = 0
-    while before or after:
-        kept = before.pop(0).text if before and after and not (before[0].changed or after[0].changed) else ""
-        start += len(kept)
-        if kept:
-            after.pop(0)
-        removed = before.pop(0).text if before and before[0].changed else ""
-        added = after.pop(0).text if after and after[0].changed else ""
-        if not (removed or added):
-            return found, kept
-        found.append(Edit(kept, removed, added, start))
-        start += len(added)
-    return found, ""

@@ -200,6 +200,44 @@ def _fragments(pieces: Sequence[str], spans: Sequence[Span]) -> Iterator[Fragmen
         yield Fragment("".join(pieces[at:]), changed=False)
 
 
+# ── versions of a line ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What was removed and added in one place of a line, the text before it that stayed, and where it stands."""
+
+    kept: str
+    removed: str
+    added: str
+    start: int
+
+
+def are_versions(each: HunkLine, below: HunkLine) -> bool:
+    """Whether these are two versions of one line, which have marks of what changed."""
+    marked = any(fragment.changed for one in (each, below) for fragment in one.fragments)
+    return (each.sign, below.sign) == ("-", "+") and marked
+
+
+def edits(old: HunkLine, new: HunkLine) -> tuple[list[Edit], str]:
+    """The places where two versions differ, and the text behind the last one. What stayed is the same in both."""
+    found: list[Edit] = []
+    before, after = list(old.fragments), list(new.fragments)
+    start = 0
+    while before or after:
+        kept = before.pop(0).text if before and after and not (before[0].changed or after[0].changed) else ""
+        start += len(kept)
+        if kept:
+            after.pop(0)
+        removed = before.pop(0).text if before and before[0].changed else ""
+        added = after.pop(0).text if after and after[0].changed else ""
+        if not (removed or added):
+            return found, kept
+        found.append(Edit(kept, removed, added, start))
+        start += len(added)
+    return found, ""
+
+
 # ── sequences ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

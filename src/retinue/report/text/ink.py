@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +9,8 @@ from typing import Literal
 from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.style import Style
+
+from retinue.model.printable import Printable, inert, visible
 
 Role = Literal[
     "plain",
@@ -41,34 +42,6 @@ _STYLES: dict[Role, Style] = {
     "warning": Style(color="yellow", bold=True),
     "error": Style(color="red", bold=True),
 }
-
-# Control characters; format characters that reorder or hide text; fillers without a glyph; lone surrogates; tags and
-# variation selectors that can carry hidden text. Joiners are legitimate inside emoji, Arabic and Indic words only.
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e"
-    "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
-    "|(?<![\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17ff\ufb50-\ufefe])\u200c"
-    "|(?<![\u0600-\u08ff\u0900-\u0dff\u2190-\u2bff\u3030\u303d\ufb50-\ufefe\ufe0f\U0001f000-\U0001faff])\u200d"
-)
-_SHORT = {"\t": "\\t", "\r": "\\r", "\n": "\\n"}
-
-
-def visible(text: str) -> str:
-    """The text with everything that would move the cursor, reorder or hide text written as an escape, like `\\x1b`."""
-    return _UNSAFE.sub(_escape, text)
-
-
-def visible_lines(text: str) -> str:
-    """The same with line breaks kept."""
-    return "\n".join(map(visible, text.split("\n")))
-
-
-def _escape(match: re.Match[str]) -> str:
-    character = match.group()
-    code = ord(character)
-    if code < 0x100:
-        return _SHORT.get(character, f"\\x{code:02x}")
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def count(number: int, noun: str) -> str:
@@ -139,9 +112,9 @@ def with_blanks_between(blocks: Iterable[Sequence[Line]], width: int) -> Iterato
         yield from align_places(block, width)
 
 
-def paint(lines: Iterable[Line], *, color: bool) -> str:
+def paint(lines: Iterable[Line], *, color: bool) -> Printable:
     """The lines as text that ends with a line break; without colour there is not a single escape sequence in it."""
-    return "".join(_painted(each, color=color) + "\n" for each in lines)
+    return inert("".join(_painted(each, color=color) + "\n" for each in lines))
 
 
 def _painted(each: Line, *, color: bool) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from retinue.report.text.ink import Line, Role, align_places, visible
+from retinue.model.printable import visible
+from retinue.report.text.ink import Line, Role, align_places
 
 WIDTH = 100
 _BACKTICKS = re.compile("`+")

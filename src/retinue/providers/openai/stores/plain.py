@@ -18,7 +18,7 @@ from retinue.model.canonical import digest, same
 from retinue.model.declared import Position
 from retinue.model.live import Live, LiveFile
 from retinue.model.paths import dig
-from retinue.model.steps import FieldChange, Step
+from retinue.model.steps import FieldChange, Removal, Step
 from retinue.model.tag import TAG_KEY, key_digest, write_tag
 from retinue.model.values import Path
 from retinue.providers.live_reader import read_live
@@ -102,6 +102,10 @@ class PlainStore(Generic[S]):
     def contents(self, live: Live) -> dict[str, bytes]:  # noqa: ARG002 - for what has some
         """The files that the object consists of, by path, without our marks."""
         return {}
+
+    def parts(self, step: Step, live: Live) -> tuple[int, tuple[Removal, ...]]:  # noqa: ARG002 - for what has some
+        """How many parts the object has that no snapshot read, and those of them that go with the step."""
+        return 0, ()
 
     def version_numbers(self, live: Live | None) -> list[str]:  # noqa: ARG002 - for what has some
         """The numbers of the versions of a live object."""

@@ -16,7 +16,7 @@ from retinue.errors import AccountError
 from retinue.kinds.stores import Versioned
 from retinue.model.canonical import content_value
 from retinue.model.live import Live, LiveVersions
-from retinue.model.steps import Step
+from retinue.model.steps import Removal, Step
 from retinue.model.tag import SYNCING, TAG_KEY, TagError, read_tag, write_tag
 from retinue.model.values import FileRef
 from retinue.providers.openai.answers import LARGEST, AnswerError
@@ -158,8 +158,7 @@ class VersionedStore(PlainStore[Versioned]):
     def update(self, work: Work, step: Step, live: Live) -> str:
         """Upload what changed as a new version, and make the wanted one the default. Gives the id."""
         versions = _known(live)
-        changed = {change.field for change in step.changes}
-        if self.form.files in changed or _tag_marks(step) != our_marks(live, self.form):
+        if self._makes_version(step, live):
             self.cache.unsettle(live.id)
             versions = replace(versions, newest=self._add(step, live.id, self._wanted(work, step)))
         self._point(work, step, live.id, versions)
@@ -218,7 +217,7 @@ class VersionedStore(PlainStore[Versioned]):
         return version
 
     def _point(self, work: Work, step: Step, live_id: str, versions: LiveVersions) -> None:
-        """Point to the version that is to be the default, and prune the others."""
+        """Point to the version that is to be the default, and delete those that the plan named."""
         work.check()
         spec = step.after or {}
         wanted = str(spec.get(self.form.default) or versions.newest)
@@ -231,16 +230,32 @@ class VersionedStore(PlainStore[Versioned]):
                 listed = ", ".join(sorted(self._numbers(live_id), key=int))
                 message, hint = f"there is no version {wanted}", f"there are: {listed}"
                 raise AccountError(message, hint=hint, status=404) from error
-        if (keep := spec.get(self.form.keep)) is not None:
-            self._prune(live_id, keep, {wanted, versions.newest})
+        for each in step.removes:
+            if each.what == "version" and each.name not in (wanted, versions.newest):
+                self._delete_version(live_id, each.name)
 
-    def _prune(self, live_id: str, keep: int, needed: set[str]) -> None:
-        """Delete all versions of ours but the newest ones to be kept and those that are needed."""
-        newest_first = sorted(self._numbers(live_id), key=int, reverse=True)
-        for version in [each for each in newest_first[keep:] if each not in needed]:
-            text = self.form.marks.read(self._values(live_id, version)).get(TAG_KEY, "")
-            if text and _is_of(text, self.cache.stack):  # what others uploaded is theirs
-                self._delete_version(live_id, version)
+    def parts(self, step: Step, live: Live) -> tuple[int, tuple[Removal, ...]]:
+        """With the object all of its versions go; with a change, ours beyond the newest ones that are to be kept."""
+        there = sorted(self._numbers(live.id), key=int, reverse=True)
+        if step.action == "delete":
+            return len(there), tuple(Removal("version", each) for each in reversed(there))
+        keep = (step.after or {}).get(self.form.keep)
+        if step.action != "update" or keep is None or live.versions is None:
+            return len(there), ()
+        made = self._makes_version(step, live)
+        newest = None if made else live.versions.newest
+        needed = {newest, str((step.after or {}).get(self.form.default) or newest)}
+        old = [each for each in there[keep - made :] if each not in needed and self._is_ours(live.id, each)]
+        return len(there) + made, tuple(Removal("version", each) for each in reversed(old))
+
+    def _is_ours(self, live_id: str, version: str) -> bool:
+        """Whether we uploaded a version; what others uploaded is theirs."""
+        text = self.form.marks.read(self._values(live_id, version)).get(TAG_KEY, "")
+        return bool(text) and _is_of(text, self.cache.stack)
+
+    def _makes_version(self, step: Step, live: Live) -> bool:
+        changed = {change.field for change in step.changes}
+        return self.form.files in changed or _tag_marks(step) != our_marks(live, self.form)
 
     def _make_default(self, live_id: str, version: str) -> None:
         self.account.update(self.path(live_id, None), {"default_version": version}, beta=self.form.beta)

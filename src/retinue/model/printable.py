@@ -1,0 +1,126 @@
+"""Texts made safe to print: what a terminal, a runner of pipelines or a reader would take for something else becomes
+visible, and what looks like a key does not.
+
+A runner reads the log of a job: a line that begins with `::` is a command to GitHub's (ActionCommand.cs of
+actions/runner: blanks before it are skipped), as is `##[…]` anywhere in a line; those of Azure and TeamCity take
+`##vso[…]` and `##teamcity[…]`. GitLab's takes escape sequences, which never get through.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from retinue.model.sealed import slow_digest
+
+# Control characters; format characters that reorder or hide text; fillers without a glyph; lone surrogates; tags and
+# variation selectors that can carry hidden text. Joiners are legitimate inside emoji, Arabic and Indic words only.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+    "|(?<![\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17ff\ufb50-\ufefe])\u200c"
+    "|(?<![\u0600-\u08ff\u0900-\u0dff\u2190-\u2bff\u3030\u303d\ufb50-\ufefe\ufe0f\U0001f000-\U0001faff])\u200d"
+)
+_SHORT = {"\t": "\\t", "\r": "\\r", "\n": "\\n"}
+_COLOR = r"\x1b\[[0-9;]*m"
+_COMMAND = re.compile(rf"(?m)^((?:[^\S\n]|{_COLOR})*):(?=(?:{_COLOR})*:)|#(?=(?:{_COLOR})*#(?:{_COLOR})*[A-Za-z]*\[)")
+
+
+_KEYS = re.compile(
+    r"""(?<![A-Za-z0-9_-])(?:
+    (?:sk|rk|pk)[-_](?=[-_a-z]*[A-Z0-9])[-_A-Za-z0-9]{12,}           # OpenAI, Anthropic, Stripe
+    | (?:gh[oprsu]_|github_pat_|gl[a-z]{2,5}-|xapp-|xox[a-z]-|hf_|npm_|pypi-)(?=[-_a-z]*[A-Z0-9])[-_A-Za-z0-9]{12,}
+    | A(?:KIA|SIA)[A-Z0-9]{12,} | AIza[-_A-Za-z0-9]{20,} | ya29\.[-_A-Za-z0-9]{12,}
+    | eyJ[-_A-Za-z0-9]{8,}\.[-_.A-Za-z0-9]*                          # tokens in JSON (JWT)
+    ) | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----[^-]*(?:-----END\ [A-Z ]*PRIVATE\ KEY-----)?
+    | (?<=://)[^\s/:@"']*:(?P<password>[^\s/@"']+)(?=@)""",
+    re.VERBOSE,
+)
+"""What keys of the usual services look like, private keys, and passwords in addresses."""
+_CALLED = re.compile(r"(?i)(?:api[_-]?key|token|secret|password|passwd|authorization|private[_-]?key)$")
+_MASKED = re.compile(r"\*\*\*(?:[-_A-Za-z0-9]{6})?")
+
+
+class Printable(str):
+    """Text that is printed as it is: what is somebody else's in it has been made safe."""
+
+    __slots__ = ()
+
+
+def visible(text: str) -> str:
+    """The text with everything that would move the cursor, reorder or hide text written as an escape, like `\\x1b`."""
+    return _UNSAFE.sub(_escape, text)
+
+
+def visible_lines(text: str) -> str:
+    """The same with line breaks kept."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def inert(text: str) -> Printable:
+    """Lines that are safe otherwise, with or without colour, so written that a runner takes none for a command."""
+    return Printable(_COMMAND.sub(lambda found: f"{found[1] or ''}\\x{ord(found[0][-1]):02x}", text))
+
+
+def printable(text: str) -> Printable:
+    """Any text, safe to print; one that is already stays what it is."""
+    return text if isinstance(text, Printable) else inert(visible_lines(text))
+
+
+# ── keys ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def masked(text: str) -> str:
+    """A text without what looks like a key. What stands for one tells it from others, and nothing else."""
+    return _KEYS.sub(lambda found: _with_password(found, mask), text)
+
+
+def starred(text: str) -> str:
+    """The same in as many characters, so that what is below a part of it still is."""
+    return _KEYS.sub(lambda found: _with_password(found, lambda each: "*" * len(each)), text)
+
+
+def _with_password(found: re.Match[str], change: Callable[[str], str]) -> str:
+    password = found["password"]
+    return change(found[0]) if password is None else found[0].removesuffix(password) + change(password)
+
+
+def mask(key: str) -> str:
+    """`***` and six characters that are another key's only by chance; slow, so that nobody tries keys out."""
+    return f"***{slow_digest(key.encode('utf-8', 'surrogatepass'), b'retinue mask')}"
+
+
+def masked_data(value: Any, name: str = "") -> Any:
+    """JSON data without what looks like a key, or is called one: `name` is the key under which the value stands."""
+    if isinstance(value, Mapping):
+        return {key: masked_data(each, str(key)) for key, each in value.items()}
+    if isinstance(value, list):
+        return [masked_data(each) for each in value]
+    if type(value) is not str:
+        return value  # what is a text of its own kind, such as an expression of the author's, says what it is
+    called = _CALLED.search(name) and value and "${{" not in value and not _MASKED.fullmatch(value)
+    return mask(value) if called else masked(value)
+
+
+# ── JSON ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def json_text(document: Any, *, indent: int | None = 2, ascii_only: bool = False) -> Printable:
+    """Data as JSON that is safe to print and comes to the same data."""
+    lines = json.dumps(document, indent=indent, ensure_ascii=ascii_only).split("\n")
+    escaped = "\n".join(_UNSAFE.sub(_json_escape, each) for each in lines)
+    return Printable(_COMMAND.sub(lambda found: f"{found[1] or ''}\\u{ord(found[0][-1]):04x}", escaped))
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match.group()
+    code = ord(character)
+    if code < 0x100:
+        return _SHORT.get(character, f"\\x{code:02x}")
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    return json.dumps(match.group())[1:-1]
