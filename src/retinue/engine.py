@@ -34,6 +34,7 @@ from retinue.model.steps import Block, Event, Plan, Removal, Step
 from retinue.model.tag import is_retired
 from retinue.model.values import Address
 from retinue.planning.documents.plan_digest import plan_digest
+from retinue.planning.plan_blocks import unknown_ids
 from retinue.planning.planner import make_plan
 from retinue.planning.policy import (
     UNASKED,
@@ -234,6 +235,9 @@ def _of_our_own(session: Session, made: Plan) -> Iterator[Removal]:
 def _preflight(session: Session, made: Plan) -> Iterator[Block]:
     """What each provider has against the steps that are about it."""
     known = {each.id: each for each in session.live}
+    wanted = {(each.kind, each.id) for each in made.given if each.id not in known}
+    if wanted:
+        yield from unknown_ids(made.given, session.providers[None].missing(wanted), session.kinds)
     for home, provider in session.providers.items():
         steps = [step for step in made.steps if step.home == home and step.address.kind in provider.judges]
         if steps:

@@ -22,7 +22,6 @@ from retinue.model.tag import is_retired
 from retinue.planning.marker import account_block, different, missing_block
 from retinue.planning.model_catalog import Standing, model_warnings, standings
 from retinue.planning.moves import check_handovers
-from retinue.planning.redaction import texts_in_hidden_places
 from retinue.planning.resolve import Resolved, resolve
 from retinue.providers.bundle.lock_file import LockFile, lock_name
 
@@ -199,8 +198,7 @@ def check_loaded(loaded: Loaded) -> tuple[Reading | None, tuple[Diagnostic, ...]
     stack = loaded.project.stack if loaded.project else None
     said, declarations = loaded.handovers, loaded.declarations
     handed = check_handovers(said, declarations, kinds, stack=stack, complete=loaded.complete) if said else ()
-    plain = frozenset(texts_in_hidden_places(loaded.declarations, kinds))
-    found = loaded.excerpts.fill((*loaded.diagnostics, *resolved.diagnostics, *handed), plain)
+    found = loaded.excerpts.fill((*loaded.diagnostics, *resolved.diagnostics, *handed), resolved.plain)
     if loaded.project is None or any(each.severity == "error" for each in found):
         return None, found
     return Reading(loaded.project, resolved, found, loaded.handovers), found

@@ -15,11 +15,14 @@ from pathlib import Path
 import pytest
 
 TRACER = Path(__file__).parent / "travel.py"
+# When the packages were cut, a plan kept within 28, 32 and 14 and an apply within 38. What came since: texts are made
+# safe to print (model/printable), content is told from declarations (config/content_files), answers are checked and
+# compared with what was written (providers/openai/answers, report/events/unkept_text). Nothing else may come to it.
 MOST = {
     ("plan", "modules"): 28,
     ("plan", "hand-overs"): 32,
-    ("plan", "changes of package"): 14,
-    ("apply", "modules"): 38,
+    ("plan", "changes of package"): 18,
+    ("apply", "modules"): 44,
 }
 
 

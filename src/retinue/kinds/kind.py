@@ -15,7 +15,7 @@ from retinue.kinds.stores import READ_ONLY, Store
 from retinue.model.declared import Declared, Lifecycle, Problem
 from retinue.model.live import Live
 from retinue.model.paths import Pattern
-from retinue.model.steps import FileChange
+from retinue.model.steps import FileChange, Step
 from retinue.model.tag import SYNCING, Tag, lifecycle_flags
 from retinue.model.values import Address, Path
 
@@ -262,6 +262,16 @@ class Kind:
             and isinstance(value, list)
             and all(isinstance(each, Mapping) for each in value)
         )
+
+    def given_ids(self, step: Step) -> Iterator[tuple[str | None, str]]:
+        """The live ids that a step writes as they were declared, each with its kind, None for a file."""
+        after = step.after if step.action in ("create", "update") else None
+        changed = {change.field for change in step.changes}
+        whole = step.action == "create" or self.store.rendered
+        for each in self.fields if after is not None else ():
+            if after is not None and each.name in after and (whole or each.name in changed):
+                yield from each.given_ids(after[each.name])
+        yield from ((None, change.path) for change in step.files if change.action == "attach")
 
     def added_files(self, wanted: Declared) -> tuple[FileChange, ...]:
         """What is to be done about the files of an object that is about to be created."""

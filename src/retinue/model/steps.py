@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from retinue.model.declared import Diagnostic, Position
 from retinue.model.tag import Tag
@@ -153,6 +153,16 @@ class Block:
     hint: str | None = None
 
 
+class GivenId(NamedTuple):
+    """A live id that a step writes as somebody declared it: the step's place, the kind that the id is of, None for a
+    file."""
+
+    address: Address
+    place: str
+    kind: str | None
+    id: str
+
+
 @dataclass(frozen=True, slots=True)
 class AccountInfo:
     """Which account a plan is about, in words that are safe to print."""
@@ -167,12 +177,13 @@ class AccountInfo:
 class Plan:
     """What an apply would do, in order. `targets` is set when the plan was narrowed and is therefore incomplete.
 
-    `in_sync` counts the objects that need nothing. `foreign` and `unowned` count, per kind, what lives in the account
-    under another stack's tag or without one. `ids` are the live ids that steps refer to. `retags` bring tags up to date
-    whose objects are in sync; they change nothing that anybody sees. `owned` counts the stack's live objects.
-    `destroy`: it deletes everything that is owned. `retired` counts, per kind, what was let go and is to end by itself.
-    `parts` counts the files and versions that the owned objects hold, as far as they are known. `removes` is what an
-    apply takes away of Retinue's own that no step is about: a marker, what an apply that was cut off left behind.
+    `in_sync` counts the objects that need nothing. `foreign` and `unowned` count, per kind, what lives in the
+    account under another stack's tag or without one. `ids` are the live ids that steps refer to. `retags` bring
+    tags up to date whose objects are in sync; they change nothing that anybody sees. `owned` counts the stack's
+    live objects. `given` are the ids that steps write as they were declared. `destroy`: it deletes everything that
+    is owned. `retired` counts, per kind, what was let go and is to end by itself. `parts` counts the files and
+    versions that the owned objects hold, as far as they are known. `removes` is what an apply takes away of
+    Retinue's own that no step is about: a marker, what an apply that was cut off left behind.
     """
 
     stack: str
@@ -190,6 +201,7 @@ class Plan:
     owned: int = 0
     destroy: bool = False
     retired: Mapping[str, int] = field(default_factory=dict)
+    given: tuple[GivenId, ...] = ()
     parts: int = 0
     removes: tuple[Removal, ...] = ()
 

@@ -8,7 +8,7 @@ from typing import Any
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.declared import Declared, Diagnostic
 from retinue.model.live import Live
-from retinue.model.steps import Block, Step
+from retinue.model.steps import Block, GivenId, Step
 from retinue.model.tag import file_record_keys, is_retired
 from retinue.model.values import Address
 
@@ -113,6 +113,15 @@ def _protected(step: Step, written: Declared | None) -> Block:
     else:
         way = "its declaration lifts the protection: run 'retinue apply' first"
     return Block("protected", f"{step.address} ({step.id}) is protected and would be {what}; {way}", step.address)
+
+
+def unknown_ids(given: Iterable[GivenId], missing: Collection[tuple[str | None, str]], kinds: Kinds) -> Iterator[Block]:
+    """Blocks for the ids that the account does not have."""
+    for each in given:
+        if (each.kind, each.id) in missing:
+            title = kinds[each.kind].title if each.kind else "file"
+            message = f"{each.place} names the {title} '{each.id}', which the account does not have: correct the id"
+            yield Block("unknown-id", message, each.address)
 
 
 def look_alikes(steps: Iterable[Step], unowned: Iterable[Live], kinds: Kinds) -> Iterator[Diagnostic]:

@@ -11,7 +11,7 @@ from retinue.kinds.kind import Kind, Kinds
 from retinue.model.canonical import same
 from retinue.model.declared import Declared, Diagnostic, Handover
 from retinue.model.live import Live
-from retinue.model.steps import AccountInfo, FieldChange, Plan, Removal, Step
+from retinue.model.steps import AccountInfo, FieldChange, GivenId, Plan, Removal, Step
 from retinue.model.tag import PROTECT, RETIRED, Tag, on_delete, remembering
 from retinue.model.values import Address, Path, Ref, Sealed
 from retinue.planning.matching import Named, name_declared, name_live
@@ -93,8 +93,16 @@ def make_plan(
         owned=len(named.all_owned),
         destroy=destroy,
         parts=sum(len(_parts(each)) for each in named.all_owned),
+        given=tuple(_given_ids(steps, kinds)),
     )
     return replace(made, warnings=(*made.warnings, *limit_warnings(made, limits))) if limits else made
+
+
+def _given_ids(steps: Iterable[Step], kinds: Kinds) -> Iterator[GivenId]:
+    """The live ids that the steps write as they were declared."""
+    for step in steps:
+        for kind, live_id in kinds[step.address.kind].at(step.home).given_ids(step):
+            yield GivenId(step.address, step.place, kind, live_id)
 
 
 def _parts(live: Live) -> set[str]:

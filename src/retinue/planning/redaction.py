@@ -16,7 +16,7 @@ from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declaration, Declared
-from retinue.model.paths import Pattern
+from retinue.model.paths import matches
 from retinue.model.printable import starred
 from retinue.model.values import Sealed, Secret
 
@@ -67,19 +67,8 @@ def texts_in_hidden_places(declarations: Iterable[Declaration], kinds: Kinds) ->
     """The plain texts of declarations in places that the API never shows, as far as they are long enough to hide."""
     for each in declarations:
         for pattern in kinds[each.address.kind].secrets:
-            for value in _at(each.spec, pattern):
+            for _, value in matches(each.spec, pattern):
                 yield from (text for text in _texts(value) if not isinstance(text, Secret))
-
-
-def _at(value: Any, pattern: Pattern) -> Iterator[Any]:
-    """The values at all paths that a pattern stands for."""
-    if not pattern:
-        yield value
-    elif isinstance(value, Mapping | list):
-        entries = value.items() if isinstance(value, Mapping) else enumerate(value)
-        for key, each in entries:
-            if pattern[0] in ("*", key):
-                yield from _at(each, pattern[1:])
 
 
 def _texts(value: Any) -> Iterator[str]:

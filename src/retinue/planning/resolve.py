@@ -12,7 +12,7 @@ from retinue.model.declared import MOST_GUESSES, Declaration, Declared, Diagnost
 from retinue.model.paths import matches, replaced
 from retinue.model.values import Address, Path, Ref
 from retinue.planning.model_catalog import Use
-from retinue.planning.redaction import hidden_texts
+from retinue.planning.redaction import hidden_texts, texts_in_hidden_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Resolved:
     """What the declarations come to. With an error among the diagnostics, none of it is complete.
 
     `needed` are the kinds that the account has to serve, with the first that is declared of each and where; `models`
-    says where each model is named. `hidden` are the texts that nothing we print may quote.
+    says where each model is named. `hidden` are the texts that nothing we print may quote,
+    `plain` those in places that the API never shows, also of declarations with mistakes.
     """
 
     declared: tuple[Declared, ...]
@@ -28,6 +29,7 @@ class Resolved:
     needed: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, tuple[Use, ...]] = field(default_factory=dict)
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
+    plain: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def failed(self) -> bool:
@@ -82,7 +84,8 @@ def resolve(
     declared.sort(key=lambda each: each.address)
     models = used_models(declared, kinds)
     hidden = hidden_texts(declared, secrets)
-    return Resolved(tuple(declared), tuple(diagnostics), _needed(declared), models, hidden)
+    plain = frozenset(texts_in_hidden_places(declarations, kinds))
+    return Resolved(tuple(declared), tuple(diagnostics), _needed(declared), models, hidden, plain)
 
 
 def used_models(declared: Iterable[Declared], kinds: Kinds) -> dict[str, tuple[Use, ...]]:

@@ -101,7 +101,10 @@ class Provider(Protocol):
         """
 
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
-        """What forbids the steps because the account does not have it: ids and versions that declarations name."""
+        """What forbids the steps because the account does not have it: versions that declarations name."""
+
+    def missing(self, ids: Collection[tuple[str | None, str]]) -> set[tuple[str | None, str]]:
+        """Which of these ids, each with its kind or None for a file, are not there."""
 
     def parts(self, step: Step, live: Live) -> tuple[int, tuple[Removal, ...]]:
         """How many parts an object has that no snapshot reads, and those of them that go with a step. Raises

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
-
 from retinue.content.manifest_diff import moved_files
-from retinue.errors import AccountError, StaleError
+from retinue.errors import StaleError
 from retinue.kinds.kind import Kinds
 from retinue.model.live import Live
-from retinue.model.steps import Block, Plan, Step
+from retinue.model.steps import Plan, Step
 from retinue.model.tag import Tag
 from retinue.providers.port import Providers
 from retinue.providers.thread_pool import threads
@@ -62,42 +59,6 @@ def check_values(step: Step, live: Live, kinds: Kinds, *, where: str = "the acco
     changed = kinds[step.address.kind].at(step.home).moved(step.expects, live)
     if changed:
         raise StaleError(f"{quoted(changed)} changed in {where} after the plan was made", hint=AGAIN)
-
-
-def unknown_ids(
-    steps: Iterable[Step], kinds: Kinds, known: Mapping[str, Live], exists: Callable[[str | None, str], bool]
-) -> Iterator[Block]:
-    """Blocks for the ids that steps write as they were declared and that the account does not have. `known` are the
-    objects that were listed; of others, `exists` asks by kind, None for a file. What cannot be asked for is not judged.
-    """
-    given = [(step, *each) for step in steps for each in _given_ids(step, kinds) if each[1] not in known]
-    wanted = list(dict.fromkeys((name, live_id) for _, name, live_id in given))
-
-    def is_unknown(each: tuple[str | None, str]) -> bool:
-        with suppress(AccountError):
-            return not exists(*each)
-        return False
-
-    with threads(8, "look") as pool:
-        unknown = {each for each, is_it in zip(wanted, pool.map(is_unknown, wanted), strict=True) if is_it}
-    for step, name, live_id in given:
-        if (name, live_id) in unknown:
-            title = kinds[name].title if name else "file"
-            message = f"{step.place} names the {title} '{live_id}', which the account does not have: correct the id"
-            yield Block("unknown-id", message, step.address)
-
-
-def _given_ids(step: Step, kinds: Kinds) -> Iterator[tuple[str | None, str]]:
-    """The live ids that a step writes as they were declared, each with its kind, None for a file."""
-    if step.action not in ("create", "update") or step.after is None:
-        return
-    kind = kinds[step.address.kind].at(step.home)
-    changed = {change.field for change in step.changes}
-    whole = step.action == "create" or kind.store.rendered
-    for each in kind.fields:
-        if each.name in step.after and (whole or each.name in changed):
-            yield from each.given_ids(step.after[each.name])
-    yield from ((None, change.path) for change in step.files if change.action == "attach")
 
 
 def check_files(step: Step, live: Live) -> None:

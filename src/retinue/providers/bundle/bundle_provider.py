@@ -18,7 +18,7 @@ from retinue.providers.openai.openai_provider import OpenAIProvider
 from retinue.providers.openai.uploads import carried_ids, carry_files
 from retinue.providers.openai.work import Work
 from retinue.providers.port import Capabilities, Outcome, Report, Run, Snapshot, Wanted
-from retinue.providers.preconditions import check_values, unknown_ids
+from retinue.providers.preconditions import check_values
 
 HOME = "responses"
 AGAIN = "run the command again"
@@ -38,9 +38,12 @@ class BundleProvider:
 
     @property
     def judges(self) -> Collection[str]:
-        return self.kinds
+        return ()
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def missing(self, ids: Collection[tuple[str | None, str]]) -> set[tuple[str | None, str]]:
+        return self.account.missing(ids)
 
     def snapshot(self, wanted: Wanted, others: Sequence[Live] = ()) -> Snapshot:  # noqa: ARG002 - it is all in one file
         return Snapshot(live=[self._read(raw, kind) for kind, raw in self.lock.live(self.kinds)])
@@ -62,9 +65,9 @@ class BundleProvider:
     def parts(self, step: Step, live: Live) -> tuple[int, tuple[Removal, ...]]:  # noqa: ARG002 - it has none
         return 0, ()
 
-    def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
-        """Ids that the account does not have. What cannot be asked for is not judged."""
-        yield from unknown_ids(steps, self.kinds, known, self.account.exists)
+    def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:  # noqa: ARG002
+        """Nothing of it is anybody else's."""
+        yield from ()
 
     def whole(self, live: Live) -> Live:
         return live

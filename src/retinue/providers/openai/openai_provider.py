@@ -26,7 +26,8 @@ from retinue.providers.openai.stores.with_files import WithFilesStore
 from retinue.providers.openai.uploads import Uploader
 from retinue.providers.openai.work import Work
 from retinue.providers.port import Capabilities, Outcome, Report, Run, Snapshot, Wanted
-from retinue.providers.preconditions import HANDOVERS, check_owner, check_values, unknown_ids
+from retinue.providers.preconditions import HANDOVERS, check_owner, check_values
+from retinue.providers.thread_pool import threads
 from retinue.state.cache import Cache
 from retinue.state.upload_journal import UploadJournal
 
@@ -66,7 +67,7 @@ class OpenAIProvider:
 
     @property
     def judges(self) -> Collection[str]:
-        return self.stores
+        return [name for name, store in self.stores.items() if store.form.numbers]
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -89,14 +90,24 @@ class OpenAIProvider:
             return self.account.find(f"/files/{live_id}") is not None
         return self.stores[kind].exists(live_id)
 
+    def missing(self, ids: Collection[tuple[str | None, str]]) -> set[tuple[str | None, str]]:
+        """Which of these ids, each with its kind or None for a file, are not there. What cannot be asked for is not
+        judged."""
+
+        def is_missing(each: tuple[str | None, str]) -> bool:
+            with suppress(AccountError):
+                return not self.exists(*each)
+            return False
+
+        with threads(8, "look") as pool:
+            return {each for each, is_it in zip(ids, pool.map(is_missing, ids), strict=True) if is_it}
+
     def is_held(self, file_id: str) -> bool:
         """Whether any object of the account holds a file, whoever owns it, or may hold it: not all can be asked."""
         return any(store.holds(file_id) for name, store in self.stores.items() if name in self._served)
 
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
-        """Ids and versions by number that the account does not have. What cannot be asked for is not judged."""
-        steps = list(steps)
-        yield from unknown_ids(steps, self.kinds, known, self.exists)
+        """Versions by number that the account does not have. What cannot be asked for is not judged."""
         for step in steps:
             store = self.stores[step.address.kind]
             live = known.get(step.id or "")
