@@ -118,7 +118,7 @@ def test_a_file_that_somebody_else_attached_stops_what_would_remove_it(two: Team
             other = client.files.create(file=("a.md", b"Theirs."), purpose="assistants")
             client.vector_stores.files.create(store["id"], file_id=other.id, attributes=attached["attributes"])
         with pytest.raises(StaleError, match=r"its files changed .*: 'a\.md'"):
-            engine.apply(session, made)
+            engine.apply(session, made, approval=Approval(allow_deletes=1))
     assert writes(two) == []
 
 
@@ -170,7 +170,7 @@ def test_what_happens_after_the_first_look_stops_the_step_that_it_concerns(two: 
 
     with two.session(lambda inner: At(inner, writes_a_marker, meanwhile)) as session:
         made = engine.plan_destroy(session) if destroy else engine.plan(session)
-        applied = engine.apply(session, made, approval=Approval(destroy=destroy))
+        applied = engine.apply(session, made, approval=Approval(destroy=destroy, allow_deletes=1))
     (failed,) = [event for event in applied.events if event.status == "failed"]
     assert str(failed.step.address) == address
     assert said in str(failed.error)
