@@ -66,11 +66,9 @@ def test_a_file_that_was_ours_and_is_declared_by_its_id_stays(team: Team) -> Non
     assert attached(team) == [ours]
 
 
-def test_a_file_that_the_account_does_not_have_fails_its_step_only(team: Team) -> None:
+def test_a_file_that_the_account_does_not_have_blocks_the_plan(team: Team) -> None:
     declare(team, "{id: file-none}")
-    applied = team.apply()
-    assert not applied.succeeded
-    assert "file-none" in str(applied.events[-1].error)
+    assert "names the file 'file-none', which the account does not have" in team.plan().blocks[0].message
 
 
 @pytest.mark.parametrize("api", ["assistants-v2", "responses"])

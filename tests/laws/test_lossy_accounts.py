@@ -33,13 +33,15 @@ ACCOUNTS = {
 
 @pytest.fixture(params=list(ACCOUNTS.values()), ids=list(ACCOUNTS))
 def team(request: pytest.FixtureRequest, sample: Sample, tmp_path: Path) -> Team:
-    return sample.team(tmp_path, quirks=request.param, checked=False)
+    team = sample.team(tmp_path, quirks=request.param, checked=False)
+    team.write("retinue.yaml", "stack: test\ninclude: ['*.yaml']\nguards: {max_delete_percent: 100}\n")
+    return team
 
 
 def apply_unasked(team: Team) -> engine.Applied:
     """An apply that nobody looks at: it would stop at what it takes for somebody's edit."""
     with team.session() as session:
-        return engine.apply(session, engine.plan(session), approval=Approval(allow_deletes=9))
+        return engine.apply(session, engine.plan(session), approval=Approval(allow_deletes=99))
 
 
 def test_the_second_plan_is_empty(sample: Sample, team: Team) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -136,23 +137,25 @@ class PlainStore(Generic[S]):
         work.ids[step.address] = live_id
         self.cache.created(step.address, live_id)
         self._settle(work, carried)
-        raw = (
-            answers[0]
-            if answers
-            else look(self.account, self.cache, live_id, self.path(live_id, within), self.form.beta)
-        )
-        if raw is not None:
-            self._check_kept(work, step, raw, within)
-            self._note_unkept(work, step, raw, set(spec))
+        live = self._answered(answers[0] if answers else {"id": live_id}, within)
+        if live is not None:
+            self._check_kept(work, step, live)
+            self._note_unkept(work, step, live, set(spec))
         return live_id
 
-    def _check_kept(self, work: Work, step: Step, raw: Raw, within: str | None) -> None:
+    def _answered(self, answer: Raw, within: str | None) -> Live | None:
+        """The object that a write was answered with. Where that is not all of it, it is asked for; None when it is
+        gone."""
+        with suppress(AccountError):
+            live = self.read(answer)
+            if live.tag:
+                return live
+        return self.find(str(answer["id"]), within, patient=True)
+
+    def _check_kept(self, work: Work, step: Step, live: Live) -> None:
         """Raises AccountError, with the object deleted again, where the account does not keep what says whose it is:
         every apply would make another one."""
-        live: Live | None = self.read(raw)
-        if live is not None and not live.tag:
-            live = self.find(live.id, within, patient=True)
-        if live is None or live.tag:
+        if live.tag or live.tag_error:
             return
         self.account.delete(self.path(live.id, live.within), beta=self.form.beta)
         work.ids.pop(step.address, None)
@@ -216,29 +219,45 @@ class PlainStore(Generic[S]):
             work.uploader.finish_discard(file_id, key)
         keys = [key for field, key in step.forget_keys if field == self.form.marks.field]
         forget_keys(self.account, self.form, path, keys, answer)
-        self._note_unkept(work, step, answer, names)
+        after = self._answered({**answer, "id": live.id}, live.within)
+        if after is not None and after.tag:
+            self._note_unkept(work, step, after, names)
         return live.id
 
-    def _note_unkept(self, work: Work, step: Step, answer: Raw, written: Collection[str]) -> None:
+    def _note_unkept(self, work: Work, step: Step, live: Live, written: Collection[str]) -> None:
         """What the account made of what was written is nobody's edit: the tag says so, now or when the step ends."""
-        live, tag, after = self.read(answer), tag_of(step), step.after or {}
-        fields, keys = dict(tag.returned), dict(tag.returned_keys)
-        unkept: list[FieldChange] = []
+        tag, unkept = tag_of(step), self._unkept(work, step, live, written)
+        if unkept:
+            # An answer may leave out what is there all the same: what a read shows counts.
+            live = self.find(live.id, live.within) or live
+            unkept = self._unkept(work, step, live, written)
+        fields = {name: value for name, value in tag.returned.items() if name not in written}
+        keys = dict(tag.returned_keys)
+        for name in written:
+            for path in self.kind.field(name).claimed_paths((step.after or {}).get(name) or {}):
+                if len(path) > 1:
+                    keys.pop(key_digest(name, str(path[1])), None)
+        for each in unkept:
+            if len(each.path) == 1:
+                fields[each.field] = digest(each.after)
+            else:
+                keys[key_digest(each.field, str(each.path[1]))] = digest(each.after)
+        work.unkept[step.key] = unkept
+        work.tags[step.key] = replace(tag, returned=fields, returned_keys=keys)
+        if work.tags[step.key] != tag and not (self.pending(step) or step.files):
+            self.put_tag(work, step, live)
+
+    def _unkept(self, work: Work, step: Step, live: Live, written: Collection[str]) -> tuple[FieldChange, ...]:
+        """The values among those `written` that a live object has otherwise: as they were given, and as they are."""
+        tag, after = tag_of(step), step.after or {}
+        found: list[FieldChange] = []
         for field in (self.kind.field(name) for name in sorted(written) if name in after):
-            fields.pop(field.name, None)
             if same(work.with_ids(after[field.name]), live.held[field.name]):
                 continue
             for path, value in field.returned(after[field.name], field.named(live, work.name), tag):
                 wanted = after[field.name] if len(path) == 1 else after[field.name][path[1]]
-                unkept.append(FieldChange(path, wanted, value, "config", _place(step, path)))
-                if len(path) == 1:
-                    fields[field.name] = digest(value)
-                else:
-                    keys[key_digest(field.name, str(path[1]))] = digest(value)
-        work.unkept[step.key] = tuple(unkept)
-        work.tags[step.key] = replace(tag, returned=fields, returned_keys=keys)
-        if work.tags[step.key] != tag and not (self.pending(step) or step.files):
-            self.put_tag(work, step, live)
+                found.append(FieldChange(path, wanted, value, "config", _place(step, path)))
+        return tuple(found)
 
     def _in_body(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """The fields that travel in the object's own body."""
