@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
@@ -116,6 +118,8 @@ def _environment() -> set[str]:
 
 def entry() -> None:
     """The console script."""
+    with suppress(ValueError):  # elsewhere than in the main thread
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill is what Ctrl-C is
     code = main()
     if code == Interrupted.exit_code:
         # A thread may be waiting for an answer that never comes; who pressed Ctrl-C does not want to wait with it.

@@ -36,7 +36,8 @@ class Account:
 
     `retries` counts the attempts after the first. `sleep` and `clock` (Unix seconds) are parameters so that tests need
     no time; `on_wait` hears of every pause: seconds and reason; `on_answer` is called after every answer. `renew` is
-    told of a token that the account refused, and says whether there can be another. `hidden` are texts that it may
+    told of a token that the account refused, and says whether there can be another. `before_creation` and
+    `before_request` may raise to keep what comes next from being sent. `hidden` are texts that it may
     have been sent and that no error quotes.
     """
 
@@ -49,6 +50,8 @@ class Account:
     on_answer: Callable[[], None] | None = None
     clock_offset: float = 0.0
     renew: Callable[[str], bool] = lambda _: False
+    before_creation: Callable[[], None] = lambda: None
+    before_request: Callable[[], None] = lambda: None
     gate: AbstractContextManager[object] = field(default_factory=nullcontext)
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
 
@@ -152,6 +155,9 @@ class Account:
         attempt = 0
         renewed = False
         while True:
+            self.before_request()
+            if once:
+                self.before_creation()
             try:
                 return self._send(method, path, **request)
             except OSError as error:
