@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 
 import click
@@ -45,7 +46,8 @@ class Terminal:
         if not text:
             return
         try:
-            click.echo(text.rstrip("\n"), color=True)
+            # A name of a file may hold bytes that are no text: a JSON escape stands for each.
+            click.echo(text.rstrip("\n").encode("utf-8", "backslashreplace").decode(), color=True)
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -57,7 +59,8 @@ class Terminal:
     def say(self, text: str) -> None:
         """Anything else: to stderr."""
         if text:
-            click.echo(text.rstrip("\n"), err=True, color=True)
+            with suppress(OSError):  # nobody reads it: no reason to stop working
+                click.echo(text.rstrip("\n"), err=True, color=True)
 
 
 def _is_tty(stream: object) -> bool:

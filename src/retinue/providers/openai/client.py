@@ -144,6 +144,9 @@ class Account:
 
     def nonsense(self, expected: str) -> AccountError:
         """The error for an answer that is not of this API."""
+        if self.info.url is None:
+            message = f"the local account is damaged: it answered something else than {expected}"
+            return AccountError(message, hint="delete '.retinue/local', and the next apply creates what is declared")
         return AccountError(
             f"the server at {self.info.url or self.info.name} answered something else than {expected}",
             hint="check base_url: it should end where the API's paths begin, usually in /v1",
@@ -161,6 +164,8 @@ class Account:
             try:
                 return self._send(method, path, **request)
             except OSError as error:
+                if hint := getattr(error, "hint", None):  # the local account says so itself
+                    raise AccountError(str(error), hint=hint) from error
                 raise AccountError(f"the account {self.info.name} cannot be used: {error}") from error
             except openai.APIError as error:
                 if isinstance(error, openai.AuthenticationError) and not renewed and self.renew(_sent_token(error)):
