@@ -30,7 +30,7 @@ from retinue.errors import (
 )
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declared
-from retinue.model.steps import Block, Event, Plan, Removal, Step
+from retinue.model.steps import OVER, Block, Event, Plan, Removal, Step
 from retinue.model.tag import is_retired
 from retinue.model.values import Address
 from retinue.planning.documents.plan_digest import plan_digest
@@ -413,24 +413,60 @@ def _carry_out(session: Session, made: Plan, audience: Audience, again: Callable
     if not (made.steps or made.retags or session.journal.entries):
         return Applied(made, remaining=made)
     session.planned = None  # what was planned is not what there will be
-    with audience.working() as asked:
-        stop = asked or threading.Event()
-        if asked is not None:
-            session.account.sleep = asked.wait  # a pause ends as soon as somebody asks to stop
+    applied = Applied(made)
+    with audience.working() as asked, _stoppable(session, asked) as stop:
         session.lock.on_note = audience.note
         events: list[Event] = []
-        with _lease(session, made, stop) as owned:
-            for event in _run(session, made, stop):
-                events.append(event)
-                _count(owned, event)
-                audience.event(event)
-            applied = Applied(made, tuple(events), made if made.empty else None, lost=session.lock.lost)
-            if applied.succeeded and not made.empty:
-                try:
-                    applied = replace(applied, remaining=again())
-                except RetinueError as error:
-                    applied = replace(applied, unread=error)
-        return replace(applied, stopped=stop.is_set())
+        try:
+            with _lease(session, made, stop) as owned:
+                for event in _run(session, made, stop):
+                    events.append(event)
+                    _count(owned, event)
+                    audience.event(event)
+                applied = Applied(made, tuple(events), made if made.empty else None, lost=session.lock.lost)
+                if applied.succeeded and not made.empty:
+                    try:
+                        with _reading(session, stop):
+                            applied = replace(applied, remaining=again())
+                    except RetinueError as error:
+                        applied = replace(applied, unread=error)
+        except Interrupted:
+            pass  # before the first step was begun
+        except KeyboardInterrupt:
+            if asked is None:
+                raise
+        if stop.is_set():
+            heard = {event.step.key for event in events}
+            events += [Event(step, "pending", step.id) for step in made.steps if step.key not in heard]
+        return replace(applied, events=tuple(events), stopped=stop.is_set())
+
+
+@contextmanager
+def _stoppable(session: Session, asked: threading.Event | None) -> Iterator[threading.Event]:
+    """While open, nothing is created and no pause goes on once the event it gives is set."""
+    from retinue.providers.execution import checking
+
+    account, stop = session.account, asked or threading.Event()
+    before = account.sleep, account.before_creation
+    if asked is not None:
+        account.sleep = asked.wait
+    account.before_creation = checking(stop)
+    try:
+        yield stop
+    finally:
+        account.sleep, account.before_creation = before
+
+
+@contextmanager
+def _reading(session: Session, stop: threading.Event) -> Iterator[None]:
+    """While open, no request at all is sent once somebody asked to stop."""
+    from retinue.providers.execution import checking
+
+    session.account.before_request = checking(stop)
+    try:
+        yield
+    finally:
+        session.account.before_request = lambda: None
 
 
 def _run(session: Session, made: Plan, stop: threading.Event) -> Iterator[Event]:
@@ -453,7 +489,7 @@ def outcome(applied: Applied) -> RetinueError | None:
     again = "run the same command again; it continues where this one stopped"
     if applied.lost is not None:
         return PartialError(f"{applied.lost.message}, which took over; {carried}", hint=again)
-    if applied.stopped:
+    if applied.stopped and not applied.converged:
         return Interrupted(f"stopped: {carried}", hint=again)
     if not applied.succeeded:
         return PartialError(carried, hint=again)
@@ -471,7 +507,10 @@ def outcome(applied: Applied) -> RetinueError | None:
 @contextmanager
 def _lease(session: Session, made: Plan, stop: threading.Event) -> Iterator[set[str]]:
     """Hold the stack's lease while its plan is carried out; nothing to write to the account takes none. Gives the ids
-    of what the stack owns, to be kept up to date. `stop` is set when somebody takes the lease over."""
+    of what the stack owns, to be kept up to date. `stop` is set when somebody takes the lease over.
+
+    Raises Interrupted when somebody asked to stop before the first write."""
+    from retinue.providers.execution import checking
     from retinue.providers.preconditions import check_plan
 
     owned = session.owned_ids()
@@ -479,7 +518,9 @@ def _lease(session: Session, made: Plan, stop: threading.Event) -> Iterator[set[
     def look_again() -> None:
         stack, parallelism = session.project.stack, session.parallelism
         if any(step.id for step in made.steps):
-            check_plan(made, session.providers, session.kinds, stack=stack, parallelism=parallelism)
+            with _reading(session, stop):
+                check_plan(made, session.providers, session.kinds, stack=stack, parallelism=parallelism)
+        checking(stop)()
 
     with process_lock(session.cache.directory) as alone:
         if not _is_locked(session, made):
@@ -492,8 +533,13 @@ def _lease(session: Session, made: Plan, stop: threading.Event) -> Iterator[set[
         lock.acquire(max(len(owned) - going, 0), alone=alone, check=look_again)
         try:
             yield owned
-        finally:
+        except KeyboardInterrupt:
+            lock.leave()
+            raise
+        except BaseException:
             lock.release(owned)
+            raise
+        lock.release(owned)
 
 
 def _is_locked(session: Session, made: Plan) -> bool:
@@ -504,11 +550,11 @@ def _is_locked(session: Session, made: Plan) -> bool:
 def _count(owned: set[str], event: Event) -> None:
     """What the stack owns after an event."""
     step, live_id = event.step, event.id
-    if live_id is None or step.home is not None or event.status in ("started", "progress", "skipped"):
+    if live_id is None or step.home is not None or event.status not in OVER:
         return
     if _leaves(step):
         owned -= {live_id} if event.status == "done" else set()
-    elif _brings(step):
+    elif step.action == "create" or (step.action in ("adopt", "move") and event.status == "done"):
         owned.add(live_id)
 
 

@@ -17,6 +17,7 @@ Anything else that escapes is our bug and exits 70.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -123,6 +124,14 @@ CHANGES = 2
 def reason_of(error: OSError) -> str:
     """What the system says of a failure, as the end of a sentence."""
     return (error.strerror or str(error)).lower()
+
+
+def machine_error(error: OSError) -> RetinueError:
+    """The error for something that this machine does not let us do, where nothing more is known of it."""
+    path = error.filename
+    what = f"cannot use '{os.fsdecode(path)}'" if isinstance(path, str | bytes) else "this machine refuses something"
+    hint = "look at who may read and write there, and whether the disk is full"
+    return RetinueError(f"{what}: {reason_of(error)}", hint=hint)
 
 
 def cannot_write(path: object, error: OSError, *, hint: str) -> RetinueError:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import io
+import itertools
+import re
+import threading
+from collections.abc import Iterator
 
+import click
 import pytest
 
 from retinue.model.steps import Event, Step
 from retinue.model.values import Address
-from retinue.report.events.event_text import Progress, render_result, seconds
+from retinue.report.events.event_text import render_result, seconds, steps_by_status, tally
+from retinue.report.events.progress import Progress
+from tests.support.terminal import Screen, seen
 
 TUTOR = Step("create", Address("assistant", "math-tutor"))
 STORE = Step("update", Address("vector_store", "handbook"), "vs_1")
@@ -16,9 +23,9 @@ OLD = Step("delete", Address("assistant", "old"), "asst_9")
 BAD_FILES = {"a.md": "the file is damaged", "b.md": "\x1b[31mno text in it"}
 
 
-def shown(events: list[Event], *, tty: bool = False, color: bool = False) -> str:
+def shown(events: list[Event], *, color: bool = False) -> str:
     stream = io.StringIO()
-    with Progress(stream, tty=tty, color=color, width=80, clock=lambda: 0.0) as progress:
+    with Progress(stream, live=False, color=color, total=3, size=lambda: (80, 24)) as progress:
         for event in events:
             progress.on_event(event)
     return stream.getvalue()
@@ -54,19 +61,138 @@ def test_plain_progress_tells_of_files_ten_times_at_most(total: int) -> None:
     assert lines[-1] == f"vector_store.handbook: {total}/{total} files"
 
 
-def test_terminal_keeps_finished_steps_and_takes_the_moving_lines_away() -> None:
-    """On a terminal, what is finished stays above what moves; at the end nothing that moved is left."""
-    text = shown([Event(TUTOR, "started"), Event(STORE, "started"), Event(TUTOR, "done", "asst_1", 1.0)], tty=True)
-    assert "assistant.math-tutor: created asst_1 (1.0s)\n" in text
-    assert "vector_store.handbook: updating" in text
-    assert text.endswith("\x1b[?25h\r\x1b[1A\x1b[2K")
+# ── on a terminal ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MOST = 8
+LONG = "a-name-of-which-nobody-would-have-thought-that-it-is-so-long-63"
+NAMES = [LONG, *(f"bot-{number:03}" for number in range(59))]
+ERRORS = [
+    "",
+    "規則の一覧にないモデルです。別のモデルを選んでください。" * 3,
+    "\x1b]0;owned\x07\x1b[2J the model is gone",
+]
+SIZES = [(80, 24), (160, 24), (80, 5), (40, 12), (20, 3), (3, 2), (1, 1)]
 
 
-def test_terminal_progress_neutralises_names_of_files() -> None:
-    """A path or a message cannot steer the terminal."""
-    text = shown([Event(STORE, "progress", detail="\x1b]0;owned\x07"), Event(STORE, "failed", error="\x07")], tty=True)
-    assert "\x1b]0;" not in text
-    assert "\x07" not in text
+def side_by_side() -> Iterator[Event]:
+    """Steps of which no more than so many are under way, and which do not end in the order in which they began."""
+    steps = [Step("create", Address("assistant", name)) for name in NAMES]
+    running: list[Step] = []
+    for number, step in enumerate(steps):
+        running.append(step)
+        yield Event(step, "started")
+        yield Event(step, "progress", done=number, total=60, detail="uploaded 料金表.md")
+        if len(running) == MOST:
+            yield ended(running.pop(number % 3), number)
+    yield from (ended(step, number) for number, step in enumerate(running))
+
+
+def ended(step: Step, number: int) -> Event:
+    error = ERRORS[number % 3]
+    return Event(step, "failed" if error else "done", None if error else f"asst_{number}", 1.0, error=error or None)
+
+
+class Written(io.StringIO):
+    """What several threads write, to be taken piece by piece."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._busy = threading.Lock()
+
+    def write(self, text: str) -> int:
+        with self._busy:
+            return super().write(text)
+
+    def take(self) -> str:
+        with self._busy:
+            written = self.getvalue()
+            self.seek(0)
+            self.truncate()
+            return written
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize(("columns", "lines"), SIZES)
+def test_a_terminal_shows_what_is_under_way_and_keeps_what_is_finished(columns: int, lines: int, color: bool) -> None:
+    """At any time: every finished line once and in order, then what is under way, as far as there is room, and how far
+    all is. At the end, nothing that moved is left, wherever one scrolls."""
+    stream, running, done = Written(), 0, 0
+    screen, above = Screen(columns, lines), Screen(columns, lines)
+    with Progress(stream, live=True, color=color, total=60, size=lambda: (columns, lines)) as progress:
+        for event in side_by_side():
+            progress.on_event(event)
+            running += (event.status == "started") - (event.status in ("done", "failed"))
+            if event.status not in ("done", "failed"):
+                continue
+            done += 1
+            above.feed(shown([event]))
+            screen.feed(stream.take())
+            if done % 10 == 5:
+                finished, now = above.lines, screen.lines
+                moving = now[len(finished) :]
+                assert now[: len(finished)] == finished
+                assert len(moving) <= min(running + 1, lines - 1)
+                if columns >= 40:
+                    assert moving[-1] == f"{done}/60 steps, {running} under way"
+    screen.feed(stream.take())
+    assert screen.lines == above.lines
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_colours_are_only_where_they_are_wanted(color: bool) -> None:
+    stream = io.StringIO()
+    with Progress(stream, live=True, color=color, total=60, size=lambda: (80, 24)) as progress:
+        for event in side_by_side():
+            progress.on_event(event)
+    assert bool(re.search(r"\x1b\[[0-9;]*m", stream.getvalue())) == color
+
+
+def test_what_others_print_stands_above_what_moves() -> None:
+    """Many threads print on stderr while steps come and go: no line is lost, none is there twice."""
+    stream = io.StringIO()
+    with Progress(stream, live=True, color=False, total=60, size=lambda: (80, 24)) as progress:
+
+        def say(who: int) -> None:
+            for number in range(50):
+                click.echo(f"note {who}.{number}", err=True)
+
+        others = [threading.Thread(target=say, args=(who,)) for who in range(4)]
+        for each in others:
+            each.start()
+        events = list(side_by_side())
+        for event in events:
+            progress.on_event(event)
+        for each in others:
+            each.join()
+    lines = seen(stream.getvalue(), 80, 24)
+    notes = [f"note {who}.{number}" for who, number in itertools.product(range(4), range(50))]
+    assert sorted(each for each in lines if each.startswith("note")) == sorted(notes)
+    finished = "".join(shown([event]) for event in events if event.status in ("done", "failed"))
+    assert [each for each in lines if not each.startswith("note")] == seen(finished, 80, 24)
+
+
+def test_a_person_who_asked_to_stop_sees_it_at_once() -> None:
+    stream = io.StringIO()
+    with Progress(stream, live=True, color=False, total=2, size=lambda: (80, 24)) as progress:
+        progress.on_event(Event(TUTOR, "started"))
+        progress.stopping()
+        click.echo("stopping", err=True)
+        lines = seen(stream.getvalue(), 80, 24)
+    assert lines[0] == "stopping"
+    assert lines[-1] == "0/2 steps, stopping: 1 under way"
+
+
+def test_a_terminal_that_is_gone_stops_nothing() -> None:
+    """A window that was closed, a full disk behind a log: what is under way goes on."""
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError("the terminal is gone")
+
+    for live in (False, True):
+        with Progress(Gone(), live=live, color=False, total=1, size=lambda: (80, 24)) as progress:
+            progress.on_event(Event(TUTOR, "started"))
+            progress.on_event(Event(TUTOR, "done"))
 
 
 def test_durations_are_as_precise_as_people_care() -> None:
@@ -110,20 +236,35 @@ def test_result_names_what_failed_and_why() -> None:
     )
 
 
-def test_result_of_an_interrupted_apply_says_what_was_not_done() -> None:
-    """After Ctrl-C, what was under way and what was never begun is named."""
-    events = [Event(TUTOR, "done", "asst_1"), Event(STORE, "started")]
-    steps = [{"key": each.key, "address": str(each.address), "action": each.action} for each in (TUTOR, STORE, OLD)]
-    assert render_result(events, document={"steps": steps}, interrupted=True) == (
-        "  vector_store.handbook: updating, not finished\n"
-        "  assistant.old: not begun (to be deleted)\n"
+def test_result_of_an_interrupted_apply_says_how_far_each_step_got() -> None:
+    """After Ctrl-C: what was done, what was begun and what became of it, and what was not begun."""
+    half, lost = (Step("create", Address("vector_store", name)) for name in ("half", "lost"))
+    waiting = [Step("create", Address("agent", f"a{number:03}")) for number in range(200)]
+    events = [
+        Event(TUTOR, "done", "asst_1"),
+        Event(half, "interrupted", "vs_2", error="stopped"),
+        Event(lost, "interrupted", error="stopped"),
+        Event(STORE, "interrupted", "vs_1", error="stopped"),
+        Event(OLD, "started", "asst_9"),
+        *(Event(each, "pending") for each in waiting),
+    ]
+    assert render_result(events, interrupted=True) == (
+        "  vector_store.half: interrupted: created vs_2, but not finished\n"
+        "  vector_store.lost: interrupted: before it was created\n"
+        "  vector_store.handbook: interrupted: updating, not finished\n"
+        "  assistant.old: interrupted: deleting, and whether it was deleted is not known\n"
+        + "".join(f"  agent.a{number:03}: not begun (to be created)\n" for number in range(10))
+        + "  … and 190 more not begun\n"
         "\n"
-        "Apply interrupted: 1 added, 0 changed, 0 destroyed. Run the same command again to continue.\n"
+        "Apply interrupted: 2 added, 0 changed, 0 destroyed; 4 begun and not finished, 200 not begun. "
+        "Run the same command again to continue.\n"
     )
+    assert tally(events) == {"added": 2, "changed": 0, "destroyed": 0}
+    counts = {"done": 1, "incomplete": 0, "failed": 0, "interrupted": 4, "skipped": 0, "pending": 200}
+    assert steps_by_status(events) == counts
 
 
 def test_interrupting_too_late_changes_nothing() -> None:
     """When everything was done before the interruption took hold, the apply is complete."""
-    steps = [{"key": TUTOR.key, "address": str(TUTOR.address), "action": TUTOR.action}]
-    text = render_result([Event(TUTOR, "done")], document={"steps": steps}, interrupted=True)
+    text = render_result([Event(TUTOR, "done")], interrupted=True)
     assert text == "Apply complete: 1 added, 0 changed, 0 destroyed.\n"

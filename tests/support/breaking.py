@@ -51,7 +51,7 @@ class Breaking:
 
     def __iter__(self) -> Iterator[tuple[Team, str]]:
         assert any(_writes(each) for each in self.requests), "nothing is written"
-        for number in range(1, len(self.requests) + 1) if self.chaos else _telling(self.requests):
+        for number in range(1, len(self.requests) + 1) if self.chaos else telling(self.requests):
             team = copied(self.prepared, self.root / str(number))
             fault: list[Faulty] = []
 
@@ -69,7 +69,7 @@ def _writes(request: str) -> bool:
     return not request.startswith("GET ")
 
 
-def _telling(requests: Sequence[str]) -> list[int]:
+def telling(requests: Sequence[str]) -> list[int]:
     """The numbers of the requests that tell most when they are broken, from 1."""
     writes = {number for number, request in enumerate(requests, 1) if _writes(request)}
     after = {number + 1 for number in writes if number < len(requests)}

@@ -39,7 +39,11 @@ def serving(transport: httpx2.BaseTransport, *, tls: ssl.SSLContext | None = Non
         def log_message(self, *_: Any) -> None:
             """Nobody reads it."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: Any) -> None:
+            """A client that is gone is nothing to tell."""
+
+    with Server(("127.0.0.1", 0), Handler) as listening:
         if tls:
             listening.socket = tls.wrap_socket(listening.socket, server_side=True)
         thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})

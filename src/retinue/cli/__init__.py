@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
@@ -15,7 +17,7 @@ from retinue.cli.import_commands import import_, migrate
 from retinue.cli.plan_commands import apply, destroy, plan, show_saved_plan
 from retinue.cli.project_commands import diff, init, render, schema, validate
 from retinue.cli.terminal import Terminal
-from retinue.errors import OUR_BUG, Interrupted, RetinueError, UsageError
+from retinue.errors import OUR_BUG, Interrupted, RetinueError, UsageError, machine_error
 
 EPILOG = """\b
 Exit codes: 0 done or no changes · 1 error · 2 changes, only with
@@ -82,6 +84,9 @@ def main(args: Sequence[str] | None = None) -> int:
     except RetinueError as error:
         show_error(terminal, error)
         return error.exit_code
+    except OSError as error:  # whoever opens a file says more where there is more to say
+        show_error(terminal, machine_error(error))
+        return RetinueError.exit_code
     except Exception as error:  # noqa: BLE001 - the last net: a bug is reported as one, with what we need to mend it
         return show_bug(terminal, error)
 
@@ -109,23 +114,46 @@ def show_bug(terminal: Terminal, error: Exception) -> int:
 
 def _environment() -> set[str]:
     """The environment variables' values, but for short ones and for paths, of which the lines of a bug are full."""
-    from pathlib import Path
-
     from retinue.planning.redaction import SHORTEST_PLAIN
 
     values = {each for each in os.environ.values() if len(each) >= SHORTEST_PLAIN}
-    return {each for each in values if not any(Path(part).exists() for part in each.split(os.pathsep) if part)}
+    return {each for each in values if not any(map(_is_there, each.split(os.pathsep)))}
+
+
+def _is_there(path: str) -> bool:
+    """Whether a text is a path of this machine, as far as one may look."""
+    from pathlib import Path
+
+    with suppress(OSError, ValueError):
+        return bool(path) and Path(path).exists()
+    return False
 
 
 def entry() -> None:
     """The console script."""
-    code = main()
+    with suppress(ValueError):  # elsewhere than in the main thread
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill is what Ctrl-C is
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may be no text in the encoding of the terminal
+            stream.reconfigure(errors="backslashreplace")
+    code = _after_flushing(main())
     if code == Interrupted.exit_code:
         # A thread may be waiting for an answer that never comes; who pressed Ctrl-C does not want to wait with it.
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _after_flushing(code: int) -> int:
+    """The exit code, once everything is written. What cannot be is told, on stdout it is a failure."""
+    for name in ("stderr", "stdout"):
+        try:
+            getattr(sys, name).flush()
+        except AttributeError:  # there is none
+            continue
+        except OSError:
+            setattr(sys, name, None)  # Python would try again at exit, and end with a code of its own
+            code = code or (RetinueError.exit_code if name == "stdout" else 0)
+    return code
 
 
 __all__ = ["entry", "main", "retinue"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from retinue.cli.display import show_document
 from retinue.cli.terminal import Terminal
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Telling(Protocol):
-    """What goes to stdout while a plan is carried out."""
+    """What goes to stdout while a plan is carried out. `streams`: there is something to print for each event."""
+
+    @property
+    def streams(self) -> bool: ...
 
     def plan(self, document: Mapping[str, Any]) -> None:
         """The plan, before anybody is asked."""
@@ -39,6 +42,7 @@ class InWords:
     terminal: Terminal
     detail: Detail
     settled: str
+    streams: ClassVar[bool] = False
 
     def plan(self, document: Mapping[str, Any]) -> None:
         show_document(document, self.terminal, detail=self.detail)
@@ -55,12 +59,10 @@ class InWords:
     def result(self, applied: Applied, failure: RetinueError | None, *, stopped: bool) -> None:  # noqa: ARG002 - said by the steps
         if not applied.events:
             return
-        from retinue.planning.documents.plan_document import to_document
         from retinue.report.events.event_text import render_result
         from retinue.report.events.unkept_text import render_unkept
 
-        document = to_document(applied.plan)
-        text = render_result(applied.events, document=document, interrupted=stopped, color=self.terminal.color)
+        text = render_result(applied.events, interrupted=stopped, color=self.terminal.color)
         self.terminal.print("\n")
         self.terminal.print(text)
         unkept = render_unkept(applied.events, color=self.terminal.color)
@@ -77,6 +79,7 @@ class AsEvents:
     terminal: Terminal
     applied: Applied | None = None
     failure: RetinueError | None = None
+    streams: ClassVar[bool] = True
 
     def plan(self, document: Mapping[str, Any]) -> None:
         from retinue.report.events.event_lines import plan_line

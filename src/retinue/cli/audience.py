@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import queue
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from retinue import engine
-from retinue.cli.terminal import Terminal
+from retinue.cli.terminal import Terminal, size_now
 from retinue.errors import RetinueError, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from retinue.model.steps import Event, Plan
     from retinue.planning.marker import Lease
     from retinue.planning.policy import FailOn
-    from retinue.report.events.event_text import Progress
+    from retinue.report.events.progress import Progress
     from retinue.session import Session
 
 
@@ -38,12 +39,14 @@ class CommandLine(engine.Audience):
     question: str
     fail_on: tuple[FailOn, ...] = ()
     _progress: Progress | None = None
+    _steps: int = 0
 
     asks = True
 
     def planned(self, made: Plan) -> None:
         from retinue.planning.documents.plan_document import to_document
 
+        self._steps = len(made.steps)
         self.telling.plan(to_document(made))
         note_unlisted(self.session, Terminal.detect(), self.fail_on)
 
@@ -73,11 +76,19 @@ class CommandLine(engine.Audience):
 
     @contextmanager
     def working(self) -> Iterator[threading.Event]:
-        from retinue.report.events.event_text import Progress
+        from retinue.report.events.progress import Progress
 
-        terminal = Terminal.detect()
-        shown = Progress(sys.stderr, tty=terminal.live, color=terminal.error_color, width=terminal.error_width)
-        with _stopping(terminal) as stop, shown as self._progress:
+        terminal, stream = Terminal.detect(), sys.stderr
+        # What is printed for each event would come out in the middle of what moves.
+        live = terminal.live and not (self.telling.streams and terminal.shared)
+        size, color = lambda: size_now(stream), terminal.error_color
+        shown = Progress(stream, live=live, color=color, total=self._steps, size=size)
+
+        def stopping() -> None:
+            shown.stopping()
+            terminal.say("stopping: finishing the requests under way (Ctrl-C again to stop at once)")
+
+        with _stopping(stopping) as stop, shown as self._progress:
             yield stop
 
     def event(self, event: Event) -> None:
@@ -124,22 +135,34 @@ def watch_pauses(session: Session, terminal: Terminal) -> None:
 
 
 @contextmanager
-def _stopping(terminal: Terminal) -> Iterator[threading.Event]:
-    """While open, the first Ctrl-C (or a kill) asks to stop after what is under way; the second stops at once."""
-    stop = threading.Event()
+def _stopping(say: Callable[[], None]) -> Iterator[threading.Event]:
+    """While open, the first Ctrl-C (or a kill) asks to stop after what is under way, and `say` is called; the second
+    stops at once."""
+    stop, asked, signals = threading.Event(), queue.SimpleQueue[int | None](), 0
 
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-        if stop.is_set():
+        # It comes in the middle of anything, a lock or a line that is being written: another thread does the rest.
+        nonlocal signals
+        signals += 1
+        if signals > 1:
             raise KeyboardInterrupt
-        stop.set()
-        terminal.say("stopping: finishing the requests under way (Ctrl-C again to stop at once)")
+        asked.put(number)
+
+    def listen() -> None:
+        if asked.get() is not None:
+            stop.set()
+            say()
 
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
+    listener = threading.Thread(target=listen, name="retinue-stop", daemon=True)
+    listener.start()
     before = {each: signal.signal(each, on_signal) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+        asked.put(None)
+        listener.join()

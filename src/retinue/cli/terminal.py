@@ -6,8 +6,8 @@ Every command prints through here, and what is no report of ours is made safe on
 from __future__ import annotations
 
 import os
-import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 
 import click
@@ -27,20 +27,22 @@ class Terminal:
     interactive: bool
     """Whether a person can be asked: both the question and the answer go through a terminal."""
     live: bool
-    """Whether progress may redraw itself."""
+    """Whether progress may redraw itself on stderr."""
+    shared: bool
+    """Whether stdout is a terminal, too, most likely the same one."""
 
     @classmethod
     def detect(cls) -> Terminal:
-        columns = shutil.get_terminal_size((80, 24)).columns
         out, err = _is_tty(sys.stdout), _is_tty(sys.stderr)
-        plain = os.environ.get("TERM") == "dumb"
+        plain = os.environ.get("TERM") in ("dumb", "unknown")
         return cls(
             color=_wants_color(out and not plain),
             error_color=_wants_color(err and not plain),
-            width=columns if out or "COLUMNS" in os.environ else 80,
-            error_width=columns if err or "COLUMNS" in os.environ else 80,
+            width=_columns(sys.stdout if out else None),
+            error_width=_columns(sys.stderr if err else None),
             interactive=_is_tty(sys.stdin) and err,
             live=err and not plain and not os.environ.get("CI"),
+            shared=out,
         )
 
     def print(self, text: str) -> None:
@@ -48,7 +50,8 @@ class Terminal:
         if not text:
             return
         try:
-            click.echo(printed(text), color=True)
+            # A name of a file may hold bytes that are no text: a JSON escape stands for each.
+            click.echo(printed(text).encode("utf-8", "backslashreplace").decode(), color=True)
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -60,7 +63,8 @@ class Terminal:
     def say(self, text: str) -> None:
         """Anything else: to stderr."""
         if text:
-            click.echo(printed(text), err=True, color=True)
+            with suppress(OSError):  # nobody reads it: no reason to stop working
+                click.echo(printed(text), err=True, color=True)
 
 
 def printed(text: str) -> str:
@@ -73,6 +77,28 @@ def _is_tty(stream: object) -> bool:
         return bool(stream.isatty())  # type: ignore[attr-defined]
     except (AttributeError, ValueError):
         return False
+
+
+def _columns(terminal: object) -> int:
+    """What COLUMNS says, else as many as the terminal has."""
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    size = _size(terminal)
+    return size[0] if size else 80
+
+
+def size_now(terminal: object) -> tuple[int, int]:
+    """The columns and lines of a terminal at this moment, whatever COLUMNS and LINES say."""
+    return _size(terminal) or (80, 24)
+
+
+def _size(terminal: object) -> tuple[int, int] | None:
+    try:
+        columns, lines = os.get_terminal_size(terminal.fileno())  # type: ignore[attr-defined]
+    except (AttributeError, ValueError, OSError):
+        return None
+    return (columns, lines) if columns > 0 and lines > 0 else None  # a terminal that nobody told its size says 0
 
 
 def _wants_color(tty: bool) -> bool:

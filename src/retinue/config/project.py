@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -79,7 +80,13 @@ def find(start: FilePath) -> FilePath | None:
     if start.is_file():
         return start
     start = start.absolute()
-    return next((file for each in (start, *start.parents) if (file := each / PROJECT_FILE).is_file()), None)
+    if (start / PROJECT_FILE).is_file():
+        return start / PROJECT_FILE
+    for each in start.parents:
+        with suppress(PermissionError):  # nobody's project, as far as we may look
+            if (each / PROJECT_FILE).is_file():
+                return each / PROJECT_FILE
+    return None
 
 
 def read_project(

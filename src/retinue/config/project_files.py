@@ -167,6 +167,8 @@ class Folder:
         """Raises RefusedError when a link leads out of the project on the way to a path, which need not be there."""
         if "\0" in path:  # there is no such file, which whoever looks for it finds out
             return
+        if any("\ud800" <= each <= "\udfff" for each in path):  # the system may keep any bytes, an account does not
+            raise RefusedError("unreadable-file", f"the name of '{written}' is not UTF-8", "rename the file")
         if not Path(os.path.realpath(self.root / path)).is_relative_to(self.root):
             raise RefusedError(
                 "path-outside-project",

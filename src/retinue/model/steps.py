@@ -16,7 +16,13 @@ Action = Literal["create", "update", "delete", "adopt", "move", "release"]
 FileAction = Literal["add", "attach", "replace", "attributes", "remove", "wait"]
 
 
-Status = Literal["started", "progress", "done", "incomplete", "failed", "skipped"]
+Status = Literal["started", "progress", "done", "incomplete", "failed", "interrupted", "skipped", "pending"]
+"""`incomplete`: done, but for some files. `interrupted`: somebody asked to stop between its requests. `skipped`: it
+needs a step that did not succeed. `pending`: it was not begun before somebody asked to stop."""
+
+
+OVER: frozenset[Status] = frozenset({"done", "incomplete", "failed", "interrupted", "skipped", "pending"})
+"""The statuses after which nothing more happens to a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +230,10 @@ class Plan:
 class Event:
     """Something that happened while a plan was carried out. `seconds` is the time since the step started.
 
-    `error` says what went wrong, and `hint` what to do about it. `done` and `total` count the files of a step in
-    progress, `detail` says what was done with them. `failures` maps the paths of files that could not be brought in to
-    the reasons. `unkept` are what the account made of values that it did not keep as they were given.
+    `id` is the live id: of a creation, it is there once the account has answered that the object exists. `error` says
+    what went wrong, and `hint` what to do about it. `done` and `total` count the files of a step in progress, `detail`
+    says what was done with them. `failures` maps the paths of files that could not be brought in to the reasons.
+    `unkept` are what the account made of values that it did not keep as they were given.
     """
 
     step: Step

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import heapq
 import queue
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from retinue.errors import Interrupted, RetinueError
-from retinue.model.steps import Event, Plan, Status, Step
+from retinue.model.steps import OVER, Event, Plan, Status, Step
 from retinue.planning.redaction import hide
 from retinue.providers.port import Providers, Run, Runner
 from retinue.providers.thread_pool import threads
-
-OVER: frozenset[Status] = frozenset({"done", "incomplete", "failed", "skipped"})
-"""The statuses that end a step."""
 
 
 def execute(
@@ -32,30 +30,38 @@ def execute(
     """Carry the plan out, and tell what happens as it happens.
 
     Whoever calls has made sure that the account is as the plan found it. A failed step stops only what needs it.
-    When `stop` is set, what is under way is finished and nothing new is begun. `held` are the ids of files that live
+    When `stop` is set, requests under way are finished and nothing new is begun. `held` are the ids of files that live
     objects are known to hold, `hidden` the texts that no message may quote.
     """
     asked_to_stop = stop or threading.Event()
-
-    def check() -> None:
-        if asked_to_stop.is_set():
-            raise Interrupted("stopped before it was finished", hint="run the command again to continue")
-
     known = frozenset({*plan.ids.values(), *(step.id for step in plan.steps if step.id)})
     runners: dict[str | None, Runner] = {}
     whole = False
     with threads(parallelism, "step") as pool, threads(parallelism, "file") as files:
-        run = Run(dict(plan.ids), known, frozenset(held), check, files)
+        run = Run(dict(plan.ids), known, frozenset(held), checking(asked_to_stop), files)
         try:
             for home, provider in providers.items():
                 runners[home] = provider.begin(run)
-            execution = _Execution(plan, runners, run, pool, asked_to_stop, hidden)
+            execution = _Execution(plan, runners, run, pool, parallelism, asked_to_stop, hidden)
             yield from execution.events()
             execution.retag()
             whole = not asked_to_stop.is_set()
+        except BaseException:
+            asked_to_stop.set()  # whoever does not wait for what is under way wants nothing more of it
+            raise
         finally:
             for runner in reversed(runners.values()):
                 runner.close(complete=whole)
+
+
+def checking(stop: threading.Event) -> Callable[[], None]:
+    """What is called between two requests: raises Interrupted once somebody asked to stop."""
+
+    def check() -> None:
+        if stop.is_set():
+            raise Interrupted("stopped before it was finished", hint="run the command again to continue")
+
+    return check
 
 
 def _untold(done: int, total: int, detail: str) -> None:
@@ -69,16 +75,22 @@ def _enough(step: Step) -> frozenset[Status]:
 
 @dataclass(slots=True)
 class _Execution:
-    """One run through the steps: which wait, which are under way, how the others ended."""
+    """One run through the steps: which wait for what, which are under way, how the others ended.
+
+    No more than `most` are under way: what is told to have begun has begun, and what waits need not be called back.
+    """
 
     plan: Plan
     runners: Mapping[str | None, Runner]
     run: Run
     pool: ThreadPoolExecutor
+    most: int
     stop: threading.Event
     hidden: Collection[str] = ()
-    needs: dict[str, list[str]] = field(default_factory=dict)
-    waiting: list[Step] = field(default_factory=list)
+    waiting: dict[str, Step] = field(default_factory=dict)
+    needs: dict[str, set[str]] = field(default_factory=dict)
+    needed_by: dict[str, list[str]] = field(default_factory=dict)
+    ready: list[tuple[int, Step]] = field(default_factory=list)
     running: set[str] = field(default_factory=set)
     ended: dict[str, Status] = field(default_factory=dict)
     bugs: list[Exception] = field(default_factory=list)
@@ -86,45 +98,62 @@ class _Execution:
 
     def events(self) -> Iterator[Event]:
         # A plan that was narrowed may lack what a step needs; that is in place already.
-        planned = {step.key for step in self.plan.steps}
-        self.needs = {step.key: [each for each in step.needs if each in planned] for step in self.plan.steps}
+        planned = {step.key: number for number, step in enumerate(self.plan.steps)}
+        for step in self.plan.steps:
+            self.needs[step.key] = {each for each in step.needs if each in planned}
+            for need in self.needs[step.key]:
+                self.needed_by.setdefault(need, []).append(step.key)
         for deleting in (False, True):
-            self.waiting = [step for step in self.plan.steps if (step.action == "delete") is deleting]
-            yield from self._phase()
+            yield from self._phase([step for step in self.plan.steps if (step.action == "delete") is deleting], planned)
         if self.bugs:
             raise self.bugs[0]
 
-    def _phase(self) -> Iterator[Event]:
-        while self.waiting or self.running:
-            yield from self._skip_hopeless()
-            for step in [] if self.stop.is_set() else self._ready():
-                self.waiting.remove(step)
+    def _phase(self, steps: Sequence[Step], order: Mapping[str, int]) -> Iterator[Event]:
+        self.waiting = {step.key: step for step in steps}
+        for step in steps:
+            yield from self._look_at(step.key, order)
+        while self.ready or self.running:
+            while self.ready and len(self.running) < self.most and not self.stop.is_set():
+                _, step = heapq.heappop(self.ready)
                 self.running.add(step.key)
                 yield Event(step, "started", step.id)
                 self.pool.submit(self._work, step)
             if not self.running:
                 break
             event = self.happened.get()
+            yield event
             if event.status in OVER:
                 self.running.discard(event.step.key)
-                self.ended[event.step.key] = event.status
-            yield event
-        for step in self.waiting:
-            yield Event(step, "skipped", step.id, error="stopped before it was begun")
+                yield from self._end(event, order)
+        left = [*(step for _, step in self.ready), *self.waiting.values()]
+        self.ready = []
+        for step in sorted(left, key=lambda each: order[each.key]):
+            yield Event(step, "pending", step.id)
 
-    def _ready(self) -> list[Step]:
-        return [
-            step for step in self.waiting if all(self.ended.get(need) in _enough(step) for need in self.needs[step.key])
-        ]
+    def _end(self, event: Event, order: Mapping[str, int]) -> Iterator[Event]:
+        """A step came to its end: what needed it is ready now, or cannot be done any more."""
+        self.ended[event.step.key] = event.status
+        for key in self.needed_by.get(event.step.key, ()):
+            yield from self._look_at(key, order)
 
-    def _skip_hopeless(self) -> Iterator[Event]:
-        """Steps that need one that failed are not begun, nor is what needs them in turn."""
-        for step in list(self.waiting):
-            failed = [need for need in self.needs[step.key] if self.ended.get(need) in OVER - _enough(step)]
-            if failed:
-                self.waiting.remove(step)
-                self.ended[step.key] = "skipped"
-                yield Event(step, "skipped", step.id, error=f"it needs '{failed[0]}', which did not succeed")
+    def _look_at(self, key: str, order: Mapping[str, int]) -> Iterator[Event]:
+        """A waiting step whose needs are met is ready; one that needs what did not succeed is skipped, and so on."""
+        step = self.waiting.get(key)
+        if step is None:
+            return
+        enough = _enough(step)
+        open_ = {need for need in self.needs[key] if self.ended.get(need) not in enough}
+        hopeless = sorted((need for need in open_ if need in self.ended), key=lambda need: order[need])
+        if hopeless:
+            del self.waiting[key]
+            stopped = self.ended[hopeless[0]] in ("interrupted", "pending")
+            why = None if stopped else f"it needs '{hopeless[0]}', which did not succeed"
+            skipped = Event(step, "pending" if stopped else "skipped", step.id, error=why)
+            yield skipped
+            yield from self._end(skipped, order)
+        elif not open_:
+            del self.waiting[key]
+            heapq.heappush(self.ready, (order[key], step))
 
     def retag(self) -> None:
         """Bring the tags of objects that are in sync up to date. A failure is left to the next apply."""
@@ -139,6 +168,9 @@ class _Execution:
     def _work(self, step: Step) -> None:
         """Carry one step out, in a thread of the pool."""
         begun = time.monotonic()
+        if self.stop.is_set():
+            self.happened.put(Event(step, "pending", step.id))
+            return
 
         def tell(event: Event) -> None:
             self.happened.put(replace(event, seconds=time.monotonic() - begun))
@@ -149,12 +181,17 @@ class _Execution:
         try:
             live_id, failures, unkept = self.runners[step.home].run(step, report)
         except Interrupted as error:
-            tell(Event(step, "incomplete", self.run.ids.get(step.address, step.id), error=error.message))
+            tell(Event(step, "interrupted", self._known_id(step), error=error.message))
         except RetinueError as error:
-            live_id = self.run.ids.get(step.address, step.id)
-            tell(Event(step, "failed", live_id, error=error.message, hint=error.hint))
+            tell(Event(step, "failed", self._known_id(step), error=error.message, hint=error.hint))
         except Exception as error:  # noqa: BLE001 - ours to fix: the other steps finish, then it is raised
             self.bugs.append(error)
-            tell(Event(step, "failed", step.id, error=hide(f"a bug in retinue: {error!r}", self.hidden)))
+            what = hide(f"a bug in retinue: {error!r}", self.hidden)
+            tell(Event(step, "failed", self._known_id(step), error=what))
         else:
             tell(Event(step, "incomplete" if failures else "done", live_id, failures=failures, unkept=unkept))
+
+    def _known_id(self, step: Step) -> str | None:
+        """The id of the object as far as there is one: a creation that got as far has left it among the others."""
+        live_id = self.run.ids.get(step.address) if step.action == "create" else None
+        return step.id if live_id is None or live_id in self.run.known else live_id

@@ -108,7 +108,9 @@ class Cache:
         with self._busy, suppress(OSError):
             self.dirty = False
             everything = _read_json(self.directory / IDS)
-            everything.setdefault(self.account, {})[self.stack] = dict(self._noted())
+            stacks = everything.get(self.account)
+            noted = {**(stacks if isinstance(stacks, dict) else {}), self.stack: dict(self._noted())}
+            everything[self.account] = noted
             self.directory.mkdir(parents=True, exist_ok=True)
             replace_file(self.directory / IDS, (json.dumps(everything, indent=1) + "\n").encode())
 
@@ -193,6 +195,6 @@ def account_name(account: AccountInfo) -> str:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -6,6 +6,7 @@ Files carry no tag, so that a crash in between would leave one that nobody knows
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -13,9 +14,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from retinue.errors import cannot_write
 from retinue.model.canonical import digest
 from retinue.model.steps import AccountInfo
 from retinue.state.cache import account_name
+
+_ID = re.compile(r"[\w-]+")
 
 
 @dataclass(slots=True)
@@ -37,8 +41,7 @@ class Journalled:
 
 @dataclass(slots=True)
 class UploadJournal:
-    """The journal of one account and stack. Safe in many threads of one process; what cannot be written is forgotten
-    with the process."""
+    """The journal of one account and stack. Safe in many threads of one process."""
 
     path: Path
     entries: dict[str, Journalled] = field(default_factory=dict)
@@ -53,43 +56,61 @@ class UploadJournal:
         return journal
 
     def open(self, entry: Journalled) -> None:
-        """Note a file before it is created or deleted."""
+        """Note a file before it is created or deleted. Raises RetinueError when that cannot be written: should this
+        process end now, nobody would know the file."""
         with self._lock:
+            try:
+                self._append(asdict(entry))
+            except OSError as error:
+                hint = "let the directory be written, and see that the disk is not full"
+                raise cannot_write(self.path, error, hint=hint) from error
             self.entries[entry.key] = entry
-            self._append(asdict(entry))
 
     def uploaded(self, key: str, file_id: str) -> None:
         with self._lock:
             self.entries[key].id = file_id
-            self._append({"key": key, "id": file_id})
+            with suppress(OSError):  # it is found by its name
+                self._append({"key": key, "id": file_id})
 
     def close(self, key: str) -> None:
         """The file is where it belongs, or gone: it can be found, or need not be."""
         with self._lock:
             self.entries.pop(key, None)
-            self._append({"key": key, "closed": True})
-            if not self.entries:
-                self.path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._append({"key": key, "closed": True})
+                if not self.entries:
+                    self.path.unlink(missing_ok=True)
 
     def close_file(self, file_id: str) -> None:
         for entry in [each for each in self.entries.values() if each.id == file_id]:
             self.close(entry.key)
 
     def _append(self, line: Mapping[str, Any]) -> None:
-        with suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(line) + "\n")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
 
     def _replay(self, line: Mapping[str, Any]) -> None:
         key = str(line.get("key"))
         if line.get("closed"):
             self.entries.pop(key, None)
         elif key in self.entries:
-            self.entries[key].id = line.get("id")
+            self.entries[key].id = str(line["id"]) if _ID.fullmatch(str(line.get("id"))) else None
         else:
             with suppress(TypeError):
-                self.entries[key] = Journalled(**line)
+                if _is_ours(line):
+                    self.entries[key] = Journalled(**line)
+
+
+def _is_ours(line: Mapping[str, Any]) -> bool:
+    """Whether a line is as we write it: a damaged one is no reason to delete anything."""
+    live_id = line.get("id")
+    return (
+        all(isinstance(line.get(each), str) for each in ("key", "filename", "sha256", "purpose"))
+        and all(isinstance(line.get(each), int | float) for each in ("size", "started"))
+        and (live_id is None or (isinstance(live_id, str) and _ID.fullmatch(live_id) is not None))
+        and isinstance(line.get("doomed", False), bool)
+    )
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -98,7 +119,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     except (OSError, ValueError):
         return
     for line in text.splitlines():
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             value = json.loads(line)
             if isinstance(value, dict):
                 yield value

@@ -186,6 +186,11 @@ def server_error() -> ApiError:
     )
 
 
+def out_of_order(why: str) -> ApiError:
+    """The machine of the account, not the request, is what is wrong."""
+    return ApiError(507, why, type="server_error")
+
+
 def _named_type(value: object) -> str:
     match value:
         case None:

@@ -13,6 +13,7 @@ import json
 import logging
 import re
 import secrets
+import sqlite3
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ from retinue.emulator.server.api_errors import (
     method_not_allowed,
     missing_beta,
     missing_key,
+    out_of_order,
     rate_limited,
     server_error,
     with_code,
@@ -53,12 +55,14 @@ from retinue.emulator.server.service import (
     Streamed,
     find_services,
 )
-from retinue.emulator.server.storage import JsonObject, Storage
+from retinue.emulator.server.storage import JsonObject, Storage, is_unwritable, storage_error
 from retinue.emulator.server.workers import Workers
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
+IN_PROCESS = "retinue.in-process"
+"""The extension of a scope whose caller takes exceptions for answers."""
 _PREFIX = "/v1"
 _HEALTH = "/_internal/health"
 _LOOK = 0.01
@@ -140,7 +144,7 @@ class LocalAccount:
         """Open the directory now rather than at the first request. Raises LayoutError when a newer version wrote it."""
         if self._storage is None:
             self._storage = self._open_storage()
-            if self._services.work:
+            if self._services.work and self._storage.unwritable is None:
                 self._workers = Workers(
                     self._directory, self._services.work, storage=self._open_storage, call=self._call_of_job
                 )
@@ -186,16 +190,23 @@ class LocalAccount:
             response.headers.update(error.headers)
         except ClientDisconnect:
             return
-        except Exception:
-            _logger.exception("%s %s failed", request.method, request.url.path)
-            response = _response(server_error().body(), status=500)
+        except Exception as error:
+            broken = storage_error(self._directory, error)
+            if broken is not None and IN_PROCESS in scope.get("extensions", {}):
+                raise broken from error
+            if broken is not None:
+                _logger.error("%s; %s", broken, broken.hint)  # noqa: TRY400 - nobody's code is wrong
+                response = _response(out_of_order(str(broken)).body(), status=507)
+            else:
+                _logger.exception("%s %s failed", request.method, request.url.path)
+                response = _response(server_error().body(), status=500)
         response.headers.update(
             {
                 # The account has a time of its own, which callers go by; served or not.
                 "date": format_datetime(datetime.fromtimestamp(self._clock(), UTC), usegmt=True),
                 "x-request-id": self._new_id("req_"),
                 "openai-organization": "local",
-                "openai-project": self.open().project,
+                "openai-project": self._storage.project if self._storage else "",
                 "openai-version": "2020-10-01",
                 "openai-processing-ms": str(int((time.perf_counter() - started) * 1000)),
             }
@@ -221,7 +232,7 @@ class LocalAccount:
             raise missing_beta(endpoint.beta)
         try:
             async with read_request(request, endpoint, self.open()) as (body, sent):
-                answer = self._run(endpoint, request, path, body, sent)
+                answer = self._run_or_read(endpoint, request, path, body, sent)
                 await self._await_work()
                 return _response(self._as_kept(answer), status=endpoint.status)
         except ApiError as error:
@@ -258,6 +269,19 @@ class LocalAccount:
             raise method_not_allowed(request.method, path, sorted(set(allowed)))
         raise invalid_url(request.method, path)
 
+    def _run_or_read(
+        self, endpoint: Endpoint, request: Request, path: dict[str, str], body: JsonObject, sent: list[SentFile]
+    ) -> Answer:
+        """What is read is answered although nothing can be written any more."""
+        try:
+            return self._run(endpoint, request, path, body, sent)
+        except (OSError, sqlite3.Error) as error:
+            if endpoint.method != "GET" or self.open().unwritable is not None or not is_unwritable(error):
+                raise
+            self.close()
+            self._storage = Storage(self._directory, new_id=self._new_id, refused=error)
+        return self._run(endpoint, request, path, body, sent)
+
     def _run(
         self, endpoint: Endpoint, request: Request, path: dict[str, str], body: JsonObject, sent: list[SentFile]
     ) -> Answer:
@@ -278,6 +302,8 @@ class LocalAccount:
             files=tuple(sent),
             asked=tuple(query.multi_items()),
         )
+        if storage.unwritable is not None and endpoint.method != "GET":
+            raise storage.unwritable
         refusal = None
         storage.new_jobs.clear()
         with storage.transaction(write=writes):

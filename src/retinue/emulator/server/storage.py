@@ -10,7 +10,9 @@ beyond "an object is JSON with an id, in a collection".
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
 import secrets
 import sqlite3
 import time
@@ -19,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+DATABASE = "account.sqlite3"
 LAYOUT = 1
 """The version of the layout, kept in ``PRAGMA user_version``."""
 
@@ -87,6 +90,48 @@ class LayoutError(RuntimeError):
     """The directory was written by a newer version than this one."""
 
 
+class StorageError(OSError):
+    """The machine does not let the directory be used, or what is in it is damaged. `hint` says what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+_NOT_WRITTEN = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR")
+
+
+def storage_error(directory: Path, error: Exception) -> StorageError | None:
+    """What a failure says of the directory, if it is one of the file system or of the database, and not ours."""
+    if isinstance(error, StorageError):
+        return error
+    if isinstance(error, OSError):
+        reason = (error.strerror or str(error)).lower()
+        path = f" ('{os.fsdecode(error.filename)}')" if isinstance(error.filename, str | bytes) else ""
+        hint = "let the directory be written, and see that the disk is not full"
+        if isinstance(error, NotADirectoryError | FileExistsError):
+            hint = "a file stands where a directory has to be: rename it"
+        return StorageError(f"the local account in '{directory}' cannot be used: {reason}{path}", hint)
+    code = str(getattr(error, "sqlite_errorname", ""))
+    if code.startswith(_NOT_WRITTEN):
+        hint = "let its files be read and written, and see that the disk is not full"
+        return StorageError(f"the local account in '{directory}' cannot be used: {error}", hint)
+    damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(
+        error, sqlite3.IntegrityError | sqlite3.ProgrammingError
+    )
+    if damaged or isinstance(error, json.JSONDecodeError):
+        anew = f"it can be made anew: delete '{directory}', and the next apply creates what is declared"
+        return StorageError(f"the local account in '{directory}' is damaged: {error}", anew)
+    return None
+
+
+def is_unwritable(error: Exception) -> bool:
+    """Whether what is there may still be read."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return (getattr(error, "sqlite_errorname", "") or "").startswith(_NOT_WRITTEN)
+
+
 @dataclass(slots=True)
 class Stored:
     """One object with what the account remembers about it besides its public body."""
@@ -117,28 +162,50 @@ class Claimed:
 
 
 class Storage:
-    """An open directory. Used by one thread; other threads and processes open their own."""
+    """An open directory. Used by one thread; other threads and processes open their own.
 
-    def __init__(self, directory: Path, *, new_id: Callable[[str], str]) -> None:
+    What cannot be written is read into memory: `unwritable` says why, and what is written there is forgotten. Raises
+    StorageError where not even that can be done.
+    """
+
+    def __init__(self, directory: Path, *, new_id: Callable[[str], str], refused: Exception | None = None) -> None:
+        """`refused` is why nothing can be written, where that is known."""
+        self.directory = directory
         self.blobs = directory / "blobs"
-        self.blobs.mkdir(parents=True, exist_ok=True)
-        database = directory / "account.sqlite3"
-        self.db = sqlite3.connect(database, isolation_level=None, timeout=60, check_same_thread=False)
+        self.unwritable: StorageError | None = None
         self.new_jobs: dict[int, str] = {}
         """Those stored since somebody last emptied this, with their kinds."""
         self._after_commit: list[Path] = []
         self._after_rollback: list[Path] = []
         try:
-            self._prepare(directory, new_id)
-        except BaseException:
-            self.db.close()
-            raise
+            try:
+                if refused is not None:
+                    raise refused
+                self.blobs.mkdir(parents=True, exist_ok=True)
+                self.db = self._opened(_connect(directory / DATABASE), new_id)
+            except (OSError, sqlite3.Error) as error:
+                if not is_unwritable(error):
+                    raise
+                self.unwritable = storage_error(directory, error)
+                self.db = self._opened(_copy(directory / DATABASE), new_id)
+        except (OSError, sqlite3.Error) as error:
+            raise storage_error(directory, error) or error from error
 
     def close(self) -> None:
         self.db.close()
 
+    def _opened(self, db: sqlite3.Connection, new_id: Callable[[str], str]) -> sqlite3.Connection:
+        self.db = db
+        try:
+            self._prepare(self.directory, new_id)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
     def _prepare(self, directory: Path, new_id: Callable[[str], str]) -> None:
-        _use_write_ahead_log(self.db)
+        if self.unwritable is None:
+            _use_write_ahead_log(self.db)
         self.db.execute("PRAGMA synchronous = NORMAL")
         with self.transaction(write=True):
             if _layout_version(self.db, directory) == 0:
@@ -148,7 +215,10 @@ class Storage:
                 self.db.execute(f"PRAGMA user_version = {LAYOUT}")
             self._index_words()
             self.db.execute(_JOBS)
-        self.project: str = self.db.execute("SELECT value FROM about WHERE key = 'project'").fetchone()[0]
+        row = self.db.execute("SELECT value FROM about WHERE key = 'project'").fetchone()
+        if row is None:
+            raise sqlite3.DatabaseError("it does not say which project it is")
+        self.project: str = row[0]
 
     def _index_words(self) -> None:
         """Make the index of words, anew when an older version made it."""
@@ -324,11 +394,57 @@ class Storage:
 
 
 def check_layout(directory: Path) -> None:
-    """Raise LayoutError when a newer version wrote the directory. Creates nothing."""
-    database = directory / "account.sqlite3"
-    if database.exists():
-        with contextlib.closing(sqlite3.connect(database, timeout=60)) as db:
-            _layout_version(db, directory)
+    """Raise LayoutError when a newer version wrote the directory, StorageError when it cannot be read.
+
+    Creates nothing.
+    """
+    database = directory / DATABASE
+    try:
+        if database.exists():
+            with contextlib.closing(_copy_or_same(database)) as db:
+                _layout_version(db, directory)
+    except (OSError, sqlite3.Error) as error:
+        raise storage_error(directory, error) or error from error
+
+
+def _connect(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(database, isolation_level=None, timeout=60, check_same_thread=False)
+
+
+def _copy_or_same(database: Path) -> sqlite3.Connection:
+    """The database as it can be read."""
+    db = sqlite3.connect(database, timeout=60)
+    try:
+        db.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        db.close()
+        if not is_unwritable(error):
+            raise
+        return _copy(database)
+    return db
+
+
+def _copy(database: Path) -> sqlite3.Connection:
+    """The database, in memory; an empty one where there is none yet.
+
+    SQLite writes beside a database with a write-ahead log even to read it, unless it is told that nobody else does.
+    That is so where nobody can; what the log holds would be passed over.
+    """
+    made = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    try:
+        if not database.exists():
+            return made
+        with database.open("rb"):  # says why, where SQLite does not
+            pass
+        log = database.with_name(f"{database.name}-wal")
+        alone = "" if log.exists() and log.stat().st_size else "&immutable=1"
+        source = f"{database.resolve().as_uri()}?mode=ro{alone}"
+        with contextlib.closing(sqlite3.connect(source, uri=True, timeout=60)) as db:
+            db.backup(made)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def _layout_version(db: sqlite3.Connection, directory: Path) -> int:
@@ -350,8 +466,8 @@ def _use_write_ahead_log(db: sqlite3.Connection) -> None:
     for attempt in range(200):
         try:
             db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if attempt == 199:
+        except sqlite3.OperationalError as error:
+            if attempt == 199 or not error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
                 raise
             time.sleep(0.02)
         else:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from retinue.emulator.server.app import LocalAccount, ResponseLostError, create_app
+from retinue.emulator.server.app import IN_PROCESS, LocalAccount, ResponseLostError, create_app
 from retinue.emulator.server.quirks import NONE, Quirks
 from retinue.emulator.server.service import Service
 from retinue.emulator.server.storage import check_layout
@@ -121,6 +121,7 @@ class _Exchange:
             "server": (url.host, url.port),
             "client": ("127.0.0.1", 123),
             "root_path": "",
+            "extensions": {IN_PROCESS: {}},
         }
         await app(scope, self._receive, self._send)
 

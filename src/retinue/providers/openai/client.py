@@ -54,9 +54,10 @@ class Account:
 
     `retries` counts the attempts after the first. `sleep` and `clock` (Unix seconds) are parameters so that tests need
     no time; `on_wait` hears of every pause: seconds and reason; `on_answer` is called after every answer. `renew` is
-    told of a token that the account refused, and says whether there can be another. `hidden` are texts that it may
-    have been sent and that no error quotes; `proxies` those that the environment names, by variable.
-    `batches`: files are attached in batches, as long as that is not known to be in vain.
+    told of a token that the account refused, and says whether there can be another. `before_creation` and
+    `before_request` may raise to keep what comes next from being sent. `hidden` are texts that it may have been sent
+    and that no error quotes; `proxies` those that the environment names, by variable. `batches`: files are attached in
+    batches, as long as that is not known to be in vain.
     """
 
     client: openai.OpenAI
@@ -68,6 +69,8 @@ class Account:
     on_answer: Callable[[], None] | None = None
     clock_offset: float = 0.0
     renew: Callable[[str], bool] = lambda _: False
+    before_creation: Callable[[], None] = lambda: None
+    before_request: Callable[[], None] = lambda: None
     gate: AbstractContextManager[object] = field(default_factory=nullcontext)
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
     proxies: Mapping[str, str] = field(default_factory=dict)
@@ -202,15 +205,15 @@ class Account:
 
     def answer_error(self, asked: str, expected: str, answer: Any, *, cut: bool = False) -> AnswerError:
         """The error for an answer that is not of this API."""
-        where = self.info.url or self.info.name
+        who = f"the server at {self.info.url}" if self.info.url else "the local account is damaged: it"
         shown = "" if answer is None else excerpt(answer, self._hidden())
         what = f": {shown}" if shown else ", and nothing at all"
         hint = "the server may not speak this API, or a newer one: look at it with a client of its own"
-        if is_web_page(answer):
+        if self.info.url is None:
+            hint = "delete '.retinue/local', and the next apply creates what is declared"
+        elif is_web_page(answer):
             hint = f"this is a web page, maybe of a proxy or to sign in: {self.address_hint()}"
-        error = AnswerError(
-            f"the server at {where} answered {asked} with something else than {expected}{what}", hint=hint, status=200
-        )
+        error = AnswerError(f"{who} answered {asked} with something else than {expected}{what}", hint=hint, status=200)
         error.cut = cut
         return error
 
@@ -236,9 +239,14 @@ class Account:
         attempt = 0
         renewed = False
         while True:
+            self.before_request()
+            if once:
+                self.before_creation()
             try:
                 return self._send(method, path, **request)
             except OSError as error:
+                if hint := getattr(error, "hint", None):  # the local account says so itself
+                    raise AccountError(str(error), hint=hint) from error
                 raise AccountError(f"the account {self.info.name} cannot be used: {error}") from error
             except (UnicodeError, httpx2.InvalidURL) as error:  # the name of a host that can be none
                 message = f"the account at {self.info.url or self.info.name} cannot be reached: {error}"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import openai
 
-from retinue.errors import CredentialError, RetinueError
+from retinue.errors import AccountError, CredentialError, RetinueError
 from retinue.model.steps import AccountInfo
 from retinue.planning.redaction import printable_address
 from retinue.providers.openai.client import Account
@@ -52,6 +52,7 @@ def local_setting(setting: Any, root: Path) -> tuple[Path, Mapping[str, Any]]:
 
 def _open_local(setting: Mapping[str, Any], root: Path) -> Account:
     from retinue.emulator.server.quirks import Quirks
+    from retinue.emulator.server.storage import LayoutError, StorageError
     from retinue.emulator.server.transport import LocalTransport
 
     directory, configured = local_setting(setting, root)
@@ -59,7 +60,12 @@ def _open_local(setting: Mapping[str, Any], root: Path) -> Account:
         quirks = Quirks.parse(configured)
     except ValueError as error:
         raise RetinueError(f"the account's quirks are wrong: {error}") from error
-    transport = LocalTransport(directory, quirks=quirks)
+    try:
+        transport = LocalTransport(directory, quirks=quirks)
+    except LayoutError as error:
+        raise RetinueError(str(error)) from error
+    except StorageError as error:
+        raise AccountError(str(error), hint=error.hint) from error
     client = BoundedClient(transport=transport, timeout=TIMEOUT, follow_redirects=False)
     return _connect(client, AccountInfo("local"), base_url=LOCAL_URL, api_key="local")
 

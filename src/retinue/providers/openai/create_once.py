@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from retinue.errors import Interrupted
 from retinue.providers.openai.client import Account, AmbiguousError
 
 LOOKS = 3
@@ -19,12 +20,20 @@ Attempt = str | tuple[AmbiguousError, Callable[[], str | None]]
 def settle(account: Account, attempt: Callable[[], Attempt]) -> str:
     """Make something exactly once, as far as the account lets us know. Raises AmbiguousError when it cannot be settled.
 
-    What the account says it has made, in an answer that could not be read, is looked for and never made again. Should a
-    list lag for longer than we look, a second object comes to be; it carries the same tag, and the next plan
+    What the account says it has made, in an answer that could not be read, is looked for and never made again.
+    Somebody who asked to stop is not kept waiting by another attempt: then nobody knows whether it was made.
+
+    Should a list lag for longer than we look, a second object comes to be; it carries the same tag, and the next plan
     removes one of the two.
     """
+    failure: AmbiguousError | None = None
     for _ in range(account.retries + 1):
-        outcome = attempt()
+        try:
+            outcome = attempt()
+        except Interrupted:
+            if failure is None:
+                raise
+            break
         if isinstance(outcome, str):
             return outcome
         failure, find = outcome
@@ -35,4 +44,11 @@ def settle(account: Account, attempt: Callable[[], Attempt]) -> str:
                 return found
         if failure.done:
             break
-    raise failure
+    raise _unsettled(failure)
+
+
+def _unsettled(failure: AmbiguousError | None) -> AmbiguousError:
+    what = f"{failure.message}; it may have been created all the same" if failure else "nothing was tried"
+    hint = "run the command again: it looks for what it may have created before it creates anything"
+    found = (failure.status, failure.code, failure.request_id) if failure else (None, None, None)
+    return AmbiguousError(what, hint=hint, status=found[0], code=found[1], request_id=found[2])

@@ -287,6 +287,17 @@ class StackLock:
             self.on_note(f"the lease of the stack could not be given back and ends by itself: {error.message}")
         self.cache.save()
 
+    def leave(self) -> None:
+        """Say nothing more to the account: requests may be under way, and nobody waits for them.
+
+        The lease ends by itself, and the next apply of this directory knows it for its own.
+        """
+        self.account.on_answer = None
+        held, self._held = self._held, None
+        if held is not None and held.lease is not None:
+            ends = datetime.fromtimestamp(held.lease.ends, UTC)
+            self.on_note(f"the lease of the stack holds until {ends:%H:%M:%S} UTC, or until the next apply from here")
+
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _of_this_account(self, marker: Marker, lease: Lease) -> Marker:

@@ -16,7 +16,7 @@ from retinue.planning.documents.document_types import (
     PlanDocument,
 )
 from retinue.planning.documents.plan_document import change_document, diagnostic_document
-from retinue.report.events.event_text import last_events, tally
+from retinue.report.events.event_text import steps_by_status, tally
 
 FORMAT_VERSION = "1.0"
 Outcome = Literal["done", "stale", "blocked", "partial", "interrupted", "failed"]
@@ -46,10 +46,11 @@ class StepLine(_StepLine):
 
     type: Literal["step"]
     status: Annotated[
-        Literal["started", "done", "incomplete", "failed", "skipped"],
-        "`incomplete`: done, but for some files. `skipped`: another step had to succeed.",
+        Literal["started", "done", "incomplete", "failed", "interrupted", "skipped", "pending"],
+        "`incomplete`: done, but for some files. `interrupted`: begun, and somebody asked to stop before its end. "
+        "`skipped`: another step had to succeed. `pending`: not begun before somebody asked to stop.",
     ]
-    id: Annotated[str | None, "The live id, as far as it is known."]
+    id: Annotated[str | None, "The live id, as far as it is known. With one, an object to be created is there."]
     error: Annotated[str | None, "Why it did not come to its end."]
     hint: Annotated[str | None, "What to do about it."]
     failures: Annotated[dict[str, str], "Why a file could not be brought in, by its path."]
@@ -77,7 +78,9 @@ class EndedSteps(TypedDict):
     done: Annotated[Count, "How many."]
     incomplete: Annotated[Count, "How many."]
     failed: Annotated[Count, "How many."]
+    interrupted: Annotated[Count, "Begun, and not finished."]
     skipped: Annotated[Count, "How many."]
+    pending: Annotated[Count, "Not begun."]
 
 
 class ResultLine(TypedDict):
@@ -87,7 +90,7 @@ class ResultLine(TypedDict):
     type: Literal["result"]
     outcome: Annotated[Outcome, "The exit code as a word."]
     exit_code: Annotated[Count, "What the command ends with."]
-    added: Annotated[Count, "Objects created."]
+    added: Annotated[Count, "Objects created, also those whose step did not come to its end."]
     changed: Annotated[Count, "Objects changed."]
     destroyed: Annotated[Count, "Objects deleted."]
     adopted: NotRequired[Annotated[Count, "Objects adopted or taken over; left out when there are none."]]
@@ -132,16 +135,20 @@ def event_line(event: Event) -> str:
 def result_line(events: Sequence[Event], failure: RetinueError | None) -> str:
     """The last line: how it ended, what was done, and what went wrong."""
     code = failure.exit_code if failure else 0
-    ended = [event.status for event in last_events(events)]
     said = {
         "message": failure.message if failure else None,
         "hint": failure.hint if failure else None,
         "diagnostics": [diagnostic_document(each) for each in failure.diagnostics] if failure else [],
     }
-    counts = {status: ended.count(status) for status in ("done", "incomplete", "failed", "skipped")}
     return _line(
         "result",
-        {"outcome": _OUTCOMES.get(code, "failed"), "exit_code": code, **tally(events), "steps": counts, **said},
+        {
+            "outcome": _OUTCOMES.get(code, "failed"),
+            "exit_code": code,
+            **tally(events),
+            "steps": steps_by_status(events),
+            **said,
+        },
     )
 
 

@@ -1,0 +1,185 @@
+"""Ctrl-C and kill, as a person and a pipeline give them: what is told, and what a terminal looks like afterwards."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from retinue.emulator.server.transport import LocalTransport
+from tests.support.serving import serving
+from tests.support.team import Team
+from tests.support.terminal import command, environment, in_terminal, seen
+
+pytest.importorskip("pty")
+
+BOTS = 60
+CREATED = re.compile(r"assistant\.(bot-\d+): created asst_")
+
+
+class Watched(httpx2.BaseTransport):
+    """Calls `at` for each creation of an assistant, with its number, before it is done."""
+
+    def __init__(self, inner: httpx2.BaseTransport) -> None:
+        self.inner = inner
+        self.at: Callable[[int], object] = lambda number: None
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if (
+            request.method == "POST"
+            and request.url.path == "/v1/assistants"
+            and b"retinue.marker" not in request.content
+        ):
+            with self._lock:
+                self.at(next(self._numbers))
+        return self.inner.handle_request(request)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Team:
+    made = Team(tmp_path / "project")
+    bots = "".join(f"  bot-{number:03}: {{model: gpt-4o, name: Bot {number}}}\n" for number in range(BOTS))
+    made.write("team.yaml", f"assistants:\n{bots}")
+    return made
+
+
+@pytest.fixture
+def account(team: Team) -> Watched:
+    return Watched(LocalTransport(team.account_directory))
+
+
+def apply(team: Team, *args: str) -> list[str]:
+    return command("apply", "--yes", "-C", str(team.root), *args)
+
+
+def served(team: Team, url: str) -> dict[str, str]:
+    team.write("retinue.yaml", f"stack: test\ninclude: ['*.yaml']\naccount: {{base_url: '{url}'}}\n")
+    return {"OPENAI_API_KEY": "sk-test"}
+
+
+def names(team: Team) -> set[str]:
+    return {str(each["name"]).replace("Bot ", "") for each in team.listed("/assistants")}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 24)])
+def test_ctrl_c_in_a_terminal_is_answered_and_told_as_it_was(
+    team: Team, account: Watched, size: tuple[int, int]
+) -> None:
+    """The answer is on the screen, what was finished stays there once, nothing that moved does, and the last line says
+    what the account has."""
+    with serving(account) as url:
+        environ = served(team, url)
+
+        def begun(terminal: int) -> None:
+            account.at = lambda number: os.write(terminal, b"\x03") if number == 20 else None
+
+        ended = in_terminal(apply(team, "--detail", "summary"), size=size, environ=environ, begun=begun)
+    assert ended.code == 130
+    text = "\n".join(seen(ended.written, *size))
+    made = names(team)
+    assert 20 <= len(made) < BOTS
+    assert "stopping: finishing the requests under way (Ctrl-C again to stop at once)" in text
+    told = CREATED.findall(text)
+    assert {name.removeprefix("bot-").lstrip("0") or "0" for name in told} == made
+    assert len(told) == len(made)
+    assert ": creating" not in text
+    said = f"Apply interrupted: {len(made)} added, 0 changed, 0 destroyed; {BOTS - len(made)} not begun."
+    assert said in " ".join(text.split())
+
+
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+def test_a_pipeline_that_is_stopped_is_told_as_it_was(team: Team, account: Watched, which: signal.Signals) -> None:
+    with serving(account) as url:
+        environ = environment(served(team, url))
+        with subprocess.Popen(
+            apply(team, "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, text=True
+        ) as process:
+            account.at = lambda number: process.send_signal(which) if number == 20 else None
+            out, err = process.communicate()
+    assert process.returncode == 130
+    assert "\x1b" not in out + err
+    lines = [json.loads(line) for line in out.splitlines()]
+    result, made = lines[-1], names(team)
+    last = {line["address"]: line["status"] for line in lines if line["type"] == "step"}
+    assert (result["outcome"], result["added"]) == ("interrupted", len(made))
+    assert result["steps"]["done"] == len(made) == list(last.values()).count("done")
+    assert result["steps"]["pending"] == BOTS - len(made) == list(last.values()).count("pending")
+    assert err.count("stopping") == 1
+
+
+def test_the_second_ctrl_c_does_not_wait(team: Team, account: Watched) -> None:
+    """The server hangs: whoever asks twice is told that nobody knows what became of the request."""
+    released = threading.Event()
+    with serving(account) as url:
+        environ = served(team, url)
+
+        def begun(terminal: int) -> None:
+            def hang(number: int) -> None:
+                if number == 3:
+                    os.write(terminal, b"\x03")
+                    released.wait()
+
+            account.at = hang
+
+        waiting = apply(team, "--parallelism", "1", "--detail", "summary")
+        again = {b"Ctrl-C again to stop at once": b"\x03"}
+        ended = in_terminal(waiting, size=(200, 24), environ=environ, begun=begun, then=again)
+        released.set()
+        # The lease was not given back, and this directory knows it for its own.
+        assert subprocess.run(apply(team), env=environment(environ), check=False, capture_output=True).returncode == 0
+    assert ended.code == 130
+    text = " ".join(" ".join(seen(ended.written, 200, 24)).split())
+    assert "assistant.bot-002: interrupted: creating, and whether it was created is not known" in text
+    assert (
+        f"Apply interrupted: 2 added, 0 changed, 0 destroyed; 1 begun and not finished, {BOTS - 3} not begun." in text
+    )
+    assert len(team.listed("/assistants")) == BOTS
+
+
+def test_a_kill_before_anything_was_decided_is_an_interrupt(team: Team, account: Watched) -> None:
+    first = threading.Lock()
+
+    class Killing(httpx2.BaseTransport):
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            if first.acquire(blocking=False):
+                process.send_signal(signal.SIGTERM)
+            process.wait()
+            return httpx2.Response(500, request=request)
+
+    with serving(Killing()) as url:
+        environ = environment(served(team, url))
+        process = subprocess.Popen(apply(team), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, text=True)
+        out, err = process.communicate()
+    assert (process.returncode, out, err.strip()) == (130, "", "interrupted")
+
+
+@pytest.mark.parametrize(
+    "environ", [{"TERM": "dumb"}, {"CI": "true", "NO_COLOR": "1"}, {"TERM": "unknown"}], ids=lambda each: str(each)
+)
+def test_what_cannot_move_is_written_in_lines(team: Team, environ: dict[str, str]) -> None:
+    ended = in_terminal(apply(team, "--detail", "summary"), environ=environ)
+    assert ended.code == 0
+    assert b"\x1b" not in ended.written
+    assert len(CREATED.findall("\n".join(seen(ended.written, 200, 24)))) == BOTS
+
+
+def test_events_in_a_terminal_are_not_drawn_over(team: Team) -> None:
+    """Events go to the terminal where the progress would move: then nothing moves."""
+    ended = in_terminal(apply(team, "--json"), environ={"NO_COLOR": "1"})
+    assert b"\x1b" not in ended.written
+    lines = [line for line in ended.written.decode().splitlines() if line.startswith("{")]
+    assert len([line for line in lines if json.loads(line)["type"] == "step"]) == 2 * BOTS
