@@ -64,6 +64,10 @@ class PlainStore(Generic[S]):
                 hint="the server may not speak this API, or a newer one: look at it with a client of its own",
             ) from error
 
+    def unsettled(self, live: Live) -> Live:
+        """An object of ours as it is to be seen while it may have been changed in part."""
+        return live
+
     def find(
         self, live_id: str, within: str | None = None, *, patient: bool = False, asked: bool = False
     ) -> Live | None:
