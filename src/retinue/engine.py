@@ -411,6 +411,7 @@ def destroy(
 def _carry_out(session: Session, made: Plan, audience: Audience, again: Callable[[], Plan]) -> Applied:
     """Hold the lease, carry the steps out, and plan again."""
     if not (made.steps or made.retags or session.journal.entries):
+        _tidy(session)
         return Applied(made, remaining=made)
     session.planned = None  # what was planned is not what there will be
     applied = Applied(made)
@@ -526,6 +527,8 @@ def _lease(session: Session, made: Plan, stop: threading.Event) -> Iterator[set[
         if not _is_locked(session, made):
             look_again()
             yield owned
+            if alone:
+                session.lock.tidy(owned)
             return
         going = sum(1 for step in made.steps if _leaves(step))
         lock = session.lock
@@ -540,6 +543,16 @@ def _lease(session: Session, made: Plan, stop: threading.Event) -> Iterator[set[
             lock.release(owned)
             raise
         lock.release(owned)
+
+
+def _tidy(session: Session) -> None:
+    """There is nothing to do: an apply from here that was cut off keeps nobody waiting any longer, and a stack that is
+    gone leaves no marker. What this machine does not let us find out is left as it is."""
+    owned = session.owned_ids()
+    if session.lock.needs_tidying(owned):
+        with suppress(RetinueError), process_lock(session.cache.directory) as alone:
+            if alone:
+                session.lock.tidy(owned)
 
 
 def _is_locked(session: Session, made: Plan) -> bool:

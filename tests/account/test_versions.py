@@ -15,6 +15,7 @@ from retinue.commands.diff import render
 from retinue.errors import AccountError
 from retinue.kinds import all_kinds
 from retinue.session import Where
+from tests.support.faults import CutAfter
 from tests.support.team import Team
 
 KIND = all_kinds()["skill"]
@@ -94,6 +95,24 @@ def test_a_rollback_on_a_dashboard_is_drift(tmp_path: Path) -> None:
     assert step.causes == {"drift"}
     assert team.apply().converged
     assert (skill(team)["default_version"], numbers(team)) == ("2", ["1", "2"])
+
+
+def test_a_crash_before_the_new_version_is_the_default_is_no_drift_in_a_fresh_clone(tmp_path: Path) -> None:
+    """The lease that was not given back tells of the crash; a rollback by hand is drift again as soon as it was."""
+    team = team_with(tmp_path, "One.")
+    declare(team, "Two.")
+    team.apply(lambda inner: CutAfter(inner, r"POST /skills/[^/]+/versions"))
+    team.forget_memory()
+    team.time.now += 3600
+    assert (skill(team)["default_version"], numbers(team)) == ("1", ["1", "2"])
+    (step,) = team.plan().steps
+    assert step.causes == {"config"}
+    assert team.apply().converged
+    assert skill(team)["default_version"] == "2"
+    team.forget_memory()
+    team.send("post", f"/skills/{skill(team)['id']}", {"default_version": "1"})
+    (step,) = team.plan().steps
+    assert step.causes == {"drift"}
 
 
 def test_a_version_uploaded_by_hand_is_drift_and_stays(tmp_path: Path) -> None:

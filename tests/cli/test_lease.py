@@ -429,6 +429,27 @@ def test_an_apply_that_was_killed_is_continued_at_once_where_it_ran(team: Team) 
     assert marker(team)["retinue.lease"] == ""
 
 
+def test_a_lease_left_behind_is_given_back_when_nothing_is_left_to_do(team: Team) -> None:
+    """The run was killed after its last step: others need not wait, and what the marker remembers is right again."""
+    team.apply()
+    team.write("more.yaml", "assistants:\n  c: {model: gpt-4o}\n")
+    team.apply(lambda inner: CutAfter(inner, "POST /assistants"))
+    assert marker(team)["retinue.lease"] != ""
+    applied = team.apply()
+    assert (applied.plan.empty, applied.converged) == (True, True)
+    assert marker(team)["retinue.lease"] == ""
+    assert marker(team)["retinue.inventory"].startswith("3 ")
+
+
+def test_the_lease_of_others_is_left_to_them(team: Team) -> None:
+    """An apply without changes gives nothing back that it did not take."""
+    team.apply()
+    edit_marker(team, lease=f"deadbeef {int(team.time.now) + 300} somebody@else")
+    before = marker(team)
+    assert team.apply().converged
+    assert marker(team) == before
+
+
 def test_a_lease_is_given_back_when_steps_fail(team: Team) -> None:
     team.apply()
     team.write("bots.yaml", BOTS.format("Robot"))

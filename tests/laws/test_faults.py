@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from retinue import engine
 from retinue.engine import plan
 from retinue.model.steps import Plan
 from retinue.planning.documents.plan_document import from_document, to_document
@@ -15,7 +16,7 @@ from tests.laws.conftest import Sample
 from tests.laws.test_laws import orphans
 from tests.support.breaking import Breaking, copied, meaning
 from tests.support.faults import MODES, Mode
-from tests.support.team import Team, stack_of
+from tests.support.team import Team, Wrap, stack_of
 
 
 def prepare(sample: Sample, root: Path, before: str | None, variant: str) -> Team:
@@ -57,3 +58,39 @@ def test_a_failure_at_any_request_is_repaired(
         assert orphans(state) == [], where
         assert meaning(state) == wanted, where
         assert sorted(map(stack_of, team.markers())) == ["other", "test"], where
+
+
+def fresh(team: Team) -> None:
+    """Another machine, once the lease of the one that died has ended."""
+    team.forget_memory()
+    team.time.now += 3600
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("before", "variant"), [(None, "full"), ("full", "edited")], ids=lambda each: str(each))
+def test_a_run_that_died_is_continued_from_a_fresh_clone(
+    sample: Sample, tmp_path: Path, before: str | None, variant: str, chaos: bool
+) -> None:
+    """What it left in the middle is nobody's edit."""
+    for team, where in Breaking(prepare(sample, tmp_path / "prepared", before, variant), tmp_path, "dead", chaos=chaos):
+        fresh(team)
+        applied = team.apply()
+        assert applied.converged, where
+        assert not applied.plan.reverts, where
+        assert sorted(map(stack_of, team.markers())) == ["other", "test"], where
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "fresh clone"])
+def test_a_destroy_that_died_leaves_nothing(sample: Sample, tmp_path: Path, elsewhere: bool, chaos: bool) -> None:
+    prepared = prepare(sample, tmp_path / "prepared", "full", "full")
+
+    def destroy(team: Team, wrap: Wrap) -> object:
+        return team.destroy(wrap)
+
+    for team, where in Breaking(prepared, tmp_path, "dead", destroy, chaos=chaos):
+        if elsewhere:
+            fresh(team)
+        assert engine.outcome(team.destroy()) is None, where
+        assert list(map(stack_of, team.markers())) == ["other"], where
+        assert team.destroy().plan.owned == 0, where

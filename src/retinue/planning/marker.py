@@ -10,6 +10,7 @@ retinue.lease      <nonce> <end, Unix seconds> <owner>; empty when nobody applie
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +81,14 @@ def marked_stack(metadata: Mapping[str, Any]) -> str | None:
     """The stack that a marker is about, whichever version wrote it."""
     parts = str(metadata.get(MARKER_KEY, "")).split(";")
     return next((part[2:] for part in parts if part.startswith("s=")), None)
+
+
+def was_cut_off(metadata: Mapping[str, Any], stack: str, now: float) -> bool:
+    """Whether a marker tells that the last apply of the stack was cut off: its lease ended without being given back."""
+    with suppress(ValueError):
+        lease = _read_lease(str(metadata.get(LEASE_KEY) or ""))
+        return lease is not None and lease.ends <= now and marked_stack(metadata) == stack
+    return False
 
 
 def read_marker(raw: Mapping[str, Any], metadata: Mapping[str, Any], kind: str) -> Marker:

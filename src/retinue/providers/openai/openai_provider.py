@@ -16,6 +16,7 @@ from retinue.model.live import Live
 from retinue.model.steps import Block, Removal, Step
 from retinue.model.tag import Tag, is_retired
 from retinue.model.values import FileRef
+from retinue.planning.marker import was_cut_off
 from retinue.providers.openai.client import Account
 from retinue.providers.openai.snapshot import take_snapshot
 from retinue.providers.openai.stores.actions import ActionStore
@@ -72,10 +73,23 @@ class OpenAIProvider:
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def snapshot(self, wanted: Wanted, others: Sequence[Live] = ()) -> Snapshot:
-        """Everything that is there, and the `others`, with what is known here of the files that they name."""
-        found = take_snapshot(self.account, self.stores, self.cache, wanted, others)
-        self._served = frozenset(found.served)
-        return found
+        """Everything that is there, and the `others`, with what is known here of the files that they name.
+
+        The account alone has to tell of an apply that was cut off elsewhere: its lease was not given back.
+        """
+        snapshot = take_snapshot(self.account, self.stores, self.cache, wanted, others)
+        self._served = frozenset(snapshot.served)
+        stack, now = self.cache.stack, self.account.server_time()
+        if any(was_cut_off(raw.get("metadata") or {}, stack, now) for _, raw in snapshot.markers):
+            snapshot.live = [self._unsettled(live) for live in snapshot.live]
+        return snapshot
+
+    def _unsettled(self, live: Live) -> Live:
+        versions = live.versions
+        if versions is None or versions.default == versions.newest or live.home is not None:
+            return live
+        ours = live.tag is not None and live.tag.stack == self.cache.stack
+        return self.stores[live.kind].unsettled(live) if ours else live
 
     def find(self, step: Step, owner: Tag | None) -> Live | None:  # noqa: ARG002 - for what is found by its address
         store = self.stores[step.address.kind]

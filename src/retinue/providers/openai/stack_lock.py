@@ -287,6 +287,21 @@ class StackLock:
             self.on_note(f"the lease of the stack could not be given back and ends by itself: {error.message}")
         self.cache.save()
 
+    def needs_tidying(self, owned: Collection[str]) -> bool:
+        """Whether the marker tells of an apply that is over: it holds a lease that a run of this directory left behind,
+        or the stack is gone, as the last apply meant it to be."""
+        if self.seen is None or self.holder() is not None:
+            return False
+        lease = self.seen.lease
+        return (not owned and not self.seen.owned) or (lease is not None and lease.nonce == self.cache.lock.lease)
+
+    def tidy(self, owned: Collection[str]) -> None:
+        """Give back what a run of this directory left behind. To be called when no other one is alive."""
+        self.look_again()
+        if self.needs_tidying(owned):
+            self._held = self.seen
+            self.release(owned)
+
     def leave(self) -> None:
         """Say nothing more to the account: requests may be under way, and nobody waits for them.
 

@@ -70,6 +70,10 @@ class PlainStore(Generic[S]):
         live = read_live(raw, self.kind, self.form.marks_of(raw))
         return replace(live, spent=self.form.is_spent(raw), within=self.form.within_of(raw))
 
+    def unsettled(self, live: Live) -> Live:
+        """An object of ours as it is to be seen while it may have been changed in part."""
+        return live
+
     def find(
         self, live_id: str, within: str | None = None, *, patient: bool = False, asked: bool = False
     ) -> Live | None:

@@ -52,11 +52,14 @@ class VersionedStore(PlainStore[Versioned]):
         if versions is not None:
             pinned = None if versions.default == versions.newest else versions.default
             live = replace(live, held={**live.held, self.form.default: pinned}, versions=versions)
-        if live.tag and live.id in self.cache.versions.unsettled:
-            # Which version is the default was about to change: a difference in that is nobody's edit.
-            fields = {name: value for name, value in live.tag.fields.items() if name != self.form.default}
-            return replace(live, tag=replace(live.tag, fields=fields, flags=live.tag.flags | {SYNCING}))
-        return live
+        return self.unsettled(live) if live.id in self.cache.versions.unsettled else live
+
+    def unsettled(self, live: Live) -> Live:
+        """Which version is the default was about to change: a difference in that is nobody's edit."""
+        if live.tag is None:
+            return live
+        fields = {name: value for name, value in live.tag.fields.items() if name != self.form.default}
+        return replace(live, tag=replace(live.tag, fields=fields, flags=live.tag.flags | {SYNCING}))
 
     def whole(self, live: Live) -> Live:
         return live if live.versions else self.read(live.answer, asked=True)
