@@ -257,6 +257,10 @@ class Versioned(Plain):
             return spec
         return {**spec, self.default: None} if same(spec[self.files], live.held[self.files]) else spec
 
+    def retag_after(self, declared: Mapping[str, Any], heeded: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG002
+        """A tag stands in a version of its own, beside the files; which version is the default one must not change."""
+        return {name: heeded[name] for name in (self.files, self.default) if name in heeded}
+
     def numbered(self, step: Step, live: Live | None) -> str | None:
         wanted: str | None = (step.after or {}).get(self.default)
         return None if live and live.versions and wanted == live.versions.default else wanted
