@@ -23,6 +23,7 @@ from tests.support.team import Team, ended
 ACCOUNTS = {
     "forgets": Quirks(drops=("description", "attributes", "top_p", "reasoning_effort")),
     "rounds": Quirks(decimals=1),
+    "keeps-little": Quirks(drops=("attributes",), hides_chunking=True, decimals=1, trims=True),
     "keeps-32-bits": Quirks(float32=True),
     "rewrites-texts": Quirks(trims=True, line_ends=True, composes=True, attributes_as_text=True),
     "writes-defaults-out": Quirks(

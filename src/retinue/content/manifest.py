@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from retinue.model.canonical import RECORDED_SHA, canonical_json
+from retinue.model.canonical import RECORDED_SHA, digest
 from retinue.model.live import LiveFile
 from retinue.model.values import FileRef
 
@@ -44,32 +44,19 @@ def same_content(live: str | None, declared: str) -> bool:
     return bool(live) and declared.startswith(str(live))
 
 
-def as_kept(files: Mapping[str, Mapping[str, Any]], bare: Collection[str] = ()) -> dict[str, Any]:
-    """A manifest as two of them are compared where the account makes texts of all attributes, or, for the paths that
-    are `bare`, keeps none."""
+def as_kept(
+    files: Mapping[str, Mapping[str, Any]], given: Mapping[str, str] = MappingProxyType({}), bare: Collection[str] = ()
+) -> dict[str, Any]:
+    """A manifest as two of them are compared where the account does not keep attributes as they are given. `given` are
+    the digests of those that it made something else of, by path; of the paths that are `bare` it keeps none."""
     return {
         path: {
-            **entry,
             "sha256": entry["sha256"][:RECORDED_SHA],
-            "attributes": {} if path in bare else as_texts(entry["attributes"]),
+            "attributes": None if path in bare else given.get(path) or digest(entry["attributes"]),
+            "chunking": None if path in bare else entry["chunking"],
         }
         for path, entry in files.items()
     }
-
-
-def as_texts(attributes: Mapping[str, Any]) -> dict[str, str]:
-    """Attributes that differ only in that some account made a text of a number or a boolean are the same."""
-    return {name: _as_text(value) for name, value in attributes.items()}
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, str):
-        try:
-            number = float(value)
-        except ValueError:
-            return value.lower() if value.lower() in ("true", "false") else value
-        return canonical_json(number) if math.isfinite(number) else value
-    return canonical_json(value)
 
 
 def file_ref(path: str, entry: Mapping[str, Any]) -> FileRef:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from retinue.content.manifest import SETTLED, as_kept, as_texts, file_ref, primary_files, same_content, without_sizes
+from retinue.content.manifest import SETTLED, as_kept, file_ref, primary_files, same_content, without_sizes
 from retinue.model.canonical import digest, same
 from retinue.model.declared import Declared
 from retinue.model.live import Live, LiveFile
@@ -25,19 +25,18 @@ def compare_manifest(name: str, declared: Declared, live: Live) -> Iterator[File
     if not owned and not ours:
         return
     wanted = {path: entry for path, entry in written.items() if path not in declared_ids}
-    held = without_sizes(live.spec[name])
-    loose = live.tag is not None and name in live.tag.returned
-    if loose:
-        held = as_kept(held, {str(each.path) for each in ours if each.recorded})
+    held, primary = without_sizes(live.spec[name]), primary_files(ours)
+    if live.tag is not None and name in live.tag.returned:
+        given = {path: each.given for path, each in primary.items() if each.given}
+        held = as_kept(held, given, {path for path, each in primary.items() if each.recorded})
     moved = attribute(live.tag, name, without_sizes(wanted), held)
-    primary = primary_files(ours)
     by_path: dict[str, list[LiveFile]] = {}
     for each in ours:
         by_path.setdefault(str(each.path), []).append(each)
     for path in sorted({*wanted, *by_path}):
         attached = by_path.get(path, [])
         current = _as_declared(wanted.get(path), attached) or primary.get(path)
-        change = _compare_file(path, wanted.get(path), current, attached, moved, declared, loose=loose)
+        change = _compare_file(path, wanted.get(path), current, attached, moved, declared)
         if change:
             yield change
 
@@ -71,7 +70,7 @@ def _as_declared(wanted: Mapping[str, Any] | None, attached: Iterable[LiveFile])
     if wanted is None:
         return None
     settled = (each for each in attached if each.status in SETTLED and same_content(each.sha256, wanted["sha256"]))
-    return next((each for each in settled if same(each.chunking, wanted["chunking"])), None)
+    return next((each for each in settled if not each.chunking or same(each.chunking, wanted["chunking"])), None)
 
 
 def attach(file_id: str, declared: Declared) -> FileChange:
@@ -86,8 +85,6 @@ def _compare_file(
     attached: list[LiveFile],
     moved: Cause,
     declared: Declared,
-    *,
-    loose: bool,
 ) -> FileChange | None:
     ids = tuple(each.id for each in attached)
     before = FileRef(path, live.sha256 or "", live.size) if live else None
@@ -106,9 +103,9 @@ def _compare_file(
     elif not same_content(live.sha256, wanted["sha256"]):
         # Where the declarations changed too, nobody knows of a single file who changed it.
         action, cause = "replace", "drift" if moved == "drift" else "config"
-    elif not same(live.chunking, wanted["chunking"]):
+    elif (live.chunking or not live.recorded) and not same(live.chunking, wanted["chunking"]):
         action, cause, reason = "replace", moved, "its chunking changes"
-    elif not _has_attributes(live, wanted["attributes"], loose=loose):
+    elif not _has_attributes(live, wanted["attributes"]):
         action, cause, live_id = "attributes", moved, live.id
     elif live.status == "in_progress":
         action, live_id, reason = "wait", live.id, "it is still being indexed"
@@ -134,11 +131,9 @@ def _compare_file(
     )
 
 
-def _has_attributes(live: LiveFile, wanted: Mapping[str, Any], *, loose: bool) -> bool:
-    """Whether a file has the declared attributes, as far as its account keeps any; `loose`: it makes texts of them."""
-    if live.recorded or same(live.attributes, wanted):
-        return True
-    return loose and as_texts(live.attributes) == as_texts(wanted)
+def _has_attributes(live: LiveFile, wanted: Mapping[str, Any]) -> bool:
+    """Whether a file has the declared attributes, as far as its account keeps them."""
+    return live.recorded or same(live.attributes, wanted) or live.given == digest(wanted)
 
 
 def file_witness(files: Iterable[LiveFile]) -> dict[str, str]:

@@ -22,6 +22,7 @@ TAG_KEY = "retinue"
 PATH_ATTRIBUTE = "retinue.path"
 SHA256_ATTRIBUTE = "retinue.sha256"
 CHUNKING_ATTRIBUTE = "retinue.chunking"
+GIVEN_ATTRIBUTE = "retinue.given"
 RECORD_KEY = "retinue.files"
 VERSION = "1"
 MOST_CHARACTERS = 512

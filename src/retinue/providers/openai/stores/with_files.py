@@ -12,11 +12,12 @@ from typing import Any
 from retinue.content.manifest import as_kept, without_sizes
 from retinue.errors import AccountError, StaleError
 from retinue.kinds.stores import WithFiles
-from retinue.model.canonical import canonical_json, digest, same
+from retinue.model.canonical import DIGEST_LENGTH, canonical_json, digest, same
 from retinue.model.live import Live, LiveFile
 from retinue.model.steps import FieldChange, FileChange, Step
 from retinue.model.tag import (
     CHUNKING_ATTRIBUTE,
+    GIVEN_ATTRIBUTE,
     PATH_ATTRIBUTE,
     RECORD_KEY,
     SHA256_ATTRIBUTE,
@@ -86,17 +87,23 @@ class WithFilesStore(PlainStore[WithFiles]):
             status=str(raw.get("status")),
             created_at=seconds(raw.get("created_at")),
             attributes={key: value for key, value in attributes.items() if not is_ours(key)},
-            chunking=self._chunking(raw.get("chunking_strategy"), attributes),
+            chunking=self._chunking(raw.get("chunking_strategy"), attributes, known=known is None),
             error=f"{error.get('code')}: {error.get('message')}" if error else None,
             recorded=known is not None,
+            given=_given(attributes),
         )
 
-    def _chunking(self, told: Mapping[str, Any] | None, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-        """How a file was cut. Where the account does not tell, our own note does; without one it was left to it.
+    def _chunking(
+        self, told: Mapping[str, Any] | None, attributes: Mapping[str, Any], *, known: bool
+    ) -> Mapping[str, Any]:
+        """How a file was cut. Where the account does not tell, our own note does; without one it was left to it, or,
+        where no note of ours could be kept, it is not `known`.
 
         SPEC OtherChunkingStrategyResponseParam: `other` is for files of which it is not known.
         """
         if not told or told.get("type") == "other":
+            if not known:
+                return {}
             told = {"type": "auto"}
             with suppress(KeyError, ValueError):
                 told = json.loads(attributes[CHUNKING_ATTRIBUTE])
@@ -131,8 +138,8 @@ class WithFilesStore(PlainStore[WithFiles]):
         ours = {file_id: pair for file_id, pair in indexed.items() if pair[0].after is not None}
         bare = {file_id: change for file_id, (change, file) in ours.items() if file.path is None}
         for file_id, (change, file) in ours.items():
-            if file_id not in bare and not same(file.chunking, change.chunking):
-                self._note_chunking(sync, file_id, change)
+            if file_id not in bare:
+                self._note_given(sync, file_id, change, file)
         recorded = {file_id: file for file_id, file in self._recorded(live).items() if file_id not in sync.gone}
         if bare or len(recorded) < len(self._recorded(live)):
             recorded = self._record(sync, recorded, bare)
@@ -146,14 +153,21 @@ class WithFilesStore(PlainStore[WithFiles]):
         tag = work.tag(step)
         if unkept or bare or name in tag.returned:
             paths = {file.path for file in recorded.values()}
-            kept = as_kept(without_sizes((step.after or {}).get(name, {})), paths)
+            kept = as_kept(without_sizes((step.after or {}).get(name, {})), bare=paths)
             work.tags[step.key] = replace(tag, returned={**tag.returned, name: digest(kept)})
             work.unkept[step.key] = (*work.unkept.get(step.key, ()), *unkept)
 
-    def _note_chunking(self, sync: FileSync, file_id: str, change: FileChange) -> None:
-        """Write down how a file was cut, where the account does not tell."""
-        note = canonical_json(self.form.wire_chunking(change.chunking or {}))
-        body = {"attributes": {**sync.attributes(change), CHUNKING_ATTRIBUTE: note}}
+    def _note_given(self, sync: FileSync, file_id: str, change: FileChange, file: LiveFile) -> None:
+        """Write down how a file was cut, where the account does not tell, and what attributes it was given, where it
+        made others of them."""
+        notes: dict[str, str] = {}
+        if not same(file.chunking, change.chunking):
+            notes[CHUNKING_ATTRIBUTE] = canonical_json(self.form.wire_chunking(change.chunking or {}))
+        if not same(file.attributes, change.attributes):
+            notes[GIVEN_ATTRIBUTE] = digest(change.attributes) + digest(file.attributes)
+        if not notes:
+            return
+        body = {"attributes": {**sync.attributes(change), **notes}}
         with suppress(AccountError):  # there may be no room for one more
             self.account.update(f"{self._files(sync.id)}/{file_id}", body, beta=self.form.beta)
 
@@ -219,3 +233,10 @@ class WithFilesStore(PlainStore[WithFiles]):
         whole = self.whole(live)
         check_files(step, whole)
         return PlainStore.doomed_files(self, step, live) | {each.id for each in whole.files if each.path}
+
+
+def _given(attributes: Mapping[str, Any]) -> str | None:
+    """The digest of the attributes that the account was given, where it made those of them that are there."""
+    note = str(attributes.get(GIVEN_ATTRIBUTE) or "")
+    public = {key: value for key, value in attributes.items() if not is_ours(key)}
+    return note[:DIGEST_LENGTH] if note and note[DIGEST_LENGTH:] == digest(public) else None
