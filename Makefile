@@ -18,7 +18,7 @@ apply: $(VENV)/installed ## Apply the example stack to the embedded local accoun
 	@$(BIN)/retinue apply --yes
 
 test: $(VENV)/installed-dev ## Run the whole test suite
-	@$(BIN)/python -m pytest -n $(WORKERS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 quick: $(VENV)/installed-dev ## Run the tests of daily work, in less than a minute
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not slow' --hypothesis-profile quick --ignore tests/report/test_comments.py $(QUICK)
