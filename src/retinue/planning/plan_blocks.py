@@ -23,9 +23,8 @@ def plan_blocks(
     destroy: bool = False,
 ) -> Iterator[Block]:
     """Everything that forbids these steps. `written` is what the files declare, `released` what they let go by name."""
-    for live in unreadable:
-        if _may_be_ours(live, steps, destroy=destroy):
-            yield Block("unreadable-tag", _unreadable(live))
+    for live in _may_be_ours(unreadable, steps, destroy=destroy):
+        yield Block("unreadable-tag", _unreadable(live))
     # What its lifecycle keeps or retires is lost to the stack all the same.
     last = [step for step in steps if step.action == "delete" or is_retired(step.tag) or step.action == "release"]
     going = sum(1 for step in last if step.address not in released)
@@ -80,17 +79,18 @@ def _too_many_keys(step: Step, kind: Kind) -> Iterator[Block]:
         )
 
 
-def _may_be_ours(live: Live, steps: Sequence[Step], *, destroy: bool) -> bool:
-    """Whether an object whose tag cannot be read may be one of the stack: the tag names it, or names none, and an
-    object of the kind is about to be created, which may be this one."""
-    created = any(step.action == "create" and step.address.kind == live.kind for step in steps)
-    return live.tag_stack is not None or created or destroy
+def _may_be_ours(unreadable: Iterable[Live], steps: Iterable[Step], *, destroy: bool) -> list[Live]:
+    """The objects whose tags cannot be read and that may be the stack's: the tag names it, or names none, and an object
+    of the kind is about to be created, which may be this one."""
+    created = {step.address.kind for step in steps if step.action == "create"}
+    return [each for each in unreadable if each.tag_stack is not None or each.kind in created or destroy]
 
 
-def unreadable_warnings(steps: Sequence[Step], unreadable: Iterable[Live], *, destroy: bool) -> Iterator[Diagnostic]:
+def unreadable_warnings(steps: Iterable[Step], unreadable: Collection[Live], *, destroy: bool) -> Iterator[Diagnostic]:
     """Tags that cannot be read, where nothing has to stop for them."""
+    ours = {each.id for each in _may_be_ours(unreadable, steps, destroy=destroy)}
     for live in unreadable:
-        if not _may_be_ours(live, steps, destroy=destroy):
+        if live.id not in ours:
             yield Diagnostic("warning", "unreadable-tag", _unreadable(live))
 
 

@@ -45,11 +45,6 @@ class Work:
         """The tag that says that all of a step was applied."""
         return self.tags.get(step.key) or tag_of(step)
 
-    def name(self, live_id: Any) -> Any:
-        """An id of an object that the plan knows or made as a reference."""
-        address = next((each for each, known in self.ids.items() if known == live_id), None)
-        return Ref(address) if address else live_id
-
     def is_ours(self, live: Live, address: Address) -> bool:
         ours = live.tag is not None and (live.tag.stack, live.tag.address) == (self.cache.stack, address)
         return ours and not is_retired(live.tag)

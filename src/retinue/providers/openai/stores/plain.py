@@ -9,6 +9,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from retinue.errors import AccountError, BlockedError, StaleError
@@ -21,7 +22,7 @@ from retinue.model.live import Live, LiveFile
 from retinue.model.paths import dig
 from retinue.model.steps import FieldChange, Removal, Step
 from retinue.model.tag import TAG_KEY, key_digest, write_tag
-from retinue.model.values import Path
+from retinue.model.values import Path, Ref
 from retinue.providers.live_reader import read_live
 from retinue.providers.openai.answers import Json
 from retinue.providers.openai.client import Account, AmbiguousError
@@ -258,7 +259,10 @@ class PlainStore(Generic[S]):
         for field in (self.kind.field(name) for name in sorted(written) if name in after):
             if same(work.with_ids(after[field.name]), live.held[field.name]):
                 continue
-            for path, value in field.returned(after[field.name], field.named(live, work.name), tag):
+            # Only what the value itself refers to can come back as a reference: looking among all takes too long.
+            names = {work.with_ids(each): each for each in _references(field, after[field.name])}
+            named = field.named(live, partial(_name, names))
+            for path, value in field.returned(after[field.name], named, tag):
                 wanted = after[field.name] if len(path) == 1 else after[field.name][path[1]]
                 found.append(FieldChange(path, wanted, value, "config", _place(step, path)))
         return tuple(found)
@@ -344,6 +348,16 @@ class PlainStore(Generic[S]):
     def doomed_files(self, step: Step, live: Live) -> set[str]:  # noqa: ARG002 - for what has more
         """The ids of the files that go with an object. Raises StaleError where they are others than planned."""
         return set(carried_ids(live, self.kind))
+
+
+def _references(field: Field, value: Any) -> list[Ref]:
+    found: list[Ref] = []
+    field.over_ids(value, lambda each: found.append(each) if isinstance(each, Ref) else None)
+    return found
+
+
+def _name(names: Mapping[str, Ref], live_id: Any) -> Any:
+    return names.get(live_id, live_id) if isinstance(live_id, str) else live_id
 
 
 def _place(step: Step, path: Path) -> Position | None:
