@@ -15,6 +15,7 @@ from retinue.errors import RetinueError
 from tests.support.faults import Faulty, Mode
 from tests.support.team import FakeTime, Team, Wrap
 
+TURNS: tuple[Mode, ...] = ("refused", "server_error", "cut")
 Change = Callable[[Team, Wrap], object]
 
 
@@ -33,8 +34,9 @@ def copied(team: Team, root: Path) -> Team:
 class Breaking:
     """Gives each broken team, and where it was broken. `whole` is a team whose change was not broken.
 
-    With `chaos` every request is broken; otherwise the first, each that writes, and each that follows one: whatever
-    else is read comes before anything was done, or after everything was.
+    With `chaos` every request is broken in every mode; otherwise the first, each that writes, and each that follows
+    one: whatever else is read comes before anything was done, or after everything was. At each of those the process
+    dies and the answer is lost; the other modes take turns, of which one strikes at each.
     """
 
     prepared: Team
@@ -51,7 +53,7 @@ class Breaking:
 
     def __iter__(self) -> Iterator[tuple[Team, str]]:
         assert any(_writes(each) for each in self.requests), "nothing is written"
-        for number in range(1, len(self.requests) + 1) if self.chaos else telling(self.requests):
+        for number in range(1, len(self.requests) + 1) if self.chaos else in_turn(telling(self.requests), self.mode):
             team = copied(self.prepared, self.root / str(number))
             fault: list[Faulty] = []
 
@@ -74,6 +76,13 @@ def telling(requests: Sequence[str]) -> list[int]:
     writes = {number for number, request in enumerate(requests, 1) if _writes(request)}
     after = {number + 1 for number in writes if number < len(requests)}
     return sorted({1, *writes, *after})
+
+
+def in_turn(numbers: Sequence[int], mode: Mode) -> list[int]:
+    """Those of the numbers that are the mode's turn; at least one, and for a mode that takes no turns all."""
+    if mode not in TURNS:
+        return list(numbers)
+    return [each for turn, each in enumerate(numbers) if turn % len(TURNS) == TURNS.index(mode)] or [numbers[0]]
 
 
 def meaning(state: dict[str, Any]) -> dict[str, Any]:

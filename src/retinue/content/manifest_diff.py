@@ -103,10 +103,11 @@ def _compare_file(
     elif not same_content(live.sha256, wanted["sha256"]):
         # Where the declarations changed too, nobody knows of a single file who changed it.
         action, cause = "replace", "drift" if moved == "drift" else "config"
-    elif (live.chunking or not live.recorded) and not same(live.chunking, wanted["chunking"]):
+    elif (live.chunking or not (live.recorded or live.unmarked)) and not same(live.chunking, wanted["chunking"]):
         action, cause, reason = "replace", moved, "its chunking changes"
-    elif not _has_attributes(live, wanted["attributes"]):
-        action, cause, live_id = "attributes", moved, live.id
+    elif live.unmarked or not _has_attributes(live, wanted["attributes"]):
+        action, cause, live_id = "attributes", "drift" if live.unmarked else moved, live.id
+        reason = "somebody took its marks away" if live.unmarked else None
     elif live.status == "in_progress":
         action, live_id, reason = "wait", live.id, "it is still being indexed"
     elif len(attached) > 1:

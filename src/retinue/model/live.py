@@ -15,8 +15,9 @@ class LiveFile:
     """A file attached to a live object. `path` and `sha256` are ours, read from its attributes; None: not ours.
 
     `created_at` is in Unix seconds, `status` is the API's. One that is `recorded` in its store's own marks is on an
-    account that keeps no attributes: nothing is known of them, and nothing of its chunking where that is empty. `given`
-    is the digest of the attributes that the account was given, where it made those of them that are there.
+    account that keeps no attributes: nothing is known of them, and nothing of its chunking where that is empty. One
+    that is `unmarked` lost our marks, and this machine remembers it. `given` is the digest of the attributes that the
+    account was given, where it made those of them that are there.
     """
 
     id: str
@@ -29,6 +30,7 @@ class LiveFile:
     chunking: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
     recorded: bool = False
+    unmarked: bool = False
     given: str | None = None
 
 

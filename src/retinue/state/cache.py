@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from retinue.model.steps import AccountInfo
 from retinue.model.values import Address
@@ -20,22 +20,51 @@ from retinue.state.atomic_file import replace_file
 IDS = "ids.json"
 
 
+class FileNote(NamedTuple):
+    """An attached file of ours. `path` is empty where nobody noted it."""
+
+    sha256: str
+    path: str = ""
+
+
+NOBODYS = FileNote("")
+"""A file that we attached and that somebody else keeps."""
+
+
 @dataclass(slots=True)
 class FileIndex:
-    """The files that we attached to each object, id → sha256. `lost` are those that were found detached: the account
-    may still have them, and attaching one again beats uploading it."""
+    """The files that we attached to each object, by their ids. `lost` are those that were found detached, id → sha256:
+    the account may still have them, and attaching one again beats uploading it.
 
-    of: dict[str, dict[str, str]] = field(default_factory=dict)
+    `under` is what the tag of the object said of its files when they were noted: a digest, empty where it says nothing.
+    `trusted` are the objects of which it said the same in this process.
+    """
+
+    of: dict[str, dict[str, FileNote]] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
+    under: dict[str, str] = field(default_factory=dict)
+    trusted: set[str] = field(default_factory=set)
 
-    def attach(self, live_id: str, file_id: str, sha256: str) -> None:
-        self.of.setdefault(live_id, {})[file_id] = sha256
+    def attach(self, live_id: str, file_id: str, note: FileNote) -> None:
+        self.of.setdefault(live_id, {})[file_id] = note
+
+    def note(self, live_id: str, said: str, files: Mapping[str, FileNote]) -> None:
+        """The object holds these, and its tag `said` that of its files."""
+        self.of[live_id], self.under[live_id] = dict(files), said
+
+    def noted(self, live_id: str, said: str) -> Mapping[str, FileNote]:
+        """What is known of files that lost their marks. Nothing, once somebody else applied other files, as what the
+        tag `said` tells: they may have left one to others."""
+        if said and self.under.get(live_id) == said:
+            self.trusted.add(live_id)
+        known = self.of.get(live_id, {}) if live_id in self.trusted else {}
+        return {file_id: note for file_id, note in known.items() if note.path}
 
     def lose(self, live_id: str, file_id: str) -> None:
         """Somebody else detached the file, or the object lost it by expiring."""
-        sha256 = self.of.get(live_id, {}).pop(file_id, None)
-        if sha256:
-            self.lost[file_id] = sha256
+        note = self.of.get(live_id, {}).pop(file_id, None)
+        if note and note.sha256:
+            self.lost[file_id] = note.sha256
 
     def detach(self, live_id: str, file_id: str) -> None:
         self.of.get(live_id, {}).pop(file_id, None)
@@ -95,8 +124,11 @@ class Cache:
     def _take(self, noted: Mapping[str, Any]) -> None:
         self.ids = {Address.parse(address): str(live_id) for address, live_id in noted["objects"].items()}
         self.gone = {Address.parse(address): str(live_id) for address, live_id in noted.get("gone", {}).items()}
-        attached = {str(live_id): dict(files) for live_id, files in noted["files"].items()}
-        self.files = FileIndex(attached, dict(noted["lost"]))
+        attached = {
+            str(live_id): {str(file_id): _file_note(each) for file_id, each in files.items()}
+            for live_id, files in noted["files"].items()
+        }
+        self.files = FileIndex(attached, dict(noted["lost"]), dict(noted.get("files_under", {})))
         looked_at = {str(key): list(each) for key, each in noted.get("looked_at", {}).items()}
         self.versions = VersionNotes(set(noted.get("unsettled", ())), looked_at)
         kind, marker_id = noted.get("marker") or ("", "")
@@ -126,6 +158,7 @@ class Cache:
         yield "looked_at", dict(sorted(self.versions.looked_at.items()))
         yield "unsettled", sorted(self.versions.unsettled)
         yield "files", {live_id: files for live_id, files in sorted(self.files.of.items()) if files}
+        yield "files_under", {live_id: each for live_id, each in sorted(self.files.under.items()) if each}
 
     # ── objects ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -148,20 +181,22 @@ class Cache:
         with self._busy:
             self.ids = {address: each for address, each in self.ids.items() if each != live_id}
             self.files.of.pop(live_id, None)
+            self.files.under.pop(live_id, None)
 
     def vanished(self, live_id: str) -> None:
         """Somebody else deleted the object; the files that it held may still be there."""
         with self._busy:
-            self.files.lost.update(self.files.of.get(live_id, {}))
+            for file_id in list(self.files.of.get(live_id, {})):
+                self.files.lose(live_id, file_id)
             self.gone.update({address: each for address, each in self.ids.items() if each == live_id})
         self.forget(live_id)
 
     # ── files and versions ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def attached(self, live_id: str, file_id: str, sha256: str) -> None:
+    def attached(self, live_id: str, file_id: str, note: FileNote) -> None:
         """This process attached the file to the object."""
         with self._busy:
-            self.files.attach(live_id, file_id, sha256)
+            self.files.attach(live_id, file_id, note)
             self.fresh.add(file_id)
 
     def detached(self, live_id: str, file_id: str) -> None:
@@ -190,6 +225,12 @@ class Cache:
 def account_name(account: AccountInfo) -> str:
     """What an account is called on this machine."""
     return account.url or account.name
+
+
+def _file_note(noted: object) -> FileNote:
+    """What is noted of a file. Version 0.1.0 noted its digest only."""
+    sha256, path = noted if isinstance(noted, list) else (noted, "")
+    return FileNote(str(sha256), str(path))
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.uploads import Uploader
 from retinue.providers.openai.work import Report
-from retinue.state.cache import Cache
+from retinue.state.cache import NOBODYS, Cache, FileNote
 
 FIRST_POLL = 0.1
 LONGEST_POLL = 5.0
@@ -109,7 +109,9 @@ class FileSync:
         for _ in self.pool.map(lambda pair: self._attach_one(*pair), missing):
             self.check()
         for change, file_id in batch:
-            self.cache.attached(self.id, file_id, change.after.sha256 if change.after else "")
+            self.cache.attached(
+                self.id, file_id, FileNote(change.after.sha256, change.path) if change.after else NOBODYS
+            )
             self.uploader.settled(file_id)
 
     def _attach_batch(self, batch: Sequence[tuple[FileChange, str]]) -> Sequence[tuple[FileChange, str]]:

@@ -34,7 +34,10 @@ from retinue.providers.openai.read_after_create import look
 from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.work import Report, Work
 from retinue.providers.preconditions import check_files
+from retinue.state.cache import FileNote
 
+Records = Mapping[str, FileRef | FileNote]
+"""What stands for the marks of attached files, by their ids: the records of their store, or this machine's notes."""
 MOST_ASKED = 500
 """How many objects are asked whether they hold a file: no list tells."""
 
@@ -51,7 +54,8 @@ class WithFilesStore(PlainStore[WithFiles]):
         """The files attached to a live object. One that we attached and that is not listed is asked for by itself."""
         path, cache, live_id = self._files(live.id), self.cache, live.id
         pages = self.account.pages(path, page=self.form.page, beta=self.form.beta)
-        records = self._recorded(live)
+        said = live.tag.fields.get(self.form.files, "") if live.tag else ""
+        records: Records = {**cache.files.noted(live_id, said), **self._recorded(live)}
         found = {each["id"]: self.read_file(each, records) for each in pages if each["id"] not in cache.deleted}
         for file_id in sorted(set(cache.files.of.get(live_id, {})) - set(found)):
             raw = look(self.account, cache, file_id, f"{path}/{file_id}", self.form.beta)
@@ -59,16 +63,19 @@ class WithFilesStore(PlainStore[WithFiles]):
                 cache.files.lose(live_id, file_id)
             else:
                 found[file_id] = self.read_file(raw, records)
-        cache.files.of[live_id] = {each.id: each.sha256 or "" for each in found.values() if each.path}
+        cache.files.note(
+            live_id, said, {each.id: FileNote(each.sha256 or "", each.path) for each in found.values() if each.path}
+        )
         return tuple(found.values())
 
     def holds(self, file_id: str) -> bool:
         there = [f"{self._files(str(raw['id']))}/{file_id}" for raw in self.pages()]
         return len(there) > MOST_ASKED or any(self.account.find(path, beta=self.form.beta) for path in there)
 
-    def read_file(self, raw: Mapping[str, Any], records: Mapping[str, FileRef] = MappingProxyType({})) -> LiveFile:
-        """One attached file. Its path and digest are in its attributes, or where the account keeps none in the
-        `records` of its store; without them it is not ours.
+    def read_file(self, raw: Mapping[str, Any], records: Records = MappingProxyType({})) -> LiveFile:
+        """One attached file. Its path and digest are in its attributes. In the `records` they are of those that have
+        none: of all, where the account keeps no attributes, and of one that lost them, where this machine noted it.
+        Without them it is not ours.
 
         Raises AnswerError for an answer of another shape.
         """
@@ -76,7 +83,7 @@ class WithFilesStore(PlainStore[WithFiles]):
         with self.account.door("GET", where, raw, expected="an attached file that can be read"):
             return self._file(raw, records)
 
-    def _file(self, raw: Mapping[str, Any], records: Mapping[str, FileRef]) -> LiveFile:
+    def _file(self, raw: Mapping[str, Any], records: Records) -> LiveFile:
         attributes = raw.get("attributes") or {}
         path, error = attributes.get(PATH_ATTRIBUTE), raw.get("last_error") or {}
         known = None if PATH_ATTRIBUTE in attributes else records.get(str(raw["id"]))
@@ -89,7 +96,8 @@ class WithFilesStore(PlainStore[WithFiles]):
             attributes={key: value for key, value in attributes.items() if not is_ours(key)},
             chunking=self._chunking(raw.get("chunking_strategy"), attributes, known=known is None),
             error=f"{error.get('code')}: {error.get('message')}" if error else None,
-            recorded=known is not None,
+            recorded=isinstance(known, FileRef),
+            unmarked=isinstance(known, FileNote),
             given=_given(attributes),
         )
 
@@ -130,6 +138,7 @@ class WithFilesStore(PlainStore[WithFiles]):
         )
         sync.run(step.files)
         self._note_unkept_files(work, step, live, sync)
+        self.cache.files.under[live_id] = work.tag(step).fields.get(self.form.files, "")
         return sync.failures
 
     def _note_unkept_files(self, work: Work, step: Step, live: Live, sync: FileSync) -> None:
@@ -228,6 +237,8 @@ class WithFilesStore(PlainStore[WithFiles]):
         marked = [each for each in self.files(live) if each.path and (only is None or each.id in only)]
         for _ in work.pool.map(unmark, marked):
             pass
+        for each in marked:
+            self.cache.files.detach(live.id, each.id)
 
     def doomed_files(self, step: Step, live: Live) -> set[str]:
         whole = self.whole(live)
