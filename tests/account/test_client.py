@@ -89,6 +89,29 @@ def test_a_creation_that_may_have_happened_is_not_repeated(connect: Connect, fai
     assert len(server.requests) == 1
 
 
+def test_an_answer_that_cannot_be_unpacked_is_told_as_one(connect: Connect) -> None:
+    packed = httpx2.Response(200, stream=httpx2.ByteStream(b"plain"), headers={"content-encoding": "gzip"})
+    account, _, _ = connect(packed)
+    account.retries = 0
+    with pytest.raises(AccountError, match=r"sent an answer to GET /v1/x that cannot be unpacked: ") as caught:
+        account.get("/x")
+    assert "packs its answers" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"data": [], "has_more": "false"}, "something else than a list whose 'has_more' is true or false: {"),
+        ({"data": [], "has_more": 0}, "something else than a list whose 'has_more' is true or false: {"),
+    ],
+)
+def test_whether_a_list_goes_on_is_not_guessed(connect: Connect, answer: dict[str, Any], said: str) -> None:
+    account, _, _ = connect(httpx2.Response(200, json=answer))
+    with pytest.raises(AnswerError) as caught:
+        list(account.pages("/x", page=10))
+    assert said in caught.value.message
+
+
 @pytest.mark.parametrize("failure", [error(429), httpx2.ConnectError("refused"), error(409)])
 def test_a_creation_that_cannot_have_happened_is_repeated(connect: Connect, failure: Answer) -> None:
     account, server, _ = connect(failure, OK)
@@ -98,7 +121,7 @@ def test_a_creation_that_cannot_have_happened_is_repeated(connect: Connect, fail
 
 def test_a_refusal_is_final(connect: Connect) -> None:
     account, server, _ = connect(error(400, "Invalid value for 'model'."))
-    with pytest.raises(AccountError, match="Invalid value for 'model' \\(HTTP 400\\)") as caught:
+    with pytest.raises(AccountError, match="Invalid value for 'model' \\(HTTP 400 for POST") as caught:
         account.create("/x", {})
     assert (caught.value.status, caught.value.request_id) == (400, "req_1")
     assert len(server.requests) == 1

@@ -95,6 +95,27 @@ def test_many_deletions_take_a_person(bots: Shell) -> None:
     assert names(bots.team) == [*"abcdef"]
 
 
+@pytest.mark.parametrize(("limit", "shown"), [("30", "31"), ("30.5", "31"), ("30.7", "31"), ("30.76", "31")])
+def test_a_share_is_shown_as_more_than_the_limit_it_exceeds(shell: Shell, limit: str, shown: str) -> None:
+    """4 of 13 are 30.769 %."""
+    shell.write("retinue.yaml", f"stack: test\ninclude: ['*.yaml']\nguards: {{max_delete_percent: {limit}}}\n")
+    declare(shell, *"abcdefghijklm")
+    assert shell("apply", "--yes").code == 0
+    declare(shell, *"abcdefghi")
+    said = f"4 of the 13 objects of the stack ({shown} %), more than max_delete_percent ({limit})"
+    assert said in shell("apply", "--yes", "--allow-deletes", "4").err
+
+
+def test_a_share_close_to_the_limit_has_the_digits_it_takes(shell: Shell) -> None:
+    """4 of 13 are 30.769 %, which is 31 when rounded, and no more than 31."""
+    shell.write("retinue.yaml", "stack: test\ninclude: ['*.yaml']\nguards: {max_delete_percent: 33.3}\n")
+    declare(shell, *"abc", *"def")
+    assert shell("apply", "--yes").code == 0
+    declare(shell, *"abc", "d")
+    said = "2 of the 6 objects of the stack (33.33 %), more than max_delete_percent (33.3)"
+    assert said in shell("apply", "--yes", "--allow-deletes", "2").err
+
+
 def test_many_replacements_take_a_person(shell: Shell) -> None:
     """What is made anew has lost what it held: threads, memories, whatever others kept in the old one."""
     stores = "vector_stores:\n" + "".join(

@@ -128,7 +128,7 @@ def test_a_file_where_a_directory_has_to_be(project: Shell, team: Path, place: s
     done = project(command, *(["--yes"] if command in ("apply", "destroy") else []))
     assert done.code == 1
     assert f"'{team}/.retinue/local" in done.err
-    assert "hint: a file stands where a directory has to be: rename it" in done.err
+    assert "hint: a file stands where a directory has to be: rename '" in done.err
 
 
 def garbage(path: Path) -> None:

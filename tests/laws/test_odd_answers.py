@@ -78,6 +78,11 @@ ODD: dict[str, Odd] = {
     "half a character": of_objects(lambda each: {**each, "name": "\ud800", "id": each["id"]}),
     "data that is none": content('{"object": "list", "data": {}}'),
     "no data": content('{"object": "list"}'),
+    "a text for whether there is more": content('{"object": "list", "data": [], "has_more": "false"}'),
+    "not packed as it says": lambda request, said: httpx2.Response(
+        200, stream=httpx2.ByteStream(b"plain"), headers={"content-encoding": "gzip"}, request=request
+    ),
+    "refused as wrong": content('{"error": {"message": "no"}}', 400),
     "a null in a list": content(page([None])),
     "a text in a list": content(page(["x"])),
     "a list in a list": content(page([[]])),

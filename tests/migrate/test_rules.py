@@ -88,6 +88,7 @@ def test_a_name_is_valid_and_its_own(display: str, taken: set[str]) -> None:
 def test_names_are_close_to_what_people_see() -> None:
     assert name_from("Fieldwren Support Désk (EU)", otherwise="x") == "fieldwren-support-desk-eu"
     assert name_from("日本", otherwise="agent") == "agent"
+    assert name_from("\x1b[31mRed\x1b[0m de\x1b]0;title\x07sk\x1b(B", otherwise="x") == "red-desk"
 
 
 @pytest.mark.parametrize("data", ["text", 3, [None], [[]], {"object": "thread"}, {"a": 1}, [{"model": "\ud800"}]])

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinue.report.text.hunks import Hunk, changes, diff_lines, diff_words, split_lines, words
+from retinue.report.text.hunks import (
+    Hunk,
+    changes,
+    compared_texts,
+    diff_lines,
+    diff_words,
+    line_ends,
+    split_lines,
+    words,
+)
 
 LINES = st.lists(st.sampled_from(["", "a", "b", "the cat", "the dog", "a longer line of text", "}"]), max_size=30)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
@@ -119,3 +129,25 @@ def test_edits_are_found_where_no_word_is_unique() -> None:
     for index in edited:
         after[index] = "NEW"
     assert list(changes(before, after)) == [((index, index + 1), (index, index + 1)) for index in edited]
+
+
+@pytest.mark.parametrize(("end", "other"), [("\n", "\r\n"), ("\r\n", "\n")])
+def test_a_change_is_found_among_lines_that_all_end_otherwise(end: str, other: str) -> None:
+    before, after = end.join(["One", "two", "three"]), other.join(["One", "2", "three"])
+    lines = [split_lines(each)[0] for each in compared_texts(before, after)]
+    assert lines == [["One", "two", "three"], ["One", "2", "three"]]
+    assert line_ends(before, after) == f"every line ended with {end!r}, and ends with {other!r}".replace("'", "")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("One\ntwo\n", "One\r\ntwo\r\n"),  # nothing else differs: the ends are the change
+        ("One\ntwo\r\n", "One\r\n2\r\n"),  # not all lines of the one
+        ("One\rtwo\n", "One\r\n2\r\n"),  # an old Mac's
+        ("One", "1\r\n"),
+        ("One\ntwo", "One\n2"),
+    ],
+)
+def test_other_texts_are_compared_as_they_are(before: str, after: str) -> None:
+    assert compared_texts(before, after) == (before, after)

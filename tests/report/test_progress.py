@@ -232,7 +232,7 @@ def test_result_names_what_failed_and_why() -> None:
         "  assistant.old: skipped: it needs 'create assistant.math-tutor', which did not succeed\n"
         "\n"
         "Apply incomplete: 0 added, 1 changed, 0 destroyed; 1 failed, 1 incomplete, 1 skipped. "
-        "Run the same command again to continue.\n"
+        "See to what failed, then run the same command again to continue.\n"
     )
 
 

@@ -7,11 +7,13 @@ import unicodedata
 from collections.abc import Iterable
 
 LONGEST = 63
+_SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
+"""What a terminal takes for a command (ECMA-48): no letter of it is part of a name."""
 
 
 def name_from(display: str, *, otherwise: str) -> str:
     """A valid name for what people call `display`; `otherwise` when nothing of it can stand in a name."""
-    plain = unicodedata.normalize("NFKD", display)
+    plain = unicodedata.normalize("NFKD", _SEQUENCES.sub("", display))
     letters = "".join(each for each in plain if not unicodedata.combining(each)).lower()
     return re.sub(r"[^a-z0-9_]+", "-", letters).strip("-_")[:LONGEST].rstrip("-_") or otherwise
 

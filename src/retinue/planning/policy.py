@@ -165,18 +165,18 @@ def limit_warnings(plan: Plan, limits: Limits) -> Iterator[Diagnostic]:
     gone, lost = sum(1 for step in plan.steps if step.action == "delete"), len(plan.losses)
     # What is created changes nothing that is there, and a replacement is counted once.
     touched = len({step.address for step in plan.steps if step.action in ("update", "delete")})
-    who = "it takes a person who answers the question of 'retinue apply', or an approved digest"
+    who = (
+        "it takes a person who answers the question of 'retinue apply', or one who approved it: 'apply --expect DIGEST'"
+    )
     # Objects and what they hold are counted apart: many files must not make it look as if few objects went.
     objects, parts = f"{_objects(plan.owned)} of the stack", f"{plan.parts} files and versions of the stack"
     for number, whole, those in ((gone, plan.owned, objects), (lost, plan.parts, parts)):
         if _exceeds(number, whole, limits.max_delete_percent):
-            share = _share("delete", number, whole, those)
-            message = f"{share}, more than max_delete_percent ({limits.max_delete_percent:g})"
-            yield Diagnostic("warning", "many-deletions", message, hint=who)
+            share = _share("delete", number, whole, those, "max_delete_percent", limits.max_delete_percent)
+            yield Diagnostic("warning", "many-deletions", share, hint=who)
     if _exceeds(touched, plan.owned, limits.max_change_percent):
-        share = _share("change", touched, plan.owned, objects)
-        message = f"{share}, more than max_change_percent ({limits.max_change_percent:g})"
-        yield Diagnostic("warning", "many-changes", message, hint=who)
+        share = _share("change", touched, plan.owned, objects, "max_change_percent", limits.max_change_percent)
+        yield Diagnostic("warning", "many-changes", share, hint=who)
 
 
 def _exceeds(number: int, whole: int, limit: float | None) -> bool:
@@ -184,9 +184,12 @@ def _exceeds(number: int, whole: int, limit: float | None) -> bool:
     return limit is not None and number > 1 and number * 100 > limit * whole
 
 
-def _share(verb: str, number: int, whole: int, those: str) -> str:
-    percent = number * 100 // whole if whole else 100
-    return f"the plan would {verb} {number} of the {those} ({percent} %)"
+def _share(verb: str, number: int, whole: int, those: str, name: str, limit: float | None) -> str:
+    percent = number * 100 / whole if whole else 100.0
+    # With as many digits as it takes to see that it is more: "30 %, more than 30" explains nothing.
+    texts = (f"{percent:.{digits}f}" for digits in range(12))
+    shown = next((text for text in texts if float(text) > (limit or 0)), f"{percent}")
+    return f"the plan would {verb} {number} of the {those} ({shown} %), more than {name} ({limit:g})"
 
 
 def _amounts(plan: Plan) -> str:

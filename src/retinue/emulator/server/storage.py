@@ -110,7 +110,10 @@ def storage_error(directory: Path, error: Exception) -> StorageError | None:
         path = f" ('{os.fsdecode(error.filename)}')" if isinstance(error.filename, str | bytes) else ""
         hint = "let the directory be written, and see that the disk is not full"
         if isinstance(error, NotADirectoryError | FileExistsError):
-            hint = "a file stands where a directory has to be: rename it"
+            asked = Path(os.fsdecode(error.filename)) if path else directory
+            where = next((each for each in (asked, *asked.parents) if each.is_file()), None)
+            hint = "a file stands where a directory has to be: rename " + (f"'{where}'" if where else "it")
+            path = "" if where else path
         return StorageError(f"the local account in '{directory}' cannot be used: {reason}{path}", hint)
     code = str(getattr(error, "sqlite_errorname", ""))
     if code.startswith(_NOT_WRITTEN):

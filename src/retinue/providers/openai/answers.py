@@ -58,7 +58,8 @@ def shaped(expected: str) -> Iterator[None]:
     except ShapeError:
         raise
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
-        raise ShapeError(f"{expected} ({type(error).__name__}: {error})") from error
+        lacks = f", in which {error} is missing" if isinstance(error, KeyError) else ""
+        raise ShapeError(f"{expected}{lacks}") from error
 
 
 def parse(response: httpx2.Response) -> Json:
@@ -126,6 +127,8 @@ def check_page(answer: Json) -> list[Json]:
     data = answer.get("data")
     if not isinstance(data, list):
         raise ShapeError("a list")
+    if not isinstance(answer.get("has_more"), bool | None):
+        raise ShapeError("a list whose 'has_more' is true or false")
     return [check_object(each) for each in data]
 
 

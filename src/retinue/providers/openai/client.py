@@ -365,8 +365,13 @@ def _explained(error: openai.APIError, account: Account, kind: type[AccountError
     if not isinstance(error, openai.APIStatusError):
         timeout = isinstance(error, openai.APITimeoutError)
         what = "did not answer in time" if timeout else "cannot be reached"
+        if isinstance(error.__cause__, httpx2.DecodingError):
+            what = f"sent an answer to {error.request.method} {error.request.url.path} that cannot be unpacked"
         cause = f": {excerpt(str(error.__cause__), account.hidden)}" if error.__cause__ and not timeout else ""
-        return kind(f"the account at {where} {what}{cause}", hint=advice(error, account.proxies))
+        hint = advice(error, account.proxies)
+        if isinstance(error.__cause__, httpx2.DecodingError):
+            hint = "the server, or a proxy before it, says that it packs its answers and does something else"
+        return kind(f"the account at {where} {what}{cause}", hint=hint)
     hidden = account.hidden | {_sent_token(error)} - {""}
     message = _server_message(error, hidden)
     found: dict[str, Any] = {
@@ -403,7 +408,7 @@ def _explained(error: openai.APIError, account: Account, kind: type[AccountError
             hint="the server failed: run the command again, and if it goes on, tell those who run it about the request",
             **found,
         )
-    return kind(f"{message} (HTTP {error.status_code})", **found)
+    return kind(f"{message} (HTTP {error.status_code} for {asked})", **found)
 
 
 def _sent_token(error: openai.APIStatusError) -> str:

@@ -115,8 +115,8 @@ class _Reading:
         return [None if isinstance(each, AccountError) else each for each in tried]
 
     def _not_served(self, store: PlainStore[Any], error: AccountError) -> AccountError:
-        """What to say to those who need a kind."""
-        if error.status not in NOT_SERVED or isinstance(error, CredentialError):
+        """What to say to those who need a kind. A request that it finds wrong is no sign that the account lacks it."""
+        if error.status not in NOT_SERVED or error.status == 400 or isinstance(error, CredentialError):
             return error
         where, what = self.account.info.url or self.account.info.name, store.kind.section.replace("_", " ")
         return AccountError(

@@ -31,6 +31,7 @@ FIRST_PENDING = 10
 """How many of the steps that were not begun are named, where there are more of them."""
 
 _AGAIN = "Run the same command again to continue."
+_AFTER_FAILURE = "See to what failed, then run the same command again to continue."
 
 
 # ── one event ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -195,4 +196,5 @@ def _sentence(ended: Sequence[Event], begun: int, *, interrupted: bool) -> Line:
     others += [f"{begun} begun and not finished"] if begun else []
     others += [f"{numbers['pending']} not begun"] if numbers["pending"] else []
     word = "interrupted" if interrupted else "incomplete"
-    return line((f"Apply {word}: {counts}; {', '.join(others)}.", "strong"), f" {_AGAIN}")
+    again = _AFTER_FAILURE if numbers["failed"] or numbers["incomplete"] else _AGAIN
+    return line((f"Apply {word}: {counts}; {', '.join(others)}.", "strong"), f" {again}")

@@ -37,7 +37,7 @@ from retinue.report.text.change_text import (
     show_path,
     show_place,
 )
-from retinue.report.text.hunks import Fragment, Hunk, HunkLine, Span, are_versions, edits, split_lines
+from retinue.report.text.hunks import Fragment, Hunk, HunkLine, Span, are_versions, compared_texts, edits, split_lines
 from retinue.report.text.ink import Line, count
 from retinue.report.text.lookalikes import shown_hunks
 
@@ -183,7 +183,7 @@ def _is_long_text(change: Mapping[str, Any]) -> bool:
 
 def _text_change(change: Mapping[str, Any]) -> str:
     before, after = change["before"], change["after"]
-    (old, _), (new, _) = split_lines(before), split_lines(after)
+    (old, _), (new, _) = map(split_lines, compared_texts(before, after))
     path = show_path(change["path"])
     size = extent(shown_hunks(old, new), len(new))
     mark = '<span class="drift">!</span> ' if is_outside(change) else ""
@@ -228,7 +228,7 @@ class _Row:
 
 def text_tables(before: str, after: str, title: str) -> str:
     """The hunks of the two texts as tables, with the unchanged lines between them folded. `title` names the text."""
-    (old, _), (new, _) = split_lines(before), split_lines(after)
+    (old, _), (new, _) = map(split_lines, compared_texts(before, after))
     hunks = shown_hunks(old, new)
     made: list[str] = []
     at = 0

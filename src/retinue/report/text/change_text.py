@@ -7,7 +7,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from retinue.report.text.hunks import Edit, Fragment, Hunk, HunkLine, are_versions, edits, split_lines
+from retinue.report.text.hunks import (
+    Edit,
+    Fragment,
+    Hunk,
+    HunkLine,
+    are_versions,
+    compared_texts,
+    edits,
+    line_ends,
+    split_lines,
+)
 from retinue.report.text.ink import BLANK, Line, Part, Role, count, indent, line
 from retinue.report.text.lookalikes import escaped, shown_hunks, tell_apart, told_apart
 
@@ -144,7 +154,7 @@ def show_value(value: Any) -> str:
         case {"retinue.gone": gone}:
             return f"{gone} (deleted)"
         case {"retinue.file": path, "size": size}:
-            return f"{path}  {show_size(size)}"
+            return f"{path}  {show_size(size)}" if size else str(path)  # the account tells no size
         case Mapping():
             return "{" + ", ".join(f"{show_key(key)}: {show_value(each)}" for key, each in value.items()) + "}"
         case list():
@@ -251,7 +261,7 @@ def _text_change(before: str, after: str, *, everything: bool, marks: bool) -> t
 
     Changed text is always complete; without `everything`, unchanged text is left out where it is long.
     """
-    (old, _), (new, _) = split_lines(before), split_lines(after)
+    (old, _), (new, _) = map(split_lines, compared_texts(before, after))
     hunks = shown_hunks(old, new, context=None if everything else 3)
     one_line = max(len(old), len(new)) <= 1
     lines: list[Line] = []
@@ -265,11 +275,12 @@ def _text_change(before: str, after: str, *, everything: bool, marks: bool) -> t
 
 
 def end_note(before: str, after: str) -> str:
-    """What happens to the line break at the end, which no line shows."""
+    """What happens to the ends of all lines, and to the line break at the end, which no line shows."""
     (old, old_ends), (new, new_ends) = split_lines(before), split_lines(after)
-    if not (old and new) or old_ends == new_ends:
-        return ""
-    return "a line break is added at the end" if new_ends else "the line break at the end is removed"
+    notes = [line_ends(before, after)] if compared_texts(before, after) != (before, after) else []
+    if old and new and old_ends != new_ends:
+        notes.append("a line break is added at the end" if new_ends else "the line break at the end is removed")
+    return "; ".join(notes)
 
 
 def extent(hunks: Iterable[Hunk], size: int) -> str:

@@ -63,6 +63,27 @@ def split_lines(text: str) -> tuple[list[str], bool]:
     return lines, False
 
 
+def compared_texts(before: str, after: str) -> tuple[str, str]:
+    """Both texts as their lines are compared: where every line of one ends as on Windows, none of the other does, and
+    that is not all that differs, without the difference. `line_ends` tells it."""
+    plain = before.replace("\r\n", "\n"), after.replace("\r\n", "\n")
+    return plain if line_ends(before, after) and plain[0] != plain[1] else (before, after)
+
+
+def line_ends(before: str, after: str) -> str:
+    """What happens to the ends of all lines, when they turn from one form into the other."""
+    forms = [_line_end(each) for each in (before, after)]
+    return f"every line ended with {forms[0]}, and ends with {forms[1]}" if set(forms) == {"\\n", "\\r\\n"} else ""
+
+
+def _line_end(text: str) -> str:
+    """How all lines of a text end; empty where there are none, or not all end alike."""
+    windows, all_of_them = text.count("\r\n"), text.count("\n")
+    if not all_of_them or windows not in (0, all_of_them) or text.count("\r") != windows:
+        return ""
+    return "\\r\\n" if windows else "\\n"
+
+
 def diff_lines(before: Sequence[str], after: Sequence[str], *, context: int | None = 3) -> list[Hunk]:
     """The hunks between two lists of lines with so many unchanged lines around each; None keeps every line."""
     groups: list[list[Change]] = []
