@@ -13,10 +13,12 @@ from __future__ import annotations
 import difflib
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
+from retinue.content.manifest import Summary
 from retinue.errors import (
     AccountError,
     BlockedError,
@@ -30,12 +32,13 @@ from retinue.errors import (
 )
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declared
+from retinue.model.live import Live
 from retinue.model.steps import OVER, Block, Event, Plan, Removal, Step
 from retinue.model.tag import is_retired
 from retinue.model.values import Address
 from retinue.planning.documents.plan_digest import plan_digest
 from retinue.planning.plan_blocks import unknown_ids
-from retinue.planning.planner import make_plan
+from retinue.planning.planner import make_plan, summaries
 from retinue.planning.policy import (
     UNASKED,
     USUAL,
@@ -148,12 +151,21 @@ class Applied:
 
 
 def plan(
-    session: Session, *, targets: Sequence[Address] = (), fail_on: Sequence[FailOn] = (), allow_missing: bool = False
+    session: Session,
+    *,
+    targets: Sequence[Address] = (),
+    fail_on: Sequence[FailOn] = (),
+    allow_missing: bool = False,
+    reread: Collection[Address] = (),
 ) -> Plan:
     """What an apply would do now. With `targets`, only for those and what they depend on; nothing is deleted then.
     Warnings that `fail_on` names block it. So does an account where most of the stack is gone, unless `allow_missing`.
+
+    What is attached to an object is not read where its tag and the account's counts say that it is as declared, unless
+    it is to be `reread`, or all of it is (`Session.full_refresh`).
     """
-    made = decide(session, targets, allow_missing=allow_missing, limits=session.project.guards)
+    trusted = {} if session.full_refresh else summaries(session.reading.declared, session.kinds, without=reread)
+    made = decide(session, targets, allow_missing=allow_missing, limits=session.project.guards, trusted=trusted)
     with suppress(AccountError):  # what there is to say of models is worth a warning, and not worth a plan
         made = replace(made, warnings=(*made.warnings, *check_models(session)))
     session.planned = replace(made, blocks=(*made.blocks, *fail_on_blocks(made.warnings, fail_on)))
@@ -165,11 +177,18 @@ def plan_destroy(session: Session) -> Plan:
     return decide(session, destroy=True)
 
 
-def plan_again(session: Session, before: Plan, *, fail_on: Sequence[FailOn] = (), allow_missing: bool = False) -> Plan:
+def plan_again(
+    session: Session,
+    before: Plan,
+    *,
+    fail_on: Sequence[FailOn] = (),
+    allow_missing: bool = False,
+    reread: Collection[Address] = (),
+) -> Plan:
     """A plan for the same as another one, from the account as it is now."""
     if before.destroy:
         return plan_destroy(session)
-    return plan(session, targets=before.targets, fail_on=fail_on, allow_missing=allow_missing)
+    return plan(session, targets=before.targets, fail_on=fail_on, allow_missing=allow_missing, reread=reread)
 
 
 def decide(
@@ -179,32 +198,59 @@ def decide(
     destroy: bool = False,
     allow_missing: bool = False,
     limits: Limits | None = None,
+    trusted: Mapping[Address, Summary] = MappingProxyType({}),
 ) -> Plan:
     """Read the account and compare, and warn of what is beyond `limits`. Raises BlockedError when the account is not
-    the one that the project names."""
+    the one that the project names. Contents that are `trusted` are not read where tags say that they are in place."""
     reading, project = session.reading, session.project
     _check_targets(reading.declared, targets, session.kinds)
     remembered = len(session.cache.ids)
-    session.look(needed={} if destroy else reading.resolved.needed, handovers=() if destroy else reading.handovers)
-    made = make_plan(
-        reading.declared,
-        session.live,
-        session.kinds,
-        stack=project.stack,
-        account=session.account.info,
-        targets=targets,
-        environment=project.environment,
-        warnings=(*(() if destroy else reading.warnings), *session.notes),
-        handovers=reading.handovers,
-        destroy=destroy,
-        limits=limits,
-    )
+    needed, handovers = ({}, ()) if destroy else (reading.resolved.needed, reading.handovers)
+    session.look(needed=needed, handovers=handovers, contents=trusted)
+
+    def make() -> Plan:
+        return make_plan(
+            reading.declared,
+            session.live,
+            session.kinds,
+            stack=project.stack,
+            account=session.account.info,
+            targets=targets,
+            environment=project.environment,
+            warnings=(*(() if destroy else reading.warnings), *session.notes),
+            handovers=reading.handovers,
+            destroy=destroy,
+            limits=limits,
+        )
+
+    made = make()
+    if _read_what_goes(session, made):
+        made = make()
     made = _with_parts(session, made)
     blocks = () if destroy or allow_missing else tuple(account_blocks(session, remembered))
     if not blocks:
         _remember(session, made)
     session.planned = replace(made, blocks=(*blocks, *made.blocks, *_preflight(session, made)))
     return session.planned
+
+
+def _read_what_goes(session: Session, made: Plan) -> bool:
+    """Read what is attached to objects that are to be deleted, where nobody did: the plan names all that goes. Whether
+    there was any."""
+    going = {step.id for step in made.steps if step.action == "delete"}
+    unread = {each.id for each in session.live if each.unread is not None and each.id in going}
+    if not unread:
+        return False
+    from retinue.providers.thread_pool import threads
+
+    account = session.providers[None]
+
+    def whole(live: Live) -> Live:
+        return account.whole(replace(live, unread=None)) if live.id in unread else live
+
+    with threads(session.parallelism, "read") as pool:
+        session.live = tuple(pool.map(whole, session.live))
+    return True
 
 
 def _with_parts(session: Session, made: Plan) -> Plan:
@@ -382,8 +428,11 @@ def resume(
     saved = approval.plan
     _check_place(session, saved, approval.title)
 
+    # What it saw of files, it may have seen by a closer look.
+    reread = {step.address for step in saved.steps if step.files}
+
     def make() -> Plan:
-        return plan_again(session, saved, fail_on=fail_on, allow_missing=allow_missing)
+        return plan_again(session, saved, fail_on=fail_on, allow_missing=allow_missing, reread=reread)
 
     return apply(session, make(), approval=approval, audience=audience, replan=make, wait_lease=wait_lease)
 

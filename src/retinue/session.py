@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from retinue.config import Loaded, Project, load
+from retinue.content.manifest import Summary
 from retinue.errors import BlockedError, DeclarationError, UsageError
 from retinue.kinds import all_kinds
 from retinue.kinds.kind import Kinds
@@ -19,6 +20,7 @@ from retinue.model.declared import Declared, Diagnostic, Handover
 from retinue.model.live import Live
 from retinue.model.steps import AccountInfo, Block, Plan
 from retinue.model.tag import is_retired
+from retinue.model.values import Address
 from retinue.planning.marker import account_block, different, missing_block
 from retinue.planning.model_catalog import Standing, model_warnings, standings
 from retinue.planning.moves import check_handovers
@@ -75,7 +77,8 @@ class Session:
     """A project and its account, open. `live` is what the last look saw, and `notes` what was odd about it;
     `models_listed` says whether the account told which models there are when it was asked. `planned` is the plan that
     was made last, until it is carried out. `today`, where given, stands for the day by the account's clock.
-    `parallelism` says how many requests may be under way at once."""
+    `parallelism` says how many requests may be under way at once; with `full_refresh`, plans read what is attached to
+    objects even where their tags and counts say that it is as declared."""
 
     reading: Reading
     account: Account
@@ -88,6 +91,7 @@ class Session:
     models_listed: bool | None = None
     owner: str = "somebody"
     parallelism: int = 8
+    full_refresh: bool = False
     planned: Plan | None = None
     _lock: StackLock | None = None
     _providers: Providers | None = None
@@ -125,13 +129,22 @@ class Session:
             self._providers = {None: account, HOME: BundleProvider(self.lock_file, self.kinds, account)}
         return self._providers
 
-    def look(self, *, needed: Mapping[str, str], handovers: Sequence[Handover] = ()) -> None:
-        """Take in what every provider has now, as `live`. Raises BlockedError when the account is not the project's."""
+    def look(
+        self,
+        *,
+        needed: Mapping[str, str],
+        handovers: Sequence[Handover] = (),
+        contents: Mapping[Address, Summary] = MappingProxyType({}),
+    ) -> None:
+        """Take in what every provider has now, as `live`; of objects that hold just these `contents`, not what is
+        attached. Raises BlockedError when the account is not the project's."""
         from retinue.providers.port import Wanted
 
         self.account.limit(self.parallelism)
         used = {each.address.kind for each in self.reading.declared} | {address.kind for address in self.cache.ids}
-        wanted = Wanted(needed, used, handovers, self.parallelism)
+        # What an interrupted apply left may be attached, and must not be taken for a spare.
+        trusted = {} if self.journal.entries else contents
+        wanted = Wanted(needed, used, handovers, self.parallelism, trusted)
         elsewhere = [live for home, each in self.providers.items() if home for live in each.snapshot(wanted).live]
         snapshot = self.providers[None].snapshot(wanted, elsewhere)
         self.live, self.notes = tuple(snapshot.live), tuple(snapshot.notes)

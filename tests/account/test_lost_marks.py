@@ -19,6 +19,7 @@ def team(tmp_path: Path) -> Team:
     team.write("a.md", "Money comes back within thirty days.\n")
     team.write("b.md", "We open at nine.\n")
     team.write("kb.yaml", STORE)
+    team.full_refresh = True
     assert team.apply().converged
     return team
 

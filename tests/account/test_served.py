@@ -40,8 +40,10 @@ def test_what_is_declared_must_be(tmp_path: Path, status: int) -> None:
     team.write("charting/SKILL.md", "---\nname: charting\ndescription: Draws.\n---\n")
     team.write("all.yaml", "skills:\n  charting: {folder: charting}\n")
     wrap = lambda inner: Without(inner, "/skills$", status)  # noqa: E731
-    with team.session(wrap) as session, pytest.raises(AccountError, match="does not serve skills: no such thing"):
+    said = "refuses to list" if status == 400 else "does not serve"
+    with team.session(wrap) as session, pytest.raises(AccountError, match=f"{said} skills: no such thing") as caught:
         engine.plan(session)
+    assert f"(HTTP {status} for GET /v1/skills)" in caught.value.message
 
 
 def test_all_that_is_not_served_is_told_at_once_with_who_declares_it(tmp_path: Path) -> None:

@@ -170,7 +170,15 @@ def test_the_plan_format_names_every_part() -> None:
 
 def test_the_tag_in_the_documentation_has_the_parts_of_a_real_one() -> None:
     returned: dict[str, Any] = {"returned": {"field": "b" * 6}, "returned_keys": {"k" * 4: "w" * 6}}
-    tag = Tag("s", Address("kind", "name"), {"field": "a" * 6}, {"k" * 4: "v" * 6}, frozenset({"protect"}), **returned)
+    tag = Tag(
+        "s",
+        Address("kind", "name"),
+        {"field": "a" * 6},
+        {"k" * 4: "v" * 6},
+        frozenset({"protect"}),
+        **returned,
+        attached=3,
+    )
     parts = [each.partition("=")[0] for each in write_tag(tag).split(";")]
     text = section("how-it-works.md", "## The account is the state")
     shape = next(each for each in re.findall(r"```text\n(.*?)\n```", text, re.S))

@@ -75,6 +75,7 @@ class Team:
     time: FakeTime = field(default_factory=FakeTime)
     checked: bool = True
     retries: int = 4
+    full_refresh: bool = False
     environ: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -112,7 +113,8 @@ class Team:
         account = Account(client, info, retries=self.retries, sleep=self.time.sleep, clock=self.time.clock)
         try:
             known = (self.root / ".retinue", info, reading.project.stack)
-            yield engine.Session(reading, account, Cache.load(*known), UploadJournal.load(*known), all_kinds())
+            known_here = Cache.load(*known), UploadJournal.load(*known)
+            yield engine.Session(reading, account, *known_here, all_kinds(), full_refresh=self.full_refresh)
             if judged:
                 judged.check()
         finally:

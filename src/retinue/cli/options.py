@@ -164,6 +164,15 @@ def parallelism_option(command: Command) -> Command:
     )(command)
 
 
+def refresh_option(command: Command) -> Command:
+    return click.option(
+        "--refresh",
+        type=click.Choice(["auto", "full"]),
+        default="auto",
+        help="Read the files of a vector store where its tag and its counts differ from what is declared, or always.",
+    )(command)
+
+
 def detail_option(command: Command) -> Command:
     return click.option(
         "--detail",

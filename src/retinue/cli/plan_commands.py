@@ -19,6 +19,7 @@ from retinue.cli.options import (
     format_options,
     parallelism_option,
     project_options,
+    refresh_option,
     target_option,
     wait_lease_option,
 )
@@ -42,6 +43,7 @@ DESTROYED = "Nothing of this stack is left."
 @target_option
 @detail_option
 @parallelism_option
+@refresh_option
 @fail_on_option(BlockedError.exit_code)
 @format_options
 @allow_missing_option
@@ -53,6 +55,7 @@ def plan(
     targets: tuple[Address, ...],
     detail: Detail,
     parallelism: int,
+    refresh: str,
     fail_on: tuple[FailOn, ...],
     form: Form,
     page: Path | None,
@@ -85,6 +88,7 @@ def plan(
         raise UsageError(f"--out and --html both name '{out}'", hint="give the page another name, such as plan.html")
     terminal = Terminal.detect()
     with comment_on_failure(place, form, terminal), engine.open_session(place, parallelism=parallelism) as session:
+        session.full_refresh = refresh == "full"
         watch_pauses(session, terminal)
         if destroy:
             made = engine.plan_destroy(session)
@@ -141,6 +145,7 @@ def show_saved_plan(file: Path, detail: Detail, form: Form, page: Path | None) -
 @target_option
 @detail_option
 @parallelism_option
+@refresh_option
 @fail_on_option(BlockedError.exit_code)
 @expect_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask. For pipelines.")
@@ -159,6 +164,7 @@ def apply(
     targets: tuple[Address, ...],
     detail: Detail,
     parallelism: int,
+    refresh: str,
     fail_on: tuple[FailOn, ...],
     expected: str | None,
     yes: bool,
@@ -194,6 +200,7 @@ def apply(
 
     def work() -> int:
         with engine.open_session(place, parallelism=parallelism) as session:
+            session.full_refresh = refresh == "full"
             watch_pauses(session, Terminal.detect())
             audience = CommandLine(session, telling, "Apply these changes?", fail_on)
             if approval.plan is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from retinue.model.canonical import RECORDED_SHA, digest
 from retinue.model.live import LiveFile
@@ -12,6 +12,13 @@ from retinue.model.values import FileRef
 
 SETTLED = ("completed", "in_progress")
 """File statuses that lead to a searchable file; the others (failed, cancelled) do not (SPEC VectorStoreFileObject)."""
+
+
+class Summary(NamedTuple):
+    """What a store is declared to hold, in short: the digest that a tag has of it, and how many files that are."""
+
+    digest: str
+    files: int
 
 
 def primary_files(files: Iterable[LiveFile]) -> dict[str, LiveFile]:

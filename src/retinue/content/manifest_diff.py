@@ -16,6 +16,8 @@ from retinue.model.values import Cause, FileRef
 
 def compare_manifest(name: str, declared: Declared, live: Live) -> Iterator[FileChange]:
     """What has to be done so that the store holds the files that the field `name` declares, and none else of ours."""
+    if live.unread is not None:
+        return
     written: Mapping[str, Any] = declared.spec.get(name, {})
     owned = name in declared.spec or (live.tag is not None and name in live.tag.fields)
     declared_ids = {path for path, entry in written.items() if "id" in entry}

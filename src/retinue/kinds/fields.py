@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
-from retinue.content.manifest import SETTLED, attached_spec, without_sizes
+from retinue.content.manifest import SETTLED, Summary, attached_spec, without_sizes
 from retinue.content.manifest_diff import added_files, compare_manifest, manifest_changes, removed_files
 from retinue.model.canonical import digest, same
 from retinue.model.declared import Declared
@@ -235,6 +235,11 @@ class Field:
 
     def compare_content(self, found: Comparison) -> None:
         """Note which files differ, for a field that holds files."""
+
+    def summary(self, value: Any) -> Summary | None:  # noqa: ARG002 - for what holds files
+        """A declared value in short, for a field that holds files: by that it can be known as the one that a tag is
+        about. None where it cannot."""
+        return None
 
     def added(self, declared: Declared) -> Iterable[FileChange]:  # noqa: ARG002 - for what holds files
         """The files that are brought in when the object is created."""
@@ -511,6 +516,11 @@ class ManifestField(Field):
         found.files += compare_manifest(self.name, found.declared, found.live)
         if self.name not in found.declared.spec and found.files:
             found.unset.append(self.name)
+
+    def summary(self, value: Any) -> Summary | None:
+        # Those that are declared by their ids are in no digest.
+        ids = any("id" in entry for entry in value.values())
+        return None if ids else Summary(digest(without_sizes(value)), len(value))
 
     def added(self, declared: Declared) -> Iterable[FileChange]:
         return added_files(self.name, declared)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from retinue.content.manifest import Summary
 from retinue.kinds.fields import Claims, Field, UploadsField
 from retinue.kinds.stores import READ_ONLY, Store
 from retinue.model.declared import Declared, Lifecycle, Problem
@@ -283,6 +284,12 @@ class Kind:
         for name, value in spec.items():
             self._index[name].claim(value, claims)
         return Tag(stack, address, claims.fields, claims.keys, lifecycle_flags(lifecycle))
+
+    def summary(self, declared: Declared) -> Summary | None:
+        """The files that an object is declared to hold, in short; None where they have to be looked at."""
+        heeded = (each for each in self.fields if each.content and not declared.lifecycle.ignores(each.name))
+        found = [each.summary(declared.spec[each.name]) for each in heeded if each.name in declared.spec]
+        return found[0] if len(found) == 1 else None
 
     def provisional(self, tag: Tag, pending: Collection[str], before: Tag | None) -> Tag:
         """The tag while something is still to be done after the write: it claims nothing of that, and says so.

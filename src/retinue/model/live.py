@@ -54,7 +54,8 @@ class Live:
 
     `tag_error` says why the tag could not be read, if there is one and it does not parse, `tag_stack` whose it is as
     far as it says so. `files` are the attached
-    files, read only for objects of this stack; their chunking is canonical. `missing` are ids of files that it carries
+    files, read only for objects of this stack; their chunking is canonical. Where they are `unread`, its tag and the
+    account's own counts say that they are those declared, so many of ours. `missing` are ids of files that it carries
     and that the account no longer has. `home` is where it lives, when that is not the account. `within` is the id of
     the object in whose collection it stands. `answer` is for the provider that read it, and for nobody else.
     """
@@ -73,11 +74,17 @@ class Live:
     recorded: Mapping[str, Mapping[str, FileRef]] = field(default_factory=dict)
     versions: LiveVersions | None = None
     files: tuple[LiveFile, ...] = ()
+    unread: int | None = None
     missing: frozenset[str] = frozenset()
     home: str | None = None
     within: str | None = None
     spec: Mapping[str, Any] = field(default_factory=dict)
     answer: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def owned_files(self) -> int:
+        """How many of its attached files are ours."""
+        return sum(1 for each in self.files if each.path) if self.unread is None else self.unread
 
     @property
     def made_files(self) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """The ownership tag and the file records in an object's metadata: written, parsed, and what they tell.
 
-retinue          1;s=<stack>;a=<kind>.<name>;f=<field>:<digest>,…;k=<key digest><digest>…;l=<flag>,…;r=…;q=…
+retinue          1;s=<stack>;a=<kind>.<name>;f=<field>:<digest>,…;k=<key digest><digest>…;l=<flag>,…;n=…;r=…;q=…
+                 n: how many files were attached when all of them were in place
                  r and q: what the account made of a field of f, or of a key of k, where it is something else than was
                  applied: its place in that list, counted from 0 (one character), and the digest of what it answered
 retinue.files    <file id> <sha256, 16 digits> <path>, one a line; continued in retinue.files.1, …
@@ -77,6 +78,7 @@ def write_tag(tag: Tag) -> str:
     parts = [VERSION, f"s={tag.stack}", f"a={tag.address}", f"f={fields}"]
     parts += [f"k={keys}"] if keys else []
     parts += [f"l={','.join(sorted(tag.flags))}"] if tag.flags else []
+    parts += [f"n={tag.attached}"] if tag.attached is not None else []
     for name, applied, returned in (("r", tag.fields, tag.returned), ("q", tag.keys, tag.returned_keys)):
         room = (MOST_CHARACTERS - len(";".join(parts)) - len(f";{name}=")) // (1 + DIGEST_LENGTH)
         placed = zip(_PLACES, sorted(applied), strict=False)
@@ -107,7 +109,10 @@ def read_tag(text: str) -> Tag:
         returned, returned_keys = (_returned(values.get(each, ""), of) for each, of in (("r", fields), ("q", packed)))
     except (IndexError, ValueError) as error:
         raise TagError(f"'{text[:80]}' is not a complete tag") from error
-    return Tag(stack, address, fields, packed, flags, returned, returned_keys)
+    number = values.get("n", "")
+    # A number that is none is no reason to take the stack for damaged: the files are listed.
+    attached = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
+    return Tag(stack, address, fields, packed, flags, returned, returned_keys, attached)
 
 
 def _chunks(text: str, width: int) -> list[str]:
@@ -163,8 +168,12 @@ def _as_returned(applied: Mapping[str, str], returned: Mapping[str, str], name: 
 
 def remembering(tag: Tag, before: Tag | None, content: Collection[str] = ()) -> Tag:
     """The tag with what an earlier one says that the account made of values which are still the same, or are files,
-    which it will make the same of: those fields are `content`."""
-    if before is None or not (before.returned or before.returned_keys):
+    which it will make the same of: those fields are `content`. So it is with how many are attached."""
+    if before is None:
+        return tag
+    if all(tag.fields.get(each) == before.fields.get(each) for each in content):
+        tag = replace(tag, attached=before.attached)
+    if not (before.returned or before.returned_keys):
         return tag
     pairs = ((tag.fields, before.fields, before.returned), (tag.keys, before.keys, before.returned_keys))
     fields, keys = (
@@ -235,7 +244,8 @@ class Tag:
 
     `fields` maps a field's name to the digest of its value; `keys` maps the digest of a key to the digest of its value,
     for fields that are owned key by key. `returned` and `returned_keys` map those that the account did not keep as
-    given to the digest of what it answered to the write.
+    given to the digest of what it answered to the write. `attached` is how many files, whosever, were attached when all
+    of ours were in place.
     """
 
     stack: str
@@ -245,3 +255,4 @@ class Tag:
     flags: frozenset[str] = frozenset()
     returned: Mapping[str, str] = field(default_factory=dict)
     returned_keys: Mapping[str, str] = field(default_factory=dict)
+    attached: int | None = None

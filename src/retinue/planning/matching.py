@@ -119,8 +119,8 @@ def _best_first(
         comparable = wanted if wanted and not elsewhere else None
         differing = _differences(live, comparable, kind, tagged) if comparable else []
         wrong, other = sum(1 for name in differing if not kind.field(name).mutable), len(differing)
-        files = sum(1 for each in live.files if each.path)
-        return (elsewhere, live.spent, wrong, live.id not in referenced, -files, other, live.born, live.id)
+        unreferenced, files = live.id not in referenced, live.owned_files
+        return (elsewhere, live.spent, wrong, unreferenced, -files, other, live.born, live.id)
 
     return sorted(several, key=rank)
 

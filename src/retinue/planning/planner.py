@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from retinue.content.manifest import Summary
 from retinue.kinds.fields import Comparison, UploadsField
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.canonical import same
@@ -92,10 +93,18 @@ def make_plan(
         retags=() if targets else tuple(draft.retags),
         owned=len(named.all_owned),
         destroy=destroy,
-        parts=sum(len(_parts(each)) for each in named.all_owned),
+        parts=sum(len(_parts(each)) + (each.unread or 0) for each in named.all_owned),
         given=tuple(_given_ids(steps, kinds)),
     )
     return replace(made, warnings=(*made.warnings, *limit_warnings(made, limits))) if limits else made
+
+
+def summaries(
+    declared: Iterable[Declared], kinds: Kinds, *, without: Collection[Address] = ()
+) -> dict[Address, Summary]:
+    """The files that objects are declared to hold, in short, but for some."""
+    found = ((each.address, kinds[each.address.kind].at(each.home).summary(each)) for each in declared)
+    return {address: summary for address, summary in found if summary and address not in without}
 
 
 def _given_ids(steps: Iterable[Step], kinds: Kinds) -> Iterator[GivenId]:

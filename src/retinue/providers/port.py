@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+from retinue.content.manifest import Summary
 from retinue.model.declared import Diagnostic, Handover
 from retinue.model.live import Live
 from retinue.model.steps import Block, FieldChange, Removal, Step
@@ -32,13 +33,15 @@ class Wanted:
     """What a snapshot is for: the kinds in use, with who uses them, and handovers that may make more objects ours.
 
     A kind in use that an account does not serve is an error; of the others nothing is said. Of those that are `used`
-    the stack may have objects, so that an odd answer is not taken for an account without them.
+    the stack may have objects, so that an odd answer is not taken for an account without them. `contents` are the files
+    that objects are declared to hold: where an object's tag and counts say that it holds just those, they are not read.
     """
 
     needed: Mapping[str, str] = field(default_factory=dict)
     used: Collection[str] = ()
     handovers: Sequence[Handover] = ()
     parallelism: int = 8
+    contents: Mapping[Address, Summary] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

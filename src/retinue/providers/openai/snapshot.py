@@ -54,7 +54,7 @@ def take_snapshot(
             if (live.tag and live.tag.stack == cache.stack) or concerns(live, wanted.handovers)
         ]
         here = [live for live in ours if live.home is None]
-        for live in pool.map(lambda each: stores[each.kind].whole(each), here):
+        for live in pool.map(reading.whole, here):
             found[live.id] = live
         _note_missing(account, stores, found, ours)
     reading.seen.live = list(found.values())
@@ -116,12 +116,12 @@ class _Reading:
 
     def _not_served(self, store: PlainStore[Any], error: AccountError) -> AccountError:
         """What to say to those who need a kind. A request that it finds wrong is no sign that the account lacks it."""
-        if error.status not in NOT_SERVED or error.status == 400 or isinstance(error, CredentialError):
+        if error.status not in NOT_SERVED or isinstance(error, CredentialError):
             return error
         where, what = self.account.info.url or self.account.info.name, store.kind.section.replace("_", " ")
+        verb = "refuses to list" if error.status == 400 else "does not serve"
         return AccountError(
-            f"the account at {where} does not serve {what}: {error.message}; "
-            f"declared: {self.wanted.needed[store.kind.name]}",
+            f"the account at {where} {verb} {what}: {error.message}; declared: {self.wanted.needed[store.kind.name]}",
             hint=store.form.elsewhere or f"use an account that serves {store.form.path}, such as 'account: local'",
             status=error.status,
             request_id=error.request_id,
@@ -154,6 +154,13 @@ class _Reading:
             hint=errors[0].hint if "base_url" in (errors[0].hint or "") else self.account.address_hint(),
             status=errors[0].status,
         ) from errors[0]
+
+    def whole(self, live: Live) -> Live:
+        """The object with its files, unless they are known to be those that are declared."""
+        store, wanted = self.stores[live.kind], None
+        if live.tag and live.tag.stack == self.cache.stack and not concerns(live, self.wanted.handovers):
+            wanted = self.wanted.contents.get(live.tag.address)
+        return replace(live, unread=wanted.files) if wanted and store.holds_just(live, wanted) else store.whole(live)
 
     def _counts(self, raw: Json) -> bool:
         """Lists go on showing for a while what this process deleted."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from retinue.content.manifest import Summary
 from retinue.errors import AccountError, BlockedError, StaleError
 from retinue.kinds.fields import Field, KeyedField
 from retinue.kinds.kind import Kind
@@ -21,7 +22,7 @@ from retinue.model.declared import Position
 from retinue.model.live import Live, LiveFile
 from retinue.model.paths import dig
 from retinue.model.steps import FieldChange, Removal, Step
-from retinue.model.tag import TAG_KEY, key_digest, write_tag
+from retinue.model.tag import TAG_KEY, Tag, key_digest, write_tag
 from retinue.model.values import Path, Ref
 from retinue.providers.live_reader import read_live
 from retinue.providers.openai.answers import Json
@@ -310,8 +311,13 @@ class PlainStore(Generic[S]):
         if live is None:
             raise StaleError("it was deleted while it was being brought about", hint="run the command again")
         body: Json = {}
-        mark(body, self.form, live, {**our_marks(live, self.form), TAG_KEY: write_tag(work.tag(step))})
+        tag = self.finished(work.tag(step), live)
+        mark(body, self.form, live, {**our_marks(live, self.form), TAG_KEY: write_tag(tag)})
         self.account.update(self.path(live_id, live.within), body, beta=self.form.beta)
+
+    def finished(self, tag: Tag, live: Live) -> Tag:  # noqa: ARG002 - for what has files attached
+        """The tag to write when everything is in place."""
+        return tag
 
     # ── tags alone ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -328,6 +334,10 @@ class PlainStore(Generic[S]):
         path = self.path(live.id, live.within)
         answer = self.account.update(path, body, beta=self.form.beta)
         forget_keys(self.account, self.form, path, our_marks(live, self.form), answer)
+
+    def holds_just(self, live: Live, wanted: Summary) -> bool:  # noqa: ARG002 - for what has files attached
+        """Whether the object is known to hold just the declared files, without a look at them."""
+        return False
 
     def unmark_files(self, work: Work, live: Live, only: Collection[str] | None = None) -> None:
         """Take our marks off the attached files, or only off some."""

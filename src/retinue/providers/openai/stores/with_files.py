@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from retinue.content.manifest import as_kept, without_sizes
+from retinue.content.manifest import Summary, as_kept, without_sizes
 from retinue.errors import AccountError, StaleError
 from retinue.kinds.stores import WithFiles
 from retinue.model.canonical import DIGEST_LENGTH, canonical_json, digest, same
@@ -21,6 +21,8 @@ from retinue.model.tag import (
     PATH_ATTRIBUTE,
     RECORD_KEY,
     SHA256_ATTRIBUTE,
+    SYNCING,
+    Tag,
     TagError,
     is_ours,
     read_file_records,
@@ -50,6 +52,15 @@ class WithFilesStore(PlainStore[WithFiles]):
     def whole(self, live: Live) -> Live:
         return replace(live, files=self.files(live))
 
+    def holds_just(self, live: Live, wanted: Summary) -> bool:
+        """Whether the tag says that the declared files were all in place, and the account that as many are now."""
+        tag, counts = live.tag, live.answer.get("file_counts") or {}
+        if tag is None or live.spent or SYNCING in tag.flags or tag.fields.get(self.form.files) != wanted.digest:
+            return False
+        # A store that never had a file has a tag that was written with it.
+        attached = 0 if tag.attached is None and not wanted.files else tag.attached
+        return attached is not None and attached == counts.get("total") == counts.get("completed")
+
     def files(self, live: Live) -> tuple[LiveFile, ...]:
         """The files attached to a live object. One that we attached and that is not listed is asked for by itself."""
         path, cache, live_id = self._files(live.id), self.cache, live.id
@@ -57,8 +68,11 @@ class WithFilesStore(PlainStore[WithFiles]):
         said = live.tag.fields.get(self.form.files, "") if live.tag else ""
         records: Records = {**cache.files.noted(live_id, said), **self._recorded(live)}
         found = {each["id"]: self.read_file(each, records) for each in pages if each["id"] not in cache.deleted}
+        # With a list that shows less than the account counts, what it lacks may have been attached moments ago.
+        total = (live.answer.get("file_counts") or {}).get("total")
+        lagging = isinstance(total, int) and len(found) < total
         for file_id in sorted(set(cache.files.of.get(live_id, {})) - set(found)):
-            raw = look(self.account, cache, file_id, f"{path}/{file_id}", self.form.beta)
+            raw = look(self.account, cache, file_id, f"{path}/{file_id}", self.form.beta, patient=lagging)
             if raw is None:
                 cache.files.lose(live_id, file_id)
             else:
@@ -140,6 +154,12 @@ class WithFilesStore(PlainStore[WithFiles]):
         self._note_unkept_files(work, step, live, sync)
         self.cache.files.under[live_id] = work.tag(step).fields.get(self.form.files, "")
         return sync.failures
+
+    def finished(self, tag: Tag, live: Live) -> Tag:
+        counts = live.answer.get("file_counts") or {}
+        total = counts.get("total")
+        settled = isinstance(total, int) and total == counts.get("completed")
+        return replace(tag, attached=total if settled else None)
 
     def _note_unkept_files(self, work: Work, step: Step, live: Live, sync: FileSync) -> None:
         """See to it that files are known again on an account that does not keep what was given with them."""
