@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -24,6 +25,7 @@ from retinue.providers.openai.answers import seconds
 from retinue.providers.openai.file_sync import FileSync
 from retinue.providers.openai.marks import our_marks
 from retinue.providers.openai.read_after_create import look
+from retinue.providers.openai.stores.file_listing import Listing, counted, read_again
 from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.stores.unkept_files import UnkeptFiles, given_digest, records_of
 from retinue.providers.openai.work import Report, Work
@@ -36,10 +38,12 @@ MOST_ASKED = 500
 """How many objects are asked whether they hold a file: no list tells."""
 
 
+@dataclass(frozen=True, slots=True)
 class WithFilesStore(PlainStore[WithFiles]):
-    """The objects of one kind, with a collection of files below each."""
+    """The objects of one kind, with a collection of files below each. `listed` are the files of objects as this process
+    listed them last, by the objects' ids."""
 
-    __slots__ = ()
+    listed: dict[str, Listing] = field(default_factory=dict)
 
     def whole(self, live: Live) -> Live:
         return replace(live, files=self.files(live))
@@ -49,7 +53,7 @@ class WithFilesStore(PlainStore[WithFiles]):
         path, cache, live_id = self._files(live.id), self.cache, live.id
         pages = self.account.pages(path, page=self.form.page, beta=self.form.beta)
         said = live.tag.fields.get(self.form.files, "") if live.tag else ""
-        records: Records = {**cache.files.noted(live_id, said), **records_of(live, self.form)}
+        records = self._records(live)
         found = {each["id"]: self.read_file(each, records) for each in pages if each["id"] not in cache.deleted}
         for file_id in sorted(set(cache.files.of.get(live_id, {})) - set(found)):
             raw = look(self.account, cache, file_id, f"{path}/{file_id}", self.form.beta)
@@ -60,7 +64,37 @@ class WithFilesStore(PlainStore[WithFiles]):
         cache.files.note(
             live_id, said, {each.id: FileNote(each.sha256 or "", each.path) for each in found.values() if each.path}
         )
-        return tuple(found.values())
+        self.listed[live_id] = Listing(counted(live.answer), tuple(found.values()))
+        return self.listed[live_id].files
+
+    def again(self, live: Live, step: Step) -> Live:
+        """The object with its files once more, those read anew that the step takes out or writes over. All are listed
+        where their number is another than when they were listed last, where one is gone, and where all are to go."""
+        listing, total = self.listed.get(live.id), counted(live.answer)
+        if listing is None or total is None or total != listing.total or step.action == "delete":
+            return self.whole(live)
+        wanted = {
+            file_id for each in step.files for file_id in (*each.touched, *([each.live_id] if each.live_id else []))
+        }
+        theirs = {each.live_id for each in step.files if each.action == "attach"}
+        fresh = self._read_again(live, wanted - theirs)
+        if fresh.keys() != wanted - theirs:
+            return self.whole(live)
+        return replace(live, files=tuple(fresh.get(each.id, each) for each in listing.files))
+
+    def _read_again(self, live: Live, ids: Collection[str]) -> dict[str, LiveFile]:
+        """Some of the files that were listed, as they are now."""
+        listing, read = (
+            self.listed.get(live.id, Listing(None, ())),
+            partial(self.read_file, records=self._records(live)),
+        )
+        path, page, beta = self._files(live.id), self.form.page, self.form.beta
+        return read_again(self.account, path, listing, ids, page=page, beta=beta, read=read)
+
+    def _records(self, live: Live) -> Records:
+        """What is noted of the files of an object, by their ids."""
+        said = live.tag.fields.get(self.form.files, "") if live.tag else ""
+        return {**self.cache.files.noted(live.id, said), **records_of(live, self.form)}
 
     def holds(self, file_id: str) -> bool:
         there = [f"{self._files(str(raw['id']))}/{file_id}" for raw in self.pages()]
@@ -126,9 +160,18 @@ class WithFilesStore(PlainStore[WithFiles]):
             else Live(live_id, self.kind.name)
         )
         if any(each.file_ids or each.live_id for each in step.files):
-            check_files(step, self.whole(live))
+            check_files(step, self.again(live, step))
         sync = FileSync(
-            self.account, self.form, self.read_file, live_id, work.uploader, self.cache, work.pool, report, work.check
+            self.account,
+            self.form,
+            self.read_file,
+            partial(self._read_again, live),
+            live_id,
+            work.uploader,
+            self.cache,
+            work.pool,
+            report,
+            work.check,
         )
         sync.run(step.files)
         UnkeptFiles(self, sync).note(work, step, live)
