@@ -78,7 +78,10 @@ def add_file(team: Team) -> None:
 
 
 def take_file(team: Team) -> None:
-    team.send("delete", f"/vector_stores/{the_store(team)}/files/{files_of(team)[0]}")
+    """Somebody detaches one of ours."""
+    attached = team.listed(f"/vector_stores/{the_store(team)}/files")
+    ours = [each["id"] for each in attached if "retinue.path" in each["attributes"]]
+    team.send("delete", f"/vector_stores/{the_store(team)}/files/{ours[0]}")
 
 
 def break_tag(team: Team) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from io import IOBase
 from typing import Any
 
 import httpx2
@@ -163,8 +164,8 @@ class Account:
         API takes no idempotency key, so a blind second attempt could leave two."""
         return self._created(path, beta=beta, body=body)
 
-    def upload(self, filename: str, content: bytes, purpose: str) -> Json:
-        """Create a file. Raises AmbiguousError like `create`."""
+    def upload(self, filename: str, content: bytes | IOBase, purpose: str) -> Json:
+        """Create a file. What can be read is read while it is sent. Raises AmbiguousError like `create`."""
         return self._created("/files", body={"purpose": purpose}, files=[("file", (filename, content))])
 
     def create_from(self, path: str, files: Mapping[str, bytes], form: Mapping[str, str]) -> Json:
@@ -287,7 +288,7 @@ class Account:
         beta: str | None = None,
         query: Mapping[str, Any] | None = None,
         body: Json | None = None,
-        files: list[tuple[str, tuple[str, bytes]]] | None = None,
+        files: list[tuple[str, tuple[str, Any]]] | None = None,
         raw: bool = False,
     ) -> Json:
         headers = {"OpenAI-Beta": beta} if beta else {}

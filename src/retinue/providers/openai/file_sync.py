@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from retinue.model.steps import FileChange
 from retinue.model.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
+from retinue.providers.openai.stores.file_listing import counted
 from retinue.providers.openai.uploads import Uploader
 from retinue.providers.openai.work import Report
 from retinue.state.cache import NOBODYS, Cache, FileNote
@@ -28,12 +30,22 @@ PATIENCE = 900.0
 
 
 @dataclass(slots=True)
+class Batch:
+    """Files attached by one request. `done` is how many of them are indexed, or will not be, as far as is known."""
+
+    ids: set[str]
+    done: int = 0
+
+
+@dataclass(slots=True)
 class FileSync:
-    """Carries out the file changes of one step on the object `id`. `check` raises when the person asked to stop."""
+    """Carries out the file changes of one step on the object `id`. `check` raises when the person asked to stop;
+    `read_again` gives those of the files, by their ids, that were there when they were listed last, as they are now."""
 
     account: Account
     form: WithFiles
     read: Callable[[Mapping[str, Any]], LiveFile]
+    read_again: Callable[[Collection[str]], Mapping[str, LiveFile]]
     id: str
     uploader: Uploader
     cache: Cache
@@ -45,6 +57,8 @@ class FileSync:
     """What was brought in, by the ids of the files, and what the account shows of it."""
     gone: set[str] = field(default_factory=set)
     """The ids of the files that were taken out."""
+    batches: dict[str, Batch] = field(default_factory=dict)
+    """What was attached by one request, by the ids that the account gave to those."""
 
     def run(self, changes: Sequence[FileChange]) -> dict[str, str]:
         """Carry the changes out; give path → reason of what failed. Removals wait until new files are searchable."""
@@ -132,7 +146,8 @@ class FileSync:
                 self.account.batches = False
                 break
             else:
-                if _counted(made) == len(missing):
+                if counted(made) == len(missing):
+                    self.batches[str(made["id"])] = Batch({file_id for _, file_id in missing})
                     return ()
                 # Some servers ignore `files`, and answer with a batch of nothing.
                 missing = self._missing(missing)
@@ -188,22 +203,18 @@ class FileSync:
 
     def _wait(self, files: dict[str, FileChange]) -> set[str]:
         """Wait until every file is indexed; give the ids of those that are. What failed is reported and taken out."""
-        pending = dict(files)
+        pending, done = dict(files), 0
         pause = FIRST_POLL
         deadline = self.account.clock() + PATIENCE
         while pending:
             self.check()
-            settled = [each for each in self._states(pending) if each.status != "in_progress"]
-            for each in settled:
-                change = pending.pop(each.id)
-                if each.status == "completed":
-                    self.indexed[each.id] = change, each
-                else:
-                    self.give_up(change, each.id, each.error or f"its status is '{each.status}'")
-            if settled:
-                self.report(len(files) - len(pending), len(files), "indexed")
+            self._settle(self._states(pending), pending)
+            before, done = done, len(files) - len(pending) + sum(each.done for each in self.batches.values())
+            if done != before:
+                self.report(done, len(files), "indexed")
                 pause, deadline = FIRST_POLL, self.account.clock() + PATIENCE
             elif self.account.clock() > deadline:
+                self._settle(self._of_batches(pending), pending)
                 for file_id, change in pending.items():
                     self.give_up(change, file_id, f"it was not indexed within {PATIENCE / 60:.0f} minutes")
                 break
@@ -212,16 +223,70 @@ class FileSync:
                 pause = min(pause * 1.5, LONGEST_POLL)
         return {file_id for file_id, change in files.items() if change.path not in self.failures}
 
-    def _states(self, pending: dict[str, FileChange]) -> Iterable[LiveFile]:
-        """The state of the pending files: one by one while they are few, from the list while they are many.
+    def _settle(self, found: Iterable[LiveFile], pending: dict[str, FileChange]) -> None:
+        """Take those that are under way no longer out of what is `pending`."""
+        for each in found:
+            if each.status == "in_progress" or each.id not in pending:
+                continue
+            change = pending.pop(each.id)
+            if each.status == "completed":
+                self.indexed[each.id] = change, each
+            else:
+                self.give_up(change, each.id, each.error or f"its status is '{each.status}'")
+
+    def _states(self, pending: Mapping[str, FileChange]) -> list[LiveFile]:
+        """The state of the pending files: one by one while they are few, and else what their batches tell; of what is
+        there since before, as it was listed.
 
         A file that the account does not know yet, or does not list yet, counts as in progress [V §10.3].
         """
-        if len(pending) <= FEW:
+        left = set(pending)
+        if len(left) <= FEW:
+            self.batches.clear()
             return [each for each in self.pool.map(self._find, pending) if each]
+        found: list[LiveFile] = []
+        for batch_id, batch in list(self.batches.items()):
+            if not batch.ids & left or self._is_under_way(batch_id, batch):
+                left -= batch.ids
+                continue
+            states = self._in_batch(batch_id)
+            found += states
+            left -= {each.id for each in states}
+            del self.batches[batch_id]
+        again = self.read_again(left) if left else {}
+        left -= again.keys()
+        if len(left) <= FEW:
+            return [*found, *again.values(), *(each for each in self.pool.map(self._find, sorted(left)) if each)]
         pages = self.account.pages(self._path(), page=self.form.page, beta=self.form.beta)
         listed = (self.read(raw) for raw in pages)
-        return [each for each in listed if each.id in pending]
+        return [*found, *again.values(), *(each for each in listed if each.id in left)]
+
+    def _is_under_way(self, batch_id: str, batch: Batch) -> bool:
+        """Whether some files of a batch are still being indexed, as far as the account counts them."""
+        path = f"{self.form.batch_path.format(id=self.id)}/{batch_id}"
+        with suppress(AccountError):
+            counts = (self.account.find(path, beta=self.form.beta) or {}).get("file_counts")
+            under_way = counts.get("in_progress") if isinstance(counts, Mapping) else None
+            if isinstance(under_way, int) and under_way:
+                batch.done = max(len(batch.ids) - under_way, 0)
+                return True
+        return False
+
+    def _in_batch(self, batch_id: str) -> list[LiveFile]:
+        """The files of a batch; none where the account does not list them by batch."""
+        path = f"{self.form.batch_path.format(id=self.id)}/{batch_id}/files"
+        try:
+            pages = self.account.pages(path, page=self.form.page, beta=self.form.beta)
+            return [self.read(raw) for raw in pages]
+        except AccountError as error:
+            if error.status in NO_BATCHES:
+                return []
+            raise
+
+    def _of_batches(self, pending: Mapping[str, FileChange]) -> list[LiveFile]:
+        """The states of files in batches that are not over."""
+        over = [each for batch_id in self.batches for each in self._in_batch(batch_id)]
+        return [each for each in over if each.id in pending]
 
     def give_up(self, change: FileChange, file_id: str, why: str) -> None:
         """Take a file that cannot be searched out again: the old one serves on and the next apply starts anew."""
@@ -251,9 +316,3 @@ class FileSync:
                 self.failures[file_id] = error.message
             elif error is not None:
                 raise error
-
-
-def _counted(batch: Mapping[str, Any]) -> int | None:
-    """How many files a batch has, as its counts tell; None where they do not."""
-    total = (batch.get("file_counts") or {}).get("total")
-    return total if isinstance(total, int) else None

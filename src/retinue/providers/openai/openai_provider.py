@@ -96,7 +96,7 @@ class OpenAIProvider:
         # The plan saw it moments ago, so a 404 may be the lag of a creation that somebody else made; what is nobody's
         # yet is read as a whole.
         live = store.find(str(step.id), step.within, patient=True, asked=step.action in HANDOVERS)
-        return store.whole(live) if live is not None and step.files else live
+        return store.again(live, step) if live is not None and step.files else live
 
     def exists(self, kind: str | None, live_id: str) -> bool:
         """Whether the account has an object of a kind, or a file where that is None."""

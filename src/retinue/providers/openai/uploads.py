@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -11,16 +10,17 @@ from dataclasses import field as default
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from retinue.errors import AccountError, StaleError, reason_of
+from retinue.errors import AccountError, StaleError
 from retinue.kinds.fields import UploadsField
 from retinue.kinds.kind import Kind
-from retinue.model.canonical import RECORDED_SHA, as_uploaded
+from retinue.model.canonical import RECORDED_SHA
 from retinue.model.live import Live
 from retinue.model.tag import write_file_records
 from retinue.model.values import FileRef
 from retinue.providers.openai.answers import seconds
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
+from retinue.providers.openai.file_source import FileSource
 from retinue.state.cache import Cache
 from retinue.state.upload_journal import Journalled, UploadJournal
 
@@ -60,31 +60,27 @@ class Uploader:
             if spares:
                 return spares.pop()
             alike = self._alike.setdefault((name, file.size), threading.Lock())
-        content = self.read(file)
-        with alike:
-            return settle(self.account, lambda: self._attempt(name, content, file, purpose))
+        with alike, FileSource(self.root, file) as source:
+            return settle(self.account, lambda: self._attempt(name, source, file, purpose))
 
-    def _attempt(self, name: str, content: bytes, file: FileRef, purpose: str) -> Attempt:
-        entry = Journalled(uuid.uuid4().hex, name, len(content), file.sha256, purpose, self.account.server_time())
+    def _attempt(self, name: str, source: FileSource, file: FileRef, purpose: str) -> Attempt:
+        entry = Journalled(uuid.uuid4().hex, name, file.size, file.sha256, purpose, self.account.server_time())
         self.journal.open(entry)
         try:
-            self.journal.uploaded(entry.key, str(self.account.upload(name, content, purpose)["id"]))
-        except AmbiguousError as error:
-            return error, lambda: self._find_lost(entry)
-        except AccountError:
+            self.journal.uploaded(entry.key, str(self.account.upload(name, source, purpose)["id"]))
+        except (AccountError, StaleError) as error:
+            if isinstance(error, AmbiguousError) and source.problem is None:
+                return error, lambda: self._find_lost(entry)
             self.journal.close(entry.key)
+            if source.problem is not None:  # what was sent of it has no end, so that there is no such file
+                raise source.problem from error
             raise
         return entry.id or ""
 
     def read(self, file: FileRef) -> bytes:
-        """What is uploaded of a file of the project. Raises StaleError when it changed after the plan was made."""
-        try:
-            content = as_uploaded(file.path, (self.root / file.path).read_bytes())
-        except OSError as error:
-            raise StaleError(f"'{file.path}' cannot be read: {reason_of(error)}") from error
-        if hashlib.sha256(content).hexdigest() != file.sha256:
-            raise StaleError(f"'{file.path}' changed after the plan was made", hint="run the command again")
-        return content
+        """What is sent of a file of the project. Raises StaleError when it changed after the plan was made."""
+        with FileSource(self.root, file) as source:
+            return source.read()
 
     def settled(self, file_id: str) -> None:
         """The file is attached, so that it can be found without the journal."""

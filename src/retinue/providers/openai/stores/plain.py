@@ -102,6 +102,10 @@ class PlainStore(Generic[S]):
         """The object with what is listed apart from it."""
         return live
 
+    def again(self, live: Live, step: Step) -> Live:  # noqa: ARG002 - for what has some
+        """The same right before a step, as far as that is about it."""
+        return self.whole(live)
+
     def files(self, live: Live) -> tuple[LiveFile, ...]:  # noqa: ARG002 - for what has some
         """The files attached to a live object."""
         return ()

@@ -5,35 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from retinue.content.manifest import Summary, as_kept, without_sizes
-from retinue.errors import AccountError, StaleError
+from retinue.content.manifest import Summary
 from retinue.kinds.stores import WithFiles
-from retinue.model.canonical import DIGEST_LENGTH, canonical_json, digest, same
 from retinue.model.live import Live, LiveFile
-from retinue.model.steps import FieldChange, FileChange, Step
+from retinue.model.steps import Step
 from retinue.model.tag import (
     CHUNKING_ATTRIBUTE,
-    GIVEN_ATTRIBUTE,
     PATH_ATTRIBUTE,
     RECORD_KEY,
     SHA256_ATTRIBUTE,
     SYNCING,
     Tag,
-    TagError,
     is_ours,
-    read_file_records,
-    write_file_records,
 )
 from retinue.model.values import FileRef
 from retinue.providers.openai.answers import seconds
 from retinue.providers.openai.file_sync import FileSync
-from retinue.providers.openai.marks import forget_keys, mark, our_marks
+from retinue.providers.openai.marks import our_marks
 from retinue.providers.openai.read_after_create import look
+from retinue.providers.openai.stores.file_listing import Listing, counted, read_again
 from retinue.providers.openai.stores.plain import PlainStore
+from retinue.providers.openai.stores.unkept_files import UnkeptFiles, given_digest, records_of
 from retinue.providers.openai.work import Report, Work
 from retinue.providers.preconditions import check_files
 from retinue.state.cache import FileNote
@@ -44,10 +41,12 @@ MOST_ASKED = 500
 """How many objects are asked whether they hold a file: no list tells."""
 
 
+@dataclass(frozen=True, slots=True)
 class WithFilesStore(PlainStore[WithFiles]):
-    """The objects of one kind, with a collection of files below each."""
+    """The objects of one kind, with a collection of files below each. `listed` are the files of objects as this process
+    listed them last, by the objects' ids."""
 
-    __slots__ = ()
+    listed: dict[str, Listing] = field(default_factory=dict)
 
     def whole(self, live: Live) -> Live:
         return replace(live, files=self.files(live))
@@ -66,7 +65,7 @@ class WithFilesStore(PlainStore[WithFiles]):
         path, cache, live_id = self._files(live.id), self.cache, live.id
         pages = self.account.pages(path, page=self.form.page, beta=self.form.beta)
         said = live.tag.fields.get(self.form.files, "") if live.tag else ""
-        records: Records = {**cache.files.noted(live_id, said), **self._recorded(live)}
+        records = self._records(live)
         found = {each["id"]: self.read_file(each, records) for each in pages if each["id"] not in cache.deleted}
         # With a list that shows less than the account counts, what it lacks may have been attached moments ago.
         total = (live.answer.get("file_counts") or {}).get("total")
@@ -80,7 +79,37 @@ class WithFilesStore(PlainStore[WithFiles]):
         cache.files.note(
             live_id, said, {each.id: FileNote(each.sha256 or "", each.path) for each in found.values() if each.path}
         )
-        return tuple(found.values())
+        self.listed[live_id] = Listing(counted(live.answer), tuple(found.values()))
+        return self.listed[live_id].files
+
+    def again(self, live: Live, step: Step) -> Live:
+        """The object with its files once more, those read anew that the step takes out or writes over. All are listed
+        where their number is another than when they were listed last, where one is gone, and where all are to go."""
+        listing, total = self.listed.get(live.id), counted(live.answer)
+        if listing is None or total is None or total != listing.total or step.action == "delete":
+            return self.whole(live)
+        wanted = {
+            file_id for each in step.files for file_id in (*each.touched, *([each.live_id] if each.live_id else []))
+        }
+        theirs = {each.live_id for each in step.files if each.action == "attach"}
+        fresh = self._read_again(live, wanted - theirs)
+        if fresh.keys() != wanted - theirs:
+            return self.whole(live)
+        return replace(live, files=tuple(fresh.get(each.id, each) for each in listing.files))
+
+    def _read_again(self, live: Live, ids: Collection[str]) -> dict[str, LiveFile]:
+        """Some of the files that were listed, as they are now."""
+        listing, read = (
+            self.listed.get(live.id, Listing(None, ())),
+            partial(self.read_file, records=self._records(live)),
+        )
+        path, page, beta = self._files(live.id), self.form.page, self.form.beta
+        return read_again(self.account, path, listing, ids, page=page, beta=beta, read=read)
+
+    def _records(self, live: Live) -> Records:
+        """What is noted of the files of an object, by their ids."""
+        said = live.tag.fields.get(self.form.files, "") if live.tag else ""
+        return {**self.cache.files.noted(live.id, said), **records_of(live, self.form)}
 
     def holds(self, file_id: str) -> bool:
         there = [f"{self._files(str(raw['id']))}/{file_id}" for raw in self.pages()]
@@ -112,7 +141,7 @@ class WithFilesStore(PlainStore[WithFiles]):
             error=f"{error.get('code')}: {error.get('message')}" if error else None,
             recorded=isinstance(known, FileRef),
             unmarked=isinstance(known, FileNote),
-            given=_given(attributes),
+            given=given_digest(attributes),
         )
 
     def _chunking(
@@ -146,12 +175,21 @@ class WithFilesStore(PlainStore[WithFiles]):
             else Live(live_id, self.kind.name)
         )
         if any(each.file_ids or each.live_id for each in step.files):
-            check_files(step, self.whole(live))
+            check_files(step, self.again(live, step))
         sync = FileSync(
-            self.account, self.form, self.read_file, live_id, work.uploader, self.cache, work.pool, report, work.check
+            self.account,
+            self.form,
+            self.read_file,
+            partial(self._read_again, live),
+            live_id,
+            work.uploader,
+            self.cache,
+            work.pool,
+            report,
+            work.check,
         )
         sync.run(step.files)
-        self._note_unkept_files(work, step, live, sync)
+        UnkeptFiles(self, sync).note(work, step, live)
         self.cache.files.under[live_id] = work.tag(step).fields.get(self.form.files, "")
         return sync.failures
 
@@ -160,79 +198,6 @@ class WithFilesStore(PlainStore[WithFiles]):
         total = counts.get("total")
         settled = isinstance(total, int) and total == counts.get("completed")
         return replace(tag, attached=total if settled else None)
-
-    def _note_unkept_files(self, work: Work, step: Step, live: Live, sync: FileSync) -> None:
-        """See to it that files are known again on an account that does not keep what was given with them."""
-        name, indexed = self.form.files, sync.indexed
-        ours = {file_id: pair for file_id, pair in indexed.items() if pair[0].after is not None}
-        bare = {file_id: change for file_id, (change, file) in ours.items() if file.path is None}
-        for file_id, (change, file) in ours.items():
-            if file_id not in bare:
-                self._note_given(sync, file_id, change, file)
-        recorded = {file_id: file for file_id, file in self._recorded(live).items() if file_id not in sync.gone}
-        if bare or len(recorded) < len(self._recorded(live)):
-            recorded = self._record(sync, recorded, bare)
-        unkept = [
-            FieldChange(
-                (name, change.path, "attributes"), change.attributes, file.attributes, "config", change.position
-            )
-            for change, file in ours.values()
-            if change.path not in sync.failures and not same(file.attributes, change.attributes)
-        ]
-        tag = work.tag(step)
-        if unkept or bare or name in tag.returned:
-            paths = {file.path for file in recorded.values()}
-            kept = as_kept(without_sizes((step.after or {}).get(name, {})), bare=paths)
-            work.tags[step.key] = replace(tag, returned={**tag.returned, name: digest(kept)})
-            work.unkept[step.key] = (*work.unkept.get(step.key, ()), *unkept)
-
-    def _note_given(self, sync: FileSync, file_id: str, change: FileChange, file: LiveFile) -> None:
-        """Write down how a file was cut, where the account does not tell, and what attributes it was given, where it
-        made others of them."""
-        notes: dict[str, str] = {}
-        if not same(file.chunking, change.chunking):
-            notes[CHUNKING_ATTRIBUTE] = canonical_json(self.form.wire_chunking(change.chunking or {}))
-        if not same(file.attributes, change.attributes):
-            notes[GIVEN_ATTRIBUTE] = digest(change.attributes) + digest(file.attributes)
-        if not notes:
-            return
-        body = {"attributes": {**sync.attributes(change), **notes}}
-        with suppress(AccountError):  # there may be no room for one more
-            self.account.update(f"{self._files(sync.id)}/{file_id}", body, beta=self.form.beta)
-
-    def _record(
-        self, sync: FileSync, recorded: Mapping[str, FileRef], bare: Mapping[str, FileChange]
-    ) -> dict[str, FileRef]:
-        """Record files in the store's own marks, as many as there is room for. Gives all that are recorded."""
-        live = self.find(sync.id, patient=True)
-        if live is None:
-            raise StaleError("it was deleted while its files were brought in", hint="run the command again")
-        fresh = {file_id: change.after for file_id, change in bare.items() if change.after}
-        files = {**recorded, **fresh}
-        others = [key for key in self.form.marks_of(live.answer) if not key.startswith(RECORD_KEY)]
-        while fresh and len(self._pairs(files)) > (self.form.marks.room or 0) - len(others):
-            file_id = fresh.popitem()[0]
-            del files[file_id]
-            why = f"the account keeps no attributes of files, and there is room to remember {len(files)} of them"
-            sync.give_up(bare[file_id], file_id, why)
-        body: dict[str, Any] = {}
-        marks = {key: each for key, each in our_marks(live, self.form).items() if not key.startswith(RECORD_KEY)}
-        mark(body, self.form, live, {**marks, **self._pairs(files)})
-        path = self.path(live.id, live.within)
-        answer = self.account.update(path, body, beta=self.form.beta)
-        forget_keys(
-            self.account, self.form, path, set(our_marks(live, self.form)) - set(body[self.form.marks.field]), answer
-        )
-        return files
-
-    @staticmethod
-    def _pairs(files: Mapping[str, FileRef]) -> dict[str, str]:
-        return write_file_records({file.path: (file_id, file.sha256) for file_id, file in files.items()})
-
-    def _recorded(self, live: Live) -> dict[str, FileRef]:
-        with suppress(TagError):
-            return read_file_records(self.form.marks_of(live.answer))
-        return {}
 
     def records(self, live: Live) -> dict[str, str]:
         return {key: each for key, each in our_marks(live, self.form).items() if key.startswith(RECORD_KEY)}
@@ -264,10 +229,3 @@ class WithFilesStore(PlainStore[WithFiles]):
         whole = self.whole(live)
         check_files(step, whole)
         return PlainStore.doomed_files(self, step, live) | {each.id for each in whole.files if each.path}
-
-
-def _given(attributes: Mapping[str, Any]) -> str | None:
-    """The digest of the attributes that the account was given, where it made those of them that are there."""
-    note = str(attributes.get(GIVEN_ATTRIBUTE) or "")
-    public = {key: value for key, value in attributes.items() if not is_ours(key)}
-    return note[:DIGEST_LENGTH] if note and note[DIGEST_LENGTH:] == digest(public) else None
