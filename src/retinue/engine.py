@@ -467,9 +467,11 @@ def _carry_out(session: Session, made: Plan, audience: Audience, again: Callable
     with audience.working() as asked, _stoppable(session, asked) as stop:
         session.lock.on_note = audience.note
         events: list[Event] = []
+        declared = {each.address: each for each in session.reading.declared}
         try:
             with _lease(session, made, stop) as owned:
-                for event in _run(session, made, stop):
+                for told in _run(session, made, stop):
+                    event = _placed(told, declared)
                     events.append(event)
                     _count(owned, event)
                     audience.event(event)
@@ -607,6 +609,14 @@ def _tidy(session: Session) -> None:
 def _is_locked(session: Session, made: Plan) -> bool:
     """Whether the plan writes where others may be writing."""
     return any(session.providers[step.home].capabilities.lock for step in made.steps)
+
+
+def _placed(event: Event, declared: Mapping[Address, Declared]) -> Event:
+    """The event with the places where what the account did not keep is declared: a step knows that of its object."""
+    said = declared.get(event.step.address)
+    if not event.unkept or said is None:
+        return event
+    return replace(event, unkept=tuple(replace(each, position=said.position(each.path)) for each in event.unkept))
 
 
 def _count(owned: set[str], event: Event) -> None:

@@ -111,7 +111,7 @@ class Account:
         """
         after: str | None = None
         seen: set[str] = set()
-        pages = objects = 0
+        pages = objects = last = 0
         while True:
             wanted = {"limit": page, "order": "asc", **query, **({"after": after} if after else {})}
             try:
@@ -124,9 +124,18 @@ class Account:
             with self.door("GET", path, answer):
                 data = check_page(answer)
             yield from data
-            # Some servers promise more after a last full page and have nothing.
-            if not answer.get("has_more") or not data:
+            if not answer.get("has_more"):
                 return
+            if not data:
+                # Some servers promise more after a last full page and have nothing.
+                if last == page:
+                    return
+                raise AccountError(
+                    f"the account's list for GET {self.full_path(path)} promises more and shows nothing, so that it "
+                    "cannot be read whole",
+                    hint="look at the list with a client of your own, and run the command again when it is whole",
+                )
+            last = len(data)
             after = data[-1]["id"]
             pages, objects = pages + 1, objects + len(data)
             if after in seen:

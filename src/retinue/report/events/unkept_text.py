@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from retinue.model.canonical import canonical_json
+from retinue.model.differences import differences
 from retinue.model.steps import Event, FieldChange
 from retinue.model.values import ABSENT, Path
 from retinue.planning.documents.plan_document import encode
-from retinue.report.text.change_text import show_value
+from retinue.report.text.change_text import show_path, show_value
 from retinue.report.text.ink import Line, count, line, paint
+from retinue.report.text.lookalikes import tell_apart
 
 LONGEST = 40
 """Characters of a value that is shown rather than measured."""
@@ -44,12 +46,21 @@ def _told(kind: str, several: list[tuple[Event, FieldChange]]) -> Line:
 def _what(given: Any, kept: Any) -> str:
     if kept is ABSENT or kept in (None, "", {}, []):
         return f"{_shown(given)} is not kept"
-    if len(canonical_json(given)) > LONGEST or len(canonical_json(kept)) > LONGEST:
-        sizes = [f"{len(each):,} characters" if isinstance(each, str) else "" for each in (given, kept)]
-        return f"{sizes[0]} came back as {sizes[1]}" if all(sizes) else "it came back as another value"
-    return f"{_shown(given)} came back as {_shown(kept)}"
+    if all(len(canonical_json(each)) <= LONGEST for each in (given, kept)):
+        return " came back as ".join(tell_apart(_shown(given), _shown(kept)))
+    if isinstance(given, str) and isinstance(kept, str):
+        return f"{len(given):,} characters came back as {len(kept):,} characters"
+    (path, one, other), *more = differences((), given, kept)
+    if not path:
+        return "it came back as another value"
+    rest = f", and {len(more)} more of it otherwise" if more else ""
+    if other is ABSENT:
+        return f"its {show_path(path)} is not kept{rest}"
+    if one is ABSENT:
+        return f"it came back with {show_path(path)}: {_shown(other)}{rest}"
+    return f"its {show_path(path)}, {_shown(one)}, came back as {_shown(other)}{rest}"
 
 
 def _shown(value: Any) -> str:
     text = show_value(encode(value))
-    return text if len(text) <= LONGEST else "it"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
