@@ -255,7 +255,7 @@ def replacement() -> Plan:
 
 def protected() -> Plan:
     """Protected objects that are declared no more, and a tag that cannot be read."""
-    unreadable = Live("asst_9", "assistant", tag_error="it has no version", tag_stack=STACK)
+    unreadable = Live("asst_9", "assistant", tag_error="it has no version", damaged_tag=f"1;s={STACK};f=")
     return plan([], [live("asst_1", TUTOR, MATH, protect=True), live("asst_2", SUPPORT, MATH), unreadable])
 
 

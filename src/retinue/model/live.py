@@ -52,8 +52,8 @@ class Live:
     account and can only be replaced. `refers_to` maps the ids of other objects that it holds to their kinds, `recorded`
     the ids of the files that we made for it to what they were made from, by field.
 
-    `tag_error` says why the tag could not be read, if there is one and it does not parse, `tag_stack` whose it is as
-    far as it says so. `files` are the attached
+    `tag_error` says why the tag could not be read, if there is one and it does not parse, `damaged_tag` is then
+    what it says. `files` are the attached
     files, read only for objects of this stack; their chunking is canonical. Where they are `unread`, its tag and the
     account's own counts say that they are those declared, so many of ours. `missing` are ids of files that it carries
     and that the account no longer has. `home` is where it lives, when that is not the account. `within` is the id of
@@ -65,7 +65,7 @@ class Live:
     held: Mapping[str, Any] = field(default_factory=dict)
     tag: Tag | None = None
     tag_error: str | None = None
-    tag_stack: str | None = None
+    damaged_tag: str | None = None
     title: str | None = None
     status: str | None = None
     born: int = 0

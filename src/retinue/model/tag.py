@@ -135,6 +135,15 @@ def named_stack(text: str) -> str | None:
     return found[1] if found else None
 
 
+def may_be_of(text: str, stack: str) -> bool:
+    """Whether a tag that cannot be read, and that does not say whose it is, may be the stack's: it has the stack's name
+    somewhere, begins as the stack's tag would and breaks off, or is of a format that this version does not know."""
+    here = re.search(rf"(?<![a-z0-9_-]){re.escape(stack)}(?![a-z0-9_-])", text)
+    version, semicolon, _ = text.partition(";")
+    other = bool(semicolon) and version.isdigit() and version != VERSION
+    return bool(here) or other or f"{VERSION};s={stack};".startswith(text)
+
+
 def attribute(tag: Tag | None, name: str, declared: Any, live: Any) -> Cause:
     """Who moved a field that differs: the three-way decision of the last applied, the declared and the live value."""
     return _attribute(tag.fields, tag.returned, name, declared, live) if tag else "config"

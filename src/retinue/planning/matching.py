@@ -12,7 +12,7 @@ from retinue.kinds.kind import Kind, Kinds
 from retinue.model.canonical import same
 from retinue.model.declared import Declared
 from retinue.model.live import Live
-from retinue.model.tag import is_retired
+from retinue.model.tag import is_retired, named_stack
 from retinue.model.values import Address, Gone, Ref
 
 
@@ -75,7 +75,7 @@ def name_live(live: Iterable[Live], declared: Mapping[Address, Declared], kinds:
     candidates: dict[Address, list[Live]] = {}
     for each in live:
         named.known.add(each.id)
-        if each.tag_error is not None and each.tag_stack not in (None, stack):
+        if each.tag_error is not None and named_stack(each.damaged_tag or "") not in (None, stack):
             named.foreign[each.kind] += 1
         elif each.tag_error is not None:
             named.unreadable.append(each)

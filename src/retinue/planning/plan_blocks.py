@@ -9,7 +9,7 @@ from retinue.kinds.kind import Kind, Kinds
 from retinue.model.declared import Declared, Diagnostic
 from retinue.model.live import Live
 from retinue.model.steps import Block, GivenId, Step
-from retinue.model.tag import file_record_keys, is_retired
+from retinue.model.tag import file_record_keys, is_retired, may_be_of, named_stack
 from retinue.model.values import Address
 
 
@@ -19,11 +19,12 @@ def plan_blocks(
     written: Mapping[Address, Declared],
     kinds: Kinds,
     *,
+    stack: str,
     released: Collection[Address] = (),
     destroy: bool = False,
 ) -> Iterator[Block]:
     """Everything that forbids these steps. `written` is what the files declare, `released` what they let go by name."""
-    for live in _may_be_ours(unreadable, steps, destroy=destroy):
+    for live in _may_be_ours(unreadable, steps, stack, destroy=destroy):
         yield Block("unreadable-tag", _unreadable(live))
     # What its lifecycle keeps or retires is lost to the stack all the same.
     last = [step for step in steps if step.action == "delete" or is_retired(step.tag) or step.action == "release"]
@@ -79,16 +80,24 @@ def _too_many_keys(step: Step, kind: Kind) -> Iterator[Block]:
         )
 
 
-def _may_be_ours(unreadable: Iterable[Live], steps: Iterable[Step], *, destroy: bool) -> list[Live]:
-    """The objects whose tags cannot be read and that may be the stack's: the tag names it, or names none, and an object
-    of the kind is about to be created, which may be this one."""
+def _may_be_ours(unreadable: Iterable[Live], steps: Iterable[Step], stack: str, *, destroy: bool) -> list[Live]:
+    """The objects whose tags cannot be read and that may be the stack's: the tag names it; or it may be what is left of
+    one that did, and an object of the kind is about to be created, which may be this one."""
     created = {step.address.kind for step in steps if step.action == "create"}
-    return [each for each in unreadable if each.tag_stack is not None or each.kind in created or destroy]
+
+    def may_be(each: Live) -> bool:
+        text = each.damaged_tag or ""
+        asked = each.kind in created or destroy
+        return named_stack(text) is not None or (asked and may_be_of(text, stack))
+
+    return [each for each in unreadable if may_be(each)]
 
 
-def unreadable_warnings(steps: Iterable[Step], unreadable: Collection[Live], *, destroy: bool) -> Iterator[Diagnostic]:
+def unreadable_warnings(
+    steps: Iterable[Step], unreadable: Collection[Live], stack: str, *, destroy: bool
+) -> Iterator[Diagnostic]:
     """Tags that cannot be read, where nothing has to stop for them."""
-    ours = {each.id for each in _may_be_ours(unreadable, steps, destroy=destroy)}
+    ours = {each.id for each in _may_be_ours(unreadable, steps, stack, destroy=destroy)}
     for live in unreadable:
         if live.id not in ours:
             yield Diagnostic("warning", "unreadable-tag", _unreadable(live))

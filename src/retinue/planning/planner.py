@@ -72,14 +72,20 @@ def make_plan(
         warnings=(
             *draft.warnings,
             *(() if destroy or targets else handed.notes),
-            *unreadable_warnings(steps, named.unreadable, destroy=destroy),
+            *unreadable_warnings(steps, named.unreadable, stack, destroy=destroy),
             *look_alikes(steps, named.unowned, kinds),
             *(look_renamed(steps, kinds) if draft.deletes else ()),
         ),
         blocks=(
             *(each for each in handed.blocks if only is None or each.address in only),
             *plan_blocks(
-                steps, named.unreadable, draft.written, kinds, released=handed.released.keys(), destroy=destroy
+                steps,
+                named.unreadable,
+                draft.written,
+                kinds,
+                stack=stack,
+                released=handed.released.keys(),
+                destroy=destroy,
             ),
             *not_empty(steps, live, kinds),
         ),

@@ -7,7 +7,7 @@ from typing import Any
 
 from retinue.kinds.kind import Kind
 from retinue.model.live import Live
-from retinue.model.tag import TAG_KEY, Tag, TagError, named_stack, read_file_records, read_tag
+from retinue.model.tag import TAG_KEY, Tag, TagError, read_file_records, read_tag
 from retinue.model.values import FileRef
 
 Recorded = dict[str, Mapping[str, FileRef]]
@@ -23,7 +23,7 @@ def read_live(raw: Mapping[str, Any], kind: Kind, marks: Mapping[str, Any]) -> L
     odd = [each.name for each in kind.fields if not each.fits(held[each.name])]
     if odd:
         raise TypeError(f"of another form: {', '.join(odd)}")
-    tag, problem, stack, recorded = _read_marks(marks, kind)
+    tag, problem, damaged, recorded = _read_marks(marks, kind)
     title = held.get(kind.identity) if kind.has(kind.identity) else raw.get(kind.identity)
     status, born = raw.get("status"), raw.get("created_at")
     return Live(
@@ -32,7 +32,7 @@ def read_live(raw: Mapping[str, Any], kind: Kind, marks: Mapping[str, Any]) -> L
         held,
         tag,
         problem,
-        stack,
+        damaged,
         title=title if isinstance(title, str) else None,
         status=status if isinstance(status, str) else None,
         born=born if isinstance(born, int) else 0,
@@ -43,8 +43,8 @@ def read_live(raw: Mapping[str, Any], kind: Kind, marks: Mapping[str, Any]) -> L
 
 
 def _read_marks(marks: Mapping[str, Any], kind: Kind) -> tuple[Tag | None, str | None, str | None, Recorded]:
-    """The tag among an object's marks, or why it cannot be read and whose it seems to be, and the files that are
-    recorded beside it."""
+    """The tag among an object's marks, or why it cannot be read and what it says, and the files that are recorded
+    beside it."""
     text = marks.get(TAG_KEY)
     try:
         recorded: Recorded = {each.name: read_file_records(marks, each.record) for each in kind.uploads}
@@ -52,7 +52,7 @@ def _read_marks(marks: Mapping[str, Any], kind: Kind) -> tuple[Tag | None, str |
             return None, None, None, recorded
         tag = read_tag(str(text))
     except TagError as error:
-        return None, str(error) if text else None, named_stack(str(text)), {}
+        return None, str(error) if text else None, str(text or ""), {}
     if tag.address.kind != kind.name:
-        return None, f"it names a {tag.address.kind}", tag.stack, {}
+        return None, f"it names a {tag.address.kind}", str(text), {}
     return tag, None, None, recorded
