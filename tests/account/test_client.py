@@ -379,6 +379,7 @@ def test_a_server_that_fails_is_told_with_the_request_and_what_to_do(connect: Co
     [
         ("https://host.test", "try https://host.test/v1"),
         ("https://host.test/api", "try https://host.test/api/v1"),
+        ("https://host.test/api/v2", "try https://host.test/api/v1"),
         ("https://host.test/v1/v1", "try https://host.test/v1"),
         ("https://host.test/v1/chat/completions", "try https://host.test/v1"),
         ("https://host.test/v1", "check base_url"),
@@ -432,6 +433,8 @@ def test_a_server_that_does_not_know_the_path_is_explained(connect: Connect) -> 
     [
         ("openai", {"OPENAI_API_KEY": "ключ"}, "does not hold a key"),
         ({"base_url": "ftp://host/v1"}, {"OPENAI_API_KEY": "k"}, "base_url is not an address"),
+        ({"base_url": "http://host/v1?key=abc"}, {"OPENAI_API_KEY": "k"}, "base_url .* ends with a query"),
+        ({"base_url": "http://host/v1#top"}, {"OPENAI_API_KEY": "k"}, "base_url .* ends with a fragment"),
         ({"base_url": "http://["}, {"OPENAI_API_KEY": "k"}, "base_url is not an address"),
         ({"base_url": "http://host:99999/v1"}, {"OPENAI_API_KEY": "k"}, "base_url is not an address"),
         ({"api_key_env": "MY_KEY"}, {"OPENAI_API_KEY": "k"}, "'MY_KEY' is not set"),

@@ -16,10 +16,11 @@ FURTHER = RestField("extra")
 
 
 def in_any_order(value: Any, names: Collection[str]) -> Any:
-    """The value with the lists of texts under these names sorted, wherever they stand: they are sets to the API."""
+    """The value with the lists of texts under these names sorted, each text once, wherever they stand: they are sets to
+    the API."""
     if isinstance(value, Mapping):
         return {
-            key: sorted(each) if key in names and _are_texts(each) else in_any_order(each, names)
+            key: sorted(set(each)) if key in names and _are_texts(each) else in_any_order(each, names)
             for key, each in value.items()
         }
     return [in_any_order(each, names) for each in value] if isinstance(value, list) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +39,7 @@ TRANSIENT = frozenset({408, 409, 429, 500, 502, 503, 504})
 LONGEST_WAIT = 120.0
 FIRST_WAIT = 0.5
 HOPELESS_RETRIES = 2
+_CHECK = "check base_url, and that what answers there speaks the API of OpenAI"
 UNCONNECTED = (httpx2.ConnectError, httpx2.ProxyError)
 """What keeps a request from being sent."""
 
@@ -235,10 +237,11 @@ class Account:
         url = self.info.url or ""
         before, version, after = url.partition("/v1")
         if not version:
-            return f"base_url usually ends with /v1: try {url}/v1"
+            # Of another version of an API, the first one may stand beside it.
+            return f"base_url usually ends with /v1: try {re.sub(r'/v[0-9]+$', '', url)}/v1"
         if after:
             return f"base_url ends where the API's paths begin, usually with one /v1: try {before}/v1"
-        return "check base_url, and that what answers there speaks the API of OpenAI"
+        return _CHECK
 
     # ── one request and the policy around it ──────────────────────────────────────────────────────────────────────────
 

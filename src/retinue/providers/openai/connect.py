@@ -114,6 +114,10 @@ def _checked_address(url: str) -> str:
         raise RetinueError(f"base_url is not an address: {error}", hint="write https://host/v1") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise RetinueError("base_url is not an address", hint="write https://host/v1")
+    if parts.query or parts.fragment:
+        what = "a query" if parts.query else "a fragment"
+        message = f"base_url ({printable}) ends with {what}, which no request would keep"
+        raise RetinueError(message, hint=f"end it where the API's paths begin: {printable}")
     return printable
 
 
