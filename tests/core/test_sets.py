@@ -9,7 +9,7 @@ import pytest
 from retinue.kinds._shapes import in_any_order
 
 
-@pytest.mark.parametrize("written", itertools.permutations(["fetch", "search", "fetch"]))
+@pytest.mark.parametrize("written", list(itertools.permutations(["fetch", "search", "fetch"])))
 def test_a_set_is_one_however_it_is_written(written: list[str]) -> None:
     value = {"tools": [{"allowed_tools": list(written), "args": list(written)}]}
     made = in_any_order(value, {"allowed_tools"})
