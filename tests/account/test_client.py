@@ -448,7 +448,10 @@ def test_settings_that_cannot_work_are_explained(
 
 
 def test_secrets_of_an_address_are_not_printed(tmp_path: Path) -> None:
-    setting = {"base_url": "https://bob:hunter2@host.test:8443/v1?token=abc"}
+    setting = {"base_url": "https://bob:hunter2@host.test:8443/v1"}
     account = open_account(setting, root=tmp_path, environ={"OPENAI_API_KEY": "k"})
     assert account.info.url == "https://host.test:8443/v1"
     account.close()
+    with pytest.raises(RetinueError, match="ends with a query") as caught:
+        open_account({"base_url": "https://host.test/v1?token=abc"}, root=tmp_path, environ={"OPENAI_API_KEY": "k"})
+    assert "abc" not in f"{caught.value.message} {caught.value.hint}"
