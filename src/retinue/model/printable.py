@@ -51,7 +51,7 @@ class Printable(str):
 
 def visible(text: str) -> str:
     """The text with everything that would move the cursor, reorder or hide text written as an escape, like `\\x1b`."""
-    return _UNSAFE.sub(_escape, text)
+    return text if text.isascii() and text.isprintable() else _UNSAFE.sub(_escape, text)
 
 
 def visible_lines(text: str) -> str:
