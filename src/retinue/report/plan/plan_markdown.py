@@ -122,8 +122,8 @@ class _Piece:
     """A part of the comment below a heading. `last` is its shortest form, `longer` makes the others, the longest first.
 
     `rank` is its importance, 0 first, and grave up to `_GRAVE`. With `details`, `last` is what is left without them. As
-    many of the forms before it as `longer` says show only a part of them. Of a long plan there is room for a few pieces,
-    and only those are written at length.
+    many of the forms before it as `longer` says show only a part of them. A comment has room for a few pieces of a long
+    plan, and only those are written at length.
     """
 
     heading: str
