@@ -19,17 +19,19 @@ if TYPE_CHECKING:
 
 def show_document(document: Mapping[str, Any], terminal: Terminal, *, form: Form = "text", detail: Detail) -> None:
     """A plan document on stdout, in one of the formats that are rendered from it."""
-    from retinue.report import render
+    from retinue.report import render_pieces
 
-    terminal.print(render("plan", document, form, detail=detail, width=terminal.width, color=terminal.color))
+    pieces = render_pieces("plan", document, form, detail=detail, width=terminal.width, color=terminal.color)
+    terminal.print_pieces(pieces)
 
 
 def write_page(document: Mapping[str, Any], path: Path, terminal: Terminal) -> None:
     """A plan document as a page of HTML. Raises RetinueError when it cannot be written."""
-    from retinue.report.plan.plan_page import render_page
+    from retinue.report.plan.plan_page import page_pieces
 
     try:
-        path.write_text(masked(render_page(document)), encoding="utf-8", newline="\n")
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(map(masked, page_pieces(document)))
     except OSError as error:
         raise cannot_write(path, error, hint="choose another file for --html") from error
     terminal.say(f"wrote {path}")

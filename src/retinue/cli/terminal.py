@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ import click
 
 from retinue.errors import RetinueError, reason_of
 from retinue.model.printable import masked, printable
+
+_WAITING = 100_000
+"""Characters that are gathered before they are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,27 @@ class Terminal:
 
     def print(self, text: str) -> None:
         """Data: to stdout, ending in one line end. Raises RetinueError when it cannot be written there."""
-        if not text:
-            return
+        if text:
+            self._write(f"{printed(text)}\n")
+
+    def print_pieces(self, pieces: Iterable[str]) -> None:
+        """The same for a text that is made while it is written, in pieces that begin where a line ends."""
+        waiting: list[str] = []
+        size = 0
+        for piece in filter(None, pieces):
+            if size + len(piece) > _WAITING:
+                self._write("".join(waiting))
+                waiting.clear()
+                size = 0
+            waiting.append(masked(printable(piece)))
+            size += len(piece)
+        if waiting:
+            self._write("".join(waiting).rstrip("\n") + "\n")
+
+    def _write(self, text: str) -> None:
         try:
             # A name of a file may hold bytes that are no text: a JSON escape stands for each.
-            click.echo(printed(text).encode("utf-8", "backslashreplace").decode(), color=True)
+            click.echo(text.encode("utf-8", "backslashreplace").decode(), nl=False, color=True)
         except BrokenPipeError:
             raise
         except OSError as error:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from retinue.errors import RetinueError, StaleError, reason_of
+from retinue.model.printable import json_pieces
 from retinue.model.steps import Plan
 from retinue.planning.documents.plan_digest import plan_digest
 from retinue.planning.documents.plan_document import PlanFormatError, from_document, summarise, to_document
@@ -19,9 +21,8 @@ AGAIN = "make a plan again, and have that one approved"
 
 def save_plan(document: Mapping[str, Any], path: Path) -> None:
     """Write a plan document, replacing the file in one step. Raises RetinueError when it cannot be written."""
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     try:
-        replace_file(path, text.encode())
+        replace_file(path, (piece.encode() for piece in chain(json_pieces(document), "\n")))
     except OSError as error:
         message = f"the plan cannot be saved to '{path}': {reason_of(error)}"
         raise RetinueError(message, hint="name a file in a directory that is there") from error

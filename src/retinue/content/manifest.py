@@ -39,8 +39,8 @@ def attached_spec(files: Iterable[LiveFile]) -> dict[str, Any]:
         path: {
             "sha256": each.sha256 or "",
             "size": each.size,
-            "attributes": dict(each.attributes),
-            "chunking": dict(each.chunking),
+            "attributes": each.attributes,
+            "chunking": each.chunking,
         }
         for path, each in sorted(primary_files(files).items())
     }
@@ -74,7 +74,7 @@ def without_sizes(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Attached files as they are compared and digested: the size follows from the content. Those that are declared by
     their ids are not ours."""
     return {
-        path: {key: value for key, value in entry.items() if key != "size"}
+        path: {"sha256": entry["sha256"], "attributes": entry["attributes"], "chunking": entry["chunking"]}
         for path, entry in files.items()
         if "id" not in entry
     }

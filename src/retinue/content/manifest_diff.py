@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from retinue.content.manifest import SETTLED, as_kept, file_ref, primary_files, same_content, without_sizes
@@ -27,20 +27,38 @@ def compare_manifest(name: str, declared: Declared, live: Live) -> Iterator[File
     if not owned and not ours:
         return
     wanted = {path: entry for path, entry in written.items() if path not in declared_ids}
+    by_path: dict[str, list[LiveFile]] = {}
+    for each in ours:
+        by_path.setdefault(str(each.path), []).append(each)
+    differing = [path for path in sorted({*wanted, *by_path}) if not _is_as_declared(wanted.get(path), by_path, path)]
+    if not differing:
+        return
     held, primary = without_sizes(live.spec[name]), primary_files(ours)
     if live.tag is not None and name in live.tag.returned:
         given = {path: each.given for path, each in primary.items() if each.given}
         held = as_kept(held, given, {path for path, each in primary.items() if each.recorded})
     moved = attribute(live.tag, name, without_sizes(wanted), held)
-    by_path: dict[str, list[LiveFile]] = {}
-    for each in ours:
-        by_path.setdefault(str(each.path), []).append(each)
-    for path in sorted({*wanted, *by_path}):
+    for path in differing:
         attached = by_path.get(path, [])
         current = _as_declared(wanted.get(path), attached) or primary.get(path)
         change = _compare_file(path, wanted.get(path), current, attached, moved, declared)
         if change:
             yield change
+
+
+def _is_as_declared(wanted: Mapping[str, Any] | None, by_path: Mapping[str, Sequence[LiveFile]], path: str) -> bool:
+    """Whether nothing is to be done about a path, as most often: who changed what is only asked where something is."""
+    attached = by_path.get(path, ())
+    if wanted is None or len(attached) != 1:
+        return False
+    (live,) = attached
+    return (
+        live.status == "completed"
+        and not (live.unmarked or live.recorded)
+        and same_content(live.sha256, wanted["sha256"])
+        and same(live.chunking, wanted["chunking"])
+        and same(live.attributes, wanted["attributes"])
+    )
 
 
 def added_files(name: str, declared: Declared) -> Iterator[FileChange]:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -21,9 +22,15 @@ RECORDED_SHA = 16
 """Hex digits of a file's sha256 that an object's metadata has room for; 64 bits decide whether content is the same."""
 
 
+_LEAVES = frozenset((str, int, bool, type(None)))
+_KEYS = frozenset((str,))
+
+
 def plain(value: Any) -> Any:
     """The value as JSON data with sorted keys: references by address, files by content, whole floats as ints, numbers
     as they were before a server kept 32 bits of them."""
+    if type(value) in _LEAVES:
+        return value
     if isinstance(value, Mapping):
         return {str(key): plain(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, list | tuple):
@@ -43,6 +50,7 @@ def plain(value: Any) -> Any:
     return value
 
 
+@lru_cache(maxsize=4096)
 def _number(value: float) -> float:
     """The number that was meant: 0.7 is 0.699999988079071 on a server that keeps 32 bits. A number that is not exactly
     what 32 bits hold, as far as it is written, stays as it is."""
@@ -56,8 +64,26 @@ def _number(value: float) -> float:
     return next(each for each in shorter if _SINGLE.pack(each) == _SINGLE.pack(value))
 
 
+# A manifest of 100,000 files is most of what there is to plan for its store, so that what can be said at once is: what
+# needs no translation is sorted by the encoder, and what is of one type is compared as it is.
+_encoded = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+_sorted = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), sort_keys=True).encode
+
+
 def canonical_json(value: Any) -> str:
-    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
+    return _sorted(value) if _is_plain(value) else _encoded(plain(value))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether `plain` would do no more than sort the keys."""
+    kind = type(value)
+    if kind is dict:
+        if not _KEYS.issuperset(map(type, value)):
+            return False
+        value = value.values()
+    elif kind is not list:
+        return kind in _LEAVES
+    return _LEAVES.issuperset(map(type, value)) or all(map(_is_plain, value))
 
 
 def digest(value: Any) -> str:
@@ -68,7 +94,17 @@ def digest(value: Any) -> str:
 
 def same(one: Any, other: Any) -> bool:
     """Whether two canonical values mean the same to the API. Booleans are not numbers; 1 and 1.0 are equal."""
-    return one is other or canonical_json(one) == canonical_json(other)
+    if one is other:
+        return True
+    kind = type(one)
+    if kind is type(other):
+        if kind in _LEAVES:
+            return bool(one == other)
+        if kind is list:
+            return len(one) == len(other) and all(map(same, one, other))
+        if kind is dict and one.keys() == other.keys():
+            return all(same(each, other[key]) for key, each in one.items())
+    return canonical_json(one) == canonical_json(other)
 
 
 # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

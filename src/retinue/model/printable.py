@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any
 
 from retinue.model.sealed import slow_digest
@@ -51,7 +53,7 @@ class Printable(str):
 
 def visible(text: str) -> str:
     """The text with everything that would move the cursor, reorder or hide text written as an escape, like `\\x1b`."""
-    return _UNSAFE.sub(_escape, text)
+    return text if text.isascii() and text.isprintable() else _UNSAFE.sub(_escape, text)
 
 
 def visible_lines(text: str) -> str:
@@ -74,7 +76,42 @@ def printable(text: str) -> Printable:
 
 def masked(text: str) -> str:
     """A text without what looks like a key. What stands for one tells it from others, and nothing else."""
+    return (_masked_once if len(text) > _LONG else _masked)(text) if _may_hold_a_key(text) else text
+
+
+def _masked(text: str) -> str:
     return _KEYS.sub(lambda found: _with_password(found, mask), text)
+
+
+_masked_once = lru_cache(maxsize=16)(_masked)
+"""A long text stands in several places of a plan, one after the other."""
+_LONG = 10_000
+_BEGINNINGS = [
+    "sk-",
+    "rk-",
+    "pk-",
+    "xapp-",
+    "xox",
+    "pypi-",
+    "AKIA",
+    "ASIA",
+    "AIza",
+    "ya29.",
+    "eyJ",
+    "-----BEGIN",
+    "://",
+]
+_WITH_UNDERSCORE = ["sk_", "rk_", "pk_", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "hf_", "npm_"]
+_OF_GITLAB = re.compile("gl[a-z]{2,5}-")
+
+
+def _may_hold_a_key(text: str) -> bool:
+    """Whether any of the beginnings that `_KEYS` looks for is there: most texts have none, which is seen sooner."""
+    return (
+        any(each in text for each in _BEGINNINGS)
+        or ("_" in text and any(each in text for each in _WITH_UNDERSCORE))
+        or _OF_GITLAB.search(text) is not None
+    )
 
 
 def starred(text: str) -> str:
@@ -108,10 +145,69 @@ def masked_data(value: Any, name: str = "") -> Any:
 
 
 def json_text(document: Any, *, indent: int | None = 2, ascii_only: bool = False) -> Printable:
-    """Data as JSON that is safe to print and comes to the same data."""
-    lines = json.dumps(document, indent=indent, ensure_ascii=ascii_only).split("\n")
-    escaped = "\n".join(_UNSAFE.sub(_json_escape, each) for each in lines)
-    return Printable(_COMMAND.sub(lambda found: f"{found[1] or ''}\\u{ord(found[0][-1]):04x}", escaped))
+    """Data as JSON that is safe to print and comes to the same data: two columns a level, or on one line."""
+    if indent is not None:
+        return Printable("".join(json_pieces(document)))
+    text = _UNSAFE.sub(_json_escape, json.dumps(document, ensure_ascii=ascii_only))
+    return Printable(_COMMAND.sub(_json_command, text))
+
+
+def json_pieces(document: Any) -> Iterator[Printable]:
+    """The same in pieces that begin where a line ends, one for each part of the lists in the document: nobody needs
+    the whole of a long plan at once."""
+    if not (isinstance(document, dict) and document):
+        yield _json_piece(document, 0)
+        return
+    for number, (name, value) in enumerate(document.items()):
+        head = f"{',' if number else '{'}\n  {_json_string(name)}: "
+        if not (isinstance(value, list) and value):
+            yield Printable(head + _json_piece(value, 1))
+            continue
+        for at, each in enumerate(value):
+            yield Printable(f"{',' if at else f'{head}['}\n    {_json_piece(each, 2)}")
+        yield Printable("\n  ]")
+    yield Printable("\n}")
+
+
+def _json_piece(value: Any, level: int) -> Printable:
+    written: list[str] = []
+    _write_json(value, "\n" + "  " * level, written.append)
+    return Printable("".join(written))
+
+
+def _write_json(value: Any, margin: str, write: Callable[[str], object]) -> None:
+    """Write data as `json.dumps` does, with safe texts; `margin` leads to the line below."""
+    if isinstance(value, str):
+        write(_json_string(value))
+    elif isinstance(value, dict) and value:
+        inner = f"{margin}  "
+        lead = f"{{{inner}"
+        for key, each in value.items():
+            write(f"{lead}{_json_string(key)}: ")
+            _write_json(each, inner, write)
+            lead = f",{inner}"
+        write(f"{margin}}}")
+    elif isinstance(value, list | tuple) and value:
+        inner = f"{margin}  "
+        lead = f"[{inner}"
+        for each in value:
+            write(lead)
+            _write_json(each, inner, write)
+            lead = f",{inner}"
+        write(f"{margin}]")
+    else:
+        write("null" if value is None else json.dumps(value))
+
+
+def _json_string(text: str) -> str:
+    quoted = encode_basestring(text)
+    if not (quoted.isascii() and quoted.isprintable()):
+        quoted = _UNSAFE.sub(_json_escape, quoted)
+    return _COMMAND.sub(_json_command, quoted) if "##" in quoted else quoted
+
+
+def _json_command(found: re.Match[str]) -> str:
+    return f"{found[1] or ''}\\u{ord(found[0][-1]):04x}"
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ import re
 import string
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from retinue.model.canonical import DIGEST_LENGTH, RECORDED_SHA, digest
@@ -67,6 +68,7 @@ def is_retired(tag: Tag | None) -> bool:
     return tag is not None and RETIRED in tag.flags
 
 
+@lru_cache(maxsize=4096)
 def key_digest(field: str, key: str) -> str:
     return digest([field, key])[:_KEY_DIGEST]
 

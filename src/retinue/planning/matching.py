@@ -112,6 +112,8 @@ def _best_first(
 
     `tagged` maps the ids of the stack's objects to the addresses that their tags give.
     """
+    if len(several) == 1:
+        return list(several)  # as nearly always
 
     def rank(live: Live) -> tuple[object, ...]:
         kind = kinds[live.kind].at(live.home)

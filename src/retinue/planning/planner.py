@@ -63,7 +63,7 @@ def make_plan(
         for one in named.extra[address]:
             _delete_extra(draft, one, address)
     _repoint_dependents(draft)
-    only = frozenset(closure(targets, draft.declared)) if targets else None
+    only = frozenset(closure(targets, draft.declared, kinds)) if targets else None
     steps = ordered(draft, only)
     made = Plan(
         stack=stack,
@@ -95,7 +95,7 @@ def make_plan(
         unowned=_counted(named.unowned),
         retired=dict(sorted(named.retired.items())),
         environment=environment,
-        ids=_referred_ids(steps, named),
+        ids=_referred_ids(steps, named, kinds),
         retags=() if targets else tuple(draft.retags),
         owned=len(named.all_owned),
         destroy=destroy,
@@ -320,34 +320,40 @@ def _repoint_dependents(draft: Draft) -> None:
 
 def _repointed(draft: Draft, wanted: Declared, replaced: Mapping[Address, Step]) -> Iterator[FieldChange]:
     kind = draft.kinds[wanted.address.kind].at(wanted.home)
-    for each in kind.fields:
-        if each.refs and each.name in wanted.spec and not wanted.lifecycle.ignores(each.name):
-            for path, reference in references(wanted.spec[each.name], (each.name,)):
-                if reference.address in replaced:
-                    old = draft.named.owned[reference.address].id
-                    yield FieldChange(path, old, reference, "config", wanted.position(path))
+    for path, reference in references(wanted.spec, kind):
+        if reference.address in replaced and not wanted.lifecycle.ignores(str(path[0])):
+            old = draft.named.owned[reference.address].id
+            yield FieldChange(path, old, reference, "config", wanted.position(path))
 
 
-def _referred_ids(steps: Iterable[Step], named: Named) -> dict[Address, str]:
+def _referred_ids(steps: Iterable[Step], named: Named, kinds: Kinds) -> dict[Address, str]:
     """The live ids that the steps need for what they refer to; what is created on the way is not among them yet."""
     made = {step.address for step in steps if step.action == "create"}
-    wanted = {reference.address for step in steps for _, reference in references(step.after)}
+    spoken = ((step.after or {}, kinds[step.address.kind].at(step.home)) for step in steps)
+    wanted = {reference.address for spec, kind in spoken for _, reference in references(spec, kind)}
     return {address: named.owned[address].id for address in sorted(wanted - made) if address in named.owned}
 
 
-def references(value: Any, path: Path = ()) -> Iterator[tuple[Path, Ref]]:
-    """Every reference inside a canonical value, with where it stands."""
+def references(spec: Mapping[str, Any], kind: Kind) -> Iterator[tuple[Path, Ref]]:
+    """Every reference inside a canonical specification, with where it stands. Only fields that hold ids are looked
+    through: of all others, a manifest may have 100,000 files."""
+    for each in kind.fields:
+        if each.refs and each.name in spec:
+            yield from _references_in(spec[each.name], (each.name,))
+
+
+def _references_in(value: Any, path: Path) -> Iterator[tuple[Path, Ref]]:
     if isinstance(value, Ref):
         yield path, value
     elif isinstance(value, Mapping):
         for key, each in value.items():
-            yield from references(each, (*path, key))
+            yield from _references_in(each, (*path, key))
     elif isinstance(value, list):
         for index, each in enumerate(value):
-            yield from references(each, (*path, index))
+            yield from _references_in(each, (*path, index))
 
 
-def closure(targets: Iterable[Address], declared: Mapping[Address, Declared]) -> set[Address]:
+def closure(targets: Iterable[Address], declared: Mapping[Address, Declared], kinds: Kinds) -> set[Address]:
     """The targets and everything they depend on."""
     found: set[Address] = set()
     waiting = list(targets)
@@ -356,8 +362,14 @@ def closure(targets: Iterable[Address], declared: Mapping[Address, Declared]) ->
         if address not in found:
             found.add(address)
             if address in declared:
-                waiting += [reference.address for _, reference in references(declared[address].spec)]
+                waiting += _needed(declared[address], kinds)
     return found
+
+
+def _needed(declared: Declared, kinds: Kinds) -> list[Address]:
+    """What a declaration refers to, in order."""
+    kind = kinds[declared.address.kind].at(declared.home)
+    return sorted({reference.address for _, reference in references(declared.spec, kind)})
 
 
 def ordered(draft: Draft, only: frozenset[Address] | None) -> list[Step]:
@@ -369,8 +381,7 @@ def ordered(draft: Draft, only: frozenset[Address] | None) -> list[Step]:
         if address in done:
             return
         done.add(address)
-        wanted = draft.declared[address]
-        targets = sorted({reference.address for _, reference in references(wanted.spec)})
+        targets = _needed(draft.declared[address], draft.kinds)
         for target in targets:
             visit(target)
         claim = draft.claims.get(address)

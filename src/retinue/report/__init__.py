@@ -1,19 +1,31 @@
 """What people and machines read: plans, drift, events, objects and errors. Renders documents; decides nothing.
 
-`render` is the one way from a document to a form of it; what there is only as text has a function of its own.
+`render` is the one way from a document to a form of it, and `render_pieces` the same bit by bit; what there is only as
+text has a function of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from retinue.model.printable import json_text
+from retinue.model.printable import json_pieces, json_text
 
 if TYPE_CHECKING:
     from retinue.report.text.change_text import Detail
 
 Subject = Literal["plan", "drift", "diff", "findings"]
 Form = Literal["text", "json", "markdown", "github", "junit", "sarif"]
+
+
+def render_pieces(
+    subject: Subject, document: Any, form: Form, *, detail: Detail = "hunks", width: int = 80, color: bool = False
+) -> Iterator[str]:
+    """The same in pieces that end where a line does: JSON, which holds whole texts several times, as it is written."""
+    if form == "json" and subject != "findings":
+        yield from json_pieces(document)
+    else:
+        yield render(subject, document, form, detail=detail, width=width, color=color)
 
 
 def render(

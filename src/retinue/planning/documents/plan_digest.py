@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -33,19 +33,37 @@ _SAID: dict[type, frozenset[str]] = {
 _ADDED: Mapping[type, frozenset[str]] = {Step: frozenset({"held", "removes"}), FileChange: frozenset({"expects"})}
 """The parts that came later: they count where they say something, so that other plans keep their digests."""
 
+_KEPT = 4_000
+"""Characters of a text that is kept while others are made."""
+
 
 def plan_digest(plan: Plan) -> str:
     """Such as `pd1:7c41-d2f0-93be-aa18`: 64 bits over the steps, the stack, and whose account it is.
 
     Retags do not count: they change nothing that anybody sees.
     """
-    subject = {
-        "stack": plan.stack,
-        "account": asdict(plan.account),
-        "steps": _unordered(_part(step) for step in plan.steps),
-    }
-    hexadecimal = hashlib.sha256(f"{VERSION}\n{_text(subject)}".encode()).hexdigest()
+    # The text is that of one JSON object, and of many long prompts it would be longer than all else there is: it is
+    # never there as a whole.
+    hashed = hashlib.sha256(
+        f'{VERSION}\n{{"account":{_text(asdict(plan.account))},"stack":{_text(plan.stack)}'.encode()
+    )
+    lead = ',"steps":['
+    for each in _in_order(plan.steps):
+        hashed.update(f"{lead}{_text(each)}".encode())
+        lead = ","
+    hashed.update(b"]}" if plan.steps else b',"steps":[]}')
+    hexadecimal = hashed.hexdigest()
     return f"{VERSION}:{'-'.join(hexadecimal[start : start + 4] for start in range(0, 16, 4))}"
+
+
+def _in_order(steps: Iterable[Step]) -> Iterator[str]:
+    """The texts of steps, sorted. Long ones are made again when they are needed, instead of being kept."""
+    found: dict[str, list[str | Step]] = {}
+    for step in steps:
+        text = _text(_part(step))
+        found.setdefault(text[:_KEPT], []).append(text if len(text) <= _KEPT else step)
+    for beginning in sorted(found):
+        yield from sorted(each if isinstance(each, str) else _text(_part(each)) for each in found[beginning])
 
 
 def step_parts(step: Step) -> dict[str, Any]:

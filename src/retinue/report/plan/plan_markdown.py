@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import accumulate
@@ -117,63 +117,84 @@ def render_no_plan(stack: str, environment: str | None, why: str, *, budget: int
     return f"{top}\n\n{fence(said, 'text')}\n"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Piece:
-    """A part of the comment below a heading: `forms` from the longest to the shortest.
+    """A part of the comment below a heading. `last` is its shortest form, `longer` makes the others, the longest first.
 
-    `rank` is its importance, 0 first, and grave up to `_GRAVE`. With `details`, the last form is what is left without
-    them. The `parts` forms before that one show only a part of them.
+    `rank` is its importance, 0 first, and grave up to `_GRAVE`. With `details`, `last` is what is left without them. As
+    many of the forms before it as `longer` says show only a part of them. A comment has room for a few pieces of a long
+    plan, and only those are written at length.
     """
 
     heading: str
-    forms: tuple[str, ...]
+    last: str
     rank: int
+    longer: Callable[[], tuple[Sequence[str], int]] = lambda: ((), 0)
     details: bool = True
     what: str = "change"
     parts: int = 0
+    _forms: tuple[str, ...] = ()
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """All forms, from the longest to the shortest."""
+        if not self._forms:
+            longer, self.parts = self.longer()
+            self._forms = (*longer, self.last)
+        return self._forms
 
 
 def _pieces(document: Mapping[str, Any], detail: Detail) -> Iterable[_Piece]:
     replaced = replaced_ids(document)
     for block in document["blocks"]:
-        forms = (fence(block_lines(block), "text"), f"- {code(block['code'])}")
-        yield _Piece("Blocked", forms, 0, what="reason")
+        yield _Piece("Blocked", f"- {code(block['code'])}", 0, _fenced(block_lines, block), what="reason")
     for group in plan_groups(document):
         for step in group.steps:
             yield _step_piece(step, group, replaced, detail)
         if group.note:
-            yield _Piece(group.title, (group.note,), _GRAVE, details=False, what="note")
+            yield _Piece(group.title, group.note, _GRAVE, details=False, what="note")
     for warning in document["warnings"]:
-        forms = (fence(warning_lines(warning), "text"), f"- {code(warning['code'])}")
-        yield _Piece("Warnings", forms, 2, what="warning")
+        yield _Piece("Warnings", f"- {code(warning['code'])}", 2, _fenced(warning_lines, warning), what="warning")
     if gone := removal_lines(document):
-        yield _Piece("", (fence(gone, "text"),), 2, details=False, what="count")
+        yield _Piece("", fence(gone, "text"), 2, details=False, what="count")
     for each in unmanaged_lines(document["summary"]):
-        yield _Piece("", (code(text_of(each)),), 5, details=False, what="count")
+        yield _Piece("", code(text_of(each)), 5, details=False, what="count")
+
+
+def _fenced(
+    show: Callable[[Mapping[str, Any]], list[Line]], each: Mapping[str, Any]
+) -> Callable[[], tuple[Sequence[str], int]]:
+    return lambda: ((fence(show(each), "text"),), 0)
 
 
 def _step_piece(step: Mapping[str, Any], group: Group, replaced: Mapping[str, str], detail: Detail) -> _Piece:
-    brief = f"- {code(_short(text_of(step_summary(step, replaced))))}"
+    summary = step_summary(step, replaced)
+    brief = f"- {code(_short(text_of(summary)))}"
     rank = _GRAVE if group.grave else 4 if step["action"] == "create" else 3
     if detail == "summary":
-        return _Piece(group.title, (brief,), rank, details=False)
-    forms: list[str] = []
+        return _Piece(group.title, brief, rank, details=False)
 
     def show(head: Line, body: Sequence[Line]) -> str:
-        return _open(head, body) if group.grave else _folded(step_summary(step, replaced), head, body)
+        return _open(head, body) if group.grave else _folded(summary, head, body)
 
-    for level in ("full",) if detail == "full" else ("complete", "hunks"):
-        head, body = step_lines(step, group, replaced, detail=level)  # type: ignore[arg-type]
-        made = show(head, body)
-        if made not in forms:
-            forms.append(made)
-    parts = [show(head, part) for part in _parts(body)]
-    return _Piece(group.title, (*forms, *parts, brief), rank, parts=len(parts))
+    def longer() -> tuple[Sequence[str], int]:
+        forms: list[str] = []
+        levels: tuple[Detail, ...] = ("full",) if detail == "full" else ("complete", "hunks")
+        for level in levels:
+            head, body = step_lines(step, group, replaced, detail=level)
+            made = show(head, body)
+            if made not in forms:
+                forms.append(made)
+        parts = [show(head, part) for part in _parts(body)]
+        return (*forms, *parts), len(parts)
+
+    return _Piece(group.title, brief, rank, longer)
 
 
 def _parts(body: Sequence[Line]) -> Iterable[Sequence[Line]]:
     """The beginning of a long body, once for each size that it is longer than by far."""
-    return (_first(body, size) for size in _PARTS if sum(map(_size, body)) > 2 * size)
+    whole = sum(map(_size, body))
+    return (_first(body, size) for size in _PARTS if whole > 2 * size)
 
 
 def _first(lines: Sequence[Line], size: int) -> Sequence[Line]:
@@ -242,7 +263,7 @@ class _Room:
         """Take the shortest form, if there is room for it and its heading."""
         piece = self.pieces[index]
         heading = 0 if piece.heading in self._headings else len(piece.heading) + 6
-        size = len(piece.forms[-1]) + 2 + heading
+        size = len(piece.last) + 2 + heading
         if size <= self.budget:
             self.budget -= size
             self._headings.add(piece.heading)
@@ -250,9 +271,10 @@ class _Room:
 
     def detail(self, index: int, *, longest: bool) -> None:
         """Take the longest form that there is room for, or that with the least details."""
-        forms, at = self.pieces[index].forms, self.chosen[index]
+        at = self.chosen[index]
         if at is None:
             return
+        forms = self.pieces[index].forms
         for form in range(0 if longest else max(len(forms) - 2, 0), at):
             more = len(forms[form]) - len(forms[at])
             if more <= self.budget:
@@ -262,18 +284,19 @@ class _Room:
 
 
 def _laid_out(pieces: Sequence[_Piece], chosen: Sequence[int | None]) -> str:
-    text, heading, listed = "", "", False
+    made: list[str] = []
+    heading, listed = "", False
     for piece, form in zip(pieces, chosen, strict=True):
         if form is None:
             continue
         if piece.heading != heading:
             heading = piece.heading
-            text += f"\n### {heading}\n" if heading else ""
+            made += [f"\n### {heading}\n"] if heading else []
             listed = False
         is_item = piece.forms[form].startswith("- ")
-        text += f"{'' if listed and is_item else chr(10)}{piece.forms[form]}\n"
+        made.append(f"{'' if listed and is_item else chr(10)}{piece.forms[form]}\n")
         listed = is_item
-    return text
+    return "".join(made)
 
 
 def _missing(document: Mapping[str, Any], pieces: Sequence[_Piece], chosen: Sequence[int | None]) -> str:

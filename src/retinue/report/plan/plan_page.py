@@ -83,18 +83,37 @@ _INLINE = (
 
 def render_page(document: Mapping[str, Any]) -> str:
     """The page. It leaves nothing out: unchanged lines of long texts are folded."""
+    return "".join(page_pieces(document))
+
+
+def page_pieces(document: Mapping[str, Any]) -> Iterator[str]:
+    """The same in pieces, one for each object or less: the page of a long plan is written as it is made."""
     title = f"Plan for {document['stack']}"
     groups = plan_groups(document)
-    main = [
-        *_lined("blocked", "Blocked", map(block_lines, document["blocks"])),
-        *(part for group in groups for part in _group(group, groups, document)),
-        *_lined("", "Warnings", map(warning_lines, document["warnings"])),
-        *(_pre(gone) for gone in [removal_lines(document)] if gone),
-        *(f'<p class="faint">{_spans(each)}</p>\n' for each in unmanaged_lines(document["summary"])),
-    ]
-    views = _VIEWS if any('class="beside"' in part for part in main) else ""
-    body = [_header(document), views, _contents(groups), "<main>\n", *main, "</main>\n"]
-    return _PAGE.format(policy=_POLICY, title=_text(title), style=_STYLE, body="".join(body))
+    before, after = _PAGE.format(policy=_POLICY, title=_text(title), style=_STYLE, body="\0").split("\0")
+    yield before
+    yield _header(document)
+    yield _VIEWS if _has_tables(groups) else ""
+    yield _contents(groups)
+    yield "<main>\n"
+    yield from _lined("blocked", "Blocked", map(block_lines, document["blocks"]))
+    for group in groups:
+        yield from _group(group, groups, document)
+    yield from _lined("", "Warnings", map(warning_lines, document["warnings"]))
+    yield from (_pre(gone) for gone in [removal_lines(document)] if gone)
+    yield from (f'<p class="faint">{_spans(each)}</p>\n' for each in unmanaged_lines(document["summary"]))
+    yield f"</main>\n{after}"
+
+
+def _has_tables(groups: Iterable[Group]) -> bool:
+    """Whether any text is shown in tables, of which there are two views."""
+    return any(
+        split_lines(each["before"])[0] != split_lines(each["after"])[0]
+        for group in groups
+        for step in group.steps
+        for each in shown_changes(step, outside=group.outside)
+        if _is_long_text(each)
+    )
 
 
 def _header(document: Mapping[str, Any]) -> str:
@@ -184,13 +203,14 @@ def _is_long_text(change: Mapping[str, Any]) -> bool:
 def _text_change(change: Mapping[str, Any]) -> str:
     before, after = change["before"], change["after"]
     (old, _), (new, _) = map(split_lines, compared_texts(before, after))
+    hunks = shown_hunks(old, new)
     path = show_path(change["path"])
-    size = extent(shown_hunks(old, new), len(new))
     mark = '<span class="drift">!</span> ' if is_outside(change) else ""
     place = show_place(change["position"])
     where = f' <span class="place">{_text(place)}</span>' if place else ""
-    head = f'<h4>{mark}<code>{_text(path)}</code> <span class="faint">{size}</span>{where}</h4>\n'
-    return f'<div class="text">\n{head}{text_tables(before, after, visible(path))}</div>\n'
+    head = f'<h4>{mark}<code>{_text(path)}</code> <span class="faint">{extent(hunks, len(new))}</span>{where}</h4>\n'
+    tables = _tables(hunks, new, visible(path), note=end_note(before, after))
+    return f'<div class="text">\n{head}{tables}</div>\n'
 
 
 # ── lines ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -229,7 +249,10 @@ class _Row:
 def text_tables(before: str, after: str, title: str) -> str:
     """The hunks of the two texts as tables, with the unchanged lines between them folded. `title` names the text."""
     (old, _), (new, _) = map(split_lines, compared_texts(before, after))
-    hunks = shown_hunks(old, new)
+    return _tables(shown_hunks(old, new), new, title, note=end_note(before, after))
+
+
+def _tables(hunks: Sequence[Hunk], new: Sequence[str], title: str, *, note: str) -> str:
     made: list[str] = []
     at = 0
     for hunk in hunks:
@@ -239,7 +262,6 @@ def text_tables(before: str, after: str, title: str) -> str:
         made.append(_BESIDE.format(title=escape(title), head=head, rows="".join(_beside(rows))))
         made.append(_INLINE.format(title=escape(title), rows="".join(map(_inline, rows))))
         at = hunk.after[1]
-    note = end_note(before, after)
     made.append(_gap(new, (at, len(new))))
     return "".join(made) + (f'<p class="faint">{note[0].upper()}{note[1:]}.</p>\n' if note else "")
 

@@ -63,7 +63,12 @@ class Line:
     @property
     def cells(self) -> int:
         """How many columns of a terminal the line takes, without its place."""
-        return sum(cell_len(text) for text, _ in self.parts)
+        return sum(_cells(text) for text, _ in self.parts)
+
+
+def _cells(text: str) -> int:
+    """How many columns a text takes that is safe to print: a character of ASCII takes one."""
+    return len(text) if text.isascii() else cell_len(text)
 
 
 def line(*parts: Part, place: str | None = None) -> Line:
@@ -90,17 +95,15 @@ def dedented(lines: Iterable[Line]) -> list[Line]:
 
 def align_places(lines: Sequence[Line], width: int) -> list[Line]:
     """Write every place behind its line: in one column where that fits into the width, else after two blanks."""
-    column = 0
-    for each in lines:
-        if each.place and each.cells + 2 + cell_len(each.place) <= width:
-            longest = max(cell_len(other.place) for other in lines if other.place)
-            if each.cells + 2 + longest <= width:
-                column = max(column, each.cells + 2)
-    return [_placed(each, column) if each.place else each for each in lines]
+    longest = max((_cells(each.place) for each in lines if each.place), default=0)
+    starts = [each.cells + 2 if each.place else 0 for each in lines]
+    column = max((start for start in starts if start + longest <= width), default=0)
+    return [_placed(each, start, column) if each.place else each for each, start in zip(lines, starts, strict=True)]
 
 
-def _placed(each: Line, column: int) -> Line:
-    gap = max(column - each.cells, 2)
+def _placed(each: Line, start: int, column: int) -> Line:
+    """The line with its place, in the column where there is room for it, `start` being the first that there is."""
+    gap = max(column - start, 0) + 2
     return Line((*each.parts, (" " * gap, "plain"), (each.place or "", "faint")))
 
 
