@@ -6,8 +6,9 @@ JSON Schemas, there or in place, are checked and put together (json_schemas.py).
 from __future__ import annotations
 
 import base64
+import os
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,6 +25,11 @@ from retinue.model.values import Path, Secret
 
 # DOC guides/tools-skills: a bundle of files may have 50 MB.
 LARGEST_ARCHIVE = 50 * 1024 * 1024
+MOST_NAMED = 4
+"""How many files a message looks at, of which it names all but the last."""
+
+_Unfit = Callable[[str, int], str | None]
+_File = dict[str, Any]
 
 
 class Included(NamedTuple):
@@ -128,8 +134,7 @@ class _DeclarationFiles:
 
     def file(self, value: Any, path: Path) -> Any:
         """A path → the file's path from the project's root, its digest and its size."""
-        folder = self.all.reader.folder
-        return self._single(value, path, lambda name: {"path": name, **folder.digest(name)._asdict()})
+        return self._single(value, path, self._digest)
 
     def base64(self, value: Any, path: Path) -> Any:
         """A path → the file's content."""
@@ -191,45 +196,75 @@ class _DeclarationFiles:
             options = entry if isinstance(entry, dict) else {}
             extra = {key: each for key, each in options.items() if key not in ("path", "exclude")}
             own = self._excluded(entry, (*path, index))
-            for name, sha256, size in self._digests(written, where, [each for each, _ in (*without, *own)]):
-                before = found.get(name, {})
-                found[name] = {**before, **extra, "path": name, "sha256": sha256, "size": size, "entry": index}
+            for file in self._digests(written, where, [each for each, _ in (*without, *own)]):
+                file["entry"] = index
+                before = found.get(file["path"])
+                found[file["path"]] = {**before, **extra, **file} if before else {**extra, **file} if extra else file
             self._tell_of_useless(own)
         self._tell_of_useless(without)
         return [found[name] for name in sorted(found)]
 
-    def _digests(self, written: str, where: Path, without: Sequence[Exclusion]) -> list[tuple[str, str, int]]:
+    def _digests(self, written: str, where: Path, without: Sequence[Exclusion]) -> list[_File]:
+        """The files that are named. What a glob brings along that the account does not take is left out, and not even
+        read; if there is nothing else, it is the glob that is wrong, and the kind says so."""
         folder, directory = self.all.reader.folder, self._directory(where)
         try:
             matched = folder.files(directory, written, without=without)
-            found = [(name, *folder.digest(name)) for name in matched.files]
+            is_glob = folder.is_glob(directory, written)
         except RefusedError as refused:
             self._report(refused, where)
             return []
         self._tell_of_links(matched, where)
-        return self._fitting(found, written, where) if folder.is_glob(directory, written) else found
+        unfit = self.inclusion.unfit if self.inclusion and is_glob else None
+        reasons: dict[str, str] = {}
+        found = list(self._digested(matched.files, where, unfit, reasons))
+        if len(reasons) == len(matched.files):
+            return list(self._digested(matched.files, where))
+        self._tell_of_unfit(reasons, found, written, where)
+        return found
 
-    def _fitting(self, found: list[tuple[str, str, int]], written: str, where: Path) -> list[tuple[str, str, int]]:
-        """Those that the account takes. Nobody named the others, so they are left out with a word about it; if there
-        are no others, it is the glob that is wrong, and the kind says so."""
-        unfit = self.inclusion.unfit if self.inclusion else None
-        reasons = {name: unfit(name, size) for name, _, size in found} if unfit else {}
-        fitting = [each for each in found if not reasons.get(each[0])]
-        for reason in sorted({each for each in reasons.values() if each}) if fitting else ():
-            names = [
-                posixpath.relpath(name, self._directory(where) or ".") for name in reasons if reasons[name] == reason
-            ]
-            several = f"{len(names)} files of '{written}' are {reason}, such as '{names[0]}'; they are left out"
-            message = f"'{names[0]}' of '{written}' is {reason}, and is left out" if len(names) == 1 else several
+    def _digested(
+        self, names: Iterable[str], where: Path, unfit: _Unfit | None = None, reasons: dict[str, str] | None = None
+    ) -> Iterator[_File]:
+        """Files with their digests, but for those that are `unfit`, whose reasons are noted, or refused."""
+        folder = self.all.reader.folder
+        for name in names:
+            try:
+                status = folder.status(name)
+                reason = unfit(name, status.st_size) if unfit else None
+                if reason and reasons is not None:
+                    reasons[name] = reason
+                else:
+                    yield self._digest(name, status)
+            except RefusedError as refused:
+                self._report(refused, where)
+
+    def _digest(self, name: str, status: os.stat_result | None = None) -> _File:
+        """Raises RefusedError for a file that is larger than the account takes, which is not read to find that out."""
+        folder = self.all.reader.folder
+        status = status or folder.status(name)
+        largest = self.inclusion.largest if self.inclusion else None
+        if largest is not None and status.st_size > largest:
+            message = f"'{name}' has {status.st_size:,} bytes, over the API's {largest // 2**20} MiB"
+            raise RefusedError("file-too-large", message, "split it, or leave it out")
+        sha256, size = folder.digest(name, status)
+        return {"path": name, "sha256": sha256, "size": size}
+
+    def _tell_of_unfit(self, unfit: Mapping[str, str], fitting: Sequence[_File], written: str, where: Path) -> None:
+        """Nobody named the files that are left out, so there is a word about it."""
+        directory = self._directory(where) or "."
+        for reason in sorted(set(unfit.values())):
+            names = [name for name, each in unfit.items() if each == reason]
+            first, *others = (posixpath.relpath(name, directory) for name in names[:MOST_NAMED])
+            several = f"{len(names)} files of '{written}' are {reason}, such as '{first}'; they are left out"
+            message = several if others else f"'{first}' of '{written}' is {reason}, and is left out"
             suffixes = sorted({posixpath.splitext(name)[1] for name in names})
-            by_type = (
-                len(names) > 1 and all(suffixes) and not any(each[0].endswith(tuple(suffixes)) for each in fitting)
-            )
-            patterns = [f"*{each}" for each in suffixes] if by_type else names
-            shown = ", ".join(f"'{LEAVE_OUT}{each}'" for each in patterns[:3])
-            hint = f"to say so, add {shown}{', …' if len(patterns) > 3 else ''} to the list"
+            ending = tuple(suffixes)
+            by_type = others and all(suffixes) and not any(each["path"].endswith(ending) for each in fitting)
+            patterns = [f"*{each}" for each in suffixes] if by_type else [first, *others]
+            shown = ", ".join(f"'{LEAVE_OUT}{each}'" for each in patterns[: MOST_NAMED - 1])
+            hint = f"to say so, add {shown}{', …' if len(patterns) >= MOST_NAMED else ''} to the list"
             self.all.reader.diagnostics.warning("left-out", message, self.tree.at(where), hint)
-        return fitting or found
 
     # ── what is left out ──────────────────────────────────────────────────────────────────────────────────────────────
 
