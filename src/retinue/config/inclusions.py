@@ -9,13 +9,14 @@ import base64
 import os
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from retinue.config.globs import LEAVE_OUT, Exclusion, Matched
-from retinue.config.interpolation import Values, fill_text, first_known
+from retinue.config.interpolation import Expression, Values, fill_text, first_known
 from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import RefusedError
+from retinue.config.project_files import Source
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Inclusion, Kind
@@ -40,13 +41,47 @@ class Included(NamedTuple):
     secret: bool
 
 
+class _Text(NamedTuple):
+    """What a file comes to where its text is wanted: with the line ends of Unix and without the last one. `meant` is a
+    variable in it that nobody fills in."""
+
+    value: str
+    meant: Expression | None
+
+
 @dataclass(slots=True)
 class Inclusions:
-    """Reads the files that declarations name. A file that many name is read once."""
+    """Reads the files that declarations name. A file that many name is read once, and its text is kept once."""
 
     reader: FileReader
     lookup: Values
     schemas: JsonSchemas
+    _texts: dict[tuple[str, bool], _Text | None] = field(default_factory=dict)
+    _joined: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def text(self, source: Source, *, render: bool) -> _Text | None:
+        """The text of a file, filled with variables if it is to be; None, reported, where that cannot be."""
+        if (source.name, render) not in self._texts:
+            self._texts[source.name, render] = self._text(source, render=render)
+        return self._texts[source.name, render]
+
+    def joined(self, parts: tuple[str, ...]) -> str:
+        """Texts with a blank line between them. Many declarations may have the same ones."""
+        if parts not in self._joined:
+            self._joined[parts] = _joined(parts)
+        return self._joined[parts]
+
+    def _text(self, source: Source, *, render: bool) -> _Text | None:
+        text, meant = source.text, None
+        if render:
+            rendered = fill_text(source, self.lookup, self.reader.diagnostics)
+            if rendered is None:
+                return None
+            text = rendered
+        else:
+            meant = first_known(text, self.lookup.known)
+        unified = _without_last_line_end(text.replace("\r\n", "\n").replace("\r", "\n"))
+        return _Text(Secret(unified) if isinstance(text, Secret) else unified, meant)
 
     def include(self, kind: Kind, spec: dict[str, Any], tree: Tree) -> Included:
         """The declaration with its files read."""
@@ -76,39 +111,31 @@ class _DeclarationFiles:
         parts = [self._part(each, (*path, index)) for index, each in enumerate(value)]
         if not all(isinstance(each, str) for each in parts):
             return value
-        joined = "\n\n".join(_without_last_line_end(each) for each in parts)
-        return Secret(joined) if any(isinstance(each, Secret) for each in parts) else joined
+        if any(isinstance(each, Secret) for each in parts):
+            return Secret(_joined(parts))
+        return self.all.joined(tuple(parts))
 
     def _part(self, value: Any, path: Path) -> Any:
         if not (isinstance(value, dict) and isinstance(value.get("file"), str) and value["file"]):
             return value
         name = self._file(value["file"], (*path, "file"))
         source = self.all.reader.text(name, asked=self.tree.at((*path, "file"))) if name is not None else None
-        if source is None:
+        text = self.all.text(source, render=value.get("render") is True) if source is not None else None
+        if text is None:
             self.complete = False
             return value
-        text = source.text
-        if value.get("render") is True:
-            rendered = fill_text(source, self.all.lookup, self.all.reader.diagnostics)
-            if rendered is None:
-                self.complete = False
-                return value
-            text = rendered
-        elif (meant := first_known(text, self.all.lookup.known)) is not None and meant.namespace == "var":
-            expression = f"${{{{ {meant.namespace}.{meant.name} }}}}"
+        if text.meant is not None and text.meant.namespace == "var":
+            expression = f"${{{{ {text.meant.namespace}.{text.meant.name} }}}}"
             message = f"'{value['file']}' has '{expression}' in it, which stays as it is"
             hint = "write 'render: true' beside 'file' for its value"
             self.all.reader.diagnostics.warning("likely-slip", message, self.tree.at((*path, "file")), hint)
-        if not text.strip():
+        if not text.value or text.value.isspace():
             where = self.tree.at((*path, "file"))
             self.all.reader.diagnostics.warning(
                 "empty-file", f"'{value['file']}' is empty", where, "write something into it"
             )
-        unified = _without_last_line_end(text.replace("\r\n", "\n").replace("\r", "\n"))
-        if isinstance(text, Secret):
-            self.secret = True
-            return Secret(unified)
-        return unified
+        self.secret |= isinstance(text.value, Secret)
+        return text.value
 
     def schema(self, value: Any, path: Path) -> Any:
         """A JSON Schema in place, or the one in a file."""
@@ -323,6 +350,10 @@ class _DeclarationFiles:
 
 def _takes_out(written: str) -> bool:
     return len(written) > 1 and written.startswith(LEAVE_OUT)
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(map(_without_last_line_end, parts))
 
 
 def _without_last_line_end(text: str) -> str:

@@ -66,6 +66,7 @@ class Folder:
         self._known = digests
         self._digests: dict[str, Digest] = {}
         self._listings: dict[str, Listing] = {}
+        self._found: set[str] = set()
         self._real_folders: dict[str, str | None] = {}
         self._safe_folders: dict[str, Collection[str]] = {}
         """The folders that are in the project, with the links in them."""
@@ -126,6 +127,8 @@ class Folder:
     def file(self, base: str, written: str) -> str:
         """The path of one existing file, as `written` in a file of the directory `base`."""
         path = self.inside(base, written)
+        if path in self._found:
+            return path
         self.check_links(path, written)
         try:
             mode = Path(self._at(path)).stat().st_mode
@@ -139,6 +142,7 @@ class Folder:
             )
         if not stat.S_ISREG(mode):
             raise RefusedError("unreadable-file", f"'{written}' is no ordinary file", "name an ordinary file")
+        self._found.add(path)
         return path
 
     def files(self, base: str, written: str, *, without: Sequence[Exclusion] = ()) -> Matched:
