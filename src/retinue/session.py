@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from retinue.config import Loaded, Project, load
+from retinue.config.project import find
 from retinue.content.manifest import Summary
 from retinue.errors import BlockedError, DeclarationError, UsageError
 from retinue.kinds import all_kinds
@@ -26,6 +27,7 @@ from retinue.planning.model_catalog import Standing, model_warnings, standings
 from retinue.planning.moves import check_handovers
 from retinue.planning.resolve import Resolved, resolve
 from retinue.providers.bundle.lock_file import LockFile, lock_name
+from retinue.state.digest_index import DigestIndex
 
 if TYPE_CHECKING:
     from retinue.providers.openai.client import Account
@@ -162,8 +164,11 @@ class Session:
 
 def load_from(where: Where, *, strict: bool = True, instead: Mapping[str, bytes] = MappingProxyType({})) -> Loaded:
     """Read the files, whether or not all in them is right. Unless `strict`, variables may be given that are not
-    declared. `instead` is what files of the project would hold."""
-    return load(
+    declared. `instead` is what files of the project would hold. What has to be read of large knowledge is noted in
+    `.retinue`, if that can be written."""
+    file = find(where.start)
+    digests = DigestIndex(file.parent / STATE) if file else None
+    loaded = load(
         where.start,
         environment=where.environment,
         variables=where.variables,
@@ -173,7 +178,11 @@ def load_from(where: Where, *, strict: bool = True, instead: Mapping[str, bytes]
         strict=strict,
         instead=instead,
         stand_ins=("secret",) if where.offline else (),
+        digests=digests,
     )
+    if digests:
+        digests.save()
+    return loaded
 
 
 def check(where: Where) -> tuple[Reading | None, tuple[Diagnostic, ...]]:

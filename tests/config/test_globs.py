@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from retinue.config import load
-from retinue.config.globs import Pattern, Search
+from retinue.config.globs import Listing, Pattern, Search
 from retinue.config.project_files import Folder
 from retinue.kinds import all_kinds
 
@@ -194,13 +193,12 @@ def looked_into(project: Path, pattern: str) -> int:
     """How many directories are listed for a pattern."""
     folder, asked = Folder(project), 0
 
-    def entries(directory: str) -> list[os.DirEntry[str]]:
+    def listing(directory: str) -> Listing:
         nonlocal asked
         asked += 1
-        with os.scandir(folder.root / directory) as found:
-            return sorted(found, key=lambda each: each.name)
+        return Listing.of(str(folder.root / directory))
 
-    Search(folder.root, entries, Pattern(pattern)).matched()
+    Search(folder.root, listing, Pattern(pattern)).matched()
     return asked
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from retinue.config.environment_overlays import Merger, Part, overlay_files
-from retinue.config.globs import LEAVE_OUT, MAGIC, Exclusion
+from retinue.config.globs import LEAVE_OUT, MAGIC, Exclusion, left_out
 from retinue.config.interpolation import Values, fill
 from retinue.config.problems import Diagnostics, RefusedError
 from retinue.config.yaml.parser import FileReader
@@ -232,12 +232,12 @@ class _Finder:
         filled = fill(written, self.lookup)
         if not filled.complete or not isinstance(filled.value, str):
             return
+        folder = self.reader.folder
         try:
-            yield from (
-                each
-                for each in self.reader.folder.files(base, filled.value, without=without).files
-                if each.lower().endswith(_YAML)
-            )
+            if folder.is_glob(base, filled.value):
+                yield from folder.search(base, filled.value, without, _YAML).files
+            elif (file := folder.file(base, filled.value)).lower().endswith(_YAML) and not left_out(file, without):
+                yield file
         except RefusedError:
             return
 

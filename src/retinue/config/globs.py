@@ -11,7 +11,7 @@ import os
 import re
 import stat
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,41 @@ _ANY_DEPTH = "**"
 _OUT_OF_PROJECT = "leads out of the project through a symbolic link"
 
 States = frozenset[int]
-Entries = Callable[[str], list["os.DirEntry[str]"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The names in a directory by what they are, each list sorted. `others` are sockets and the like."""
+
+    files: Sequence[str] = ()
+    folders: Sequence[str] = ()
+    links: Collection[str] = ()
+    others: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, directory: str) -> Listing:
+        """Those of a directory; none where there is no such directory or it cannot be read.
+
+        Most file systems say with a name what it is, so that nothing is asked about single files.
+        """
+        files, folders, links, others = list[str](), list[str](), list[str](), list[str]()
+        try:
+            with os.scandir(directory) as entries:
+                for each in entries:
+                    if each.is_file(follow_symlinks=False):
+                        files.append(each.name)
+                    elif each.is_dir(follow_symlinks=False):
+                        folders.append(each.name)
+                    else:
+                        (links if each.is_symlink() else others).append(each.name)
+        except (OSError, ValueError):
+            return cls()
+        return cls(sorted(files), sorted(folders), dict.fromkeys(sorted(links)), sorted(others))
+
+    @property
+    def names(self) -> list[str]:
+        """All of them, sorted."""
+        return sorted((*self.files, *self.folders, *self.links, *self.others))
 
 
 class Matched(NamedTuple):
@@ -73,6 +107,14 @@ class Pattern:
         last = len(self.parts) - 1
         return last in states and self._takes(last, name, hidden=hidden)
 
+    def ending(self, states: States, names: Iterable[str]) -> list[str]:
+        """Those of the names at which it ends."""
+        last = len(self.parts) - 1
+        if last not in states:
+            return []
+        fits, dots = self._fits[last], self.parts[last].startswith(".")
+        return [each for each in names if fits(each) and (dots or not each.startswith("."))]
+
     def covers(self, path: str, *, hidden: bool = False) -> bool:
         """Whether the pattern matches a path as a whole."""
         *above, name = path.split("/")
@@ -95,7 +137,7 @@ class Exclusion:
     path: str
     base: str = ""
     used: bool = False
-    _known: dict[str, bool] = field(default_factory=dict, repr=False)
+    _folders: dict[str, tuple[States, bool]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _pattern(self) -> Pattern:
@@ -109,19 +151,25 @@ class Exclusion:
 
     def covers(self, path: str) -> bool:
         """Whether a file or a folder is left out, by itself or with a folder above it."""
-        found = self._covers(path)
+        folder, _, name = path.rpartition("/")
+        states, out = self._in(folder)
+        found = out or self._pattern.ends(states, name, hidden=True)
         self.used |= found
         return found
 
-    def _covers(self, path: str) -> bool:
-        if path not in self._known:
-            parts, states = path.split("/"), self._pattern.start
-            found = False
-            for name in parts:
-                found = found or self._pattern.ends(states, name, hidden=True)
-                states = self._pattern.below(states, name, hidden=True)
-            self._known[path] = found
-        return self._known[path]
+    def _in(self, folder: str) -> tuple[States, bool]:
+        """What the pattern has come to in a folder, and whether that is left out as a whole; found out once for all
+        that is in it."""
+        if folder not in self._folders:
+            states, out, path = self._pattern.start, False, ""
+            for name in folder.split("/") if folder else ():
+                path = join(path, name)
+                if path not in self._folders:
+                    out = out or self._pattern.ends(states, name, hidden=True)
+                    self._folders[path] = self._pattern.below(states, name, hidden=True), out
+                states, out = self._folders[path]
+            self._folders[folder] = states, out
+        return self._folders[folder]
 
 
 def left_out(path: str, without: Sequence[Exclusion]) -> bool:
@@ -142,13 +190,15 @@ class _Place(NamedTuple):
 
 @dataclass(slots=True)
 class Search:
-    """One look for what a pattern matches below `root`. `entries` lists a directory."""
+    """One look for what a pattern matches below `root`. `listing` lists a directory; of the files, those are wanted
+    whose names end in one of the `suffixes`."""
 
     root: Path
-    entries: Entries
+    listing: Callable[[str], Listing]
     pattern: Pattern
     without: Sequence[Exclusion] = ()
-    files: set[str] = field(default_factory=set)
+    suffixes: tuple[str, ...] = ("",)
+    files: dict[str, None] = field(default_factory=dict)
     passed: list[str] = field(default_factory=list)
     refused: list[RefusedError] = field(default_factory=list)
     _seen: dict[str, States] = field(default_factory=dict)
@@ -190,28 +240,43 @@ class Search:
             if place.states <= before:
                 continue
             self._seen[place.real] = before | place.states
-            for entry in self.entries(place.path):
-                path = join(place.path, entry.name)
-                below = self.pattern.below(place.states, entry.name)
-                ends = self.pattern.ends(place.states, entry.name)
-                if not (below or ends) or left_out(path, self.without):
-                    continue
-                waiting += self._taken(place, entry, path, below, ends=ends)
+            listing = self.listing(place.path)
+            self._take(place, listing.files)
+            waiting += self._below(place, listing.folders)
+            for name in listing.links:
+                self._follow(place, name)
 
-    def _taken(
-        self, place: _Place, entry: os.DirEntry[str], path: str, below: States, *, ends: bool
-    ) -> Iterator[_Place]:
-        """Take a file in, and say which directory is to be looked into."""
+    def _take(self, place: _Place, names: Iterable[str]) -> None:
+        """Take files in."""
+        if self.suffixes != ("",):
+            names = [each for each in names if each.lower().endswith(self.suffixes)]
+        fitting = self.pattern.ending(place.states, names)
+        paths = [f"{place.path}/{each}" for each in fitting] if place.path else fitting
+        if self.without:
+            paths = [each for each in paths if not left_out(each, self.without)]
+        self.files.update(dict.fromkeys(paths))
+
+    def _below(self, place: _Place, names: Iterable[str]) -> Iterator[_Place]:
+        """The directories in a directory that are to be looked into."""
+        for name in names:
+            path, below = join(place.path, name), self.pattern.below(place.states, name)
+            # One that only the last part fits is no match, but what is left out may be meant for it.
+            if (below or self.pattern.ends(place.states, name)) and not left_out(path, self.without) and below:
+                yield _Place(path, join(place.real, name), below)
+
+    def _follow(self, place: _Place, name: str) -> None:
+        """Take in what a link leads to, or keep it for later."""
+        path, below = join(place.path, name), self.pattern.below(place.states, name)
+        ends = self.pattern.ends(place.states, name)
+        if not (below or ends) or left_out(path, self.without):
+            return
         mode = _mode(self.root / path)
         if stat.S_ISDIR(mode) and below:
-            if entry.is_symlink():
-                real = self._real(path)
-                self._links += [_Place(path, real, below)] if real is not None else []
-            else:
-                yield _Place(path, join(place.real, entry.name), below)
-        elif stat.S_ISREG(mode) and ends:
-            self.files.add(path)
-        elif mode == 0 and entry.is_symlink() and (ends or "." not in entry.name):
+            real = self._real(path)
+            self._links += [_Place(path, real, below)] if real is not None else []
+        elif stat.S_ISREG(mode):
+            self._take(place, [name])
+        elif mode == 0 and (ends or "." not in name):
             message, hint = f"'{path}' is a symbolic link to nothing", f"correct the link, or leave it out: '!{path}'"
             self.refused.append(RefusedError("missing-file", message, hint))
 

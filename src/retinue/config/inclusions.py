@@ -6,15 +6,17 @@ JSON Schemas, there or in place, are checked and put together (json_schemas.py).
 from __future__ import annotations
 
 import base64
+import os
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from retinue.config.globs import LEAVE_OUT, Exclusion, Matched
-from retinue.config.interpolation import Values, fill_text, first_known
+from retinue.config.interpolation import Expression, Values, fill_text, first_known
 from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import RefusedError
+from retinue.config.project_files import Source
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Inclusion, Kind
@@ -24,6 +26,11 @@ from retinue.model.values import Path, Secret
 
 # DOC guides/tools-skills: a bundle of files may have 50 MB.
 LARGEST_ARCHIVE = 50 * 1024 * 1024
+MOST_NAMED = 4
+"""How many files a message looks at, of which it names all but the last."""
+
+_Unfit = Callable[[str, int], str | None]
+_File = dict[str, Any]
 
 
 class Included(NamedTuple):
@@ -34,13 +41,47 @@ class Included(NamedTuple):
     secret: bool
 
 
+class _Text(NamedTuple):
+    """What a file comes to where its text is wanted: with the line ends of Unix and without the last one. `meant` is a
+    variable in it that nobody fills in."""
+
+    value: str
+    meant: Expression | None
+
+
 @dataclass(slots=True)
 class Inclusions:
-    """Reads the files that declarations name. A file that many name is read once."""
+    """Reads the files that declarations name. A file that many name is read once, and its text is kept once."""
 
     reader: FileReader
     lookup: Values
     schemas: JsonSchemas
+    _texts: dict[tuple[str, bool], _Text | None] = field(default_factory=dict)
+    _joined: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def text(self, source: Source, *, render: bool) -> _Text | None:
+        """The text of a file, filled with variables if it is to be; None, reported, where that cannot be."""
+        if (source.name, render) not in self._texts:
+            self._texts[source.name, render] = self._text(source, render=render)
+        return self._texts[source.name, render]
+
+    def joined(self, parts: tuple[str, ...]) -> str:
+        """Texts with a blank line between them. Many declarations may have the same ones."""
+        if parts not in self._joined:
+            self._joined[parts] = _joined(parts)
+        return self._joined[parts]
+
+    def _text(self, source: Source, *, render: bool) -> _Text | None:
+        text, meant = source.text, None
+        if render:
+            rendered = fill_text(source, self.lookup, self.reader.diagnostics)
+            if rendered is None:
+                return None
+            text = rendered
+        else:
+            meant = first_known(text, self.lookup.known)
+        unified = _without_last_line_end(text.replace("\r\n", "\n").replace("\r", "\n"))
+        return _Text(Secret(unified) if isinstance(text, Secret) else unified, meant)
 
     def include(self, kind: Kind, spec: dict[str, Any], tree: Tree) -> Included:
         """The declaration with its files read."""
@@ -70,39 +111,31 @@ class _DeclarationFiles:
         parts = [self._part(each, (*path, index)) for index, each in enumerate(value)]
         if not all(isinstance(each, str) for each in parts):
             return value
-        joined = "\n\n".join(_without_last_line_end(each) for each in parts)
-        return Secret(joined) if any(isinstance(each, Secret) for each in parts) else joined
+        if any(isinstance(each, Secret) for each in parts):
+            return Secret(_joined(parts))
+        return self.all.joined(tuple(parts))
 
     def _part(self, value: Any, path: Path) -> Any:
         if not (isinstance(value, dict) and isinstance(value.get("file"), str) and value["file"]):
             return value
         name = self._file(value["file"], (*path, "file"))
         source = self.all.reader.text(name, asked=self.tree.at((*path, "file"))) if name is not None else None
-        if source is None:
+        text = self.all.text(source, render=value.get("render") is True) if source is not None else None
+        if text is None:
             self.complete = False
             return value
-        text = source.text
-        if value.get("render") is True:
-            rendered = fill_text(source, self.all.lookup, self.all.reader.diagnostics)
-            if rendered is None:
-                self.complete = False
-                return value
-            text = rendered
-        elif (meant := first_known(text, self.all.lookup.known)) is not None and meant.namespace == "var":
-            expression = f"${{{{ {meant.namespace}.{meant.name} }}}}"
+        if text.meant is not None and text.meant.namespace == "var":
+            expression = f"${{{{ {text.meant.namespace}.{text.meant.name} }}}}"
             message = f"'{value['file']}' has '{expression}' in it, which stays as it is"
             hint = "write 'render: true' beside 'file' for its value"
             self.all.reader.diagnostics.warning("likely-slip", message, self.tree.at((*path, "file")), hint)
-        if not text.strip():
+        if not text.value or text.value.isspace():
             where = self.tree.at((*path, "file"))
             self.all.reader.diagnostics.warning(
                 "empty-file", f"'{value['file']}' is empty", where, "write something into it"
             )
-        unified = _without_last_line_end(text.replace("\r\n", "\n").replace("\r", "\n"))
-        if isinstance(text, Secret):
-            self.secret = True
-            return Secret(unified)
-        return unified
+        self.secret |= isinstance(text.value, Secret)
+        return text.value
 
     def schema(self, value: Any, path: Path) -> Any:
         """A JSON Schema in place, or the one in a file."""
@@ -128,8 +161,7 @@ class _DeclarationFiles:
 
     def file(self, value: Any, path: Path) -> Any:
         """A path → the file's path from the project's root, its digest and its size."""
-        folder = self.all.reader.folder
-        return self._single(value, path, lambda name: {"path": name, **folder.digest(name)._asdict()})
+        return self._single(value, path, self._digest)
 
     def base64(self, value: Any, path: Path) -> Any:
         """A path → the file's content."""
@@ -191,45 +223,75 @@ class _DeclarationFiles:
             options = entry if isinstance(entry, dict) else {}
             extra = {key: each for key, each in options.items() if key not in ("path", "exclude")}
             own = self._excluded(entry, (*path, index))
-            for name, sha256, size in self._digests(written, where, [each for each, _ in (*without, *own)]):
-                before = found.get(name, {})
-                found[name] = {**before, **extra, "path": name, "sha256": sha256, "size": size, "entry": index}
+            for file in self._digests(written, where, [each for each, _ in (*without, *own)]):
+                file["entry"] = index
+                before = found.get(file["path"])
+                found[file["path"]] = {**before, **extra, **file} if before else {**extra, **file} if extra else file
             self._tell_of_useless(own)
         self._tell_of_useless(without)
         return [found[name] for name in sorted(found)]
 
-    def _digests(self, written: str, where: Path, without: Sequence[Exclusion]) -> list[tuple[str, str, int]]:
+    def _digests(self, written: str, where: Path, without: Sequence[Exclusion]) -> list[_File]:
+        """The files that are named. What a glob brings along that the account does not take is left out, and not even
+        read; if there is nothing else, it is the glob that is wrong, and the kind says so."""
         folder, directory = self.all.reader.folder, self._directory(where)
         try:
             matched = folder.files(directory, written, without=without)
-            found = [(name, *folder.digest(name)) for name in matched.files]
+            is_glob = folder.is_glob(directory, written)
         except RefusedError as refused:
             self._report(refused, where)
             return []
         self._tell_of_links(matched, where)
-        return self._fitting(found, written, where) if folder.is_glob(directory, written) else found
+        unfit = self.inclusion.unfit if self.inclusion and is_glob else None
+        reasons: dict[str, str] = {}
+        found = list(self._digested(matched.files, where, unfit, reasons))
+        if len(reasons) == len(matched.files):
+            return list(self._digested(matched.files, where))
+        self._tell_of_unfit(reasons, found, written, where)
+        return found
 
-    def _fitting(self, found: list[tuple[str, str, int]], written: str, where: Path) -> list[tuple[str, str, int]]:
-        """Those that the account takes. Nobody named the others, so they are left out with a word about it; if there
-        are no others, it is the glob that is wrong, and the kind says so."""
-        unfit = self.inclusion.unfit if self.inclusion else None
-        reasons = {name: unfit(name, size) for name, _, size in found} if unfit else {}
-        fitting = [each for each in found if not reasons.get(each[0])]
-        for reason in sorted({each for each in reasons.values() if each}) if fitting else ():
-            names = [
-                posixpath.relpath(name, self._directory(where) or ".") for name in reasons if reasons[name] == reason
-            ]
-            several = f"{len(names)} files of '{written}' are {reason}, such as '{names[0]}'; they are left out"
-            message = f"'{names[0]}' of '{written}' is {reason}, and is left out" if len(names) == 1 else several
+    def _digested(
+        self, names: Iterable[str], where: Path, unfit: _Unfit | None = None, reasons: dict[str, str] | None = None
+    ) -> Iterator[_File]:
+        """Files with their digests, but for those that are `unfit`, whose reasons are noted, or refused."""
+        folder = self.all.reader.folder
+        for name in names:
+            try:
+                status = folder.status(name)
+                reason = unfit(name, status.st_size) if unfit else None
+                if reason and reasons is not None:
+                    reasons[name] = reason
+                else:
+                    yield self._digest(name, status)
+            except RefusedError as refused:
+                self._report(refused, where)
+
+    def _digest(self, name: str, status: os.stat_result | None = None) -> _File:
+        """Raises RefusedError for a file that is larger than the account takes, which is not read to find that out."""
+        folder = self.all.reader.folder
+        status = status or folder.status(name)
+        largest = self.inclusion.largest if self.inclusion else None
+        if largest is not None and status.st_size > largest:
+            message = f"'{name}' has {status.st_size:,} bytes, over the API's {largest // 2**20} MiB"
+            raise RefusedError("file-too-large", message, "split it, or leave it out")
+        sha256, size = folder.digest(name, status)
+        return {"path": name, "sha256": sha256, "size": size}
+
+    def _tell_of_unfit(self, unfit: Mapping[str, str], fitting: Sequence[_File], written: str, where: Path) -> None:
+        """Nobody named the files that are left out, so there is a word about it."""
+        directory = self._directory(where) or "."
+        for reason in sorted(set(unfit.values())):
+            names = [name for name, each in unfit.items() if each == reason]
+            first, *others = (posixpath.relpath(name, directory) for name in names[:MOST_NAMED])
+            several = f"{len(names)} files of '{written}' are {reason}, such as '{first}'; they are left out"
+            message = several if others else f"'{first}' of '{written}' is {reason}, and is left out"
             suffixes = sorted({posixpath.splitext(name)[1] for name in names})
-            by_type = (
-                len(names) > 1 and all(suffixes) and not any(each[0].endswith(tuple(suffixes)) for each in fitting)
-            )
-            patterns = [f"*{each}" for each in suffixes] if by_type else names
-            shown = ", ".join(f"'{LEAVE_OUT}{each}'" for each in patterns[:3])
-            hint = f"to say so, add {shown}{', …' if len(patterns) > 3 else ''} to the list"
+            ending = tuple(suffixes)
+            by_type = others and all(suffixes) and not any(each["path"].endswith(ending) for each in fitting)
+            patterns = [f"*{each}" for each in suffixes] if by_type else [first, *others]
+            shown = ", ".join(f"'{LEAVE_OUT}{each}'" for each in patterns[: MOST_NAMED - 1])
+            hint = f"to say so, add {shown}{', …' if len(patterns) >= MOST_NAMED else ''} to the list"
             self.all.reader.diagnostics.warning("left-out", message, self.tree.at(where), hint)
-        return fitting or found
 
     # ── what is left out ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -288,6 +350,10 @@ class _DeclarationFiles:
 
 def _takes_out(written: str) -> bool:
     return len(written) > 1 and written.startswith(LEAVE_OUT)
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(map(_without_last_line_end, parts))
 
 
 def _without_last_line_end(text: str) -> str:

@@ -17,7 +17,7 @@ from retinue.config.interpolation import Interpolator, Values, secrets_in_the_op
 from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, listed, near, pattern_hint
 from retinue.config.project import PROJECT_FILE, Outline, Project, find, read_project
-from retinue.config.project_files import Excerpts, Folder
+from retinue.config.project_files import Digests, Excerpts, Folder
 from retinue.config.schema.declaration_schema import HANDOVERS, declaration
 from retinue.config.schema.project_schema import DEFAULT_INCLUDE, PROJECT
 from retinue.config.schema.validator import Validator
@@ -66,17 +66,18 @@ def load(
     strict: bool = True,
     instead: Mapping[str, bytes] = MappingProxyType({}),
     stand_ins: Collection[str] = (),
+    digests: Digests | None = None,
 ) -> Loaded:
     """Read the project that `start` belongs to. Mistakes are never raised: all of them are in the result.
 
     Unless `strict`, `variables` and `var_files` may have variables that the project does not declare. `instead` is what
     files of the project would hold. Where an environment variable of a namespace in
-    `stand_ins` (`env`, `secret`) is not set, its name stands in its place.
+    `stand_ins` (`env`, `secret`) is not set, its name stands in its place. `digests` knows files that were read before.
     """
     file = find(start)
     if file is None:
         return _nothing(start)
-    reader = FileReader(Folder(file.parent, instead), Diagnostics(), Excerpts())
+    reader = FileReader(Folder(file.parent, instead, digests), Diagnostics(), Excerpts())
     given = Given(variables, read_var_files(reader, var_files), strict, stand_ins)
     project_file = read_project(reader, file.name, environment, given, environ, kinds)
     sections, overlay = Sections(reader, kinds), Overlay(reader.diagnostics)

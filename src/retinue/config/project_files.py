@@ -11,12 +11,12 @@ import stat
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from io import BufferedReader
+from io import FileIO
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from retinue.config.globs import LEAVE_OUT, MAGIC, Exclusion, Matched, Pattern, Search, join, left_out
+from retinue.config.globs import LEAVE_OUT, MAGIC, Exclusion, Listing, Matched, Pattern, Search, join, left_out
 from retinue.config.problems import RefusedError, did_you_mean, near
 from retinue.errors import reason_of
 from retinue.model.canonical import as_uploaded, is_text_name
@@ -30,24 +30,50 @@ PIECE = 1024 * 1024
 """Bytes that are read at once of a file that is only digested."""
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 class Digest(NamedTuple):
     sha256: str
     size: int
 
 
+class Digests(Protocol):
+    """What is known of files that were read before, by what the system says of them (state.digest_index)."""
+
+    def known(self, path: str, status: os.stat_result) -> tuple[str, int] | None:
+        """The digest and the size of a file as it is uploaded, if it is certainly the one that was read."""
+
+    def note(self, path: str, status: os.stat_result, sha256: str, size: int) -> None:
+        """Such a file was read."""
+
+
 class Folder:
     """A project's directory. Paths are relative to it, with forward slashes.
 
-    `instead` is what files that are there would hold. Raises RefusedError for whatever an author may not
-    have or that is not there.
+    `instead` is what files that are there would hold, `digests` knows files that need not be read. Raises RefusedError
+    for whatever an author may not have or that is not there. Directories are listed once: a folder is looked at for as
+    long as one reading takes.
     """
 
-    def __init__(self, root: Path, instead: Mapping[str, bytes] = MappingProxyType({})) -> None:
+    def __init__(
+        self, root: Path, instead: Mapping[str, bytes] = MappingProxyType({}), digests: Digests | None = None
+    ) -> None:
         self.root = root.resolve()
-        self._instead = instead
+        # Text, since putting a Path together takes longer than asking the system about it.
+        self._top = str(self.root).rstrip(os.sep)
+        self._instead = dict(instead)
+        self._known = digests
         self._digests: dict[str, Digest] = {}
-        self._listings: dict[str, list[os.DirEntry[str]]] = {}
+        self._listings: dict[str, Listing] = {}
+        self._found: set[str] = set()
+        self._real_folders: dict[str, str | None] = {}
+        self._safe_folders: dict[str, Collection[str]] = {}
+        """The folders that are in the project, with the links in them."""
         self._guesses = MOST_GUESSES
+
+    def _at(self, path: str) -> str:
+        return f"{self._top}/{path}"
 
     def read(self, path: str, *, most: int = MOST_TEXT) -> bytes:
         """The content of a file, which may have so many bytes."""
@@ -61,26 +87,51 @@ class Folder:
         except OSError as error:
             raise _unreadable(path, error) from error
 
-    def digest(self, path: str) -> Digest:
-        """The sha256 and the size of a file as it is uploaded, read in pieces and once."""
+    def status(self, path: str) -> os.stat_result:
+        """What the system says of a file; its size is the one on disk, in bytes."""
+        self.check_links(path, path)
+        try:
+            status = os.stat(f"{self._top}/{path}")  # noqa: PTH116 - a Path would take longer than the answer
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        return _of_size(status, len(self._instead[path])) if path in self._instead else status
+
+    def digest(self, path: str, status: os.stat_result | None = None) -> Digest:
+        """The sha256 and the size of a file as it is uploaded, read in pieces and once, if it has to be read at all.
+
+        `status` is what the system has just said of it.
+        """
         if path in self._instead:
             content = as_uploaded(path, self._instead[path])
             return Digest(hashlib.sha256(content).hexdigest(), len(content))
+        noted = self._known.known(path, status or self.status(path)) if self._known else None
+        if noted:
+            return Digest._make(noted)
         if path not in self._digests:
-            self.check_links(path, path)
-            try:
-                with (self.root / path).open("rb") as file:
-                    self._digests[path] = _digest_of_text(file) if is_text_name(path) else _digest_of(file)
-            except OSError as error:
-                raise _unreadable(path, error) from error
+            self._digests[path] = self._read_digest(path)
         return self._digests[path]
+
+    def _read_digest(self, path: str) -> Digest:
+        self.check_links(path, path)
+        try:
+            with FileIO(self._at(path)) as file:
+                before = os.fstat(file.fileno())
+                found = _digest_of(file, path, before.st_size)
+                # What changes while it is read is neither what it was nor what it is going to be.
+                if self._known and _unchanged(before, os.fstat(file.fileno())):
+                    self._known.note(path, before, *found)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        return found
 
     def file(self, base: str, written: str) -> str:
         """The path of one existing file, as `written` in a file of the directory `base`."""
         path = self.inside(base, written)
+        if path in self._found:
+            return path
         self.check_links(path, written)
         try:
-            mode = (self.root / path).stat().st_mode
+            mode = Path(self._at(path)).stat().st_mode
         except PermissionError as error:
             raise _unreadable(path, error) from error
         except (OSError, ValueError) as error:
@@ -91,6 +142,7 @@ class Folder:
             )
         if not stat.S_ISREG(mode):
             raise RefusedError("unreadable-file", f"'{written}' is no ordinary file", "name an ordinary file")
+        self._found.add(path)
         return path
 
     def files(self, base: str, written: str, *, without: Sequence[Exclusion] = ()) -> Matched:
@@ -103,20 +155,23 @@ class Folder:
             name = self.file(base, written)
             found = Matched([] if left_out(name, without) else [name])
         else:
-            found = self._search(base, written, without)
+            found = self.search(base, written, without)
             if found.refused:
                 return found
-            if not found.files and not self._search(base, written).files:
+            if not found.files and not self.search(base, written).files:
                 raise RefusedError("no-match", f"no file matches '{written}'", self._nearest_directory(base, written))
         if not found.files:
             hint = f"remove it, or one of: {', '.join(LEAVE_OUT + each.written for each in without)}"
             raise RefusedError("no-match", f"everything that '{written}' matches is left out", hint)
         return found
 
-    def _search(self, base: str, written: str, without: Sequence[Exclusion] = ()) -> Matched:
+    def search(
+        self, base: str, written: str, without: Sequence[Exclusion] = (), suffixes: tuple[str, ...] = ("",)
+    ) -> Matched:
+        """What a glob matches of the files whose names end in one of the `suffixes`, in small letters."""
         # The directory that names a glob is none itself, whatever it is called.
         pattern = Pattern(self.inside(glob.escape(base), written))
-        return Search(self.root, self._entries, pattern, without).matched()
+        return Search(self.root, self._listing, pattern, without, suffixes).matched()
 
     def is_glob(self, base: str, written: str) -> bool:
         """Whether a pattern stands for several files; a name may have the characters of one."""
@@ -128,17 +183,39 @@ class Folder:
 
     def names(self, directory: str) -> list[str]:
         """The names in a directory, sorted; none where there is no such directory."""
-        return [each.name for each in self._entries(directory)]
+        return self._listing(directory).names
 
     def real(self, path: str) -> str:
         """Where a file really is, links followed: the same for all paths that lead to it."""
-        real = Path(os.path.realpath(self.root / path))
-        return real.relative_to(self.root).as_posix() if real.is_relative_to(self.root) else path
+        found = self._real(path)
+        return path if found is None else found
+
+    def _real(self, path: str) -> str | None:
+        """The same; None for what is out of the project. Links are looked for once in each directory."""
+        folder, _, name = path.rpartition("/")
+        listing = self._listings.get(folder)
+        is_link = self._is_link(path) if listing is None else name in listing.links
+        if is_link or name in ("", ".."):
+            return self._followed(path)
+        if folder not in self._real_folders:
+            self._real_folders[folder] = self._followed(folder)
+        real = self._real_folders[folder]
+        return None if real is None else join(real, name)
+
+    def _is_link(self, path: str) -> bool:
+        return os.path.islink(self._at(path))  # noqa: PTH114 - asked for every declaration
+
+    def _followed(self, path: str) -> str | None:
+        real = Path(os.path.realpath(self._at(path)))
+        if not real.is_relative_to(self.root):
+            return None
+        found = real.relative_to(self.root).as_posix()
+        return "" if found == "." else found
 
     def _mode(self, path: str) -> int:
         """What stands at a path, as stat says; 0 for nothing."""
         try:
-            return (self.root / path).stat().st_mode
+            return Path(self._at(path)).stat().st_mode
         except (OSError, ValueError):
             return 0
 
@@ -165,16 +242,22 @@ class Folder:
 
     def check_links(self, path: str, written: str) -> None:
         """Raises RefusedError when a link leads out of the project on the way to a path, which need not be there."""
+        folder, _, name = path.rpartition("/")
+        links = self._safe_folders.get(folder)
+        if links is not None and name not in links and path.isascii():
+            return  # as nearly all of the files that a glob matches
         if "\0" in path:  # there is no such file, which whoever looks for it finds out
             return
-        if any("\ud800" <= each <= "\udfff" for each in path):  # the system may keep any bytes, an account does not
+        if _SURROGATE.search(path):  # the system may keep any bytes, an account does not
             raise RefusedError("unreadable-file", f"the name of '{written}' is not UTF-8", "rename the file")
-        if not Path(os.path.realpath(self.root / path)).is_relative_to(self.root):
+        if self._real(path) is None:
             raise RefusedError(
                 "path-outside-project",
                 f"'{written}' leads out of the project through a symbolic link",
                 "copy the file into the project",
             )
+        if folder in self._listings and self._real_folders.get(folder) is not None:
+            self._safe_folders[folder] = self._listings[folder].links
 
     # ── what is missing ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -201,8 +284,7 @@ class Folder:
             if self._mode(join(above, part)):
                 above = join(above, part)
                 continue
-            names = [each.name for each in self._entries(above)]
-            for close in near(part, names):
+            for close in near(part, self.names(above)):
                 rest = "/".join([close, *parts[index + 1 :]])
                 if stat.S_ISREG(self._mode(join(above, rest))) and written.endswith("/".join(parts[index:])):
                     return f"did you mean '{written.removesuffix('/'.join(parts[index:]))}{rest}'?"
@@ -217,36 +299,50 @@ class Folder:
                 break
             below = f"{path}/{part}" if path else part
             if not stat.S_ISDIR(self._mode(below)):
-                directories = [each.name for each in self._entries(path) if each.is_dir()]
+                directories = [each for each in self.names(path) if stat.S_ISDIR(self._mode(join(path, each)))]
                 return did_you_mean(part, directories) or f"there is no directory '{below}'"
             path = below
         return f"it was looked for in '{path}'" if path else "it was looked for in the project's directory"
 
-    def _entries(self, directory: str) -> list[os.DirEntry[str]]:
-        if directory not in self._listings:
-            try:
-                with os.scandir(self.root / directory) as entries:
-                    self._listings[directory] = sorted(entries, key=lambda each: each.name)
-            except OSError:
-                self._listings[directory] = []
-        return self._listings[directory]
+    def _listing(self, directory: str) -> Listing:
+        found = self._listings.get(directory)
+        if found is None:
+            found = self._listings[directory] = Listing.of(self._at(directory))
+        return found
 
 
-def _digest_of(file: BufferedReader) -> Digest:
+def _of_size(status: os.stat_result, size: int) -> os.stat_result:
+    return os.stat_result((*status[: stat.ST_SIZE], size, *status[stat.ST_SIZE + 1 :]))
+
+
+def _unchanged(before: os.stat_result, after: os.stat_result) -> bool:
+    one, other = ((each.st_size, each.st_mtime_ns, each.st_ctime_ns) for each in (before, after))
+    return one == other
+
+
+def _digest_of(file: FileIO, path: str, size: int) -> Digest:
+    """The digest of `as_uploaded`, without holding all of a large file."""
+    if size <= PIECE:
+        content = as_uploaded(path, file.readall())
+        return Digest(hashlib.sha256(content).hexdigest(), len(content))
+    return _digest_of_text(file) if is_text_name(path) else _digest_of_bytes(file)
+
+
+def _digest_of_bytes(file: FileIO) -> Digest:
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Digest(sha256, file.tell())
 
 
-def _digest_of_text(file: BufferedReader) -> Digest:
-    """The digest of `as_uploaded`, without holding all of the file."""
+def _digest_of_text(file: FileIO) -> Digest:
     unified, size, carried = hashlib.sha256(), 0, b""
     while piece := file.read(PIECE):
         if b"\0" in piece:
             file.seek(0)
-            return _digest_of(file)
-        piece = carried + piece
-        carried = b"\r" if piece.endswith(b"\r") else b""
-        piece = piece.removesuffix(b"\r").replace(b"\r\n", b"\n")
+            return _digest_of_bytes(file)
+        if carried or b"\r" in piece:
+            piece = carried + piece
+            carried = b"\r" if piece.endswith(b"\r") else b""
+            piece = piece.removesuffix(b"\r").replace(b"\r\n", b"\n")
         unified.update(piece)
         size += len(piece)
     unified.update(carried)

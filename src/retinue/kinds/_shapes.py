@@ -131,6 +131,10 @@ FUNCTION_PROPERTIES: dict[str, Schema] = {
 }
 
 
+# SDK resources/files.py: a file may be up to 512 MB.
+LARGEST_FILE = 512 * 1024 * 1024
+
+
 def empty(path: str, size: int) -> str | None:  # noqa: ARG001 - the signature of Inclusion.unfit
     """What a file is without content, which the API refuses."""
     return "empty" if size == 0 else None

@@ -154,12 +154,10 @@ def assemble(body: dict[str, Any], spec: Mapping[str, Any], live: Mapping[str, A
 
 
 def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
-    for path, file in spec["files"].items():
+    for path in spec["files"]:
         where: Path = ("files", path)
         if any(part in ("", ".", "..") for part in path.split("/")[2:]) or path.startswith(_tag_file.FOLDER):
             yield Problem("invalid-value", where, f"'{path}' is not a path that a file can have in an environment")
-        if isinstance(file, FileRef) and file.size > LARGEST_FILE:
-            yield Problem("file-too-large", where, f"'{file.path}' has {file.size:,} bytes, over the API's 50 MiB")
     for name in spec.get("env") or {}:
         if name in RESERVED or name.startswith("CODEX_"):
             yield Problem("invalid-value", ("env", name), f"the variable '{name}' is reserved", key=True)
@@ -303,7 +301,7 @@ KIND = Kind(
         Reference(("skills", "*", "skill"), "skill", allow_id=True),
     ),
     inclusions=(
-        Inclusion(("files", "*", "file"), "file"),
+        Inclusion(("files", "*", "file"), "file", largest=LARGEST_FILE),
         Inclusion(("plugins", "*", "archive"), "base64"),
         Inclusion(("setup_commands", "*"), "text"),
         Inclusion(("setup_commands", "*", "command"), "text"),

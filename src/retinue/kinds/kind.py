@@ -49,12 +49,14 @@ class Inclusion:
       from there.
     - `files`: a list of globs and `{path: …, …}` entries → a list of `{path, sha256, size, …}`, one for each file.
 
-    `unfit` says what a file is that the API would not take, by its path and size; None for one that it takes.
+    `unfit` says what a file is that the API would not take, by its path and size; None for one that it takes. `largest`
+    is how many bytes a file may have.
     """
 
     pattern: Pattern
     form: Literal["text", "schema", "file", "files", "folder", "base64"]
     unfit: Callable[[str, int], str | None] | None = None
+    largest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
-from retinue.kinds._shapes import ATTRIBUTES, CHUNKING, EXCLUDE, FILE_ID, FURTHER, METADATA, empty, keyed_files
+from retinue.kinds._shapes import (
+    ATTRIBUTES,
+    CHUNKING,
+    EXCLUDE,
+    FILE_ID,
+    FURTHER,
+    LARGEST_FILE,
+    METADATA,
+    empty,
+    keyed_files,
+)
 from retinue.kinds.fields import Field, KeyedField, ManifestField
 from retinue.kinds.kind import Expansion, Inclusion, Kind
 from retinue.kinds.stores import MarkerForm, WithFiles
+from retinue.model.canonical import suffix
 from retinue.model.declared import Problem
 from retinue.model.paths import without_defaults
 from retinue.model.values import Path
@@ -21,8 +31,6 @@ AUTO_CHUNKING = {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}
 _EXTENSIONS = ".c .cpp .cs .css .doc .docx .go .html .java .js .json .md .pdf .php .pptx .py .rb .sh .tex .ts .txt"
 SEARCHABLE = frozenset(_EXTENSIONS.split())
 
-# SDK resources/files.py: a file may be up to 512 MB.
-LARGEST_FILE = 512 * 1024 * 1024
 RETIREMENT = 30
 """How many days without use a retired store has left."""
 
@@ -88,7 +96,7 @@ def retire(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def unfit(path: str, size: int) -> str | None:
     """What a file is that the API would not index."""
-    if PurePosixPath(path).suffix.lower() not in SEARCHABLE:
+    if suffix(path) not in SEARCHABLE:
         return "of a type that file search does not take"
     return empty(path, size)
 
@@ -98,16 +106,13 @@ def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
         where: Path = ("files", path)
         if "id" in entry:
             continue
-        extension = PurePosixPath(path).suffix.lower()
-        if extension not in SEARCHABLE:
+        if suffix(path) not in SEARCHABLE:
             yield Problem(
                 "unsupported-file",
                 where,
                 f"file search does not take '{path}'",
                 f"it takes {', '.join(sorted(SEARCHABLE))}",
             )
-        if entry["size"] > LARGEST_FILE:
-            yield Problem("file-too-large", where, f"'{path}' has {entry['size']:,} bytes, over the API's 512 MiB")
         if entry["size"] == 0:
             yield Problem(
                 "empty-file",
@@ -223,7 +228,7 @@ KIND = Kind(
         FURTHER,
         ManifestField("files"),
     ),
-    inclusions=(Inclusion(("files",), "files", unfit),),
+    inclusions=(Inclusion(("files",), "files", unfit, LARGEST_FILE),),
     keyed=(keyed_files("files"),),
     expand=expand,
     compose=compose,

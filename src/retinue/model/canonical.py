@@ -8,7 +8,6 @@ import json
 import struct
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import PurePosixPath
 from typing import Any
 
 from retinue.model.values import ABSENT, FileRef, Gone, Ref, Sealed
@@ -118,9 +117,17 @@ _TEXT_NAMES = (
 _TEXT = frozenset(_TEXT_NAMES.split())
 
 
+def suffix(path: str) -> str:
+    """How a file's name ends, from its last dot on, in small letters: what says of which type it is. Empty where there
+    is no such thing, as in `.profile`."""
+    name = path.rpartition("/")[2]
+    dot = name.rfind(".")
+    return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
+
+
 def is_text_name(path: str) -> bool:
     """Whether a file is text by its name."""
-    return PurePosixPath(path).suffix.lower() in _TEXT
+    return suffix(path) in _TEXT
 
 
 def as_uploaded(path: str, content: bytes) -> bytes:

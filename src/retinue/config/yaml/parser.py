@@ -429,15 +429,22 @@ class FileReader:
     complete: bool = True
     """Whether every file could be read to its end; if not, names may be missing that are declared."""
     _peeked: dict[str, Peeked] = field(default_factory=dict)
+    _texts: dict[str, Source] = field(default_factory=dict)
 
     def text(self, path: str, *, asked: Position | None = None) -> Source | None:
-        """The text of a file; None, reported, when there is none to be had. `asked` is where the file was named."""
+        """The text of a file; None, reported, when there is none to be had. `asked` is where the file was named. It is
+        read once, however many declarations name it."""
+        if path in self._texts:
+            return self._texts[path]
         try:
             data = self.folder.read(path)
         except RefusedError as refused:
             self.diagnostics.error(refused.code, refused.message, asked, refused.hint)
             return None
-        return self.decoded(path, data, asked=asked)
+        source = self.decoded(path, data, asked=asked)
+        if source is not None:
+            self._texts[path] = source
+        return source
 
     def decoded(self, name: str, data: bytes, *, asked: Position | None = None) -> Source | None:
         """The same for a file that was read already, and may lie outside of the project."""
