@@ -13,7 +13,8 @@ from retinue.model.live import Live
 from retinue.planning.marker import is_marker
 from retinue.planning.moves import concerns
 from retinue.providers.openai.answers import AnswerError, Json
-from retinue.providers.openai.client import HOPELESS_RETRIES, Account
+from retinue.providers.openai.client import Account
+from retinue.providers.openai.retry_policy import HOPELESS_RETRIES
 from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.uploads import FILES_PAGE
 from retinue.providers.port import Snapshot, Wanted
