@@ -113,6 +113,10 @@ class Audience:
         """Entered while the account is changed. What it gives may be set to stop after what is under way."""
         return nullcontext(None)
 
+    def looking(self) -> AbstractContextManager[None]:
+        """Entered, within `working`, while nothing is written: KeyboardInterrupt may end that at any time."""
+        return nullcontext()
+
     def event(self, event: Event) -> None:
         """Something that happened to a step."""
 
@@ -469,7 +473,7 @@ def _carry_out(session: Session, made: Plan, audience: Audience, again: Callable
         events: list[Event] = []
         declared = {each.address: each for each in session.reading.declared}
         try:
-            with _lease(session, made, stop) as owned:
+            with _lease(session, made, audience, stop) as owned:
                 for told in _run(session, made, stop):
                     event = _placed(told, declared)
                     events.append(event)
@@ -477,20 +481,43 @@ def _carry_out(session: Session, made: Plan, audience: Audience, again: Callable
                     audience.event(event)
                 applied = Applied(made, tuple(events), made if made.empty else None, lost=session.lock.lost)
                 if applied.succeeded and not made.empty:
-                    try:
-                        with _reading(session, stop):
-                            applied = replace(applied, remaining=again())
-                    except RetinueError as error:
-                        applied = replace(applied, unread=error)
+                    applied = _look_back(session, applied, audience, again, stop, stops=asked is not None)
         except Interrupted:
             pass  # before the first step was begun
         except KeyboardInterrupt:
             if asked is None:
                 raise
+            stop.set()
         if stop.is_set():
             heard = {event.step.key for event in events}
             events += [Event(step, "pending", step.id) for step in made.steps if step.key not in heard]
         return replace(applied, events=tuple(events), stopped=stop.is_set())
+
+
+def _look_back(
+    session: Session,
+    applied: Applied,
+    audience: Audience,
+    again: Callable[[], Plan],
+    stop: threading.Event,
+    *,
+    stops: bool,
+) -> Applied:
+    """Plan again from what the account has now. Whoever asks to stop does not wait for it: nothing is written. Unless
+    that is what the audience `stops`, KeyboardInterrupt is somebody else's."""
+    session.focus = session.concerned(applied.plan)
+    try:
+        with audience.looking(), _reading(session, stop):
+            return replace(applied, remaining=again())
+    except RetinueError as error:
+        return replace(applied, unread=error)
+    except KeyboardInterrupt:
+        if not stops:
+            raise
+        stop.set()
+        return replace(applied, unread=Interrupted("stopped before it was looked at again"))
+    finally:
+        session.focus = None
 
 
 @contextmanager
@@ -541,6 +568,9 @@ def outcome(applied: Applied) -> RetinueError | None:
     again = "run the same command again; it continues where this one stopped"
     if applied.lost is not None:
         return PartialError(f"{applied.lost.message}, which took over; {carried}", hint=again)
+    if applied.stopped and applied.succeeded and not applied.converged:
+        message = "every step was carried out, and the look at what came of it was stopped"
+        return Interrupted(message, hint="run 'retinue plan' to see whether anything is left")
     if applied.stopped and not applied.converged:
         return Interrupted(f"stopped: {carried}", hint=again)
     if not applied.succeeded:
@@ -557,7 +587,7 @@ def outcome(applied: Applied) -> RetinueError | None:
 
 
 @contextmanager
-def _lease(session: Session, made: Plan, stop: threading.Event) -> Iterator[set[str]]:
+def _lease(session: Session, made: Plan, audience: Audience, stop: threading.Event) -> Iterator[set[str]]:
     """Hold the stack's lease while its plan is carried out; nothing to write to the account takes none. Gives the ids
     of what the stack owns, to be kept up to date. `stop` is set when somebody takes the lease over.
 
@@ -570,7 +600,7 @@ def _lease(session: Session, made: Plan, stop: threading.Event) -> Iterator[set[
     def look_again() -> None:
         stack, parallelism = session.project.stack, session.parallelism
         if any(step.id for step in made.steps):
-            with _reading(session, stop):
+            with audience.looking(), _reading(session, stop):
                 check_plan(made, session.providers, session.kinds, stack=stack, parallelism=parallelism)
         checking(stop)()
 

@@ -23,7 +23,7 @@ from retinue.model.steps import AccountInfo, Block, Plan
 from retinue.model.tag import is_retired
 from retinue.model.values import Address
 from retinue.planning.marker import account_block, different, missing_block
-from retinue.planning.model_catalog import Standing, model_warnings, standings
+from retinue.planning.model_catalog import Model, Standing, model_warnings, standings
 from retinue.planning.moves import check_handovers
 from retinue.planning.resolve import Resolved, resolve
 from retinue.providers.bundle.lock_file import LockFile, lock_name
@@ -80,7 +80,8 @@ class Session:
     `models_listed` says whether the account told which models there are when it was asked. `planned` is the plan that
     was made last, until it is carried out. `today`, where given, stands for the day by the account's clock.
     `parallelism` says how many requests may be under way at once; with `full_refresh`, plans read what is attached to
-    objects even where their tags and counts say that it is as declared."""
+    objects even where their tags and counts say that it is as declared. `focus` are the kinds that a look is about,
+    where not all are: of the others, the last look counts. `offered` are the models that the account listed."""
 
     reading: Reading
     account: Account
@@ -95,6 +96,8 @@ class Session:
     parallelism: int = 8
     full_refresh: bool = False
     planned: Plan | None = None
+    focus: frozenset[str] | None = None
+    offered: tuple[Model, ...] | None = None
     _lock: StackLock | None = None
     _providers: Providers | None = None
 
@@ -146,12 +149,25 @@ class Session:
         used = {each.address.kind for each in self.reading.declared} | {address.kind for address in self.cache.ids}
         # What an interrupted apply left may be attached, and must not be taken for a spare.
         trusted = {} if self.journal.entries else contents
-        wanted = Wanted(needed, used, handovers, self.parallelism, trusted)
+        wanted = Wanted(needed, used, handovers, self.parallelism, trusted, self.focus)
         elsewhere = [live for home, each in self.providers.items() if home for live in each.snapshot(wanted).live]
+        if self.focus is not None:
+            elsewhere += [live for live in self.live if live.home is None and live.kind not in self.focus]
         snapshot = self.providers[None].snapshot(wanted, elsewhere)
-        self.live, self.notes = tuple(snapshot.live), tuple(snapshot.notes)
+        before = self.notes if self.focus is not None else ()
+        self.live, self.notes = tuple(snapshot.live), tuple(dict.fromkeys((*before, *snapshot.notes)))
         check_account(self)
         self.lock.sight(snapshot.served, snapshot.markers)
+
+    def concerned(self, made: Plan) -> frozenset[str]:
+        """The kinds that a plan, the stack or its marker has anything to do with. No apply of this stack changes what
+        there is of others, so that they need no second look."""
+        declared = {each.address.kind for each in self.reading.declared}
+        planned = {step.address.kind for step in (*made.steps, *made.retags)}
+        known = {address.kind for address in (*self.cache.ids, *self.cache.gone)}
+        handed = {each.address.kind for each in self.reading.handovers}
+        ours = {live.kind for live in self.live if live.tag and live.tag.stack == self.project.stack}
+        return frozenset(declared | planned | known | handed | ours | self.lock.marked)
 
     def owned_ids(self) -> set[str]:
         """The ids of the stack's objects in the account, as the last look saw them."""
@@ -334,10 +350,11 @@ def models(session: Session) -> tuple[Standing, ...]:
     """
     from retinue.providers.openai.probe import list_models
 
-    used = session.reading.resolved.models
-    session.models_listed = False
-    offered = list_models(session.account, used)
-    session.models_listed = offered is not None
+    used, offered = session.reading.resolved.models, session.offered
+    if session.focus is None or offered is None:
+        session.models_listed = False
+        session.offered = offered = list_models(session.account, used)
+        session.models_listed = offered is not None
     return standings(offered, used, session.day)
 
 

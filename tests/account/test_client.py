@@ -136,12 +136,6 @@ def test_it_waits_as_long_as_it_is_asked_to_and_says_so(connect: Connect) -> Non
     assert said == [(20.0, "the account asks to slow down")]
 
 
-def test_it_does_not_wait_for_hours(connect: Connect) -> None:
-    account, _, time = connect(error(429, **{"retry-after": "7200"}), OK)
-    account.get("/x")
-    assert time.now < 10
-
-
 def test_it_gives_up_in_the_end(connect: Connect) -> None:
     account, server, _ = connect(httpx2.ConnectError("refused"))
     with pytest.raises(AccountError, match="cannot be reached: refused"):

@@ -183,3 +183,98 @@ def test_events_in_a_terminal_are_not_drawn_over(team: Team) -> None:
     assert b"\x1b" not in ended.written
     lines = [line for line in ended.written.decode().splitlines() if line.startswith("{")]
     assert len([line for line in lines if json.loads(line)["type"] == "step"]) == 2 * BOTS
+
+
+class Hanging(httpx2.BaseTransport):
+    """Answers everything but the request number `number` that matches: then `at` is called, and no answer comes."""
+
+    def __init__(self, inner: httpx2.BaseTransport, pattern: str, number: int) -> None:
+        self.inner, self.pattern, self.left = inner, re.compile(pattern), number
+        self.at: Callable[[], object] = lambda: None
+        self.over = threading.Event()
+        self._lock = threading.Lock()
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.pattern.fullmatch(f"{request.method} {request.url.path}"):
+            with self._lock:
+                self.left -= 1
+                hangs = self.left == 0
+            if hangs:
+                self.at()
+                self.over.wait()
+        return self.inner.handle_request(request)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def stopped(team: Team, hanging: Hanging, which: signal.Signals, *args: str) -> tuple[int, str, str]:
+    """Run a command that is asked to stop, once, while a request hangs that never is answered."""
+    with serving(hanging) as url:
+        environ = environment(served(team, url))
+        asked = command(*args, "-C", str(team.root))
+        with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, text=True) as process:
+            hanging.at = lambda: process.send_signal(which)
+            try:
+                out, err = process.communicate(timeout=60)
+            finally:
+                process.kill()
+                hanging.over.set()
+    return process.returncode, out, err
+
+
+LISTS = "GET /v1/assistants"
+
+
+@pytest.mark.parametrize(
+    ("args", "number", "which"),
+    [
+        (("plan",), 1, signal.SIGINT),
+        (("drift",), 1, signal.SIGTERM),
+        (("apply", "--yes"), 1, signal.SIGTERM),
+        (("apply", "--yes"), 2, signal.SIGTERM),
+        (("destroy", "--yes"), 2, signal.SIGINT),
+    ],
+    ids=["plan", "drift", "apply reads", "apply looks again", "destroy looks again"],
+)
+def test_nobody_waits_for_an_answer_where_nothing_is_written(
+    team: Team, args: tuple[str, ...], number: int, which: signal.Signals
+) -> None:
+    few = "assistants:\n  a: {{model: gpt-4o, name: {0}}}\n  b: {{model: gpt-4o, name: {0}}}\n"
+    team.write("team.yaml", few.format("Bot"))
+    team.apply()
+    team.write("team.yaml", few.format("Robot"))
+    code, _, err = stopped(team, Hanging(LocalTransport(team.account_directory), LISTS, number), which, *args)
+    assert code == 130, err
+    assert {each["name"] for each in team.listed("/assistants")} == {"Bot"}
+
+
+@pytest.mark.parametrize("which", [signal.SIGTERM])
+def test_what_was_carried_out_and_not_looked_at_is_told_as_that(team: Team, which: signal.Signals) -> None:
+    """Whoever stops the look at what came of an apply has applied everything, and gives the lease back."""
+    hanging = Hanging(LocalTransport(team.account_directory), LISTS, 2)
+    code, out, err = stopped(team, hanging, which, "apply", "--yes", "--detail", "summary")
+    assert code == 130
+    assert f"Apply complete: {BOTS} added, 0 changed, 0 destroyed." in out
+    assert "every step was carried out, and the look at what came of it was stopped" in err
+    assert "stopped:" not in err
+    assert len(team.listed("/assistants")) == BOTS
+    (marker,) = team.markers()
+    assert marker["metadata"]["retinue.lease"] == ""
+    assert team.plan().empty
+
+
+def test_whoever_waits_for_a_lease_is_stopped_at_once(team: Team) -> None:
+    team.write("team.yaml", "assistants:\n  bot-000: {model: gpt-4o}\n")
+    team.apply()
+    (marker,) = team.markers()
+    lease = {**marker["metadata"], "retinue.lease": "alive 9999999999 them"}
+    team.send("post", f"/vector_stores/{marker['id']}", {"metadata": lease})
+    team.write("team.yaml", "assistants:\n  bot-000: {model: gpt-4o, name: Robot}\n")
+    asked = apply(team, "--wait-lease", "15m")
+    with subprocess.Popen(asked, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment({})) as process:
+        assert process.stderr is not None
+        told = process.stderr.readline()
+        assert b"waiting up to" in told
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 130

@@ -339,7 +339,7 @@ def test_a_served_account_is_an_account_like_any_other(project: Shell, monkeypat
 
 def test_a_server_that_is_not_there_is_explained(project: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-    monkeypatch.setattr("retinue.providers.openai.client.FIRST_WAIT", 0.0)
+    monkeypatch.setattr("retinue.providers.openai.retry_policy.FIRST_WAIT", 0.0)
     project.write("retinue.yaml", "stack: test\ninclude: ['*.yaml']\naccount: {base_url: 'http://127.0.0.1:9/v1'}\n")
     done = project("plan")
     assert done.code == 1

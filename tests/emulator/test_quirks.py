@@ -11,6 +11,12 @@ from retinue.emulator.server.quirks import Quirks
 from tests.emulator.conftest import Account, OpenAccount
 
 
+def test_latency_delays_every_answer(open_account: OpenAccount) -> None:
+    http = open_account(Quirks(latency=0.02)).http
+    for path in ("/models", "/assistants/asst_1"):
+        assert int(http.get(path).headers["openai-processing-ms"]) >= 20
+
+
 def test_list_lag_leaves_a_new_object_out_of_the_next_lists(open_account: OpenAccount) -> None:
     account = open_account(Quirks(list_lag=2))
     made = account.post("/assistants", model="gpt-4o")["id"]
@@ -167,6 +173,7 @@ def test_a_server_may_add_metadata_of_its_own(open_account: OpenAccount) -> None
 
 def test_quirks_are_read_from_words() -> None:
     given = {
+        "latency": "0.05",
         "list-lag": "2",
         "indexing_polls": 3,
         "fail-files": "bad-*, *.tmp",
@@ -176,6 +183,7 @@ def test_quirks_are_read_from_words() -> None:
         "no-agents": "on",
     }
     assert Quirks.parse(given) == Quirks(
+        latency=0.05,
         list_lag=2,
         indexing_polls=3,
         fail_files=("bad-*", "*.tmp"),
@@ -193,6 +201,8 @@ def test_quirks_are_read_from_words() -> None:
         ({"list-lag": "soon"}, "quirk 'list-lag': expected a whole number, got 'soon'"),
         ({"list-lag": -1}, "quirk 'list-lag': expected 0 or more, got -1"),
         ({"list-lag": True}, "quirk 'list-lag': expected a whole number, got True"),
+        ({"latency": "long"}, "quirk 'latency': expected seconds, got 'long'"),
+        ({"latency": 3600}, "quirk 'latency': expected 0 to 60 seconds, got 3600"),
         ({"merge-metadata": "perhaps"}, "quirk 'merge-metadata': expected true or false, got 'perhaps'"),
         ({"adds-metadata": "a"}, "quirk 'adds-metadata': expected key=value pairs, got 'a'"),
     ],

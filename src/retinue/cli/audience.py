@@ -40,6 +40,7 @@ class CommandLine(engine.Audience):
     fail_on: tuple[FailOn, ...] = ()
     _progress: Progress | None = None
     _steps: int = 0
+    _looking: bool = False
 
     asks = True
 
@@ -88,8 +89,16 @@ class CommandLine(engine.Audience):
             shown.stopping()
             terminal.say("stopping: finishing the requests under way (Ctrl-C again to stop at once)")
 
-        with _stopping(stopping) as stop, shown as self._progress:
+        with _stopping(stopping, lambda: self._looking) as stop, shown as self._progress:
             yield stop
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        self._looking = True
+        try:
+            yield
+        finally:
+            self._looking = False
 
     def event(self, event: Event) -> None:
         self.telling.event(event)
@@ -103,7 +112,7 @@ def ended(applied: Applied, telling: Telling) -> int:
     telling.result(applied, failure, stopped=applied.stopped)
     if failure is None:
         return 0
-    if applied.lost or (applied.succeeded and not applied.stopped):
+    if applied.lost or applied.succeeded:
         raise failure
     return failure.exit_code
 
@@ -135,18 +144,19 @@ def watch_pauses(session: Session, terminal: Terminal) -> None:
 
 
 @contextmanager
-def _stopping(say: Callable[[], None]) -> Iterator[threading.Event]:
+def _stopping(say: Callable[[], None], at_once: Callable[[], bool]) -> Iterator[threading.Event]:
     """While open, the first Ctrl-C (or a kill) asks to stop after what is under way, and `say` is called; the second
-    stops at once."""
+    stops at once, and so does the first where nothing is under way that must be finished."""
     stop, asked, signals = threading.Event(), queue.SimpleQueue[int | None](), 0
 
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
         # It comes in the middle of anything, a lock or a line that is being written: another thread does the rest.
         nonlocal signals
         signals += 1
-        if signals > 1:
+        if signals == 1:
+            asked.put(number)
+        if signals > 1 or at_once():
             raise KeyboardInterrupt
-        asked.put(number)
 
     def listen() -> None:
         if asked.get() is not None:

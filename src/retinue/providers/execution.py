@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from retinue.errors import Interrupted, RetinueError
+from retinue.errors import CredentialError, Interrupted, RetinueError
 from retinue.model.steps import OVER, Event, Plan, Status, Step
 from retinue.planning.redaction import hide
 from retinue.providers.port import Providers, Run, Runner
@@ -30,7 +30,8 @@ def execute(
     """Carry the plan out, and tell what happens as it happens.
 
     Whoever calls has made sure that the account is as the plan found it. A failed step stops only what needs it.
-    When `stop` is set, requests under way are finished and nothing new is begun. `held` are the ids of files that live
+    When `stop` is set, requests under way are finished and nothing new is begun; so it is when the account refuses the
+    key, which it would do again. `held` are the ids of files that live
     objects are known to hold, `hidden` the texts that no message may quote.
     """
     asked_to_stop = stop or threading.Event()
@@ -45,7 +46,7 @@ def execute(
             execution = _Execution(plan, runners, run, pool, parallelism, asked_to_stop, hidden)
             yield from execution.events()
             execution.retag()
-            whole = not asked_to_stop.is_set()
+            whole = not execution.over
         except BaseException:
             asked_to_stop.set()  # whoever does not wait for what is under way wants nothing more of it
             raise
@@ -93,8 +94,14 @@ class _Execution:
     ready: list[tuple[int, Step]] = field(default_factory=list)
     running: set[str] = field(default_factory=set)
     ended: dict[str, Status] = field(default_factory=dict)
+    refused: bool = False
     bugs: list[Exception] = field(default_factory=list)
     happened: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to be begun."""
+        return self.refused or self.stop.is_set()
 
     def events(self) -> Iterator[Event]:
         # A plan that was narrowed may lack what a step needs; that is in place already.
@@ -113,7 +120,7 @@ class _Execution:
         for step in steps:
             yield from self._look_at(step.key, order)
         while self.ready or self.running:
-            while self.ready and len(self.running) < self.most and not self.stop.is_set():
+            while self.ready and len(self.running) < self.most and not self.over:
                 _, step = heapq.heappop(self.ready)
                 self.running.add(step.key)
                 yield Event(step, "started", step.id)
@@ -160,15 +167,15 @@ class _Execution:
 
         def write(step: Step) -> None:
             with suppress(RetinueError):
-                self.runners[step.home].run(step, _untold)
+                if not self.over:
+                    self.runners[step.home].run(step, _untold)
 
-        if not self.stop.is_set():
-            list(self.pool.map(write, self.plan.retags))
+        list(self.pool.map(write, self.plan.retags))
 
     def _work(self, step: Step) -> None:
         """Carry one step out, in a thread of the pool."""
         begun = time.monotonic()
-        if self.stop.is_set():
+        if self.over:
             self.happened.put(Event(step, "pending", step.id))
             return
 
@@ -183,6 +190,7 @@ class _Execution:
         except Interrupted as error:
             tell(Event(step, "interrupted", self._known_id(step), error=error.message))
         except RetinueError as error:
+            self.refused |= isinstance(error, CredentialError)
             tell(Event(step, "failed", self._known_id(step), error=error.message, hint=error.hint))
         except Exception as error:  # noqa: BLE001 - ours to fix: the other steps finish, then it is raised
             self.bugs.append(error)

@@ -35,6 +35,7 @@ class Wanted:
     A kind in use that an account does not serve is an error; of the others nothing is said. Of those that are `used`
     the stack may have objects, so that an odd answer is not taken for an account without them. `contents` are the files
     that objects are declared to hold: where an object's tag and counts say that it holds just those, they are not read.
+    `only` are the kinds to look at, where not all are.
     """
 
     needed: Mapping[str, str] = field(default_factory=dict)
@@ -42,16 +43,22 @@ class Wanted:
     handovers: Sequence[Handover] = ()
     parallelism: int = 8
     contents: Mapping[Address, Summary] = field(default_factory=dict)
+    only: Collection[str] | None = None
+
+    def covers(self, kind: str) -> bool:
+        """Whether a kind is to be looked at."""
+        return self.only is None or kind in self.only
 
 
 @dataclass(slots=True)
 class Snapshot:
     """What an account has: its objects, the kinds that it serves, and the markers of all stacks, each with its kind.
-    `notes` are warnings about answers that stop nobody."""
+    `order` are the ids of each kind as they were listed, `notes` warnings about answers that stop nobody."""
 
     live: list[Live] = field(default_factory=list)
     served: set[str] = field(default_factory=set)
     markers: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    order: dict[str, list[str]] = field(default_factory=dict)
     notes: list[Diagnostic] = field(default_factory=list)
 
 
@@ -102,6 +109,10 @@ class Provider(Protocol):
 
         `owner` is the tag that it is known to carry.
         """
+
+    def glimpse(self, steps: Sequence[Step]) -> Mapping[str, Live]:
+        """Those of the steps' objects, by the steps' keys, that are read together in fewer requests than by `find`. A
+        list may be a moment old: what is not as it should be is asked for by itself."""
 
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
         """What forbids the steps because the account does not have it: versions that declarations name."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from retinue.content.manifest_diff import moved_files
 from retinue.errors import StaleError
 from retinue.kinds.kind import Kinds
@@ -23,9 +25,18 @@ def check_plan(plan: Plan, providers: Providers, kinds: Kinds, *, stack: str, pa
     # Until a step hands an object over, the other steps that are about it find it as it was.
     handed = {step.id: step for step in plan.steps if step.id and step.action in HANDOVERS}
 
+    about = [step for step in plan.steps if step.id is not None]
+    glimpsed: dict[str, Live] = {}
+    for home, provider in providers.items():
+        glimpsed.update(provider.glimpse([step for step in about if step.home == home]))
+
     def check(step: Step) -> str | None:
         given = handed.get(step.id or "")
         owner = Tag(stack, step.address) if given is None else given.held
+        if step.key in glimpsed:
+            with suppress(StaleError):
+                _check(step, glimpsed[step.key], owner, kinds)
+                return None
         try:
             _check(step, providers[step.home].find(step, owner), owner, kinds)
         except StaleError as error:
@@ -33,7 +44,7 @@ def check_plan(plan: Plan, providers: Providers, kinds: Kinds, *, stack: str, pa
         return None
 
     with threads(parallelism, "check") as pool:
-        stale = [each for each in pool.map(check, [step for step in plan.steps if step.id is not None]) if each]
+        stale = [each for each in pool.map(check, about) if each]
     if stale:
         raise StaleError("\n".join(["nothing was changed", *stale]), hint=AGAIN)
 

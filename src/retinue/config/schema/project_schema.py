@@ -58,6 +58,7 @@ PROVIDERS: dict[str, Any] = {
         "description": "The token of a Google Cloud machine.",
     },
 }
+_PER_MINUTE = {"type": "integer", "minimum": 1}
 _WORKLOAD_IDENTITY = {
     "type": "object",
     "description": "In place of a key: a token of the place where Retinue runs, exchanged for one of the account.",
@@ -90,6 +91,22 @@ _WORKLOAD_IDENTITY = {
     },
     "required": ["identity_provider_id", "service_account_id", "provider"],
     "additionalProperties": False,
+}
+_PACING = {
+    "description": "How much may be sent in a minute. Default: OpenAI's limits for OpenAI's hosts, else none.",
+    "anyOf": [
+        {"type": "boolean"},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "properties": {
+                "uploads": {**_PER_MINUTE, "description": "Files that are uploaded."},
+                "attached_files": {**_PER_MINUTE, "description": "Files that are attached to vector stores."},
+                "store_writes": {**_PER_MINUTE, "description": "Requests that write to the files of one store."},
+            },
+            "additionalProperties": False,
+        },
+    ],
 }
 _ACCOUNT = {
     "description": "Where objects live: 'local', 'openai', or the details of one of the two. Default: local.",
@@ -127,6 +144,7 @@ _ACCOUNT = {
                 "workload_identity": _WORKLOAD_IDENTITY,
                 "organization": {"type": "string", "minLength": 1, "description": "The organization's id, org-…."},
                 "project": {"type": "string", "minLength": 1, "description": "The project's id, proj_…."},
+                "pacing": _PACING,
             },
             "additionalProperties": False,
             "if": {"required": ["workload_identity"]},

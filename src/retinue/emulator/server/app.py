@@ -221,6 +221,8 @@ class LocalAccount:
             raise ResponseLostError from error
 
     async def _answer(self, request: Request) -> Response:
+        if self._quirks.latency:
+            await asyncio.sleep(self._quirks.latency)
         self._counts.requests += 1
         if _is_nth(self._counts.requests, self._quirks.rate_limit_every):
             raise rate_limited()

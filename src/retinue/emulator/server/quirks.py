@@ -1,4 +1,4 @@
-"""The ways a real account misbehaves, as switches. Every one counts requests; none sleeps or draws a random number."""
+"""The ways a real account misbehaves, as switches. They count requests and draw no random number; only one sleeps."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 ASSISTANTS = "assistants=v2"
 AGENTS = "agents=v1"
 """Values of the header ``OpenAI-Beta``."""
+_FARTHEST = 60
+"""Seconds: whoever asks for more made a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class Quirks:
     object when it is created, so they outlast the program. Those that concern every Nth request count from its start.
     """
 
+    latency: float = 0.0
+    """Every request waits that many seconds, beside the others, before it is looked at: the account is far away."""
     list_lag: int = 0
     """A new object is left out of the next N list requests of its collection."""
     indexing_polls: int = 0
@@ -131,6 +135,18 @@ def _count(value: Any) -> int:
     return number
 
 
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError(f"expected seconds, got {value!r}")
+    try:
+        number = float(value)
+    except ValueError:
+        raise ValueError(f"expected seconds, got {value!r}") from None
+    if not 0 <= number <= _FARTHEST:
+        raise ValueError(f"expected 0 to {_FARTHEST} seconds, got {value!r}")
+    return number
+
+
 def _switch(value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -159,6 +175,7 @@ def _pairs(value: Any) -> dict[str, str]:
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
+    "latency": _seconds,
     "list_lag": _count,
     "indexing_polls": _count,
     "fail_files": _patterns,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -146,6 +147,15 @@ def excerpt(answer: Any, hidden: Collection[str] = ()) -> str:
     words = " ".join(hide(text[:READ], hidden)[: READ - SHOWN].split())
     printable = "".join(each if each.isprintable() else "�" for each in words)
     return printable if len(printable) <= SHOWN else f"{printable[:SHOWN]}…"
+
+
+_SCOPE = re.compile(r"\b[a-z_]+(?:\.[a-z_]+)+\b")
+
+
+def missing_scopes(message: str) -> tuple[str, ...]:
+    """The scopes that the account says the key lacks; it names them in the sentence only."""
+    _, found, rest = message.lower().partition("missing scope")
+    return tuple(dict.fromkeys(_SCOPE.findall(rest))) if found else ()
 
 
 def is_web_page(answer: Any) -> bool:

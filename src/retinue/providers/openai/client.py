@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from io import IOBase
@@ -29,19 +29,30 @@ from retinue.providers.openai.answers import (
     check_parts,
     excerpt,
     is_web_page,
+    missing_scopes,
     parse,
     shaped,
 )
+from retinue.providers.openai.concurrency import Concurrency
 from retinue.providers.openai.http_client import TooLargeError, advice
+from retinue.providers.openai.pacing import Pacing
+from retinue.providers.openai.retry_policy import (
+    LONGEST_WAIT,
+    PATIENCE,
+    RULES,
+    Failure,
+    Rule,
+    asked_wait,
+    backoff,
+    failure_of,
+)
 
-# SDK _base_client.py: the statuses the service asks to try again, and the longest Retry-After worth waiting for.
-TRANSIENT = frozenset({408, 409, 429, 500, 502, 503, 504})
-LONGEST_WAIT = 120.0
-FIRST_WAIT = 0.5
-HOPELESS_RETRIES = 2
+SLICE = 60.0
+"""Seconds: a longer pause is interrupted by `on_answer`, so that a lease is kept meanwhile."""
+SLOW_DOWN, NO_ANSWER = "the account asks to slow down", "the account did not answer"
+MOST_AT_ONCE = 64
+"""Requests at once where nobody says how many."""
 _CHECK = "check base_url, and that what answers there speaks the API of OpenAI"
-UNCONNECTED = (httpx2.ConnectError, httpx2.ProxyError)
-"""What keeps a request from being sent."""
 
 
 class AmbiguousError(AccountError):
@@ -55,33 +66,36 @@ class AmbiguousError(AccountError):
 class Account:
     """A connection. Methods take paths below the base URL and give raw dictionaries; all are safe in many threads.
 
-    `retries` counts the attempts after the first. `sleep` and `clock` (Unix seconds) are parameters so that tests need
-    no time; `on_wait` hears of every pause: seconds and reason; `on_answer` is called after every answer. `renew` is
-    told of a token that the account refused, and says whether there can be another. `before_creation` and
-    `before_request` may raise to keep what comes next from being sent. `hidden` are texts that it may have been sent
-    and that no error quotes; `proxies` those that the environment names, by variable. `batches`: files are attached in
-    batches, as long as that is not known to be in vain.
+    `retries` is how often what may pass is tried again: `RULES` in proportion. `sleep`, `clock` (Unix seconds) and
+    `chance` (0 to 1, what back-off is drawn with) are parameters so that tests need no time; `on_wait` hears of every
+    pause: seconds and reason; `on_answer` is called after every answer. `renew` is told of a token that the account
+    refused, and says whether there can be another. `before_creation` and `before_request` may raise to keep what comes
+    next from being sent. `gate` says how many requests may be under way, `pacing` how many may be sent in a minute.
+    `hidden` are texts that it may have been sent and that no error quotes; `proxies` those that the environment names,
+    by variable. `batches`: files are attached in batches, as long as that is not known to be in vain.
     """
 
     client: openai.OpenAI
     info: AccountInfo
-    retries: int = 4
+    retries: int = PATIENCE
     sleep: Callable[[float], object] = time.sleep
     clock: Callable[[], float] = time.time
+    chance: Callable[[], float] = random.random
     on_wait: Callable[[float, str], None] | None = None
     on_answer: Callable[[], None] | None = None
     clock_offset: float = 0.0
     renew: Callable[[str], bool] = lambda _: False
     before_creation: Callable[[], None] = lambda: None
     before_request: Callable[[], None] = lambda: None
-    gate: AbstractContextManager[object] = field(default_factory=nullcontext)
+    gate: Concurrency = field(default_factory=lambda: Concurrency(MOST_AT_ONCE))
+    pacing: Pacing = field(default_factory=Pacing)
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
     proxies: Mapping[str, str] = field(default_factory=dict)
     batches: bool = True
 
     def limit(self, parallelism: int) -> None:
         """Let no more requests than that be under way at once."""
-        self.gate = threading.BoundedSemaphore(parallelism)
+        self.gate.limit(parallelism)
 
     def server_time(self) -> float:
         """The time by the account's clock, in Unix seconds, as far as its answers told it."""
@@ -248,15 +262,18 @@ class Account:
     def _repeat(
         self, method: str, path: str, *, once: bool = False, retries: int | None = None, **request: Any
     ) -> Json:
-        most = self.retries if retries is None else min(retries, self.retries)
         attempt = 0
         renewed = False
         while True:
-            self.before_request()
-            if once:
-                self.before_creation()
+            self._keep_pace(method, path, request.get("body"))
             try:
-                return self._send(method, path, **request)
+                with self.gate.passing() as passed:
+                    self.before_request()
+                    if once:
+                        self.before_creation()
+                    response = self._send(method, path, **request)
+                self.gate.came_through()
+                return self._taken(response, method, path, raw=bool(request.get("raw")))
             except OSError as error:
                 if hint := getattr(error, "hint", None):  # the local account says so itself
                     raise AccountError(str(error), hint=hint) from error
@@ -266,30 +283,62 @@ class Account:
                 raise AccountError(message, hint=advice(error, self.proxies)) from error
             except AnswerError as error:
                 # What was cut off on its way may come whole the next time.
-                if once or not error.cut or attempt >= min(most, HOPELESS_RETRIES):
+                if once or not error.cut or attempt >= self._often(RULES[Failure.CUT], retries):
                     raise
-                self._pause(FIRST_WAIT * 2**attempt)
+                self._pause(backoff(attempt, self.chance()))
             except openai.APIError as error:
+                rule, asked = RULES[failure_of(error)], self._asked_wait(error)
+                if isinstance(error, openai.RateLimitError):
+                    waited = asked if asked is not None and asked <= LONGEST_WAIT else 0.0
+                    self.gate.overrun(passed, self.clock() + waited)
                 if isinstance(error, openai.AuthenticationError) and not renewed and self.renew(_sent_token(error)):
                     renewed = True
                     continue
-                if once and _may_have_happened(error):
+                if once and rule.ambiguous:
                     raise _explained(error, self, AmbiguousError) from error
-                if attempt >= min(most, self._patience(error)):
+                if attempt >= self._often(rule, retries):
                     raise _explained(error, self) from error
-                self._pause(_wait_before(error, attempt), error)
+                self._wait(error, attempt, asked)
             attempt += 1
 
-    def _patience(self, error: openai.APIError) -> int:
-        """How often to try again. Where nobody listens, or nobody of that name is known, there is little hope."""
-        if isinstance(error.__cause__, UNCONNECTED):
-            return min(self.retries, HOPELESS_RETRIES)
-        return self.retries if _is_transient(error) else 0
+    def _often(self, rule: Rule, retries: int | None) -> int:
+        """How often to try again what failed so, where the caller has no more patience than `retries`."""
+        most = self.retries if retries is None else min(retries, self.retries)
+        return rule.often * most // PATIENCE if rule.often > PATIENCE else min(rule.often, most)
 
-    def _pause(self, seconds: float, error: openai.APIError | None = None) -> None:
+    def _keep_pace(self, method: str, path: str, body: Json | None) -> None:
+        """Wait for the minute of a limit to pass, and for the time that the account asked somebody else to wait."""
+        wait = self.pacing.wait_before(method, path, body, self.clock())
+        if wait > 0:
+            self._pause(wait, "more would be beyond the limits of the account")
+        if (wait := self.gate.closed_until - self.clock()) > 0:
+            self._pause(wait, SLOW_DOWN)
+
+    def _asked_wait(self, error: openai.APIError) -> float | None:
+        return (
+            asked_wait(error.response.headers, self.server_time) if isinstance(error, openai.APIStatusError) else None
+        )
+
+    def _wait(self, error: openai.APIError, attempt: int, asked: float | None) -> None:
+        """Wait as long as the answer asks, or else a while. Raises AccountError when that is longer than anybody
+        waits."""
+        if asked is not None and asked > LONGEST_WAIT:
+            told = _explained(error, self)
+            why = f"the account asks to wait {asked:,.0f} s, and {LONGEST_WAIT:.0f} s is the longest that is waited"
+            found: dict[str, Any] = {"status": told.status, "code": told.code, "request_id": told.request_id}
+            raise AccountError(f"{told.message}; {why}", hint="run the command again after that time", **found)
+        seconds = backoff(attempt, self.chance()) if asked is None else asked
+        self._pause(seconds, SLOW_DOWN if isinstance(error, openai.RateLimitError) else NO_ANSWER)
+
+    def _pause(self, seconds: float, why: str = NO_ANSWER) -> None:
         if self.on_wait is not None and seconds >= 1:
-            status = getattr(error, "status_code", None)
-            self.on_wait(seconds, "the account asks to slow down" if status == 429 else "the account did not answer")
+            self.on_wait(seconds, why)
+        while seconds > SLICE:
+            self.sleep(SLICE)
+            seconds -= SLICE
+            self.before_request()
+            if self.on_answer is not None:
+                self.on_answer()
         self.sleep(seconds)
 
     def _send(
@@ -301,25 +350,26 @@ class Account:
         query: Mapping[str, Any] | None = None,
         body: Json | None = None,
         files: list[tuple[str, tuple[str, Any]]] | None = None,
-        raw: bool = False,
-    ) -> Json:
+        raw: bool = False,  # noqa: ARG002 - about what becomes of the answer
+    ) -> httpx2.Response:
         headers = {"OpenAI-Beta": beta} if beta else {}
         if files:
             headers["Content-Type"] = "multipart/form-data"
         options: Any = {"headers": headers, **({"params": dict(query)} if query else {})}
         asked = f"{method.upper()} {self.full_path(path)}"
-        with self.gate:
-            try:
-                if method == "get":
-                    response = self.client.get(path, cast_to=httpx2.Response, options=options)
-                elif method == "delete":
-                    response = self.client.delete(path, cast_to=httpx2.Response, options=options)
-                else:
-                    response = self.client.post(path, cast_to=httpx2.Response, body=body, files=files, options=options)
-            except TooLargeError as error:
-                too_long = self.answer_error(asked, str(error), error.start)
-                too_long.long = True
-                raise too_long from error
+        try:
+            if method == "get":
+                return self.client.get(path, cast_to=httpx2.Response, options=options)
+            if method == "delete":
+                return self.client.delete(path, cast_to=httpx2.Response, options=options)
+            return self.client.post(path, cast_to=httpx2.Response, body=body, files=files, options=options)
+        except TooLargeError as error:
+            too_long = self.answer_error(asked, str(error), error.start)
+            too_long.long = True
+            raise too_long from error
+
+    def _taken(self, response: httpx2.Response, method: str, path: str, *, raw: bool) -> Json:
+        """What an answer holds."""
         self._note(response.headers)
         if self.on_answer is not None:
             self.on_answer()
@@ -329,6 +379,7 @@ class Account:
             return parse(response)
         except ShapeError as error:
             cut = error.cut and not is_web_page(response.content)
+            asked = f"{method.upper()} {self.full_path(path)}"
             raise self.answer_error(asked, str(error), response.content, cut=cut) from error
 
     def _note(self, headers: Mapping[str, str]) -> None:
@@ -347,29 +398,6 @@ def unreadable(error: AnswerError) -> AmbiguousError:
     ambiguous = AmbiguousError(error.message, hint="run the command again: it looks for what was made", status=200)
     ambiguous.done = True
     return ambiguous
-
-
-def _is_transient(error: openai.APIError) -> bool:
-    if isinstance(error, openai.APIStatusError):
-        # A 409 on a plain write means that somebody else is writing; a second later it goes through [V §10.2].
-        return error.status_code in TRANSIENT
-    return isinstance(error, openai.APIConnectionError)
-
-
-def _may_have_happened(error: openai.APIError) -> bool:
-    """Whether a failed request may have been carried out; a refusal (4xx) or a connection never made is certain."""
-    if isinstance(error, openai.APIStatusError):
-        return error.status_code >= 500 or error.status_code == 408
-    return isinstance(error, openai.APIConnectionError) and not isinstance(error.__cause__, UNCONNECTED)
-
-
-def _wait_before(error: openai.APIError, attempt: int) -> float:
-    headers = error.response.headers if isinstance(error, openai.APIStatusError) else {}
-    try:
-        asked = float(headers.get("retry-after", ""))
-    except ValueError:
-        asked = -1.0
-    return asked if 0 <= asked <= LONGEST_WAIT else float(min(FIRST_WAIT * 2**attempt, 8.0))
 
 
 def _explained(error: openai.APIError, account: Account, kind: type[AccountError] = AccountError) -> AccountError:
@@ -392,11 +420,14 @@ def _explained(error: openai.APIError, account: Account, kind: type[AccountError
         "code": excerpt(error.code, hidden) if isinstance(error.code, str) else None,
         "request_id": excerpt(error.request_id, hidden) if error.request_id else None,
     }
+    scopes = missing_scopes(message)
+    lacking = f"give the key the scope{'s' if len(scopes) > 1 else ''} {', '.join(scopes)}, or use another one"
     if error.status_code == 401:
-        return CredentialError(f"the account refused the key: {message}", hint="check the key and its project", **found)
+        hint = lacking if scopes else "check the key and its project"
+        return CredentialError(f"the account refused the key: {message}", hint=hint, **found)
     asked = f"{error.request.method} {error.request.url.path}"
     if error.status_code == 403:
-        hint = "check the key's scopes and project"
+        hint = lacking if scopes else "check the key's scopes and project"
         if is_web_page(error.body):
             hint = f"this is a web page, maybe of a proxy: {account.address_hint()}"
         return CredentialError(f"the account does not allow {asked}: {message}", hint=hint, **found)

@@ -15,6 +15,7 @@ from retinue.planning.redaction import printable_address
 from retinue.providers.openai.client import Account
 from retinue.providers.openai.http_client import TIMEOUT, BoundedClient, describe, open_client
 from retinue.providers.openai.key_source import key_source
+from retinue.providers.openai.pacing import limits_of
 
 LOCAL_DIRECTORY = Path(".retinue") / "local"
 OPENAI_URL = "https://api.openai.com/v1"
@@ -88,6 +89,7 @@ def _open_remote(setting: Mapping[str, Any], environ: Mapping[str, str]) -> Acco
         key = _key(key_source(setting, environ).name, environ)
         account = _connect(open_client(environ), info, api_key=key, **where)
     account.proxies = describe(environ).proxies
+    account.pacing.limits = limits_of(setting.get("pacing"), urlsplit(url).hostname or "")
     return account
 
 

@@ -9,9 +9,7 @@ from collections.abc import Callable
 
 from retinue.errors import Interrupted
 from retinue.providers.openai.client import Account, AmbiguousError
-
-LOOKS = 3
-"""How often a list is asked before a creation counts as not done; lists lag some seconds behind [V §10.1]."""
+from retinue.providers.openai.retry_policy import LOOKS
 
 Attempt = str | tuple[AmbiguousError, Callable[[], str | None]]
 """The id that was made; or the failure, and a way to look for what it may have made."""
@@ -37,8 +35,8 @@ def settle(account: Account, attempt: Callable[[], Attempt]) -> str:
         if isinstance(outcome, str):
             return outcome
         failure, find = outcome
-        for look in range(LOOKS):
-            account.sleep(float(2**look) / 2)
+        for pause in LOOKS:
+            account.sleep(pause)
             found = find()
             if found is not None:
                 return found

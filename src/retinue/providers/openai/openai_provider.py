@@ -56,6 +56,7 @@ class OpenAIProvider:
         self.root = root
         self._work: tuple[Run, Work] | None = None
         self._served: frozenset[str] = frozenset()
+        self._order: Mapping[str, Sequence[str]] = {}
 
     @cached_property
     def stores(self) -> Mapping[str, PlainStore[Any]]:
@@ -78,7 +79,10 @@ class OpenAIProvider:
         The account alone has to tell of an apply that was cut off elsewhere: its lease was not given back.
         """
         snapshot = take_snapshot(self.account, self.stores, self.cache, wanted, others)
+        if wanted.only is not None:
+            snapshot.served |= {name for name in self._served if not wanted.covers(name)}
         self._served = frozenset(snapshot.served)
+        self._order = snapshot.order if wanted.only is None else {**self._order, **snapshot.order}
         stack, now = self.cache.stack, self.account.server_time()
         if any(was_cut_off(raw.get("metadata") or {}, stack, now) for _, raw in snapshot.markers):
             snapshot.live = [self._unsettled(live) for live in snapshot.live]
@@ -97,6 +101,16 @@ class OpenAIProvider:
         # yet is read as a whole.
         live = store.find(str(step.id), step.within, patient=True, asked=step.action in HANDOVERS)
         return store.again(live, step) if live is not None and step.files else live
+
+    def glimpse(self, steps: Sequence[Step]) -> Mapping[str, Live]:
+        found: dict[str, Live] = {}
+        for kind, store in self.stores.items():
+            # What is nobody's yet is read as a whole, and so is what has files or versions.
+            keys = {str(step.id): step.key for step in steps if step.address.kind == kind and _is_plain(step)}
+            if type(store).whole is PlainStore.whole and len(keys) > 1:
+                for raw in store.together(list(keys), self._order.get(kind, ())):
+                    found[keys[raw["id"]]] = store.read(raw)
+        return found
 
     def exists(self, kind: str | None, live_id: str) -> bool:
         """Whether the account has an object of a kind, or a file where that is None."""
@@ -245,6 +259,10 @@ class OpenAIRunner:
         store.put_tag(work, step, live)
         work.cache.remember(step.address, live.id)
         return live.id
+
+
+def _is_plain(step: Step) -> bool:
+    return not step.files and step.within is None and step.action not in HANDOVERS
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ from retinue.errors import AccountError
 from retinue.kinds.kind import Kinds
 from retinue.kinds.stores import Plain
 from retinue.planning.model_catalog import Model, read_model
+from retinue.providers.openai.answers import missing_scopes
 from retinue.providers.openai.client import Account
 from retinue.providers.openai.snapshot import MISSING_SCOPE, NOT_SERVED
 from retinue.providers.thread_pool import threads
@@ -22,7 +23,6 @@ from retinue.providers.thread_pool import threads
 State = Literal["answers", "not-served", "missing-scope", "refused", "unreachable", "error"]
 
 _CODE = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
-_SCOPE = re.compile(r"\b[a-z_]+(?:\.[a-z_]+)+\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +54,12 @@ def _probe(account: Account, name: str, path: str, beta: str | None) -> Probe:
     except AccountError as error:
         code = error.code if error.code and _CODE.fullmatch(error.code) else None
         hint = error.hint if error.status is None else None
-        return Probe(name, path, _state(error), error.status, code, missing_scopes(error), hint)
+        return Probe(name, path, _state(error), error.status, code, missing_scopes(error.message), hint)
     return Probe(name, path, "answers" if isinstance(answer.get("data"), list) else "error", 200)
 
 
-def missing_scopes(error: AccountError) -> tuple[str, ...]:
-    """The scopes that the account says the key lacks; it names them in the sentence only."""
-    _, found, rest = error.message.lower().partition("missing scope")
-    return tuple(dict.fromkeys(_SCOPE.findall(rest))) if found else ()
-
-
 def _state(error: AccountError) -> State:
-    if error.code == MISSING_SCOPE or missing_scopes(error):
+    if error.code == MISSING_SCOPE or missing_scopes(error.message):
         return "missing-scope"
     if error.status is None:
         return "unreachable"

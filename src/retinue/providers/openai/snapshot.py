@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from queue import SimpleQueue
 from typing import Any
 
 from retinue.errors import AccountError, CredentialError
@@ -13,7 +15,8 @@ from retinue.model.live import Live
 from retinue.planning.marker import is_marker
 from retinue.planning.moves import concerns
 from retinue.providers.openai.answers import AnswerError, Json
-from retinue.providers.openai.client import HOPELESS_RETRIES, Account
+from retinue.providers.openai.client import Account
+from retinue.providers.openai.retry_policy import HOPELESS_RETRIES
 from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.uploads import FILES_PAGE
 from retinue.providers.port import Snapshot, Wanted
@@ -39,9 +42,9 @@ def take_snapshot(
     like what is. Markers are nobody's objects.
     """
     reading = _Reading(account, stores, cache, wanted, Snapshot())
-    top = [store for store in stores.values() if store.form.listed]
+    top = [store for store in stores.values() if store.form.listed and wanted.covers(store.kind.name)]
     with threads(wanted.parallelism, "read") as pool:
-        listed = reading.judged(top, list(pool.map(reading.listed, top)))
+        listed = reading.judged(top, reading.listed(top, pool))
         unserved = frozenset(store.kind.name for store, found in zip(top, listed, strict=True) if found is None)
         found = {live.id: live for several in listed for live in several or ()}
         for inner in pool.map(lambda pair: reading.listed_within(*pair), reading.inner(_by_kind(found.values()))):
@@ -71,18 +74,55 @@ class _Reading:
     wanted: Wanted
     seen: Snapshot
 
-    def listed(self, store: PlainStore[Any]) -> list[Live] | AccountError:
-        """All objects of a kind, or why there are none to be had."""
+    def listed(self, stores: Sequence[PlainStore[Any]], pool: Executor) -> list[list[Live] | AccountError]:
+        """All objects of each kind, or why there are none to be had. Pages are asked for in the pool, and read here
+        while the next ones are on their way."""
+        tried: dict[str, list[Live] | AccountError] = {store.kind.name: [] for store in stores}
+        pages: SimpleQueue[tuple[PlainStore[Any], list[Json] | AccountError | None]] = SimpleQueue()
+        under_way = {pool.submit(self._ask, store, pages) for store in stores}
+        left = len(stores)
+        while left:
+            store, page = pages.get()
+            so_far = tried[store.kind.name]
+            if page is None:
+                left -= 1
+            elif isinstance(so_far, list):
+                read = page if isinstance(page, AccountError) else self._read(store, page, so_far)
+                tried[store.kind.name] = read
+        for each in under_way:
+            each.result()
+        self.seen.served |= {name for name, each in tried.items() if not isinstance(each, AccountError)}
+        return list(tried.values())
+
+    def _ask(
+        self, store: PlainStore[Any], pages: SimpleQueue[tuple[PlainStore[Any], list[Json] | AccountError | None]]
+    ) -> None:
+        """Hand the objects of a kind over, a page at a time, then None."""
+        page: list[Json] = []
         try:
             # Nobody waits long for what nobody asked for.
-            pages = store.pages(retries=None if self._is_used(store) else HOPELESS_RETRIES)
-            listed = [raw for raw in pages if self._counts(raw) and store.form.may_be_owned(raw)]
-            live = [store.read(raw) for raw in listed if not is_marker(raw.get("metadata") or {})]
+            for raw in store.pages(retries=None if self._is_used(store) else HOPELESS_RETRIES):
+                page.append(raw)
+                if len(page) == store.form.page:
+                    pages.put((store, page))
+                    page = []
+            pages.put((store, page))
+        except AccountError as error:
+            pages.put((store, error))
+        finally:
+            pages.put((store, None))
+
+    def _read(self, store: PlainStore[Any], page: Sequence[Json], so_far: list[Live]) -> list[Live] | AccountError:
+        name = store.kind.name
+        self.seen.order.setdefault(name, []).extend(str(raw["id"]) for raw in page)
+        listed = [raw for raw in page if self._counts(raw) and store.form.may_be_owned(raw)]
+        markers = [raw for raw in listed if is_marker(raw.get("metadata") or {})]
+        try:
+            so_far += [store.read(raw) for raw in listed if not is_marker(raw.get("metadata") or {})]
         except AccountError as error:
             return error
-        self.seen.served.add(store.kind.name)
-        self.seen.markers += [(store.kind.name, raw) for raw in listed if is_marker(raw.get("metadata") or {})]
-        return live
+        self.seen.markers += [(name, raw) for raw in markers]
+        return so_far
 
     def _is_used(self, store: PlainStore[Any]) -> bool:
         """Whether the stack declares objects of the kind, or is known to have some."""
@@ -168,7 +208,7 @@ class _Reading:
 
     def inner(self, ids: Mapping[str, Sequence[str]]) -> list[tuple[PlainStore[Any], str]]:
         """The collections that stand within listed objects, with the objects' ids."""
-        nested = [store for store in self.stores.values() if not store.form.listed]
+        nested = [each for each in self.stores.values() if not each.form.listed and self.wanted.covers(each.kind.name)]
         return [(store, within) for store in nested for within in store.containers(ids) if within is not None]
 
     def listed_within(self, store: PlainStore[Any], within: str) -> list[Live]:

@@ -75,6 +75,11 @@ class StackLock:
         self.seen, self.spare = (found[0] if found else None), found[1:]
         self.cache.lock.marker = (self.seen.kind, self.seen.id) if self.seen else None
 
+    @property
+    def marked(self) -> set[str]:
+        """The kinds of the markers that are known of."""
+        return {each.kind for each in (self.seen, self._held, *self.spare) if each}
+
     def holder(self) -> Lease | None:
         """Who is applying the stack now, other than a run of this very directory that was killed."""
         lease = self.seen.held_at(self.account.server_time()) if self.seen else None

@@ -25,15 +25,18 @@ from retinue.model.steps import FieldChange, Removal, Step
 from retinue.model.tag import TAG_KEY, Tag, key_digest, write_tag
 from retinue.model.values import Path, Ref
 from retinue.providers.live_reader import read_live
-from retinue.providers.openai.answers import Json
+from retinue.providers.openai.answers import Json, check_page
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.marks import forget_keys, mark, our_marks
 from retinue.providers.openai.read_after_create import look
 from retinue.providers.openai.uploads import Carried, carried_ids, carry_files
 from retinue.providers.openai.work import Report, Work, tag_of
+from retinue.providers.thread_pool import threads
 from retinue.state.cache import Cache
 
+TOGETHER = 8
+"""Pages that are asked for at once, unless the account is to be asked for less."""
 S = TypeVar("S", bound=Plain)
 Raw = Mapping[str, Any]
 
@@ -85,6 +88,26 @@ class PlainStore(Generic[S]):
         """
         raw = look(self.account, self.cache, live_id, self.path(live_id, within), self.form.beta, patient=patient)
         return self.read(raw, asked=asked) if raw and self.form.may_be_owned(raw) else None
+
+    def together(self, ids: Collection[str], order: Sequence[str]) -> Iterator[Json]:
+        """Those of the objects that the list has beside one another, as it has them now: up to a page in one request.
+        `order` are the ids of the list as it was seen last."""
+        wanted = set(ids)
+        places = [place for place, live_id in enumerate(order) if live_id in wanted]
+
+        def read(span: tuple[int, int]) -> list[Json]:
+            first, last = span
+            query = {"limit": last - first + 1, "order": "asc", **({"after": order[first - 1]} if first else {})}
+            with suppress(AccountError):  # what is asked for by itself says so itself
+                answer = self.account.get(self.form.collection(None), beta=self.form.beta, query=query, retries=0)
+                with self.account.door("GET", self.form.collection(None), answer):
+                    return [raw for raw in check_page(answer) if raw["id"] in wanted]
+            return []
+
+        spans = [span for span in _spans(places, self.form.page) if span[0] < span[1]]
+        with threads(TOGETHER, "glimpse") as pool:
+            for page in pool.map(read, spans):
+                yield from page
 
     def exists(self, live_id: str) -> bool:
         """Whether the account has an object with this id."""
@@ -362,6 +385,19 @@ class PlainStore(Generic[S]):
     def doomed_files(self, step: Step, live: Live) -> set[str]:  # noqa: ARG002 - for what has more
         """The ids of the files that go with an object. Raises StaleError where they are others than planned."""
         return set(carried_ids(live, self.kind))
+
+
+def _spans(places: Sequence[int], page: int) -> Iterator[tuple[int, int]]:
+    """The first and the last of the places that one page can show, for all of them."""
+    first = last = None
+    for place in places:
+        if first is None or last is None or place - first >= page:
+            if first is not None and last is not None:
+                yield first, last
+            first = place
+        last = place
+    if first is not None and last is not None:
+        yield first, last
 
 
 def _references(field: Field, value: Any) -> list[Ref]:

@@ -20,10 +20,11 @@ from retinue.model.steps import Removal, Step
 from retinue.model.tag import SYNCING, TAG_KEY, TagError, read_tag, write_tag
 from retinue.model.values import FileRef
 from retinue.providers.openai.answers import LARGEST, AnswerError
-from retinue.providers.openai.client import FIRST_WAIT, AmbiguousError, unreadable
+from retinue.providers.openai.client import AmbiguousError, unreadable
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.marks import our_marks
 from retinue.providers.openai.read_after_create import patiently
+from retinue.providers.openai.retry_policy import FIRST_WAIT
 from retinue.providers.openai.stores.plain import PlainStore, Raw
 from retinue.providers.openai.work import Work, tag_of
 
