@@ -83,8 +83,9 @@ CREATE TABLE IF NOT EXISTS jobs (
 """
 """Came later than the layout, which is the same: versions that do not know the table pass over it."""
 
-_BY_FACET = "CREATE INDEX IF NOT EXISTS objects_by_facet ON objects (collection, parent, facet, seq)"
-"""Came later, too: for lists of the few that are still in progress, or have failed, among very many."""
+_BY_FACET = "CREATE INDEX IF NOT EXISTS objects_by_facet ON objects (collection, facet, parent, seq)"
+"""Came later, too: for lists of the few that are still in progress, or have failed, among very many. The facet stands
+before the parent, else SQLite would take this index for the unsettled ones."""
 
 _COLUMNS = "seq, collection, parent, id, facet, expires_at, polls, unlisted, unreadable, hidden, body"
 
