@@ -13,6 +13,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from retinue.emulator.server.collection import random_id
+from retinue.emulator.server.storage import Storage
 from retinue.emulator.server.transport import LocalTransport
 from retinue.emulator.vector_stores.store_index import _MOST_AT_ONCE
 from tests.emulator.conftest import HEADERS, Account, Clock
@@ -145,3 +147,17 @@ def test_one_read_indexes_only_so_many(tmp_path: Path) -> None:
     assert [each["file_counts"]["completed"] for each in told] == [_MOST_AT_ONCE, count]
     assert [each["status"] for each in told] == ["in_progress", "completed"]
     account.http.close()
+
+
+def test_work_that_waits_costs_other_requests_nothing(tmp_path: Path) -> None:
+    steps = []
+    for count in (FEW, MANY):
+        storage = Storage(tmp_path / str(count), new_id=random_id)
+        with storage.transaction(write=True):
+            for _ in range(count):
+                storage.add_job("reading", {})
+        assert storage.claim_job("me", ["reading"])
+        steps.append(Counted(Account(httpx2.Client(), Clock()), storage.db, "", []).steps(storage.job_owners))
+        assert sorted(storage.job_owners()) == ["", "me"]
+        storage.close()
+    assert steps[1] < 2 * steps[0]
