@@ -38,8 +38,8 @@ format: $(VENV)/installed-dev ## Format the code
 schemas: $(VENV)/installed ## Write schemas/ anew
 	@$(BIN)/retinue schema --out schemas
 
-bench: $(VENV)/installed-dev ## Measure speed, as ratios
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/installed-dev ## Measure speed, side by side with others (ARGS=--quick: two minutes)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Remove what the other targets made (the local account too)
 	rm -rf $(VENV) .retinue .mypy_cache .pytest_cache .ruff_cache

@@ -1,133 +1,110 @@
-"""Speed, as ratios measured side by side on the same machine. Run with `make bench`.
+"""Speed, side by side: Retinue, a script as most people would write it, and the fewest requests that would do.
 
-Every figure is the median of whole processes, or of calls in one process where it says so; the machine's own speed
-cancels out in the ratios.
+Every program is a process of its own, against the local account on loopback, where each request waits as if the account
+were far away. Seconds are of this machine at this moment; the ratios are what to look at. What a script does one by one
+is measured for a part of a large job and worked out for the rest: such figures are marked with ~.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import statistics
-import subprocess
+import json
+import platform
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
-RETINUE = (sys.executable, "-m", "retinue")
-IMPORT_CLICK = (sys.executable, "-c", "import click")
+from benchmarks.jobs import JOBS, Bench, Figures, Goal, Job
+from benchmarks.measure import Cost, FailedError
+
+LATENCY = 0.05
+HEAD = f"{'':<44}{'requests':>10}{'wall s':>10}{'CPU s':>9}{'peak MB':>9}{'× script':>10}{'× floor':>9}  goal"
 
 
-def write_stack(root: Path, *, assistants: int, files: int) -> None:
-    """A project of many assistants, spread over files, each with a prompt, tools and metadata."""
-    (root / "assistants").mkdir(parents=True)
-    (root / "retinue.yaml").write_text("stack: bench\n", encoding="utf-8")
-    (root / "assistants" / "prompt.md").write_text("Be helpful.\n" * 50, encoding="utf-8")
-    function = "{description: Look a thing up., parameters: {type: object, properties: {id: {type: string}}}}"
-    (root / "assistants" / "functions.yaml").write_text(f"functions:\n  lookup: {function}\n", encoding="utf-8")
-    each = assistants // files
-    for number in range(files):
-        lines = ["assistants:"]
-        for index in range(number * each, (number + 1) * each):
-            lines += [
-                f"  bot-{index:04}:",
-                f"    name: Bot {index}",
-                "    model: gpt-4o",
-                "    description: One of many.",
-                "    instructions: [{file: prompt.md}, 'You are number " + str(index) + ".']",
-                "    temperature: 0.3",
-                "    tools: [code_interpreter, {function: lookup}, {file_search: {max_num_results: 5}}]",
-                "    metadata: {team: bench, number: '" + str(index) + "'}",
-            ]
-        (root / "assistants" / f"bots-{number:02}.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+def arguments() -> argparse.Namespace:
+    names = ", ".join(job.name for job in JOBS)
+    parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
+    parser.add_argument("jobs", nargs="*", metavar="JOB", help=f"what to measure, of {names} (default: all)")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--quick", action="store_true", help="small sizes: about two minutes")
+    how.add_argument("--whole", action="store_true", help="every size, up to 10,000 assistants and 100,000 files")
+    parser.add_argument("--size", type=int, help="this size instead, for the jobs that are named")
+    parser.add_argument("--latency", type=float, default=LATENCY, help="seconds that each request waits")
+    parser.add_argument("--no-script", action="store_true", help="leave the script out, which takes longest")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures down, too")
+    chosen = parser.parse_args()
+    unknown = set(chosen.jobs) - {job.name for job in JOBS}
+    if unknown:
+        parser.error(f"there is no job '{sorted(unknown)[0]}': choose of {names}")
+    return chosen
 
 
-def seconds(command: Sequence[str], cwd: Path) -> float:
-    begun = time.perf_counter()
-    subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
-    return time.perf_counter() - begun
+def sizes(job: Job, chosen: argparse.Namespace) -> list[int]:
+    quick, usual, whole = job.sizes
+    if chosen.size:
+        return [chosen.size]
+    if chosen.quick:
+        return [quick]
+    return list(dict.fromkeys((quick, usual, whole) if chosen.whole else (usual,)))
 
 
-def side_by_side(one: Sequence[str], other: Sequence[str], cwd: Path, runs: int) -> tuple[float, float, float]:
-    """Medians of both commands, run in turn, and the median of the ratios pair by pair."""
-    seconds(one, cwd), seconds(other, cwd)
-    pairs = [(seconds(one, cwd), seconds(other, cwd)) for _ in range(runs)]
-    return (
-        statistics.median(first for first, _ in pairs),
-        statistics.median(second for _, second in pairs),
-        statistics.median(first / second for first, second in pairs),
+def rows(name: str, figures: Figures, goal: Goal | None) -> Iterator[str]:
+    met = "" if goal is None else f"{goal.words}: {'met' if goal.met(figures) else 'MISSED'}"
+    ratios = f"{times(figures, figures.script):>10}{times(figures, figures.floor):>9}"
+    yield f"{name:<44}{line(figures.retinue)}{ratios}  {met}"
+    for who in ("script", "floor"):
+        cost: Cost | None = getattr(figures, who)
+        if cost is not None:
+            yield f"{'  ' + who:<44}{line(cost)}"
+
+
+def line(cost: Cost) -> str:
+    about = "~" if cost.share < 1 else ""
+    requests, wall = f"{about}{cost.requests:,}", f"{about}{cost.wall:.2f}"
+    return f"{requests:>10}{wall:>10}{cost.cpu:>9.2f}{cost.peak:>9.0f}"
+
+
+def times(figures: Figures, rival: Cost | None) -> str:
+    ratio = figures.times("wall", rival)
+    return "" if ratio is None else f"{ratio:.2f}"
+
+
+def main() -> int:
+    chosen = arguments()
+    measured: list[dict[str, object]] = []
+    missed = 0
+    print(
+        f"{chosen.latency * 1000:.0f} ms a request; Python {platform.python_version()}, {platform.system()}\n\n{HEAD}"
     )
-
-
-def requests_of_an_unchanged_plan(root: Path) -> Counter[str]:
-    """Apply the stack to the local account, then count what a plan that finds nothing to do asks for."""
-    import httpx2
-    import openai
-
-    from retinue import engine
-    from retinue.emulator.server.transport import LocalTransport
-    from retinue.providers.openai.client import Account
-
-    calls: Counter[str] = Counter()
-
-    class Counting(httpx2.BaseTransport):
-        def __init__(self) -> None:
-            self.inner = LocalTransport(root / ".retinue" / "local")
-
-        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-            calls[f"{request.method} {request.url.path}"] += 1
-            return self.inner.handle_request(request)
-
-        def close(self) -> None:
-            self.inner.close()
-
-    with engine.open_session(engine.Where(root, environ={})) as session:
-        engine.apply(session, engine.plan(session))
-        http = httpx2.Client(transport=Counting())
-        client = openai.OpenAI(base_url="http://local.invalid/v1", api_key="local", http_client=http, max_retries=0)
-        counted = engine.Session(
-            session.reading, Account(client, session.account.info), session.cache, session.journal, session.kinds
-        )
-        calls.clear()
-        if not engine.plan(counted).empty:
-            raise SystemExit("the plan after an apply is not empty")
-    return calls
-
-
-def row(name: str, measure: Callable[[], str]) -> None:
-    print(f"{name:<58} {measure()}", flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=7, help="runs of each command")
-    runs = parser.parse_args().runs
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        write_stack(root, assistants=1000, files=50)
-
-        def compare(command: Sequence[str]) -> Callable[[], str]:
-            def measure() -> str:
-                mine, click, ratio = side_by_side(command, IMPORT_CLICK, root, runs)
-                return f"{mine:.3f} s, {ratio:.2f} × 'import click' ({click:.3f} s)"
-
-            return measure
-
-        row("retinue --version (promised: at most 2 ×)", compare((*RETINUE, "--version")))
-        row("retinue validate, 1,000 assistants in 50 files (2 s)", compare((*RETINUE, "validate")))
-
-        def count() -> str:
-            calls = requests_of_an_unchanged_plan(root)
-            lists = sum(number for call, number in calls.items() if call == "GET /v1/assistants")
-            other = sum(calls.values()) - lists
-            return f"{lists} lists of assistants, {other} other requests (promised: at most 10)"
-
-        row("an unchanged plan of 1,000 assistants", count)
-        row("retinue plan, 1,000 unchanged assistants", compare((*RETINUE, "plan")))
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="retinue-bench-") as scratch:
+        bench = Bench(Path(scratch), chosen.latency, scripts=not chosen.no_script)
+        for job in JOBS:
+            for size in sizes(job, chosen) if job.name in (chosen.jobs or [each.name for each in JOBS]) else ():
+                print(f"\n{size:,} {job.about}" if size > 1 else f"\n{job.about}", flush=True)
+                for name, figures, goal in job.measure(bench, size):
+                    print("\n".join(rows(name, figures, goal)), flush=True)
+                    met = goal.met(figures) if goal else None
+                    missed += met is False
+                    told = {
+                        "job": job.name,
+                        "size": size,
+                        "what": name,
+                        "goal": goal.words if goal else None,
+                        "met": met,
+                    }
+                    measured.append({**told, **asdict(figures)})
+    print(f"\n{time.perf_counter() - begun:.0f} s in all; {missed} goal{'s' * (missed != 1)} missed")
+    if chosen.json:
+        chosen.json.write_text(json.dumps({"latency": chosen.latency, "figures": measured}, indent=1) + "\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        sys.exit(main())
+    except FailedError as error:
+        sys.exit(str(error))

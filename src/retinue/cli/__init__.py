@@ -13,7 +13,7 @@ from contextlib import suppress
 import click
 
 from retinue import __version__
-from retinue.cli.account_commands import doctor, drift, models, output, serve, show
+from retinue.cli.account_commands import doctor, drift, gc, models, output, serve, show
 from retinue.cli.import_commands import import_, migrate
 from retinue.cli.plan_commands import apply, destroy, plan, show_saved_plan
 from retinue.cli.project_commands import diff, init, render, schema, validate
@@ -60,7 +60,7 @@ def retinue() -> None:
 COMMANDS = (
     *(init, validate, schema, render, diff),
     *(plan, show_saved_plan, apply, destroy, drift),
-    *(show, output, models, serve),
+    *(show, output, models, gc, serve),
     *(import_, migrate, doctor),
 )
 for command in COMMANDS:

@@ -1,4 +1,4 @@
-"""Commands that look at the account, or serve the local one: drift, show, output, models, serve, doctor."""
+"""Commands that look at the account, or serve the local one: drift, show, output, models, gc, serve, doctor."""
 
 from __future__ import annotations
 
@@ -242,6 +242,43 @@ def models(place: Where, as_json: bool) -> int:
     else:
         terminal.print(render_models(rows, width=terminal.width, color=terminal.color))
     return 0
+
+
+@click.command()
+@project_options
+@parallelism_option
+@click.option("--delete", is_flag=True, help="Delete those that this machine noted as uploads of this stack.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are files that could be deleted.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def gc(place: Where, parallelism: int, delete: bool, detailed_exitcode: bool, as_json: bool) -> int:
+    """List the files that this stack uploaded and that nothing uses.
+
+    Such files are what is left of an apply that was killed, or were detached by somebody. Each is shown with what says
+    whose it is: `ours` is noted on this machine, `likely` and `alike` only look like it and are never deleted.
+
+    \b
+    Example:
+      retinue gc
+      retinue gc --delete
+      retinue gc -e production --json | jq '.files[].id'
+    """
+    from retinue import engine
+    from retinue.commands import gc as collecting
+    from retinue.report.account.orphan_text import render_orphans
+
+    terminal = Terminal.detect()
+    with engine.open_session(place, parallelism=parallelism) as session:
+        found = collecting.collect(session, delete=delete)
+    document = collecting.to_document(found)
+    if as_json:
+        terminal.print(json_text(document))
+    else:
+        terminal.print(render_orphans(document, delete=delete, color=terminal.color))
+    if found.failures:
+        left, of = len(found.failures), len(found.failures) + len(found.deleted)
+        raise PartialError(f"{left} of {of} files could not be deleted", hint="run the same command again")
+    waiting = any(each.certainty == "ours" and each.id not in found.deleted for each in found.orphans)
+    return CHANGES if detailed_exitcode and waiting else 0
 
 
 LOCAL_KEY = "RETINUE_LOCAL_API_KEY"

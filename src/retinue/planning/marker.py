@@ -5,6 +5,8 @@ retinue.marker     1;s=<stack>
 retinue.account    <organization>/<project>, as far as the account says
 retinue.inventory  <number of objects> <digest of their ids, or -> <number of the apply>
 retinue.lease      <nonce> <end, Unix seconds> <owner>; empty when nobody applies
+
+The nonce ends with when the apply began: `<random>-<Unix seconds>`. Versions up to 0.1.0 wrote the random part alone.
 """
 
 from __future__ import annotations
@@ -33,6 +35,16 @@ class Lease:
     nonce: str
     ends: float
     owner: str
+
+    @property
+    def began(self) -> float | None:
+        """When the apply began, in Unix seconds by the account's clock; None where an older version does not tell."""
+        _, _, began = self.nonce.partition("-")
+        return float(began) if began.isdecimal() else None
+
+
+def new_nonce(random: str, now: float) -> str:
+    return f"{random}-{int(now)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from retinue.errors import LeaseError, cannot_write
+from retinue.errors import LeaseError, RetinueError, cannot_write
 
 LOCK = "lock"
 _WRITABLE = "an apply notes in this directory what it uploads: let it be written, and see that the disk is not full"
@@ -48,3 +48,21 @@ def process_lock(directory: Path) -> Iterator[bool]:
         yield True
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def others_kept_out(directory: Path, *, insist: bool) -> Iterator[bool]:
+    """Keep applies of this project on this machine out, for whoever reads what they note; gives whether one is at work.
+
+    Who does not `insist` only looks: neither an apply nor a directory that cannot be written keeps them from it. Else
+    raises what `process_lock` raises.
+    """
+    with ExitStack() as stack:
+        busy = False
+        try:
+            stack.enter_context(process_lock(directory))
+        except RetinueError as error:
+            if insist:
+                raise
+            busy = isinstance(error, LeaseError)
+        yield busy

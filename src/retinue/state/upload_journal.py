@@ -45,6 +45,8 @@ class UploadJournal:
 
     path: Path
     entries: dict[str, Journalled] = field(default_factory=dict)
+    _keys: dict[str, set[str]] = field(default_factory=dict)
+    """The keys of the entries of each file id: an apply of many files closes them one by one."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -53,6 +55,8 @@ class UploadJournal:
         journal = cls(directory / f"files.{digest([account_name(account), stack])}.jsonl")
         for line in _lines(journal.path):
             journal._replay(line)
+        for entry in journal.entries.values():
+            journal._index(entry)
         return journal
 
     def open(self, entry: Journalled) -> None:
@@ -65,25 +69,35 @@ class UploadJournal:
                 hint = "let the directory be written, and see that the disk is not full"
                 raise cannot_write(self.path, error, hint=hint) from error
             self.entries[entry.key] = entry
+            self._index(entry)
 
     def uploaded(self, key: str, file_id: str) -> None:
         with self._lock:
             self.entries[key].id = file_id
+            self._index(self.entries[key])
             with suppress(OSError):  # it is found by its name
                 self._append({"key": key, "id": file_id})
 
     def close(self, key: str) -> None:
         """The file is where it belongs, or gone: it can be found, or need not be."""
         with self._lock:
-            self.entries.pop(key, None)
+            entry = self.entries.pop(key, None)
+            if entry is not None and entry.id is not None:
+                self._keys.get(entry.id, set()).discard(key)
             with suppress(OSError):
                 self._append({"key": key, "closed": True})
                 if not self.entries:
                     self.path.unlink(missing_ok=True)
 
     def close_file(self, file_id: str) -> None:
-        for entry in [each for each in self.entries.values() if each.id == file_id]:
-            self.close(entry.key)
+        with self._lock:
+            keys = self._keys.pop(file_id, set())
+        for key in keys:
+            self.close(key)
+
+    def _index(self, entry: Journalled) -> None:
+        if entry.id is not None:
+            self._keys.setdefault(entry.id, set()).add(entry.key)
 
     def _append(self, line: Mapping[str, Any]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

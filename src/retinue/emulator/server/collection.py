@@ -77,9 +77,11 @@ def page(
     for pair in (metadata or {}).items():
         where += " AND EXISTS (SELECT 1 FROM json_each(body, '$.metadata') WHERE key = ? AND value = ?)"
         values = [*values, *pair]
+    # Few of many: found by their ids, and sorted then, rather than looked for in the order of all.
+    order = "seq" if ids is None else "+seq"
     direction = "DESC" if newest_first != backwards else "ASC"
     rows = call.storage.db.execute(
-        f"SELECT id, body FROM objects WHERE {where} AND unlisted = 0 ORDER BY seq {direction} LIMIT ?",  # noqa: S608
+        f"SELECT id, body FROM objects WHERE {where} AND unlisted = 0 ORDER BY {order} {direction} LIMIT ?",  # noqa: S608
         [*values, limit + 1],
     ).fetchall()
     _count_lag(call, collection, parent)

@@ -16,7 +16,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -82,6 +82,12 @@ CREATE TABLE IF NOT EXISTS jobs (
 )
 """
 """Came later than the layout, which is the same: versions that do not know the table pass over it."""
+
+_BY_OWNER = "CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner)"
+
+_BY_FACET = "CREATE INDEX IF NOT EXISTS objects_by_facet ON objects (collection, facet, parent, seq)"
+"""Came later, too: for lists of the few that are still in progress, or have failed, among very many. The facet stands
+before the parent, else SQLite would take this index for the unsettled ones."""
 
 _COLUMNS = "seq, collection, parent, id, facet, expires_at, polls, unlisted, unreadable, hidden, body"
 
@@ -218,6 +224,8 @@ class Storage:
                 self.db.execute(f"PRAGMA user_version = {LAYOUT}")
             self._index_words()
             self.db.execute(_JOBS)
+            self.db.execute(_BY_OWNER)
+            self.db.execute(_BY_FACET)
         row = self.db.execute("SELECT value FROM about WHERE key = 'project'").fetchone()
         if row is None:
             raise sqlite3.DatabaseError("it does not say which project it is")
@@ -277,15 +285,24 @@ class Storage:
         where = "".join(f" AND {column} = ?" for column in equal)
         return list(self._select(f"collection = ?{where} ORDER BY seq", [collection, *equal.values()]))
 
-    def under_way(self, collection: str, **equal: str) -> list[Stored]:
-        """Objects of a collection that still have work to do."""
+    def under_way(self, collection: str, *, most: int, **equal: str) -> list[Stored]:
+        """Objects of a collection that still have work to do, `most` of them at most."""
         where = "".join(f" AND {column} = ?" for column in equal)
-        return list(
-            self._select(f"collection = ?{where} AND polls IS NOT NULL ORDER BY seq", [collection, *equal.values()])
+        chosen = f"SELECT seq FROM objects WHERE collection = ?{where} AND polls IS NOT NULL LIMIT ?"  # noqa: S608
+        return list(self._select(f"seq IN ({chosen}) ORDER BY seq", [collection, *equal.values(), most]))
+
+    def facets(self, collection: str, parent: str, ids: Sequence[str]) -> dict[str, int]:
+        """How many objects with these ids have each facet."""
+        rows = self.db.execute(
+            "SELECT facet, count(*) FROM objects WHERE collection = ? AND parent = ?"
+            " AND id IN (SELECT value FROM json_each(?)) GROUP BY +facet",
+            [collection, parent, json.dumps(list(ids))],
         )
+        return dict(rows)
 
     def expiring(self, now: int) -> list[Stored]:
-        return list(self._select("expires_at <= ? ORDER BY seq", [now]))
+        # +seq: SQLite would rather read all objects in their order than look into the index and sort the few it finds.
+        return list(self._select("expires_at <= ? ORDER BY +seq", [now]))
 
     def _select(self, where: str, values: list[Any]) -> Iterator[Stored]:
         rows = self.db.execute(f"SELECT {_COLUMNS} FROM objects WHERE {where}", values)  # noqa: S608
@@ -311,6 +328,10 @@ class Storage:
 
     def remove(self, stored: Stored) -> None:
         self.db.execute("DELETE FROM objects WHERE seq = ?", [stored.seq])
+
+    def remove_all(self, collection: str, parent: str) -> None:
+        """Remove all objects of a collection that belong to one object."""
+        self.db.execute("DELETE FROM objects WHERE collection = ? AND parent = ?", [collection, parent])
 
     def is_unsettled(self, now: int) -> bool:
         """Whether a mere read may have to write: something expired, is under way, or waits to be shown."""
@@ -373,7 +394,12 @@ class Storage:
 
     def job_owners(self) -> list[str]:
         """Of all jobs there are; that of a job that nobody does is empty."""
-        return [owner for (owner,) in self.db.execute("SELECT DISTINCT owner FROM jobs")]
+        # Apart, since of those that nobody does there may be very many.
+        found = self.db.execute(
+            "SELECT '' WHERE EXISTS (SELECT 1 FROM jobs WHERE owner = '')"
+            " UNION ALL SELECT DISTINCT owner FROM jobs WHERE owner > ''"
+        )
+        return [owner for (owner,) in found]
 
     def free_jobs(self, owner: str) -> None:
         """Nobody does the jobs of this owner any more."""

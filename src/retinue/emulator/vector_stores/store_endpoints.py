@@ -112,10 +112,8 @@ def expire_store(call: Call, stored: Stored) -> None:
 
 def empty_store(call: Call, stored: Stored) -> None:
     """Let go of files and batches; the files themselves stay in the account."""
-    for attached in call.storage.select(store_index.STORE_FILES.object, parent=stored.id):
-        store_index.forget(call, attached)
-    for batch in call.storage.select(BATCHES.object, parent=stored.id):
-        call.storage.remove(batch)
+    store_index.forget_all(call, stored)
+    call.storage.remove_all(BATCHES.object, stored.id)
 
 
 def _update(call: Call, stored: Stored) -> None:
@@ -226,8 +224,8 @@ def _wanted(asked: JsonObject) -> list[dict[str, Any]]:
 
 
 def _counts(call: Call, store_id: str, ids: list[str]) -> JsonObject:
-    statuses = {each.id: each.facet for each in call.storage.select(STORE_FILES.object, parent=store_id)}
-    found = Counter(statuses.get(each, "cancelled") for each in ids)
+    found = Counter(call.storage.facets(STORE_FILES.object, store_id, ids))
+    found["cancelled"] += len(ids) - found.total()  # detached since
     return {**store_index.no_counts(), **found, "total": len(ids)}
 
 

@@ -36,6 +36,9 @@ _VECTOR_BYTES = 1024
 
 _CHARACTERS_PER_TOKEN = 4
 
+_MOST_AT_ONCE = 500
+"""Files that one read moves on. Whoever waits for more asks again, and others are served in between."""
+
 _PORTION = 100
 """Chunks that a worker writes in one transaction; others wait for it no longer than that."""
 
@@ -156,10 +159,11 @@ def uncount(store: Stored, attached: Stored) -> None:
 
 
 def settle(call: Call, **equal: str) -> None:
-    """Move on every file under way whose columns have these values: one poll nearer, or to its end."""
+    """Move on the files under way whose columns have these values, so many at a time: one poll nearer, or to their
+    end."""
     if not call.writes:
         return
-    for attached in call.storage.under_way(STORE_FILES.object, **equal):
+    for attached in call.storage.under_way(STORE_FILES.object, most=_MOST_AT_ONCE, **equal):
         if attached.polls:
             attached.polls -= 1
             call.storage.save(attached)
@@ -308,6 +312,12 @@ def forget(call: Call, attached: Stored) -> None:
     """Take a file out of its store. The counts are the caller's business."""
     _remove_chunks(call, attached)
     call.storage.remove(attached)
+
+
+def forget_all(call: Call, store: Stored) -> None:
+    """Take all files out of a store. The counts are the caller's business."""
+    call.storage.db.execute("DELETE FROM chunks WHERE store = ?", [store.id])
+    call.storage.remove_all(STORE_FILES.object, store.id)
 
 
 def _remove_chunks(call: Call, attached: Stored) -> None:

@@ -8,15 +8,17 @@ written without spaces is matched by whole runs of characters.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from heapq import nlargest
 from itertools import islice
 from typing import Any
 
 from retinue.emulator.files.stored_files import require_file
 from retinue.emulator.server.api_errors import invalid, missing_parameter, unsupported_value, wrong_type
+from retinue.emulator.server.collection import require
 from retinue.emulator.server.request_checks import (
     Check,
     Field,
@@ -127,14 +129,10 @@ def _search(call: Call) -> JsonObject:
     settle(call, parent=call.path["id"])
     store = require_store(call)
     asked = call.body
-    attached = {
-        each.id: each.body["attributes"]
-        for each in call.storage.select(STORE_FILES.object, parent=store.id, facet="completed")
-        if matches(asked.get("filters"), each.body["attributes"])
-    }
+    admitted = _admitted(call, store.id, asked.get("filters"))
     best: dict[tuple[str, int], tuple[float, str]] = {}
     for query in asked["query"]:
-        for file, position, score, chunk in _hits(call, store.id, query, attached):
+        for file, position, score, chunk in _hits(call, store.id, query, admitted):
             if score > best.get((file, position), (0.0, ""))[0]:
                 best[file, position] = (score, chunk)
     threshold = asked.get("ranking_options", {}).get("score_threshold", 0.0)
@@ -145,7 +143,7 @@ def _search(call: Call) -> JsonObject:
             "file_id": file,
             "filename": require_file(call, file).body["filename"],
             "score": score,
-            "attributes": attached[file],
+            "attributes": require(call, STORE_FILES, file, parent=store.id).body["attributes"],
             "content": [{"type": "text", "text": chunk}],
         }
         for file, score, chunk in found[: asked.get("max_num_results", 10)]
@@ -158,6 +156,16 @@ def _search(call: Call) -> JsonObject:
         "has_more": False,
         "next_page": None,
     }
+
+
+def _admitted(call: Call, store: str, wanted: JsonObject | None) -> frozenset[str]:
+    """The files that can be searched and satisfy the filter. Attributes are read only if there is one."""
+    shown = "NULL" if wanted is None else "json_extract(body, '$.attributes')"
+    rows = call.storage.db.execute(
+        f"SELECT id, {shown} FROM objects WHERE collection = ? AND parent = ? AND facet = 'completed'",  # noqa: S608
+        [STORE_FILES.object, store],
+    )
+    return frozenset(file for file, told in rows if wanted is None or matches(wanted, json.loads(told)))
 
 
 def _hits(call: Call, store: str, query: str, files: Container[str]) -> Iterator[tuple[str, int, float, str]]:
@@ -175,9 +183,10 @@ def _hits(call: Call, store: str, query: str, files: Container[str]) -> Iterator
     forms = [_having(call, sought) for sought in words.values()] if rows else []
     # Looking at a text takes longer than all the rest: only at those that most of the words are in, in any form.
     likely = nlargest(_MOST_SCORED, rows, key=lambda row: (sum(row[0] in each for each in forms), row[2]))
+    patterns = {word: re.compile(rf"(?<!\w){re.escape(word)}(?!\w)") for word in words}
     for chunk_id, file, rank in likely:
         position, chunk = db.execute("SELECT position, text FROM chunks WHERE id = ?", [chunk_id]).fetchone()
-        yield file, position, _score(list(words), [chunk_id in each for each in forms], chunk, rank), chunk
+        yield file, position, _score(patterns, [chunk_id in each for each in forms], chunk, rank), chunk
 
 
 def _query_words(query: str) -> Iterator[tuple[str, str]]:
@@ -204,10 +213,9 @@ def _folded(text: str) -> str:
     return "".join(each for each in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(each))
 
 
-def _score(words: list[str], in_any_form: list[bool], chunk: str, rank: float) -> float:
-    present = set(_WORD.findall(_folded(chunk)))
-    each = zip(words, in_any_form, strict=True)
-    covered = sum(1.0 if word in present else _FORM if has_form else 0.0 for word, has_form in each) / len(words)
+def _score(words: Mapping[str, re.Pattern[str]], in_any_form: list[bool], chunk: str, rank: float) -> float:
+    text, each = _folded(chunk), zip(words.values(), in_any_form, strict=True)
+    covered = sum(1.0 if word.search(text) else _FORM if has_form else 0.0 for word, has_form in each) / len(words)
     weight = max(rank, 0.0)
     return round(0.8 * covered + 0.2 * weight / (1 + weight), 6)
 

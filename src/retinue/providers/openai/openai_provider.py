@@ -134,6 +134,11 @@ class OpenAIProvider:
         """Whether any object of the account holds a file, whoever owns it, or may hold it: not all can be asked."""
         return any(store.holds(file_id) for name, store in self.stores.items() if name in self._served)
 
+    def holding(self, file_ids: Collection[str]) -> set[str]:
+        """The same for many files at once: those of them that are held, or may be."""
+        served = [store for name, store in self.stores.items() if name in self._served]
+        return {each for store in served for each in store.holding(file_ids)}
+
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
         """Versions by number that the account does not have. What cannot be asked for is not judged."""
         for step in steps:

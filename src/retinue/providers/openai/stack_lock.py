@@ -21,6 +21,7 @@ from retinue.planning.marker import (
     inventory_of,
     is_marker,
     marked_stack,
+    new_nonce,
     read_marker,
     write_marker,
 )
@@ -123,7 +124,8 @@ class StackLock:
         Raises LeaseError while somebody else holds it, OvertakenError when somebody applied since the plan was made.
         """
         self.lost = None
-        lease = Lease(secrets.token_hex(8), self.account.server_time() + TERM, self.owner)
+        now = self.account.server_time()
+        lease = Lease(new_nonce(secrets.token_hex(8), now), now + TERM, self.owner)
         earlier = self.cache.lock.lease if alone else ""
         begun = self.account.clock()
         try:

@@ -6,6 +6,7 @@ The other shapes are this one with something more, each in its own module.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -39,6 +40,7 @@ TOGETHER = 8
 """Pages that are asked for at once, unless the account is to be asked for less."""
 S = TypeVar("S", bound=Plain)
 Raw = Mapping[str, Any]
+_FILE_ID = re.compile(r"[\w-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,12 @@ class PlainStore(Generic[S]):
     def holds(self, file_id: str) -> bool:
         """Whether any object of the kind holds a file, whoever owns it; also where that cannot be known."""
         return self.kind.holds_files and any(file_id in json.dumps(raw) for raw in self.pages())
+
+    def holding(self, file_ids: Collection[str]) -> set[str]:
+        """Those of these files that some object of the kind holds, whoever owns it; all, where that cannot be known."""
+        if not self.kind.holds_files:
+            return set()
+        return {each for raw in self.pages() for each in _FILE_ID.findall(json.dumps(raw))} & set(file_ids)
 
     def containers(self, ids: Mapping[str, Sequence[str]]) -> Sequence[str | None]:  # noqa: ARG002 - for what is nested
         """The objects in which an object of the kind may stand, of those by kind; None for the account itself."""

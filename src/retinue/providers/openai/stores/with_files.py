@@ -33,12 +33,15 @@ from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.stores.unkept_files import UnkeptFiles, given_digest, records_of
 from retinue.providers.openai.work import Report, Work
 from retinue.providers.preconditions import check_files
+from retinue.providers.thread_pool import threads
 from retinue.state.cache import FileNote
 
 Records = Mapping[str, FileRef | FileNote]
 """What stands for the marks of attached files, by their ids: the records of their store, or this machine's notes."""
 MOST_ASKED = 500
 """How many objects are asked whether they hold a file: no list tells."""
+FEW_ASKED = 10
+"""Up to how many files are asked for one by one in each of them; for more, the list of what it holds is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,21 @@ class WithFilesStore(PlainStore[WithFiles]):
     def holds(self, file_id: str) -> bool:
         there = [f"{self._files(str(raw['id']))}/{file_id}" for raw in self.pages()]
         return len(there) > MOST_ASKED or any(self.account.find(path, beta=self.form.beta) for path in there)
+
+    def holding(self, file_ids: Collection[str]) -> set[str]:
+        stores, wanted = [str(raw["id"]) for raw in self.pages()], set(file_ids)
+        if not wanted or len(stores) > MOST_ASKED:
+            return wanted
+        with threads(8, "hold") as pool:
+            return {each for held in pool.map(lambda store: self._held_by(store, wanted), stores) for each in held}
+
+    def _held_by(self, live_id: str, wanted: set[str]) -> set[str]:
+        """Which of these files an object holds. Few are asked for one by one, since the object may have very many."""
+        path = self._files(live_id)
+        if len(wanted) <= FEW_ASKED:
+            return {each for each in wanted if self.account.find(f"{path}/{each}", beta=self.form.beta)}
+        pages = self.account.pages(path, page=self.form.page, beta=self.form.beta)
+        return {str(each["id"]) for each in pages} & wanted
 
     def read_file(self, raw: Mapping[str, Any], records: Records = MappingProxyType({})) -> LiveFile:
         """One attached file. Its path and digest are in its attributes. In the `records` they are of those that have
