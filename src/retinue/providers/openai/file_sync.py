@@ -25,8 +25,9 @@ LONGEST_POLL = 5.0
 FEW = 8
 NO_BATCHES = frozenset({404, 405, 410, 501})
 """How an account says that it does not know batches. Of an object that is gone, the next request says the same."""
-PATIENCE = 900.0
-"""Seconds without any progress after which indexing counts as failed; the service may stay in_progress for ever [V]."""
+STUCK = 900.0
+"""Seconds after which a file in progress counts as failed, while none beside it gets anywhere: the service may leave it
+there for ever [V]."""
 
 
 @dataclass(slots=True)
@@ -40,7 +41,8 @@ class Batch:
 @dataclass(slots=True)
 class FileSync:
     """Carries out the file changes of one step on the object `id`. `check` raises when the person asked to stop;
-    `read_again` gives those of the files, by their ids, that were there when they were listed last, as they are now."""
+    `read_again` gives those of the files, by their ids, that were there when they were listed last, as they are now;
+    `wait_timeout` is how long they are waited for, in seconds."""
 
     account: Account
     form: WithFiles
@@ -52,6 +54,7 @@ class FileSync:
     pool: Executor
     report: Report
     check: Callable[[], None]
+    wait_timeout: float
     failures: dict[str, str] = field(default_factory=dict)
     indexed: dict[str, tuple[FileChange, LiveFile]] = field(default_factory=dict)
     """What was brought in, by the ids of the files, and what the account shows of it."""
@@ -202,26 +205,40 @@ class FileSync:
     # ── indexing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _wait(self, files: dict[str, FileChange]) -> set[str]:
-        """Wait until every file is indexed; give the ids of those that are. What failed is reported and taken out."""
+        """Wait until every file is indexed; give the ids of those that are. What failed is reported and taken out; what
+        is not ready when the time is over is left to the next apply, unless it seems stuck."""
         pending, done = dict(files), 0
         pause = FIRST_POLL
-        deadline = self.account.clock() + PATIENCE
+        begun = moved = self.account.clock()
         while pending:
             self.check()
-            self._settle(self._states(pending), pending)
+            seen = {each.id: each for each in self._states(pending)}
+            self._settle(seen.values(), pending)
             before, done = done, len(files) - len(pending) + sum(each.done for each in self.batches.values())
+            now = self.account.clock()
             if done != before:
                 self.report(done, len(files), "indexed")
-                pause, deadline = FIRST_POLL, self.account.clock() + PATIENCE
-            elif self.account.clock() > deadline:
-                self._settle(self._of_batches(pending), pending)
-                for file_id, change in pending.items():
-                    self.give_up(change, file_id, f"it was not indexed within {PATIENCE / 60:.0f} minutes")
+                pause, moved = FIRST_POLL, now
+            left = min(begun + self.wait_timeout, moved + STUCK) - now
+            if pending and left <= 0:
+                seen |= {each.id: each for each in self._in_batches(pending)}
+                self._settle(seen.values(), pending)
+                self._leave(pending, seen, idle=now - moved)
                 break
             if pending:
-                self.account.sleep(pause)
+                self.account.sleep(min(pause, left))
                 pause = min(pause * 1.5, LONGEST_POLL)
         return {file_id for file_id, change in files.items() if change.path not in self.failures}
+
+    def _leave(self, pending: Mapping[str, FileChange], seen: Mapping[str, LiveFile], *, idle: float) -> None:
+        """Nobody waits any longer. What has been in progress for too long, while nothing went on, is given up."""
+        now = self.account.server_time()
+        for file_id, change in pending.items():
+            since = seen[file_id].created_at if file_id in seen else 0
+            if idle >= STUCK or (since and now - since >= STUCK and idle >= self.wait_timeout > 0):
+                self.give_up(change, file_id, f"it was not indexed within {STUCK / 60:.0f} minutes")
+            else:
+                self.failures[change.path] = "it is still being indexed, and the next apply goes on with it"
 
     def _settle(self, found: Iterable[LiveFile], pending: dict[str, FileChange]) -> None:
         """Take those that are under way no longer out of what is `pending`."""
@@ -283,10 +300,10 @@ class FileSync:
                 return []
             raise
 
-    def _of_batches(self, pending: Mapping[str, FileChange]) -> list[LiveFile]:
-        """The states of files in batches that are not over."""
-        over = [each for batch_id in self.batches for each in self._in_batch(batch_id)]
-        return [each for each in over if each.id in pending]
+    def _in_batches(self, pending: Collection[str]) -> list[LiveFile]:
+        """The states of pending files in batches that are not over."""
+        states = [each for batch_id in self.batches for each in self._in_batch(batch_id)]
+        return [each for each in states if each.id in pending]
 
     def give_up(self, change: FileChange, file_id: str, why: str) -> None:
         """Take a file that cannot be searched out again: the old one serves on and the next apply starts anew."""

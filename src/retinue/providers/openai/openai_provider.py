@@ -161,7 +161,7 @@ class OpenAIProvider:
         """What is at hand while one apply is carried out; homes outside of the account share it for their files."""
         if self._work is None or self._work[0] is not run:
             uploader = Uploader(self.account, self.cache, self.journal, self.root, run.held, self.is_held)
-            work = Work(self.account, self.cache, uploader, run.pool, run.ids, run.known, run.check)
+            work = Work(self.account, self.cache, uploader, run.pool, run.ids, run.known, run.check, run.wait_timeout)
             self._work = (run, work)
             uploader.recover()
         return self._work[1]

@@ -172,6 +172,7 @@ class WithFilesStore(PlainStore[WithFiles]):
             work.pool,
             report,
             work.check,
+            work.wait_timeout,
         )
         sync.run(step.files)
         UnkeptFiles(self, sync).note(work, step, live)
