@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from retinue.content.manifest_diff import common_contents
 from retinue.errors import Interrupted, RetinueError
 from retinue.model.steps import OVER, Event, Plan, Status, Step
 from retinue.planning.redaction import hide
@@ -38,9 +39,9 @@ def execute(
     asked_to_stop = stop or threading.Event()
     known = frozenset({*plan.ids.values(), *(step.id for step in plan.steps if step.id)})
     runners: dict[str | None, Runner] = {}
-    whole = False
+    whole, common = False, common_contents(plan.steps)
     with threads(parallelism, "step") as pool, threads(parallelism, "file") as files:
-        run = Run(dict(plan.ids), known, frozenset(held), checking(asked_to_stop), files, wait_timeout)
+        run = Run(dict(plan.ids), known, frozenset(held), checking(asked_to_stop), files, wait_timeout, common)
         try:
             for home, provider in providers.items():
                 runners[home] = provider.begin(run)

@@ -65,7 +65,8 @@ class Capabilities:
 class Run:
     """One apply under way: `ids` grows as objects come to be, `known` are the live ids of the plan, `held` the files
     that live objects are known to hold; `check` raises once a person asked to stop; `pool` is for files. `wait_timeout`
-    is how long files are waited for to be indexed, in seconds, for each object; 0: not at all."""
+    is how long files are waited for to be indexed, in seconds, for each object; 0: not at all. `common` is what several
+    steps bring in (content.manifest_diff)."""
 
     ids: dict[Address, str]
     known: frozenset[str]
@@ -73,6 +74,7 @@ class Run:
     check: Callable[[], None]
     pool: Executor
     wait_timeout: float = WAIT_TIMEOUT
+    common: frozenset[tuple[str, str]] = frozenset()
 
 
 class Runner(Protocol):

@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from retinue.content.manifest_diff import content_key
 from retinue.errors import AccountError, RetinueError
 from retinue.kinds.stores import WithFiles
 from retinue.model.live import LiveFile
 from retinue.model.steps import FileChange
-from retinue.model.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE
+from retinue.model.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE, SHARED_ATTRIBUTE
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.stores.file_listing import counted
@@ -23,6 +24,8 @@ from retinue.state.cache import NOBODYS, Cache, FileNote
 FIRST_POLL = 0.1
 LONGEST_POLL = 5.0
 FEW = 8
+MOST_ATTRIBUTES = 16
+"""SPEC VectorStoreFileAttributes."""
 NO_BATCHES = frozenset({404, 405, 410, 501})
 """How an account says that it does not know batches. Of an object that is gone, the next request says the same."""
 STUCK = 900.0
@@ -42,7 +45,8 @@ class Batch:
 class FileSync:
     """Carries out the file changes of one step on the object `id`. `check` raises when the person asked to stop;
     `read_again` gives those of the files, by their ids, that were there when they were listed last, as they are now;
-    `wait_timeout` is how long they are waited for, in seconds."""
+    `wait_timeout` is how long they are waited for, in seconds. `common` are contents that other steps bring in as well,
+    `shared` the ids of files that may be attached to other objects, too."""
 
     account: Account
     form: WithFiles
@@ -55,6 +59,8 @@ class FileSync:
     report: Report
     check: Callable[[], None]
     wait_timeout: float
+    common: Collection[tuple[str, str]] = ()
+    shared: set[str] = field(default_factory=set)
     failures: dict[str, str] = field(default_factory=dict)
     indexed: dict[str, tuple[FileChange, LiveFile]] = field(default_factory=dict)
     """What was brought in, by the ids of the files, and what the account shows of it."""
@@ -107,7 +113,12 @@ class FileSync:
                     return change.live_id  # it is in the account
                 if change.after is None:
                     raise TypeError(f"'{change.path}' has no content to upload")
-                return self.uploader.upload(change.after, self.form.purpose)
+                # Without room for the mark nobody would know that the file is not of this object alone.
+                shares = content_key(change.after) in self.common and len(change.attributes) + 3 <= MOST_ATTRIBUTES
+                file_id = self.uploader.upload(change.after, self.form.purpose, shared_by=self.id if shares else None)
+                if self.uploader.is_shared(file_id):
+                    self.shared.add(file_id)
+                return file_id
             except RetinueError as error:
                 return error
 
@@ -179,14 +190,17 @@ class FileSync:
             return {"file_id": file_id}
         return {
             "file_id": file_id,
-            "attributes": self.attributes(change),
+            "attributes": self.attributes(change, file_id),
             "chunking_strategy": self.form.wire_chunking(change.chunking or {}),
         }
 
-    def attributes(self, change: FileChange) -> dict[str, Any]:
+    def attributes(self, change: FileChange, file_id: str) -> dict[str, Any]:
         """What a file is to carry: the author's attributes and our marks."""
         sha256 = change.after.sha256 if change.after else ""
-        return {**change.attributes, PATH_ATTRIBUTE: change.path, SHA256_ATTRIBUTE: sha256}
+        carried = {**change.attributes, PATH_ATTRIBUTE: change.path, SHA256_ATTRIBUTE: sha256}
+        if file_id in self.shared and len(carried) < MOST_ATTRIBUTES:
+            carried[SHARED_ATTRIBUTE] = "yes"
+        return carried
 
     def _write_attributes(self, file_id: str, change: FileChange) -> bool:
         """Whether the account took the attributes. Whether it replaces or merges them is not documented; where it keeps
@@ -194,7 +208,7 @@ class FileSync:
         if change.action != "attributes":
             return True
         self.check()
-        wanted = self.attributes(change)
+        wanted = self.attributes(change, file_id)
         answer = self.account.update(self._path(file_id), {"attributes": wanted}, beta=self.form.beta)
         return set(answer.get("attributes") or {}) <= set(wanted)
 
@@ -323,7 +337,10 @@ class FileSync:
                 self.account.delete(self._path(file_id), beta=self.form.beta)
                 self.cache.detached(self.id, file_id)
                 self.gone.add(file_id)
-                self.uploader.finish_discard(file_id, key)
+                if file_id in self.shared:
+                    self.uploader.leave(file_id)
+                else:
+                    self.uploader.finish_discard(file_id, key)
             except RetinueError as error:
                 return error
             return None

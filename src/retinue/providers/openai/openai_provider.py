@@ -120,6 +120,11 @@ class OpenAIProvider:
         """Whether any object of the account holds a file, whoever owns it, or may hold it: not all can be asked."""
         return any(store.holds(file_id) for name, store in self.stores.items() if name in self._served)
 
+    def attached(self, file_ids: Collection[str]) -> set[str]:
+        """Those of the files that are attached to any object of the account, whoever owns it."""
+        stores = [store for name, store in self.stores.items() if name in self._served and file_ids]
+        return {file_id for store in stores for file_id in store.holding(file_ids)}
+
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
         """Versions by number that the account does not have. What cannot be asked for is not judged."""
         for step in steps:
@@ -160,8 +165,11 @@ class OpenAIProvider:
     def work(self, run: Run) -> Work:
         """What is at hand while one apply is carried out; homes outside of the account share it for their files."""
         if self._work is None or self._work[0] is not run:
-            uploader = Uploader(self.account, self.cache, self.journal, self.root, run.held, self.is_held)
-            work = Work(self.account, self.cache, uploader, run.pool, run.ids, run.known, run.check, run.wait_timeout)
+            uploader = Uploader(
+                self.account, self.cache, self.journal, self.root, run.held, self.is_held, self.attached
+            )
+            given = (run.pool, run.ids, run.known, run.check, run.wait_timeout, run.common)
+            work = Work(self.account, self.cache, uploader, *given)
             self._work = (run, work)
             uploader.recover()
         return self._work[1]
@@ -197,6 +205,7 @@ class OpenAIRunner:
     def close(self, *, complete: bool) -> None:
         try:
             if complete:
+                self.work.uploader.discard_left()
                 self.work.uploader.discard_spares()
         finally:
             self.work.cache.save()

@@ -93,6 +93,10 @@ class PlainStore(Generic[S]):
         """Whether any object of the kind holds a file, whoever owns it; also where that cannot be known."""
         return self.kind.holds_files and any(file_id in json.dumps(raw) for raw in self.pages())
 
+    def holding(self, file_ids: Collection[str]) -> set[str]:  # noqa: ARG002 - for what has some
+        """Those of the files that are attached to any object of the kind, whoever owns it."""
+        return set()
+
     def containers(self, ids: Mapping[str, Sequence[str]]) -> Sequence[str | None]:  # noqa: ARG002 - for what is nested
         """The objects in which an object of the kind may stand, of those by kind; None for the account itself."""
         return (None,)

@@ -18,6 +18,7 @@ from retinue.model.tag import (
     PATH_ATTRIBUTE,
     RECORD_KEY,
     SHA256_ATTRIBUTE,
+    SHARED_ATTRIBUTE,
     is_ours,
 )
 from retinue.model.values import FileRef
@@ -25,11 +26,12 @@ from retinue.providers.openai.answers import seconds
 from retinue.providers.openai.file_sync import FileSync
 from retinue.providers.openai.marks import our_marks
 from retinue.providers.openai.read_after_create import look
-from retinue.providers.openai.stores.file_listing import Listing, counted, read_again
+from retinue.providers.openai.stores.file_listing import SIDE_BY_SIDE, Listing, counted, read_again
 from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.stores.unkept_files import UnkeptFiles, given_digest, records_of
 from retinue.providers.openai.work import Report, Work
 from retinue.providers.preconditions import check_files
+from retinue.providers.thread_pool import threads
 from retinue.state.cache import FileNote
 
 Records = Mapping[str, FileRef | FileNote]
@@ -54,7 +56,11 @@ class WithFilesStore(PlainStore[WithFiles]):
         pages = self.account.pages(path, page=self.form.page, beta=self.form.beta)
         said = live.tag.fields.get(self.form.files, "") if live.tag else ""
         records = self._records(live)
-        found = {each["id"]: self.read_file(each, records) for each in pages if each["id"] not in cache.deleted}
+        found = {
+            each["id"]: self.read_file(each, records)
+            for each in pages
+            if f"{live_id}/{each['id']}" not in cache.deleted
+        }
         for file_id in sorted(set(cache.files.of.get(live_id, {})) - set(found)):
             raw = look(self.account, cache, file_id, f"{path}/{file_id}", self.form.beta)
             if raw is None:
@@ -100,6 +106,20 @@ class WithFilesStore(PlainStore[WithFiles]):
         there = [f"{self._files(str(raw['id']))}/{file_id}" for raw in self.pages()]
         return len(there) > MOST_ASKED or any(self.account.find(path, beta=self.form.beta) for path in there)
 
+    def holding(self, file_ids: Collection[str]) -> set[str]:
+        found: set[str] = set()
+        for raw in list(self.pages()):
+            path, left = self._files(str(raw["id"])), sorted(set(file_ids) - found)
+            total = counted(raw)
+            if total is not None and len(left) > total // self.form.page + 1:
+                pages = self.account.pages(path, page=self.form.page, beta=self.form.beta)
+                found |= {str(each["id"]) for each in pages} & set(left)
+                continue
+            ask = lambda file_id, path=path: self.account.find(f"{path}/{file_id}", beta=self.form.beta)  # noqa: E731
+            with threads(SIDE_BY_SIDE, "look") as pool:
+                found |= {file_id for file_id, there in zip(left, pool.map(ask, left), strict=True) if there}
+        return found
+
     def read_file(self, raw: Mapping[str, Any], records: Records = MappingProxyType({})) -> LiveFile:
         """One attached file. Its path and digest are in its attributes. In the `records` they are of those that have
         none: of all, where the account keeps no attributes, and of one that lost them, where this machine noted it.
@@ -127,6 +147,7 @@ class WithFilesStore(PlainStore[WithFiles]):
             recorded=isinstance(known, FileRef),
             unmarked=isinstance(known, FileNote),
             given=given_digest(attributes),
+            shared=known is not None or SHARED_ATTRIBUTE in attributes,
         )
 
     def _chunking(
@@ -173,6 +194,8 @@ class WithFilesStore(PlainStore[WithFiles]):
             report,
             work.check,
             work.wait_timeout,
+            work.common,
+            {each.id for each in self.listed.get(live_id, Listing(None, ())).files if each.shared},
         )
         sync.run(step.files)
         UnkeptFiles(self, sync).note(work, step, live)
@@ -204,6 +227,18 @@ class WithFilesStore(PlainStore[WithFiles]):
             pass
         for each in marked:
             self.cache.files.detach(live.id, each.id)
+
+    def delete(self, work: Work, step: Step, live: Live) -> None:
+        """What may be attached to others as well goes when it is known that it is not, at the end of the apply."""
+        doomed = self.doomed_files(step, live) - set(step.shared_files)
+        shared = doomed & {each.id for each in self.listed[live.id].files if each.shared}
+        for file_id in sorted(shared):
+            work.uploader.doom(file_id, self.form.purpose)
+        for _ in work.pool.map(lambda file_id: self.account.delete(f"/files/{file_id}"), sorted(doomed - shared)):
+            work.check()
+        self.account.delete(self.path(live.id, live.within), beta=self.form.beta)
+        for file_id in shared:
+            work.uploader.leave(file_id)
 
     def doomed_files(self, step: Step, live: Live) -> set[str]:
         whole = self.whole(live)
