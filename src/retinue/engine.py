@@ -49,6 +49,7 @@ from retinue.planning.policy import (
     is_approved,
     refusals,
 )
+from retinue.providers.port import WAIT_TIMEOUT
 from retinue.session import (
     Reading,
     Session,
@@ -377,14 +378,16 @@ def apply(
     audience: Audience = NOBODY,
     replan: Callable[[], Plan] | None = None,
     wait_lease: float = 0.0,
+    wait_timeout: float = WAIT_TIMEOUT,
 ) -> Applied:
     """Carry out a plan that was just made, as far as the approval reaches, then plan again: nothing must be left.
 
     Before anything is written, raises what `approve` raises, UsageError when the plan is for another stack or
     environment, StaleError when the account is not as the plan found it, LeaseError while somebody else applies the
     stack, OvertakenError when somebody applied it since. For the last two it waits, up to `wait_lease` seconds in all,
-    and goes on with a new plan. `replan` makes that, and the last one; without it, it is for the same targets. What
-    failed on the way is in the events; `outcome` turns them into an error.
+    and goes on with a new plan. `replan` makes that, and the last one; without it, it is for the same targets. It
+    waits up to `wait_timeout` seconds for the files of each object to be indexed; what is not ready then is left to the
+    next apply. What failed on the way is in the events; `outcome` turns them into an error.
     """
     _check_place(session, made, "what is to be applied")
     again = replan or (lambda: plan_again(session, made))
@@ -398,7 +401,7 @@ def apply(
     while True:
         try:
             approve(session, made, asked, audience=audience)
-            return _carry_out(session, made, audience, again)
+            return _carry_out(session, made, audience, again, wait_timeout)
         except (LeaseError, OvertakenError) as error:
             left = deadline - session.account.clock()
             if left <= 0:
@@ -422,6 +425,7 @@ def resume(
     fail_on: Sequence[FailOn] = (),
     allow_missing: bool = False,
     wait_lease: float = 0.0,
+    wait_timeout: float = WAIT_TIMEOUT,
 ) -> Applied:
     """Carry out the saved plan of an approval, or what is left of it, as `apply` does.
 
@@ -438,7 +442,15 @@ def resume(
     def make() -> Plan:
         return plan_again(session, saved, fail_on=fail_on, allow_missing=allow_missing, reread=reread)
 
-    return apply(session, make(), approval=approval, audience=audience, replan=make, wait_lease=wait_lease)
+    return apply(
+        session,
+        make(),
+        approval=approval,
+        audience=audience,
+        replan=make,
+        wait_lease=wait_lease,
+        wait_timeout=wait_timeout,
+    )
 
 
 def _check_place(session: Session, made: Plan, title: str) -> None:
@@ -461,7 +473,9 @@ def destroy(
     return apply(session, plan_destroy(session), approval=approval, audience=audience, wait_lease=wait_lease)
 
 
-def _carry_out(session: Session, made: Plan, audience: Audience, again: Callable[[], Plan]) -> Applied:
+def _carry_out(
+    session: Session, made: Plan, audience: Audience, again: Callable[[], Plan], wait_timeout: float
+) -> Applied:
     """Hold the lease, carry the steps out, and plan again."""
     if not (made.steps or made.retags or session.journal.entries):
         _tidy(session)
@@ -474,7 +488,7 @@ def _carry_out(session: Session, made: Plan, audience: Audience, again: Callable
         declared = {each.address: each for each in session.reading.declared}
         try:
             with _lease(session, made, audience, stop) as owned:
-                for told in _run(session, made, stop):
+                for told in _run(session, made, stop, wait_timeout):
                     event = _placed(told, declared)
                     events.append(event)
                     _count(owned, event)
@@ -548,12 +562,19 @@ def _reading(session: Session, stop: threading.Event) -> Iterator[None]:
         session.account.before_request = lambda: None
 
 
-def _run(session: Session, made: Plan, stop: threading.Event) -> Iterator[Event]:
+def _run(session: Session, made: Plan, stop: threading.Event, wait_timeout: float) -> Iterator[Event]:
     from retinue.providers.execution import execute
 
     held = _held(session)
-    hidden, parallelism = session.account.hidden, session.parallelism
-    return execute(made, session.providers, held=held, hidden=hidden, parallelism=parallelism, stop=stop)
+    return execute(
+        made,
+        session.providers,
+        held=held,
+        hidden=session.account.hidden,
+        parallelism=session.parallelism,
+        wait_timeout=wait_timeout,
+        stop=stop,
+    )
 
 
 def _held(session: Session) -> set[str]:

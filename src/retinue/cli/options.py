@@ -233,6 +233,21 @@ def wait_lease_option(command: Command) -> Command:
     )(command)
 
 
+def wait_timeout_option(command: Command) -> Command:
+    command = click.option(
+        "--no-wait", is_flag=True, help="Do not wait for files to be indexed: the next apply goes on with them."
+    )(command)
+    return click.option(
+        "--wait-timeout",
+        type=Parsed("duration", _duration),
+        default="30m",
+        show_default=True,
+        metavar="30m",
+        help="Wait so long for the files of each vector store to be indexed. What is not ready then is left to the "
+        "next apply.",
+    )(command)
+
+
 def allow_missing_option(command: Command) -> Command:
     return click.option(
         "--allow-missing", is_flag=True, help="Go on although most of the stack's objects are gone from the account."

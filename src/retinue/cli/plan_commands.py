@@ -22,6 +22,7 @@ from retinue.cli.options import (
     refresh_option,
     target_option,
     wait_lease_option,
+    wait_timeout_option,
 )
 from retinue.cli.terminal import Terminal
 from retinue.errors import CHANGES, BlockedError, UsageError
@@ -158,6 +159,7 @@ def show_saved_plan(file: Path, detail: Detail, form: Form, page: Path | None) -
 )
 @allow_missing_option
 @wait_lease_option
+@wait_timeout_option
 def apply(
     place: Where,
     file: Path | None,
@@ -173,6 +175,8 @@ def apply(
     as_json: bool,
     allow_missing: bool,
     wait_lease: float,
+    wait_timeout: float,
+    no_wait: bool,
 ) -> int:
     """Make the account match the declarations.
 
@@ -211,6 +215,7 @@ def apply(
                     fail_on=fail_on,
                     allow_missing=allow_missing,
                     wait_lease=wait_lease,
+                    wait_timeout=0.0 if no_wait else wait_timeout,
                 )
                 return ended(applied, telling)
 
@@ -218,7 +223,13 @@ def apply(
                 return engine.plan(session, targets=targets, fail_on=fail_on, allow_missing=allow_missing)
 
             applied = engine.apply(
-                session, make(), approval=approval, audience=audience, replan=make, wait_lease=wait_lease
+                session,
+                make(),
+                approval=approval,
+                audience=audience,
+                replan=make,
+                wait_lease=wait_lease,
+                wait_timeout=0.0 if no_wait else wait_timeout,
             )
         return ended(applied, telling)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from retinue.content.manifest import SETTLED, as_kept, file_ref, primary_files, same_content, without_sizes
@@ -75,6 +76,22 @@ def added_files(name: str, declared: Declared) -> Iterator[FileChange]:
             chunking=entry["chunking"],
             position=declared.position((name, path)),
         )
+
+
+def common_contents(steps: Iterable[Step]) -> frozenset[tuple[str, str]]:
+    """What several of the steps bring in, as the name and the sha256 of a file. The name counts, since searches tell it
+    and it cannot be changed."""
+    wanted: dict[tuple[str, str], set[str]] = {}
+    for step in steps:
+        for change in step.files:
+            if change.action in ("add", "replace") and change.after:
+                wanted.setdefault(content_key(change.after), set()).add(step.key)
+    return frozenset(key for key, keys in wanted.items() if len(keys) > 1)
+
+
+def content_key(file: FileRef) -> tuple[str, str]:
+    """What two files have in common that can be one file of an account."""
+    return PurePosixPath(file.path).name, file.sha256
 
 
 def removed_files(live: Live) -> Iterator[FileChange]:

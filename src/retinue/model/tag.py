@@ -25,6 +25,7 @@ PATH_ATTRIBUTE = "retinue.path"
 SHA256_ATTRIBUTE = "retinue.sha256"
 CHUNKING_ATTRIBUTE = "retinue.chunking"
 GIVEN_ATTRIBUTE = "retinue.given"
+SHARED_ATTRIBUTE = "retinue.shared"
 RECORD_KEY = "retinue.files"
 VERSION = "1"
 MOST_CHARACTERS = 512

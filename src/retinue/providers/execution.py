@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from retinue.content.manifest_diff import common_contents
 from retinue.errors import CredentialError, Interrupted, RetinueError
 from retinue.model.steps import OVER, Event, Plan, Status, Step
 from retinue.planning.redaction import hide
-from retinue.providers.port import Providers, Run, Runner
+from retinue.providers.port import WAIT_TIMEOUT, Providers, Run, Runner
 from retinue.providers.thread_pool import threads
 
 
@@ -25,21 +26,22 @@ def execute(
     held: Collection[str] = (),
     hidden: Collection[str] = (),
     parallelism: int = 8,
+    wait_timeout: float = WAIT_TIMEOUT,
     stop: threading.Event | None = None,
 ) -> Iterator[Event]:
     """Carry the plan out, and tell what happens as it happens.
 
     Whoever calls has made sure that the account is as the plan found it. A failed step stops only what needs it.
     When `stop` is set, requests under way are finished and nothing new is begun; so it is when the account refuses the
-    key, which it would do again. `held` are the ids of files that live
-    objects are known to hold, `hidden` the texts that no message may quote.
+    key, which it would do again. `held` are the ids of files that live objects are known to hold, `hidden` the texts
+    that no message may quote; `wait_timeout` is how long, in seconds, the files of an object are waited for.
     """
     asked_to_stop = stop or threading.Event()
     known = frozenset({*plan.ids.values(), *(step.id for step in plan.steps if step.id)})
     runners: dict[str | None, Runner] = {}
-    whole = False
+    whole, common = False, common_contents(plan.steps)
     with threads(parallelism, "step") as pool, threads(parallelism, "file") as files:
-        run = Run(dict(plan.ids), known, frozenset(held), checking(asked_to_stop), files)
+        run = Run(dict(plan.ids), known, frozenset(held), checking(asked_to_stop), files, wait_timeout, common)
         try:
             for home, provider in providers.items():
                 runners[home] = provider.begin(run)

@@ -15,6 +15,8 @@ from retinue.model.steps import Block, FieldChange, Removal, Step
 from retinue.model.tag import Tag
 from retinue.model.values import Address
 
+WAIT_TIMEOUT = 1800.0
+"""Seconds for which files are waited for to be indexed: the service may leave one in progress for ever [V §10.5]."""
 Report = Callable[[int, int, str], None]
 """Hears of progress: how many files of how many, and what is being done with them."""
 
@@ -72,13 +74,17 @@ class Capabilities:
 @dataclass(slots=True)
 class Run:
     """One apply under way: `ids` grows as objects come to be, `known` are the live ids of the plan, `held` the files
-    that live objects are known to hold; `check` raises once a person asked to stop; `pool` is for files."""
+    that live objects are known to hold; `check` raises once a person asked to stop; `pool` is for files. `wait_timeout`
+    is how long files are waited for to be indexed, in seconds, for each object; 0: not at all. `common` is what several
+    steps bring in (content.manifest_diff)."""
 
     ids: dict[Address, str]
     known: frozenset[str]
     held: frozenset[str]
     check: Callable[[], None]
     pool: Executor
+    wait_timeout: float = WAIT_TIMEOUT
+    common: frozenset[tuple[str, str]] = frozenset()
 
 
 class Runner(Protocol):

@@ -93,7 +93,8 @@ class Cache:
 
     `ids` are our live objects, `gone` are objects that somebody else deleted, until they are there again;
     `organization` and `project` what the account answered for. What this process created (`fresh`) and `deleted` is not
-    written down: the account may take seconds to answer as if it had happened. `dirty`: more is known than was saved.
+    written down: the account may take seconds to answer as if it had happened. A file that it took out of an object is
+    `deleted` as the ids of both, with a slash between. `dirty`: more is known than was saved.
     """
 
     directory: Path
@@ -203,7 +204,7 @@ class Cache:
         """This process took the file out."""
         with self._busy:
             self.files.detach(live_id, file_id)
-            self.deleted.add(file_id)
+            self.deleted.add(f"{live_id}/{file_id}")
 
     def note_version(self, live_id: str, version: str, tag: str) -> None:
         """The object, up to that version, has this tag (empty: none), and is not ours."""

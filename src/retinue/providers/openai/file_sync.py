@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from retinue.content.manifest_diff import content_key
 from retinue.errors import AccountError, RetinueError
 from retinue.kinds.stores import WithFiles
 from retinue.model.live import LiveFile
 from retinue.model.steps import FileChange
-from retinue.model.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE
+from retinue.model.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE, SHARED_ATTRIBUTE
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.stores.file_listing import counted
@@ -23,10 +24,13 @@ from retinue.state.cache import NOBODYS, Cache, FileNote
 FIRST_POLL = 0.1
 LONGEST_POLL = 5.0
 FEW = 8
+MOST_ATTRIBUTES = 16
+"""SPEC VectorStoreFileAttributes."""
 NO_BATCHES = frozenset({404, 405, 410, 501})
 """How an account says that it does not know batches. Of an object that is gone, the next request says the same."""
-PATIENCE = 900.0
-"""Seconds without any progress after which indexing counts as failed; the service may stay in_progress for ever [V]."""
+STUCK = 900.0
+"""Seconds after which a file in progress counts as failed, while none beside it gets anywhere: the service may leave it
+there for ever [V]."""
 
 
 @dataclass(slots=True)
@@ -40,7 +44,9 @@ class Batch:
 @dataclass(slots=True)
 class FileSync:
     """Carries out the file changes of one step on the object `id`. `check` raises when the person asked to stop;
-    `read_again` gives those of the files, by their ids, that were there when they were listed last, as they are now."""
+    `read_again` gives those of the files, by their ids, that were there when they were listed last, as they are now;
+    `wait_timeout` is how long they are waited for, in seconds. `common` are contents that other steps bring in as well,
+    `shared` the ids of files that may be attached to other objects, too."""
 
     account: Account
     form: WithFiles
@@ -52,6 +58,9 @@ class FileSync:
     pool: Executor
     report: Report
     check: Callable[[], None]
+    wait_timeout: float
+    common: Collection[tuple[str, str]] = ()
+    shared: set[str] = field(default_factory=set)
     failures: dict[str, str] = field(default_factory=dict)
     indexed: dict[str, tuple[FileChange, LiveFile]] = field(default_factory=dict)
     """What was brought in, by the ids of the files, and what the account shows of it."""
@@ -104,7 +113,12 @@ class FileSync:
                     return change.live_id  # it is in the account
                 if change.after is None:
                     raise TypeError(f"'{change.path}' has no content to upload")
-                return self.uploader.upload(change.after, self.form.purpose)
+                # Without room for the mark nobody would know that the file is not of this object alone.
+                shares = content_key(change.after) in self.common and len(change.attributes) + 3 <= MOST_ATTRIBUTES
+                file_id = self.uploader.upload(change.after, self.form.purpose, shared_by=self.id if shares else None)
+                if self.uploader.is_shared(file_id):
+                    self.shared.add(file_id)
+                return file_id
             except RetinueError as error:
                 return error
 
@@ -176,14 +190,17 @@ class FileSync:
             return {"file_id": file_id}
         return {
             "file_id": file_id,
-            "attributes": self.attributes(change),
+            "attributes": self.attributes(change, file_id),
             "chunking_strategy": self.form.wire_chunking(change.chunking or {}),
         }
 
-    def attributes(self, change: FileChange) -> dict[str, Any]:
+    def attributes(self, change: FileChange, file_id: str) -> dict[str, Any]:
         """What a file is to carry: the author's attributes and our marks."""
         sha256 = change.after.sha256 if change.after else ""
-        return {**change.attributes, PATH_ATTRIBUTE: change.path, SHA256_ATTRIBUTE: sha256}
+        carried = {**change.attributes, PATH_ATTRIBUTE: change.path, SHA256_ATTRIBUTE: sha256}
+        if file_id in self.shared and len(carried) < MOST_ATTRIBUTES:
+            carried[SHARED_ATTRIBUTE] = "yes"
+        return carried
 
     def _write_attributes(self, file_id: str, change: FileChange) -> bool:
         """Whether the account took the attributes. Whether it replaces or merges them is not documented; where it keeps
@@ -191,7 +208,7 @@ class FileSync:
         if change.action != "attributes":
             return True
         self.check()
-        wanted = self.attributes(change)
+        wanted = self.attributes(change, file_id)
         answer = self.account.update(self._path(file_id), {"attributes": wanted}, beta=self.form.beta)
         return set(answer.get("attributes") or {}) <= set(wanted)
 
@@ -202,26 +219,40 @@ class FileSync:
     # ── indexing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _wait(self, files: dict[str, FileChange]) -> set[str]:
-        """Wait until every file is indexed; give the ids of those that are. What failed is reported and taken out."""
+        """Wait until every file is indexed; give the ids of those that are. What failed is reported and taken out; what
+        is not ready when the time is over is left to the next apply, unless it seems stuck."""
         pending, done = dict(files), 0
         pause = FIRST_POLL
-        deadline = self.account.clock() + PATIENCE
+        begun = moved = self.account.clock()
         while pending:
             self.check()
-            self._settle(self._states(pending), pending)
+            seen = {each.id: each for each in self._states(pending)}
+            self._settle(seen.values(), pending)
             before, done = done, len(files) - len(pending) + sum(each.done for each in self.batches.values())
+            now = self.account.clock()
             if done != before:
                 self.report(done, len(files), "indexed")
-                pause, deadline = FIRST_POLL, self.account.clock() + PATIENCE
-            elif self.account.clock() > deadline:
-                self._settle(self._of_batches(pending), pending)
-                for file_id, change in pending.items():
-                    self.give_up(change, file_id, f"it was not indexed within {PATIENCE / 60:.0f} minutes")
+                pause, moved = FIRST_POLL, now
+            left = min(begun + self.wait_timeout, moved + STUCK) - now
+            if pending and left <= 0:
+                seen |= {each.id: each for each in self._in_batches(pending)}
+                self._settle(seen.values(), pending)
+                self._leave(pending, seen, idle=now - moved)
                 break
             if pending:
-                self.account.sleep(pause)
+                self.account.sleep(min(pause, left))
                 pause = min(pause * 1.5, LONGEST_POLL)
         return {file_id for file_id, change in files.items() if change.path not in self.failures}
+
+    def _leave(self, pending: Mapping[str, FileChange], seen: Mapping[str, LiveFile], *, idle: float) -> None:
+        """Nobody waits any longer. What has been in progress for too long, while nothing went on, is given up."""
+        now = self.account.server_time()
+        for file_id, change in pending.items():
+            since = seen[file_id].created_at if file_id in seen else 0
+            if idle >= STUCK or (since and now - since >= STUCK and idle >= self.wait_timeout > 0):
+                self.give_up(change, file_id, f"it was not indexed within {STUCK / 60:.0f} minutes")
+            else:
+                self.failures[change.path] = "it is still being indexed, and the next apply goes on with it"
 
     def _settle(self, found: Iterable[LiveFile], pending: dict[str, FileChange]) -> None:
         """Take those that are under way no longer out of what is `pending`."""
@@ -283,10 +314,10 @@ class FileSync:
                 return []
             raise
 
-    def _of_batches(self, pending: Mapping[str, FileChange]) -> list[LiveFile]:
-        """The states of files in batches that are not over."""
-        over = [each for batch_id in self.batches for each in self._in_batch(batch_id)]
-        return [each for each in over if each.id in pending]
+    def _in_batches(self, pending: Collection[str]) -> list[LiveFile]:
+        """The states of pending files in batches that are not over."""
+        states = [each for batch_id in self.batches for each in self._in_batch(batch_id)]
+        return [each for each in states if each.id in pending]
 
     def give_up(self, change: FileChange, file_id: str, why: str) -> None:
         """Take a file that cannot be searched out again: the old one serves on and the next apply starts anew."""
@@ -306,7 +337,10 @@ class FileSync:
                 self.account.delete(self._path(file_id), beta=self.form.beta)
                 self.cache.detached(self.id, file_id)
                 self.gone.add(file_id)
-                self.uploader.finish_discard(file_id, key)
+                if file_id in self.shared:
+                    self.uploader.leave(file_id)
+                else:
+                    self.uploader.finish_discard(file_id, key)
             except RetinueError as error:
                 return error
             return None

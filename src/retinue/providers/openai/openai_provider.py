@@ -179,8 +179,9 @@ class OpenAIProvider:
     def work(self, run: Run) -> Work:
         """What is at hand while one apply is carried out; homes outside of the account share it for their files."""
         if self._work is None or self._work[0] is not run:
-            uploader = Uploader(self.account, self.cache, self.journal, self.root, run.held, self.is_held)
-            work = Work(self.account, self.cache, uploader, run.pool, run.ids, run.known, run.check)
+            uploader = Uploader(self.account, self.cache, self.journal, self.root, run.held, self.is_held, self.holding)
+            given = (run.pool, run.ids, run.known, run.check, run.wait_timeout, run.common)
+            work = Work(self.account, self.cache, uploader, *given)
             self._work = (run, work)
             uploader.recover()
         return self._work[1]
@@ -216,6 +217,7 @@ class OpenAIRunner:
     def close(self, *, complete: bool) -> None:
         try:
             if complete:
+                self.work.uploader.discard_left()
                 self.work.uploader.discard_spares()
         finally:
             self.work.cache.save()

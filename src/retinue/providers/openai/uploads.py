@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from dataclasses import field as default
 from pathlib import Path, PurePosixPath
@@ -35,7 +35,8 @@ class Uploader:
     """Creates and deletes files for one apply.
 
     `root` is the project's directory; `held` are the ids of the files that our live objects held when it began, and
-    `is_held` says whether any object of the account holds a file now, or may hold it.
+    `is_held` says whether any object of the account holds a file now, or may hold it, `attached` which of several files
+    any object has attached. `left` are files that were taken out of one object and that another one may hold.
     """
 
     account: Account
@@ -44,23 +45,47 @@ class Uploader:
     root: Path
     held: frozenset[str] = frozenset()
     is_held: Callable[[str], bool] = lambda _: False
+    attached: Callable[[Collection[str]], Collection[str]] = lambda _: ()
     spare: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
+    _made: dict[tuple[str, str, str], dict[str, set[str]]] = field(default_factory=dict)
+    _shared: set[str] = field(default_factory=set)
     _alike: dict[tuple[str, int], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def upload(self, file: FileRef, purpose: str) -> str:
-        """Create a file from the project's and return its id. A spare one of an interrupted apply is used first.
+    def upload(self, file: FileRef, purpose: str, *, shared_by: str | None = None) -> str:
+        """Create a file from the project's and return its id. A spare one of an interrupted apply is used first, or one
+        that was just created with the same name and content for others that it is `shared_by`; each can hold it once.
 
         The file stays journalled until `settled`. Raises StaleError when the file changed after the plan was made.
         """
         name = PurePosixPath(file.path).name
+        with self._lock:
+            alike = self._alike.setdefault((name, file.size), threading.Lock())
         # A lost upload is known by its name and size only, so never two of the same are under way together.
+        with alike:
+            made = self._made.setdefault((name, file.sha256, purpose), {})
+            for file_id, holders in made.items() if shared_by else ():
+                if shared_by not in holders:
+                    holders.add(str(shared_by))
+                    return file_id
+            file_id = self._spare(file, purpose) or self._create(name, file, purpose)
+            if shared_by:
+                made[file_id] = {shared_by}
+                self._shared.add(file_id)
+            return file_id
+
+    def is_shared(self, file_id: str) -> bool:
+        """Whether several objects may hold a file that was uploaded; or one that was found detached."""
+        return file_id in self._shared or file_id in self.cache.files.lost
+
+    def _spare(self, file: FileRef, purpose: str) -> str | None:
         with self._lock:
             spares = self.spare.get((file.sha256, purpose))
-            if spares:
-                return spares.pop()
-            alike = self._alike.setdefault((name, file.size), threading.Lock())
-        with alike, FileSource(self.root, file) as source:
+            return spares.pop() if spares else None
+
+    def _create(self, name: str, file: FileRef, purpose: str) -> str:
+        with FileSource(self.root, file) as source:
             return settle(self.account, lambda: self._attempt(name, source, file, purpose))
 
     def _attempt(self, name: str, source: FileSource, file: FileRef, purpose: str) -> Attempt:
@@ -97,13 +122,31 @@ class Uploader:
         self.account.delete(f"/files/{file_id}")
         self.journal.close(key)
 
+    def leave(self, file_id: str) -> None:
+        """Let the end of the apply, when nothing is attached any more, decide about a file that was doomed."""
+        with self._lock:
+            self.left.add(file_id)
+
+    def discard_left(self) -> None:
+        """Delete what was left and nothing holds."""
+        held = set(self.attached(self.left)) if self.left else set()
+        for file_id in self.left:
+            if file_id not in held:
+                self.account.delete(f"/files/{file_id}")
+            self.journal.close_file(file_id)
+        self.left.clear()
+
     # ── after an interruption ─────────────────────────────────────────────────────────────────────────────────────────
 
     def recover(self) -> None:
         """Settle what an earlier apply left in the journal: keep what is held, finish deletions, gather spares."""
         for entry in list(self.journal.entries.values()):
-            if entry.doomed and entry.id and entry.id not in self.held:
-                self.finish_discard(entry.id, entry.key)
+            if entry.doomed and entry.id:
+                # Not all that holds it need have been looked at for a plan.
+                if entry.id in self.held or self.attached([entry.id]):
+                    self.journal.close(entry.key)
+                else:
+                    self.finish_discard(entry.id, entry.key)
                 continue
             file_id = entry.id or self._find_lost(entry)
             if file_id is None or file_id in self.held or self.account.find(f"/files/{file_id}") is None:

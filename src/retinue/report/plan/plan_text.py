@@ -282,7 +282,7 @@ def _file_lines(files: Sequence[Mapping[str, Any]], step: Step, *, detail: Detai
     same = alike(each["path"] for each in files)
     files = [{**each, "path": escaped(each["path"])} if each["path"] in same else each for each in files]
     column = min(max(cell_len(visible(each["path"])) for each in files), _WIDEST_PATH)
-    lines: list[Line] = []
+    lines = [line((each, "faint")) for each in _cost(files)]
     for action in _FILE_SIGNS:
         group = [each for each in files if each["action"] == action]
         few = detail in WHOLE or len(files) <= _MANY or len(group) <= _EXAMPLES + 2 or action in _TAKING
@@ -293,6 +293,22 @@ def _file_lines(files: Sequence[Mapping[str, Any]], step: Step, *, detail: Detai
             more = f"{count(len(group) - len(named), 'more file')} (--detail full names every one)"
             lines.append(line((sign, role), " ", (f"… {more}", "faint")))
     return [heading, *indent(lines, 4)]
+
+
+def _cost(files: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What is sent and indexed, in a line where the counts do not say so: `re-index 214 files, 38.1 MB; upload 3 files,
+    1.2 MB`. What is only cut in another way is sent again, too, so that a search finds it all the while."""
+    sizes: dict[str, list[int]] = {}
+    actions = set()
+    for each in files:
+        if each["action"] in ("add", "replace") and each["after"]:
+            before = each["before"]["sha256"] if each["before"] else ""
+            recut = bool(before) and each["after"]["sha256"].startswith(before)
+            sizes.setdefault("re-index" if recut else "upload", []).append(each["after"]["size"])
+            actions.add(each["action"])
+    if "re-index" in sizes or len(actions) > 1:
+        costs = sorted(sizes.items())
+        yield "; ".join(f"{what} {count(len(each), 'file')}, {show_size(sum(each))}" for what, each in costs)
 
 
 def _counts(files: Iterable[Mapping[str, Any]]) -> str:

@@ -77,7 +77,7 @@ class UnkeptFiles:
             notes[GIVEN_ATTRIBUTE] = digest(change.attributes) + digest(file.attributes)
         if not notes:
             return
-        body = {"attributes": {**self.sync.attributes(change), **notes}}
+        body = {"attributes": {**self.sync.attributes(change, file_id), **notes}}
         path = f"{form.files_path.format(id=self.sync.id)}/{file_id}"
         with suppress(AccountError):  # there may be no room for one more
             self.store.account.update(path, body, beta=form.beta)

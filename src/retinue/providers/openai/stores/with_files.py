@@ -19,6 +19,7 @@ from retinue.model.tag import (
     PATH_ATTRIBUTE,
     RECORD_KEY,
     SHA256_ATTRIBUTE,
+    SHARED_ATTRIBUTE,
     SYNCING,
     Tag,
     is_ours,
@@ -28,7 +29,7 @@ from retinue.providers.openai.answers import seconds
 from retinue.providers.openai.file_sync import FileSync
 from retinue.providers.openai.marks import our_marks
 from retinue.providers.openai.read_after_create import look
-from retinue.providers.openai.stores.file_listing import Listing, counted, read_again
+from retinue.providers.openai.stores.file_listing import SIDE_BY_SIDE, Listing, counted, read_again
 from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.stores.unkept_files import UnkeptFiles, given_digest, records_of
 from retinue.providers.openai.work import Report, Work
@@ -69,10 +70,14 @@ class WithFilesStore(PlainStore[WithFiles]):
         pages = self.account.pages(path, page=self.form.page, beta=self.form.beta)
         said = live.tag.fields.get(self.form.files, "") if live.tag else ""
         records = self._records(live)
-        found = {each["id"]: self.read_file(each, records) for each in pages if each["id"] not in cache.deleted}
+        found = {
+            each["id"]: self.read_file(each, records)
+            for each in pages
+            if f"{live_id}/{each['id']}" not in cache.deleted
+        }
         # With a list that shows less than the account counts, what it lacks may have been attached moments ago.
-        total = (live.answer.get("file_counts") or {}).get("total")
-        lagging = isinstance(total, int) and len(found) < total
+        total = counted(live.answer)
+        lagging = total is not None and len(found) < total
         for file_id in sorted(set(cache.files.of.get(live_id, {})) - set(found)):
             raw = look(self.account, cache, file_id, f"{path}/{file_id}", self.form.beta, patient=lagging)
             if raw is None:
@@ -119,19 +124,20 @@ class WithFilesStore(PlainStore[WithFiles]):
         return len(there) > MOST_ASKED or any(self.account.find(path, beta=self.form.beta) for path in there)
 
     def holding(self, file_ids: Collection[str]) -> set[str]:
-        stores, wanted = [str(raw["id"]) for raw in self.pages()], set(file_ids)
-        if not wanted or len(stores) > MOST_ASKED:
-            return wanted
-        with threads(8, "hold") as pool:
-            return {each for held in pool.map(lambda store: self._held_by(store, wanted), stores) for each in held}
+        found: set[str] = set()
+        stores = list(self.pages()) if file_ids else []
+        with threads(SIDE_BY_SIDE, "hold") as pool:
+            for held in pool.map(lambda raw: self._held_by(raw, set(file_ids)), stores):
+                found |= held
+        return found
 
-    def _held_by(self, live_id: str, wanted: set[str]) -> set[str]:
-        """Which of these files an object holds. Few are asked for one by one, since the object may have very many."""
-        path = self._files(live_id)
-        if len(wanted) <= FEW_ASKED:
-            return {each for each in wanted if self.account.find(f"{path}/{each}", beta=self.form.beta)}
-        pages = self.account.pages(path, page=self.form.page, beta=self.form.beta)
-        return {str(each["id"]) for each in pages} & wanted
+    def _held_by(self, raw: Mapping[str, Any], wanted: Collection[str]) -> set[str]:
+        """Which of these files an object holds: asked for one by one, unless reading all of its files is less."""
+        path, total = self._files(str(raw["id"])), counted(raw)
+        if total is not None and len(wanted) > total // self.form.page + 1:
+            pages = self.account.pages(path, page=self.form.page, beta=self.form.beta)
+            return {str(each["id"]) for each in pages} & set(wanted)
+        return {each for each in wanted if self.account.find(f"{path}/{each}", beta=self.form.beta)}
 
     def read_file(self, raw: Mapping[str, Any], records: Records = MappingProxyType({})) -> LiveFile:
         """One attached file. Its path and digest are in its attributes. In the `records` they are of those that have
@@ -160,6 +166,7 @@ class WithFilesStore(PlainStore[WithFiles]):
             recorded=isinstance(known, FileRef),
             unmarked=isinstance(known, FileNote),
             given=given_digest(attributes),
+            shared=known is not None or SHARED_ATTRIBUTE in attributes,
         )
 
     def _chunking(
@@ -205,6 +212,9 @@ class WithFilesStore(PlainStore[WithFiles]):
             work.pool,
             report,
             work.check,
+            work.wait_timeout,
+            work.common,
+            {each.id for each in self.listed.get(live_id, Listing(None, ())).files if each.shared},
         )
         sync.run(step.files)
         UnkeptFiles(self, sync).note(work, step, live)
@@ -242,6 +252,18 @@ class WithFilesStore(PlainStore[WithFiles]):
             pass
         for each in marked:
             self.cache.files.detach(live.id, each.id)
+
+    def delete(self, work: Work, step: Step, live: Live) -> None:
+        """What may be attached to others as well goes when it is known that it is not, at the end of the apply."""
+        doomed = self.doomed_files(step, live) - set(step.shared_files)
+        shared = doomed & {each.id for each in self.listed[live.id].files if each.shared}
+        for file_id in sorted(shared):
+            work.uploader.doom(file_id, self.form.purpose)
+        for _ in work.pool.map(lambda file_id: self.account.delete(f"/files/{file_id}"), sorted(doomed - shared)):
+            work.check()
+        self.account.delete(self.path(live.id, live.within), beta=self.form.beta)
+        for file_id in shared:
+            work.uploader.leave(file_id)
 
     def doomed_files(self, step: Step, live: Live) -> set[str]:
         whole = self.whole(live)
