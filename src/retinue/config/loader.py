@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -136,7 +137,9 @@ def declaration_files(
     for each, position in refused:
         # Nobody wrote the default globs, so nobody is wrong when one of them matches nothing.
         if position is not None or each.code != "no-match":
-            diagnostics.error(each.code, each.message, position or Position(own_name, 1, 1), each.hint)
+            out = f", or leave it out of 'include': '{LEAVE_OUT}{escape(each.link)}'" if each.link else ""
+            hint = f"{each.hint}{out}" if each.hint else None
+            diagnostics.error(each.code, each.message, position or Position(own_name, 1, 1), hint)
     found.discard(own_name)
     if not found and included and all(position is None for _, position in included):
         globs = listed((glob for glob, _ in included), conjunction="or")
