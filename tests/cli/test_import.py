@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from retinue.cli import main
-from retinue.commands.drafts import stray
+from retinue.commands.drafts import unfit
 from tests.support.team import Team
 
 PROMPT = "You are a critic.\n\n- Be fair: ${{ is no expression here }}.\n- Be brief."
@@ -235,9 +235,45 @@ def test_a_skill_becomes_a_folder_whatever_its_files_are(team: Team, capsys: pyt
 
 
 @pytest.mark.parametrize("name", ["../evil.md", "a/../../evil", "/etc/passwd", "a//b", "..", "a\\..\\b", "./a"])
-def test_a_file_that_would_lead_out_of_its_folder_is_noticed(name: str) -> None:
-    assert stray(["SKILL.md", name]) == name
-    assert stray(["SKILL.md", "a/b.md", "..a/b..", ".hidden"]) is None
+def test_a_file_that_would_lead_out_of_its_folder_is_noticed(tmp_path: Path, name: str) -> None:
+    assert unfit(["SKILL.md", name], tmp_path) == f"its file '{name}' cannot stand in a folder"
+    assert unfit(["SKILL.md", "a/b.md", "a/b..", "c"], tmp_path / "not" / "there") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("x" * 300, "cannot be written: file name too long"),
+        ("a/" * 2500 + "b", "cannot be written: file name too long"),
+        ("a\0b", "cannot be written: it is no name of a file"),
+        ("a\ud800b", "cannot be written: it is no name of a file"),
+        (".hidden", "is hidden, and hidden files of a folder are left out"),
+        ("a/.git/config", "is hidden, and hidden files of a folder are left out"),
+        ("SKILL.md/more.md", None),
+    ],
+    ids=["long-name", "long-path", "nul", "surrogate", "hidden", "hidden-folder", "file-and-folder"],
+)
+def test_a_file_that_no_folder_gives_back_is_named_with_the_reason(
+    tmp_path: Path, name: str, reason: str | None
+) -> None:
+    told = unfit(["SKILL.md", name], tmp_path / "not" / "there")
+    assert told is not None
+    assert told.endswith(reason or "'SKILL.md' has the name of a folder beside it")
+    assert len(told) < 200
+
+
+def test_one_odd_skill_leaves_the_others_importable(team: Team, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = {"long": "x" * 300, "hidden": ".hidden", "plain": "x.md"}
+    with team.client() as client:
+        for name, file in odd.items():
+            manifest = f"---\nname: {name}\ndescription: D.\n---\n".encode()
+            files = [("x/SKILL.md", manifest, "text/markdown"), (f"x/{file}", b"text\n", "text/plain")]
+            client.skills.create(files=files)
+    assert run("import", "--all") == 0
+    printed = capsys.readouterr().out
+    assert "it cannot be declared: its file 'xxxxx" in printed
+    assert "it cannot be declared: its file '.hidden' is hidden" in printed
+    assert [each.name for each in (team.root / "assistants/skills").iterdir()] == ["plain"]
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,13 @@ FOREIGN = {
     "tabs.yaml": "a:\n\tb: 1\n",
     ".gitlab-ci.yml": "include: []\nvariables: {}\n",
     "numbers.yaml": "1: a\n",
+    "serverless.yml": "service: shop\nprovider: {name: aws}\n"
+    "functions: {hello: {handler: h.main, events: [{http: GET /}], description: Says hello.}}\n",
+    "functions.yaml": "openapi: 3.1.0\ninfo: {title: Shop}\npaths: {}\nfunctions: [{name: a, url: b}]\n",
+    "crew.yaml": "crew: x\nagents: {researcher: {role: R, goal: G, backstory: B}}\ntasks: {}\n",
+    "cv.yaml": "person: Ada\nskills: [python, go]\n",
+    "helm.yaml": "chart: x\nrelease: stable\nx-common: {a: b}\n",
+    "compose.yaml": "x-common: {a: b}\nservices: {web: {image: x}}\n",
 }
 
 
@@ -197,12 +204,40 @@ def test_what_may_be_meant_to_declare_is_a_mistake_wherever_it_is(text: str, loa
     assert any(each.severity == "error" for each in found.diagnostics)
 
 
-@pytest.mark.parametrize("name", ["azure.yaml", "openapi.yaml", "manifests.yaml", "schema.yaml"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("azure.yaml", "openapi.yaml", "manifests.yaml", "schema.yaml", "serverless.yml", "functions.yaml"),
+        *("crew.yaml", "cv.yaml", "helm.yaml", "compose.yaml"),
+    ],
+)
 def test_a_foreign_file_elsewhere_is_one_mistake_that_says_why_it_was_read(name: str, loaded: Load) -> None:
     found = loaded({f"assistants/{name}": FOREIGN[name]})
     (error,) = found.diagnostics
     assert (error.severity, error.code) == ("error", "unknown-section")
-    assert "'include:' matches it" in (error.hint or "")
+    assert "'include' of retinue.yaml matches it" in (error.hint or "")
+    assert f"'!assistants/{name}'" in (error.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("assistents: {b: {model: x}}\nprompts: {}\n", ["assistents", "prompts"]),
+        ("prompts: {}\nassistants: {b: {modell: x, instruction: y}}\n", ["prompts"]),
+        ("functions: {f: {description: x, paramters: {}}}\nfunction: {}\n", ["function"]),
+        ("assistants: {b: {model: x, a: 1, b: 2, c: 3}}\nservice: {}\n", ["service"]),
+        ("agents: {one: {role: x, goal: y}, two: {model: x}}\nservice: {}\n", ["service"]),
+        ("release: [assistant.b]\nservice: {}\n", ["service"]),
+        ("assistants:\nservice: {}\n", ["service"]),
+    ],
+)
+@pytest.mark.parametrize("name", ["assistants/b.yaml", "assistants/kb/b.yaml"])
+def test_a_file_with_something_like_a_declaration_keeps_its_precise_mistakes(
+    text: str, expected: list[str], name: str, loaded: Load
+) -> None:
+    files: Files = {"assistants/a.yaml": "vector_stores: {s: {files: ['kb/*.md']}}\n", "assistants/kb/a.md": "A\n"}
+    found = [each for each in loaded({**files, name: text}).diagnostics if each.code == "unknown-section"]
+    assert [each.message for each in found] == [f"unknown section '{each}'" for each in expected]
 
 
 def test_a_declaration_without_its_section_is_told_where_it_belongs(loaded: Load) -> None:

@@ -60,7 +60,13 @@ def test_what_is_left_out_of_a_folder(loaded: Load, files: str, left: list[str])
     [
         ('["kb/*.md", "!kb/drafd.md"]', "left-out", "did you mean '!kb/draft.md'?"),
         ('["kb/*.md", "!kb/nothing-like-it"]', "left-out", "correct it, or remove it"),
-        ('["kb/*.md", "!../../x"]', "path-outside-project", "copy it into the project"),
+        ('["kb/*.md", "!../../x"]', "path-outside-project", "remove it: nothing outside of the project is taken in"),
+        ('["kb/*.md", "!/x"]', "absolute-path", "remove it: nothing outside of the project is taken in"),
+        (
+            '[{path: "kb/*.md", exclude: ../../x}]',
+            "path-outside-project",
+            "remove it: nothing outside of the project is taken in",
+        ),
         ('["kb/*.md", "!kb"]', "no-match", "remove it, or one of: !kb"),
         ('["kb/a.md", "!kb/a.md"]', "no-match", "remove it, or one of: !kb/a.md"),
         ('["kb/*.rst", "!kb"]', "no-match", "it was looked for in 'assistants/kb'"),
@@ -181,6 +187,40 @@ def test_no_link_is_passed_in_silence(
     (linked / "assistants/a.yaml").write_text(f"vector_stores: {{s: {{files: ['kb/**/*.md', '!kb/{link}']}}}}\n")
     (linked / "retinue.yaml").write_text("stack: demo\ninclude: ['assistants/**/*.yaml', '!assistants/kb']\n")
     assert names(linked) == (["real/a.md", "shared/deep/b.md"], [])
+
+
+@pytest.mark.parametrize(("link", "target"), [("gone", "nowhere"), ("out", "../../../elsewhere"), ("[x]", "nowhere")])
+@pytest.mark.parametrize(
+    ("declared", "where"),
+    [
+        ("vector_stores: {s: {files: ['kb/**/*.md', OUT]}}", "kb"),
+        ("vector_stores: {s: {files: ['../kb/**/*.md', OUT]}}", "../kb"),
+        ("vector_stores: {s: {files: [{path: 'kb/**/*.md'}, OUT]}}", "kb/deep"),
+        ("assistants: {a: {model: x, tools: [{code_interpreter: {files: ['kb/**/*.md', OUT]}}]}}", "kb"),
+        ("skills: {s: {folder: {path: kb, OUT}}}", "kb"),
+        ("skills: {s: {folder: {path: kb, OUT}}}", "kb/deep"),
+    ],
+)
+def test_the_hint_about_a_link_leaves_it_out(
+    write: Write, tmp_path: Path, declared: str, where: str, link: str, target: str
+) -> None:
+    """At each place it is about: in the declaration from where that stands, in retinue.yaml from there."""
+    (tmp_path / "elsewhere").mkdir()
+    text = declared.replace(", OUT", "")
+    files = {f"assistants/{where}/a.md": "A\n", f"assistants/{where}/SKILL.md": "---\nname: a\ndescription: b\n---\n"}
+    project = write({"assistants/a.yaml": text, **files})
+    (project / "assistants/kb").mkdir(exist_ok=True)
+    (project / "assistants/kb/SKILL.md").write_text("---\nname: a\ndescription: b\n---\n")
+    (project / "assistants" / where / link).symlink_to(target)
+    found = load(project, environ={}, kinds=all_kinds()).diagnostics
+    entries = {each.position.file: each.hint.split(": ", 1)[1] for each in found if each.position and each.hint}
+    (project / "assistants/a.yaml").write_text(declared.replace("OUT", entries["assistants/a.yaml"]))
+    if "retinue.yaml" in entries:
+        (project / "retinue.yaml").write_text(
+            f"stack: demo\ninclude: ['assistants/**/*.yaml', {entries['retinue.yaml']}]"
+        )
+    after = load(project, environ={}, kinds=all_kinds()).diagnostics
+    assert [each for each in after if each.code in ("missing-file", "path-outside-project")] == []
 
 
 # ── how much work a pattern can ask for ───────────────────────────────────────────────────────────────────────────────

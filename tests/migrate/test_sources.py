@@ -25,6 +25,10 @@ PROMPTS = {
     "desk.prompt": b"You help.\n\n---\n\nBe brief.\n",
     "-": b"You help.\n",
     "prompts/desk": b"Answer: briefly\n",
+    "customer-requirements.txt": b"You ask what a customer needs.\n",
+    "requirements.md": b"You write requirements.\n\n- requests come first\n",
+    "prompts/profile": b"You describe people.\n",
+    "limits.txt": b"# Limits\n\nA price < 5 is low.\nNever promise more than 10 >= x.\n",
 }
 OTHERS = {
     "package.json": (b'{"name": "shop", "version": "1.0.0", "dependencies": {}}', "neither a model nor instructions"),
@@ -66,6 +70,35 @@ def test_what_is_neither_is_refused(name: str) -> None:
     content, words = OTHERS[name]
     with pytest.raises(RetinueError, match=words):
         read_files({name: content})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("requirements.txt", "requirements-dev.txt", "dev-requirements.txt", "REQUIREMENTS.TXT", "constraints.txt"),
+        *("Pipfile", "Gemfile", "Gemfile.lock", "go.mod", "go.sum", "Cargo.toml", "Cargo.lock", "poetry.lock"),
+        *("uv.lock", "yarn.lock", "package-lock.json", "pnpm-lock.yaml", "Dockerfile", "Dockerfile.dev", "Makefile"),
+        *("GNUmakefile", "Containerfile", "Justfile", "Procfile", "Jenkinsfile", "CMakeLists.txt", "conanfile.txt"),
+        *("build.gradle", "pom.xml", "setup.cfg", "LICENSE", "LICENSE.txt", ".gitignore", ".env", "sub/Makefile"),
+    ],
+)
+def test_what_packages_and_builds_are_made_with_is_no_prompt(name: str) -> None:
+    with pytest.raises(RetinueError):
+        read_files({name: b"all: words\n"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"requests==2\n",
+        b"# pinned\n\n-r base.txt\n--index-url https://example.com/simple\nclick >= 8.1 ; python_version > '3'\n",
+        b"uvicorn[standard]~=0.30\nhttpx<1\n",
+    ],
+)
+@pytest.mark.parametrize("name", ["requirements/base.txt", "packages", "-"])
+def test_what_pins_packages_is_no_prompt_whatever_it_is_called(name: str, text: bytes) -> None:
+    with pytest.raises(RetinueError, match="a file of packages"):
+        read_files({name: text})
 
 
 @pytest.mark.parametrize("name", ["search.yaml", "search.json"])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import tempfile
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,12 +14,12 @@ from typing import Any
 from retinue.config import load
 from retinue.config.project import PROJECT_FILE
 from retinue.config.yaml.writer import WIDTH, Commented, Verbatim, write_yaml
-from retinue.errors import DeclarationError
+from retinue.errors import DeclarationError, reason_of
 from retinue.kinds.kind import Kind
 from retinue.model import values
 from retinue.model.declared import Declaration, Declared, Diagnostic
 from retinue.model.live import Live
-from retinue.model.paths import matches, replaced
+from retinue.model.paths import matches, replaced, show
 from retinue.model.values import Address, Unseen
 from retinue.model.values import Path as Place
 from retinue.planning.matching import Named
@@ -29,6 +30,8 @@ from retinue.session import Session
 PROMPTS = "prompts"
 LONG = 100
 """A text with more characters, or with several lines, gets a file of its own."""
+MOST_SHOWN = 60
+"""As many characters of the name of a file are shown."""
 Files = dict[str, str | bytes]
 
 
@@ -125,9 +128,38 @@ def _with_folders(session: Session, kind: Kind, draft: Draft, file: str, files: 
     return spec
 
 
-def stray(names: Iterable[str]) -> str | None:
-    """The first of the names that would lead out of a folder, or that no folder can have."""
-    return next((name for name in names if "\\" in name or {"", ".", ".."} & set(name.split("/"))), None)
+def unfit(names: Collection[str], folder: Path) -> str | None:
+    """Why a folder could not hold files of these names and give them back, told of the first that it could not."""
+    above = {name[: match.start()] for name in names for match in re.finditer("/", name)}
+    for name in names:
+        parts = name.split("/")
+        if "\\" in name or {"", ".", ".."} & set(parts):
+            why = "cannot stand in a folder"
+        elif any(each.startswith(".") for each in parts):
+            why = "is hidden, and hidden files of a folder are left out"
+        elif name in above:
+            why = "has the name of a folder beside it"
+        elif reason := _refused(folder, name):
+            why = f"cannot be written: {reason}"
+        else:
+            continue
+        return f"its file '{name if len(name) <= MOST_SHOWN else name[: MOST_SHOWN - 1] + '…'}' {why}"
+    return None
+
+
+def _refused(folder: Path, name: str) -> str | None:
+    """What the file system says of a path below a folder that need not be there yet, or of one of its parts: only where
+    a directory is does it look at a name."""
+    there = next(each for each in (folder, *folder.parents) if each.is_dir())
+    for path in (folder / name, *(there / part for part in name.split("/"))):
+        try:
+            path.lstat()
+        except ValueError:
+            return "it is no name of a file"
+        except OSError as error:
+            if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ):
+                return reason_of(error)
+    return None
 
 
 def _with_prompts(
@@ -213,8 +245,9 @@ def judge(session: Session, files: Mapping[str, str | bytes], drafts: Mapping[Ad
         unseen = tuple(each.name for each in kind.fields if not each.shown and each.name not in declared.spec)
         if unseen != draft.unseen:
             draft.unseen, changed = unseen, True
-        for key in _different(session, declared, draft.live, named):
-            _leave_out(session, draft, key, "it cannot be written as it is")
+        for key, path in _different(session, declared, draft.live, named).items():
+            where = "" if path in ((), (key,)) else f": '{show(path)}' would change"
+            _leave_out(session, draft, key, f"it cannot be written as it is{where}")
             changed = True
     return changed
 
@@ -255,13 +288,14 @@ def _leave_out(session: Session, draft: Draft, key: str | None, why: str) -> Non
         draft.kept[key] = Kept(key, why)
 
 
-def _different(session: Session, declared: Declared, live: Live, named: Named) -> set[str]:
-    """The keys that a plan would change, but for what is never shown: nobody knows whether that differs."""
+def _different(session: Session, declared: Declared, live: Live, named: Named) -> dict[str, values.Path]:
+    """The keys that a plan would change, each with the first place that would, but for what is never shown: nobody
+    knows whether that differs."""
     kind = session.kinds[live.kind]
     found = compare(declared, named.translate(live, kind), kind)
     shown = [change for change in found.changes if not kind.has(change.field) or kind.field(change.field).shown]
-    keys = {_key(declared, change.path) for change in shown}
-    return keys | {each.name for each in kind.fields if each.content and found.files}
+    contents: dict[str, values.Path] = {each.name: () for each in kind.fields if each.content and found.files}
+    return contents | {_key(declared, change.path): change.path for change in reversed(shown)}
 
 
 def _key(declared: Declared, path: values.Path) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from retinue.commands.drafts import Draft, Kept, file_names, free, judge, name_secrets, stray, texts
+from retinue.commands.drafts import Draft, Kept, file_names, free, judge, name_secrets, texts, unfit
 from retinue.commands.suggested_names import name_from, unique
 from retinue.config.globs import LEAVE_OUT
 from retinue.config.loader import is_included
@@ -139,9 +139,9 @@ def prepare(
     whole = {each.id: account.whole(each) for each in chosen.values()}
     for draft in drafts.values():
         draft.contents = account.contents(whole[draft.live.id])
-        if (name := stray(draft.contents)) is not None:
-            draft.skipped = f"its file '{name}' cannot stand in a folder"
-        draft.skipped = draft.skipped or _no_room(session.kinds[draft.address.kind], draft.live)
+        kind = session.kinds[draft.address.kind]
+        draft.skipped = unfit(draft.contents, root / below / kind.section / draft.address.name)
+        draft.skipped = draft.skipped or _no_room(kind, draft.live)
     while True:
         taken: set[str] = set()
         kept = {address: draft for address, draft in drafts.items() if draft.skipped is None}

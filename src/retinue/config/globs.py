@@ -277,15 +277,16 @@ class Search:
         elif stat.S_ISREG(mode):
             self._take(place, [name])
         elif mode == 0 and (ends or "." not in name):
-            message, hint = f"'{path}' is a symbolic link to nothing", f"correct the link, or leave it out: '!{path}'"
-            self.refused.append(RefusedError("missing-file", message, hint))
+            message = f"'{path}' is a symbolic link to nothing"
+            self.refused.append(RefusedError("missing-file", message, "correct the link", link=path))
 
     def _real(self, path: str) -> str | None:
         """Where a directory really is, from the root; None, refused, when that is outside of it."""
         real = Path(os.path.realpath(self.root / path))
         if not real.is_relative_to(self.root):
-            hint = f"copy the folder into the project, or leave it out: '!{path}'"
-            self.refused.append(RefusedError("path-outside-project", f"'{path}' {_OUT_OF_PROJECT}", hint))
+            message, hint = f"'{path}' {_OUT_OF_PROJECT}", "copy the folder into the project"
+            link = None if path == self._fixed()[0] else path  # who names the link itself has no use for leaving it out
+            self.refused.append(RefusedError("path-outside-project", message, hint, link=link))
             return None
         found = real.relative_to(self.root).as_posix()
         return "" if found == "." else found

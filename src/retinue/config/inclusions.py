@@ -6,6 +6,7 @@ JSON Schemas, there or in place, are checked and put together (json_schemas.py).
 from __future__ import annotations
 
 import base64
+import glob
 import os
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -345,7 +346,14 @@ class _DeclarationFiles:
 
     def _report(self, refused: RefusedError, path: Path) -> None:
         self.complete = False
-        self.all.reader.diagnostics.error(refused.code, refused.message, self.tree.at(path), refused.hint)
+        hint = refused.hint
+        if refused.link is not None:
+            # As a pattern from where the file stands, and not from the project's directory, as the link is named.
+            name = glob.escape(posixpath.relpath(refused.link, self._directory(path) or "."))
+            in_list = self.inclusion is not None and self.inclusion.form == "files"
+            entry = f"'{LEAVE_OUT}{name}'" if in_list else f"exclude: ['{name}']"
+            hint = f"{hint}, or leave it out: {entry}"
+        self.all.reader.diagnostics.error(refused.code, refused.message, self.tree.at(path), hint)
 
 
 def _takes_out(written: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +23,7 @@ from retinue.config.schema.declaration_schema import HANDOVERS, declaration
 from retinue.config.schema.project_schema import DEFAULT_INCLUDE, PROJECT
 from retinue.config.schema.validator import Validator
 from retinue.config.variables import Given, Variables, read_var_files
+from retinue.config.yaml.constructor import Document
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kind, Kinds
@@ -136,7 +138,9 @@ def declaration_files(
     for each, position in refused:
         # Nobody wrote the default globs, so nobody is wrong when one of them matches nothing.
         if position is not None or each.code != "no-match":
-            diagnostics.error(each.code, each.message, position or Position(own_name, 1, 1), each.hint)
+            out = f", or leave it out of 'include': '{LEAVE_OUT}{escape(each.link)}'" if each.link else ""
+            hint = f"{each.hint}{out}" if each.hint else None
+            diagnostics.error(each.code, each.message, position or Position(own_name, 1, 1), hint)
     found.discard(own_name)
     if not found and included and all(position is None for _, position in included):
         globs = listed((glob for glob, _ in included), conjunction="or")
@@ -287,17 +291,21 @@ class Sections:
         """Whether a file was certainly never meant to declare anything, which is told: once for the file."""
         peeked = self._reader.peek(name)
         keys = self._keys(name)
-        if any(self._is_section(key, cutoff=_FOREIGN if beside_content else _ALMOST) for key in keys):
+        sections = [key for key in keys if self._section(key, cutoff=_FOREIGN if beside_content else _ALMOST)]
+        if sections and not (peeked.complete and self._misses(keys, peeked.documents)):
             return False
-        if not beside_content and any(key in PROJECT["properties"] for key in keys):
+        if not beside_content and not sections and any(key in PROJECT["properties"] for key in keys):
             return False
         if not keys and not (beside_content and (peeked.documents or peeked.found.all)):
             return False
         if peeked.found.all and not beside_content:
             return False
-        what = f"it has {listed(keys, most=3)}, and no section" if keys else "it has no section"
+        others = [key for key in keys if key not in sections]
+        called = [key for key in sections if not key.startswith("x-")]
+        none = f"nothing in {listed(called, most=3)} is a declaration" if called else "no section"
+        what = f"it has {listed(others, most=3)}, and {none}" if keys else "it has no section"
         is_schema = bool(_SCHEMA_WORDS & set(keys))
-        hint = f"it is read since 'include:' matches it: move it, or leave it out with '{LEAVE_OUT}{name}'"
+        hint = f"it is read since 'include' of {PROJECT_FILE} matches it: move it, or leave it out with '!{name}'"
         if beside_content:
             message = f"this file declares nothing: {'it is a JSON Schema' if is_schema else what}"
             self._reader.diagnostics.warning("foreign-file", message, Position(name, 1, 1), hint)
@@ -321,10 +329,45 @@ class Sections:
             found += _TOP_KEY.findall(source.text) if source else []
         return list(dict.fromkeys(found))
 
-    def _is_section(self, key: str, *, cutoff: float) -> bool:
-        """Whether a key is a section, or almost one."""
+    def _section(self, key: str, *, cutoff: float) -> str | None:
+        """The section that a key is, or almost is; itself where it is for what nobody reads."""
         known = (*self._kinds, *HANDOVERS)
-        return key in known or key.startswith("x-") or bool(near(key, known, cutoff=cutoff))
+        if key in known or key.startswith("x-"):
+            return key
+        return next(iter(near(key, known, cutoff=cutoff)), None)
+
+    def _misses(self, keys: Iterable[str], documents: Iterable[Document]) -> bool:
+        """Whether a file has keys that are no sections and no slips, and nothing in its sections is like a declaration:
+        other programs have files with `functions` and `agents`, too."""
+        sections = {key: self._section(key, cutoff=_ALMOST) for key in keys}
+        if all(section or key in PROJECT["properties"] for key, section in sections.items()):
+            return False
+        written = [
+            (section, document.data[key])
+            for key, section in sections.items()
+            for document in documents
+            if section and isinstance(document.data, dict) and key in document.data
+        ]
+        return not any(self._is_like(section, value) for section, value in written)
+
+    def _is_like(self, section: str, value: Any) -> bool:
+        """Whether what stands in a section, or almost one, may be meant for what stands there."""
+        if section in HANDOVERS:
+            return isinstance(value, list)
+        if section not in self._kinds or not value:
+            return section in self._kinds and value in (None, {})
+        kind, guesses = self._kinds[section], MOST_GUESSES
+        known, required = declaration(kind)["properties"], kind.schema.get("required", ())
+        for entry in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            if not isinstance(entry, dict) or not entry:
+                continue
+            fitting = len(entry.keys() & known.keys())
+            guesses -= 1
+            if guesses >= 0:
+                fitting += sum(bool(near(key, known)) for key in entry.keys() - known.keys())
+            if 2 * fitting > len(entry) or (required and set(required) <= entry.keys()):
+                return True
+        return False
 
     def tell_of_content(self, files: ContentFiles) -> None:
         """Say which files with sections declare nothing, since they are content, and which nobody can tell."""

@@ -146,16 +146,24 @@ class Diagnostics:
 
 
 class RefusedError(Exception):
-    """Something an author asks for cannot be had. Whoever knows the place reports it."""
+    """Something an author asks for cannot be had. Whoever knows the place reports it. `link` is the path of a link that
+    a glob came upon, which can be left out."""
 
     def __init__(
-        self, code: str, message: str, hint: str | None = None, *, related: tuple[tuple[str, Position], ...] = ()
+        self,
+        code: str,
+        message: str,
+        hint: str | None = None,
+        *,
+        related: tuple[tuple[str, Position], ...] = (),
+        link: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
         self.related = related
+        self.link = link
 
 
 # ── hints ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -179,7 +179,11 @@ class Folder:
 
     def exclusion(self, base: str, written: str) -> Exclusion:
         """What is left out by a pattern, which is given without its sign."""
-        return Exclusion(written, self.inside(glob.escape(base), written), glob.escape(base.strip("/")))
+        try:
+            return Exclusion(written, self.inside(glob.escape(base), written), glob.escape(base.strip("/")))
+        except RefusedError as refused:
+            hint = "remove it: nothing outside of the project is taken in"
+            raise RefusedError(refused.code, refused.message, hint) from refused
 
     def names(self, directory: str) -> list[str]:
         """The names in a directory, sorted; none where there is no such directory."""

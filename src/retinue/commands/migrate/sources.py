@@ -29,6 +29,17 @@ _YAML_FILES = frozenset({".yaml", ".yml"})
 # A name alone tells nothing: packages, services and workflows have one, too.
 _TELLING = ("model", "instructions", "messages", "prompt", "tools")
 _FRONT_MATTER = re.compile(r"\s*(---|\+\+\+)[ \t]*\r?\n(?:.*\n)??\1[ \t]*(?:\r?\n|$)", re.S)
+# Files of packages and builds that are called like a text or have no suffix; what has another one is refused anyway.
+_PACKAGE_FILE = re.compile(
+    r"""\.[^.]*                                                  # .gitignore, .env
+    | (?:requirements|constraints)(?:[-_.].*)?\.txt | (?:dev|test|tests|docs|build|prod)[-_.]requirements\.txt
+    | (?:cmakelists|conanfile|meson_options|runtime)\.txt
+    | (?:pip|gem|docker|container|(?:gnu)?make|just|rake|proc|jenkins|vagrant|brew|pod|cart|fast|app|guard|cap)file
+    | (?:berks|tilt|earth|snake|task|caddy|puppet)file | workspace | build | sconstruct | sconscript
+    | (?:licen[cs]e|copying|notice|codeowners)(?:\.txt|\.md)?""",
+    re.VERBOSE,
+)
+_PINNED = re.compile(r"[A-Za-z0-9][\w.-]*(?:\[[^]]*\])? ?(?:===?|[<>~!]=|[<>]) ?[\w.*]+.*|-[rce] ?\S+|--[a-z-]+[ =]\S+")
 _PLAIN_KEY = re.compile(r"[a-z][a-z0-9_]*")
 _OBJECTS = (None, "assistant", "prompt", "prompt.version", "response")
 _READ_BY = ("developer", "system")
@@ -126,6 +137,9 @@ def _dump(source: Source) -> Any:
         return _json(source)
     if suffix in _YAML_FILES:
         return _yaml(source)
+    if _is_package_file(source):
+        hint = "give a dump of assistants, or a prompt; rename it if it is one of these"
+        raise RetinueError(f"'{source.name}' is a file of packages, of a build or of a repository", hint=hint)
     if suffix not in (*_TEXT_FILES, ""):
         hint = "give a dump in .json or .yaml, or a prompt in .md or .txt; rename it if it is one of these"
         raise RetinueError(f"'{source.name}' is of a type that is not known", hint=hint)
@@ -140,6 +154,14 @@ def _dump(source: Source) -> Any:
         hint = "if it is a dump, have its name end in .yaml or .json; if it is a prompt, begin it with a heading"
         raise RetinueError(f"'{source.name}' is no text, but data with the fields of an assistant", hint=hint)
     return None
+
+
+def _is_package_file(source: Source) -> bool:
+    """Whether a text is what tools of programmers read: by its name, or since it does nothing but pin packages."""
+    lines = [line.strip() for line in source.text.splitlines()]
+    said = [line for line in lines if line and not line.startswith("#")]
+    pinned = bool(said) and all(map(_PINNED.fullmatch, said))
+    return pinned or _PACKAGE_FILE.fullmatch(PurePosixPath(source.name).name.lower()) is not None
 
 
 def _json(source: Source) -> Any:
