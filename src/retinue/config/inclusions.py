@@ -255,10 +255,10 @@ class _DeclarationFiles:
         self, names: Iterable[str], where: Path, unfit: _Unfit | None = None, reasons: dict[str, str] | None = None
     ) -> Iterator[_File]:
         """Files with their digests, but for those that are `unfit`, whose reasons are noted, or refused."""
-        folder = self.all.reader.folder
+        status_of = self.all.reader.folder.status
         for name in names:
             try:
-                status = folder.status(name)
+                status = status_of(name)
                 reason = unfit(name, status.st_size) if unfit else None
                 if reason and reasons is not None:
                     reasons[name] = reason

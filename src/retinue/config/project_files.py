@@ -89,7 +89,12 @@ class Folder:
 
     def status(self, path: str) -> os.stat_result:
         """What the system says of a file; its size is the one on disk, in bytes."""
-        self.check_links(path, path)
+        folder, _, name = path.rpartition("/")
+        links = self._safe_folders.get(folder)
+        if links is None or name in links or not path.isascii():  # rare among the files that a glob matches
+            self.check_links(path, path)
+            if folder in self._listings and self._real_folders.get(folder) is not None:
+                self._safe_folders[folder] = self._listings[folder].links
         try:
             status = os.stat(f"{self._top}/{path}")  # noqa: PTH116 - a Path would take longer than the answer
         except OSError as error:
@@ -246,10 +251,6 @@ class Folder:
 
     def check_links(self, path: str, written: str) -> None:
         """Raises RefusedError when a link leads out of the project on the way to a path, which need not be there."""
-        folder, _, name = path.rpartition("/")
-        links = self._safe_folders.get(folder)
-        if links is not None and name not in links and path.isascii():
-            return  # as nearly all of the files that a glob matches
         if "\0" in path:  # there is no such file, which whoever looks for it finds out
             return
         if _SURROGATE.search(path):  # the system may keep any bytes, an account does not
@@ -260,8 +261,6 @@ class Folder:
                 f"'{written}' leads out of the project through a symbolic link",
                 "copy the file into the project",
             )
-        if folder in self._listings and self._real_folders.get(folder) is not None:
-            self._safe_folders[folder] = self._listings[folder].links
 
     # ── what is missing ───────────────────────────────────────────────────────────────────────────────────────────────
 

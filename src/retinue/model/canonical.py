@@ -120,9 +120,8 @@ _TEXT = frozenset(_TEXT_NAMES.split())
 def suffix(path: str) -> str:
     """How a file's name ends, from its last dot on, in small letters: what says of which type it is. Empty where there
     is no such thing, as in `.profile`."""
-    name = path.rpartition("/")[2]
-    dot = name.rfind(".")
-    return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
+    dot = path.rfind(".")
+    return path[dot:].lower() if path.rfind("/") + 1 < dot < len(path) - 1 else ""
 
 
 def is_text_name(path: str) -> bool:

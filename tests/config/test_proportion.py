@@ -1,0 +1,204 @@
+"""Reading takes twice the work for twice as much, and asks the system about each file once.
+
+Work is counted: calls, of Python and of what is written in C, the latter by the length of what they go through. Each
+shape grows in all that could be multiplied: as many declarations as their file or their prompt has lines.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from retinue.config import load
+from retinue.config.project_files import PIECE, Folder
+from retinue.kinds import all_kinds
+from retinue.session import check_loaded
+from retinue.state.digest_index import DigestIndex
+
+from .conftest import Files, Write
+
+FEW = 100
+MORE = 2 * (1 + 1 / math.log2(FEW))
+"""How many times the work twice as much may take: n log n."""
+WHOLE = frozenset(
+    (
+        *("copy", "index", "remove", "sort"),
+        *("count", "decode", "encode", "join", "lower", "lstrip", "partition", "removesuffix", "replace"),
+        *("rpartition", "rsplit", "rstrip", "split", "splitlines", "strip", "translate", "upper"),
+    )
+)
+"""Methods that go through all that they are called on."""
+CHARACTERS = 16
+"""How many characters are as much work as a call."""
+
+
+class Work:
+    """What was done: `calls` of C by name, and the `cost` of all."""
+
+    def __init__(self, run: Callable[[], Any]) -> None:
+        self.calls: Counter[str] = Counter()
+        self.cost = 0
+        before = sys.getprofile()
+        sys.setprofile(self._seen)
+        try:
+            run()
+        finally:
+            sys.setprofile(before)
+
+    def _seen(self, _: FrameType, event: str, called: Any) -> None:
+        if event == "call":
+            self.cost += 1
+        elif event == "c_call":
+            self.calls[called.__name__] += 1
+            on = getattr(called, "__self__", None)
+            if called.__name__ in WHOLE and isinstance(on, str | bytes | list | dict | set):
+                self.cost += len(on) // (CHARACTERS if isinstance(on, str | bytes) else 1)
+            self.cost += 1
+
+
+def lines(number: int, text: str) -> str:
+    return "".join(text.replace("@", str(each)) for each in range(number))
+
+
+def store(files: str) -> str:
+    return f"vector_stores: {{s: {{files: [{files}]}}}}\n"
+
+
+def pages(number: int) -> Files:
+    return {f"assistants/kb/{each % 7}/{each}.md": f"Page {each}\n" for each in range(number)}
+
+
+PROMPT = lines(10, "You answer with the number @, and never with another one.\n")
+SHAPES: dict[str, Callable[[int], Files]] = {
+    "assistants in a file": lambda n: {"assistants/a.yaml": "assistants:\n" + lines(n, "  a@: {model: x, name: A}\n")},
+    "assistants in files": lambda n: {
+        f"assistants/{each}.yaml": f"assistants: {{a{each}: {{model: x}}}}\n" for each in range(n)
+    },
+    "a long prompt of many": lambda n: {
+        "assistants/a.yaml": "assistants:\n" + lines(n, "  a@: {model: x, instructions: {file: p.md}}\n"),
+        "assistants/p.md": PROMPT * n,
+    },
+    "a long prompt of many, with something before it": lambda n: {
+        "assistants/a.yaml": "assistants:\n" + lines(n, "  a@: {model: x, instructions: [Hello., {file: p.md}]}\n"),
+        "assistants/p.md": PROMPT * n,
+    },
+    "a long prompt of many, filled": lambda n: {
+        "retinue.yaml": "stack: demo\nvariables: {v: x}\n",
+        "assistants/a.yaml": "assistants:\n" + lines(n, "  a@: {model: x, instructions: {file: p.md, render: true}}\n"),
+        "assistants/p.md": (PROMPT + "${{ var.v }}\n") * n,
+    },
+    "a long schema of many": lambda n: {
+        "assistants/a.yaml": "functions:\n" + lines(n, "  f@: {parameters: {file: f.json}}\n"),
+        "assistants/f.json": '{"type": "object", "properties": {' + lines(n, '"p@": {}, ') + '"q": {}}}',
+    },
+    "files": lambda n: {"assistants/a.yaml": store("kb/**"), **pages(n)},
+    "files by patterns": lambda n: {"assistants/a.yaml": store("kb/**/*1.md, 'kb/**/*.md', 'kb/?/*'"), **pages(n)},
+    "files by name": lambda n: {
+        "assistants/a.yaml": store(lines(n, "kb/@.md, ")),
+        **{f"assistants/kb/{each}.md": "x" for each in range(n)},
+    },
+    "files left out": lambda n: {"assistants/a.yaml": store("kb/**, '!kb/3', '!*5.md', '!kb/**/7*'"), **pages(n)},
+    "files left out by name": lambda n: {
+        "assistants/a.yaml": store("kb/**, " + lines(20, "'!@.md', ")),
+        **pages(n),
+    },
+    "files of a type that is not taken": lambda n: {
+        "assistants/a.yaml": store("kb/**"),
+        "assistants/kb/a.md": "A\n",
+        **{f"assistants/kb/{each}.csv": "1,2\n" for each in range(n)},
+    },
+    "folders": lambda n: {
+        "assistants/a.yaml": store("kb/**"),
+        **{f"assistants/kb/{each}/a.md": "A\n" for each in range(n)},
+    },
+    "files in depth": lambda n: {
+        "assistants/a.yaml": store("kb/**"),
+        **{f"assistants/kb/{'d/' * 20}{each}.md": "A\n" for each in range(n)},
+    },
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_twice_as_much_is_little_more_than_twice_the_work(shape: str, write: Write) -> None:
+    def work(number: int) -> int:
+        project = write(SHAPES[shape](number))
+        return Work(lambda: check_loaded(load(project, environ={}, kinds=all_kinds()))).cost
+
+    work(1)  # what is prepared once
+    nothing = work(1)
+    few, many = work(FEW) - nothing, work(2 * FEW) - nothing
+    assert many < few * MORE
+
+
+# ── what the system is asked ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def asked(project: Path, index: DigestIndex | None = None) -> Counter[str]:
+    """How often a reading asks the system about a file, lists a directory, and reads a file."""
+    work = Work(lambda: load(project, environ={}, kinds=all_kinds(), digests=index))
+    names = {
+        "stat": "asked",
+        "lstat": "asked",
+        "scandir": "listed",
+        "readall": "read",
+        "readinto": "read",
+        "open": "read",
+    }
+    return Counter({name: sum(work.calls[each] for each in names if names[each] == name) for name in names.values()})
+
+
+def later() -> int:
+    """A clock by which all that is on disk has settled."""
+    return time.time_ns() + 10 * 10**9
+
+
+@pytest.mark.parametrize("left_out", ["", ", '!nothing*'"])
+def test_each_file_is_asked_about_once_and_read_once(write: Write, left_out: str) -> None:
+    found = {}
+    for number in (FEW, 2 * FEW):
+        project = write({"assistants/a.yaml": store(f"'kb/**'{left_out}"), **pages(number)})
+        index = DigestIndex(project / ".retinue", later)
+        cold = asked(project, index)
+        index.save()
+        os.utime(project / ".retinue" / "digests", ns=(later(), later()))
+        found[number] = cold, asked(project, DigestIndex(project / ".retinue"))
+        (project / ".retinue" / "digests").unlink()
+    (cold_few, warm_few), (cold_many, warm_many) = found[FEW], found[2 * FEW]
+    assert cold_many - cold_few == Counter(asked=FEW, read=FEW)
+    assert warm_many - warm_few == Counter(asked=FEW)
+    assert warm_many["listed"] == warm_few["listed"] < 20
+
+
+@pytest.mark.parametrize("field", ["instructions: {file: p.md}", "tools: [{code_interpreter: {files: [p.md]}}]"])
+def test_a_file_that_many_name_is_read_once(write: Write, field: str) -> None:
+    read = []
+    for number in (5, 50):
+        text = "assistants:\n" + lines(number, f"  a@: {{model: x, {field}}}\n")
+        read.append(asked(write({"assistants/a.yaml": text, "assistants/p.md": "Hello\n"}))["read"])
+    assert read[0] == read[1]
+
+
+@pytest.mark.parametrize("name", ["big.txt", "big.pdf"])
+def test_a_large_file_is_not_held(tmp_path: Path, name: str) -> None:
+    """No piece that is read is larger than PIECE, and no more than a few are there at once."""
+    with (tmp_path / name).open("wb") as file:
+        for _ in range(16):
+            file.write(b"x" * (PIECE - 2) + b"\r\n")
+    folder = Folder(tmp_path)
+    tracemalloc.start()
+    try:
+        folder.digest(name)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 4 * PIECE
