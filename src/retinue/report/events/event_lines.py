@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from retinue.content.sync_counts import in_all
 from retinue.errors import RetinueError
 from retinue.model.printable import json_text
 from retinue.model.steps import Action, Event
@@ -18,6 +17,7 @@ from retinue.planning.documents.document_types import (
 )
 from retinue.planning.documents.plan_document import change_document, diagnostic_document
 from retinue.report.events.event_text import last_events, steps_by_status, synced, tally
+from retinue.report.events.sync_counts import in_all
 
 FORMAT_VERSION = "1.0"
 Outcome = Literal["done", "stale", "blocked", "partial", "interrupted", "failed"]

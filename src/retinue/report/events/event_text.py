@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from retinue.content.sync_counts import SyncCounts, sync_counts
 from retinue.model.steps import OVER, Action, Event, Status
+from retinue.report.events.sync_counts import SyncCounts, sync_counts
 from retinue.report.text.ink import BLANK, Line, Role, count, line, paint
 
 DOING: dict[Action, str] = {
@@ -120,7 +120,10 @@ def render_result(events: Iterable[Event], *, interrupted: bool = False, color: 
 
 def synced(event: Event) -> SyncCounts | None:
     """What became of the files of a step that came to its end."""
-    return sync_counts(event.step, event.failures) if event.status in ("done", "incomplete") else None
+    step = event.step
+    if not step.files or step.after is None or event.status not in ("done", "incomplete"):
+        return None
+    return sync_counts(step.files, step.after.get("files", {}), event.failures)
 
 
 def _synced(ended: Iterable[Event]) -> Iterator[Line]:

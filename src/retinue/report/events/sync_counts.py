@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from retinue.model.canonical import RECORDED_SHA
-from retinue.model.steps import FileAction, FileChange, Step
+from retinue.model.steps import FileAction, FileChange
 
 _COUNTED: dict[FileAction, str] = {
     "add": "new",
@@ -32,13 +32,10 @@ class SyncCounts(NamedTuple):
     skipped: int = 0
 
 
-def sync_counts(step: Step, failures: Collection[str] = ()) -> SyncCounts | None:
-    """The numbers of a step that came to its end; None where it was about no files. `failures` are the paths that could
-    not be brought in: then nothing is deleted."""
-    if not step.files or step.action not in ("create", "update"):
-        return None
-    declared = (step.after or {}).get("files", {})
-    done = [each for each in step.files if each.path not in failures]
+def sync_counts(files: Sequence[FileChange], declared: Collection[str], failures: Collection[str]) -> SyncCounts:
+    """The numbers of a step that came to its end, of the paths that are `declared`. `failures` are those that could not
+    be brought in: then nothing is deleted."""
+    done = [each for each in files if each.path not in failures]
     gone = [] if failures else [each for each in done if each.is_loss]
     moved = _moved([each for each in done if each.action == "add"], gone)
     counts = Counter(_COUNTED[each.action] for each in done if each.action in _COUNTED)
