@@ -78,15 +78,16 @@ def added_files(name: str, declared: Declared) -> Iterator[FileChange]:
         )
 
 
-def common_contents(steps: Iterable[Step]) -> frozenset[tuple[str, str]]:
-    """What several of the steps bring in, as the name and the sha256 of a file. The name counts, since searches tell it
-    and it cannot be changed."""
-    wanted: dict[tuple[str, str], set[str]] = {}
-    for step in steps:
-        for change in step.files:
-            if change.action in ("add", "replace") and change.after:
-                wanted.setdefault(content_key(change.after), set()).add(step.key)
-    return frozenset(key for key, keys in wanted.items() if len(keys) > 1)
+def common_contents(several: Iterable[Iterable[FileChange]]) -> frozenset[tuple[str, str]]:
+    """What several steps bring in, of the changes of each, as the name and the sha256 of a file. The name counts, since
+    searches tell it and it cannot be changed."""
+    seen: set[tuple[str, str]] = set()
+    common: set[tuple[str, str]] = set()
+    for changes in several:
+        wanted = {content_key(each.after) for each in changes if each.action in ("add", "replace") and each.after}
+        common |= seen & wanted
+        seen |= wanted
+    return frozenset(common)
 
 
 def content_key(file: FileRef) -> tuple[str, str]:

@@ -17,8 +17,8 @@ class LiveFile:
     `created_at` is in Unix seconds, `status` is the API's. One that is `recorded` in its store's own marks is on an
     account that keeps no attributes: nothing is known of them, and nothing of its chunking where that is empty. One
     that is `unmarked` lost our marks, and this machine remembers it. `given` is the digest of the attributes that the
-    account was given, where it made those of them that are there. One that is `shared` may be attached to other objects
-    of ours as well, or nothing says that it is not.
+    account was given, where it made those of them that are there. One that is `shared` may be attached to others, too,
+    or nothing says that it is not.
     """
 
     id: str

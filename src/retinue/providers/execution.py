@@ -39,7 +39,7 @@ def execute(
     asked_to_stop = stop or threading.Event()
     known = frozenset({*plan.ids.values(), *(step.id for step in plan.steps if step.id)})
     runners: dict[str | None, Runner] = {}
-    whole, common = False, common_contents(plan.steps)
+    whole, common = False, common_contents(step.files for step in plan.steps)
     with threads(parallelism, "step") as pool, threads(parallelism, "file") as files:
         run = Run(dict(plan.ids), known, frozenset(held), checking(asked_to_stop), files, wait_timeout, common)
         try:

@@ -21,10 +21,12 @@ IDS = "ids.json"
 
 
 class FileNote(NamedTuple):
-    """An attached file of ours. `path` is empty where nobody noted it."""
+    """An attached file of ours. `path` is empty where nobody noted it; one that is `shared` may be attached to other
+    objects, too."""
 
     sha256: str
     path: str = ""
+    shared: bool = False
 
 
 NOBODYS = FileNote("")
@@ -230,8 +232,8 @@ def account_name(account: AccountInfo) -> str:
 
 def _file_note(noted: object) -> FileNote:
     """What is noted of a file. Version 0.1.0 noted its digest only."""
-    sha256, path = noted if isinstance(noted, list) else (noted, "")
-    return FileNote(str(sha256), str(path))
+    sha256, path, shared = (*(noted if isinstance(noted, list) else (noted, "")), False)[:3]
+    return FileNote(str(sha256), str(path), shared is True)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

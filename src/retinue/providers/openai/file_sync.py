@@ -138,7 +138,9 @@ class FileSync:
             self.check()
         for change, file_id in batch:
             self.cache.attached(
-                self.id, file_id, FileNote(change.after.sha256, change.path) if change.after else NOBODYS
+                self.id,
+                file_id,
+                FileNote(change.after.sha256, change.path, file_id in self.shared) if change.after else NOBODYS,
             )
             self.uploader.settled(file_id)
 

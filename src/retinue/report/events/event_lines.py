@@ -16,7 +16,8 @@ from retinue.planning.documents.document_types import (
     PlanDocument,
 )
 from retinue.planning.documents.plan_document import change_document, diagnostic_document
-from retinue.report.events.event_text import steps_by_status, tally
+from retinue.report.events.event_text import last_events, steps_by_status, synced, tally
+from retinue.report.events.sync_counts import in_all
 
 FORMAT_VERSION = "1.0"
 Outcome = Literal["done", "stale", "blocked", "partial", "interrupted", "failed"]
@@ -29,6 +30,19 @@ class PlanLine(TypedDict):
     format_version: FormatVersion
     type: Literal["plan"]
     plan: Annotated[PlanDocument, "The document of plan.schema.json."]
+
+
+class FileCounts(TypedDict):
+    """What became of the files that a vector store declares, and of those that it declares no more."""
+
+    scanned: Annotated[Count, "Files that are declared."]
+    new: Annotated[Count, "Brought in."]
+    content_changed: Annotated[Count, "With new content, or cut in another way."]
+    attributes_changed: Annotated[Count, "With new attributes."]
+    moved: Annotated[Count, "With the same content under another path."]
+    deleted: Annotated[Count, "Declared no more, and taken out."]
+    failed: Annotated[Count, "Not brought in; `failures` says why."]
+    skipped: Annotated[Count, "As they were."]
 
 
 class _StepLine(TypedDict):
@@ -54,6 +68,7 @@ class StepLine(_StepLine):
     error: Annotated[str | None, "Why it did not come to its end."]
     hint: Annotated[str | None, "What to do about it."]
     failures: Annotated[dict[str, str], "Why a file could not be brought in, by its path."]
+    files: NotRequired[Annotated[FileCounts, "What became of its files, of a step that ended and was about some."]]
     unkept: NotRequired[
         Annotated[
             list[FieldChangeDocument],
@@ -102,6 +117,7 @@ class ResultLine(TypedDict):
             "What went from objects that stay, by what it is: `file`, `version`; left out when there is nothing.",
         ]
     ]
+    files: NotRequired[Annotated[FileCounts, "The files of all steps; left out when no step was about any."]]
     steps: EndedSteps
     message: Annotated[str | None, "What went wrong."]
     hint: Annotated[str | None, "What to do about it."]
@@ -129,12 +145,15 @@ def event_line(event: Event) -> str:
         return _line("progress", {**timed, "done": event.done, "total": event.total, "detail": event.detail})
     ended = {"status": event.status, "id": event.id or event.step.id, "error": event.error, "hint": event.hint}
     unkept = {"unkept": [change_document(each) for each in event.unkept]} if event.unkept else {}
-    return _line("step", {**timed, **ended, "failures": dict(event.failures), **unkept})
+    counts = synced(event)
+    files = {"files": counts._asdict()} if counts else {}
+    return _line("step", {**timed, **ended, "failures": dict(event.failures), **files, **unkept})
 
 
 def result_line(events: Sequence[Event], failure: RetinueError | None) -> str:
     """The last line: how it ended, what was done, and what went wrong."""
     code = failure.exit_code if failure else 0
+    counts = [each for each in map(synced, last_events(events)) if each]
     said = {
         "message": failure.message if failure else None,
         "hint": failure.hint if failure else None,
@@ -146,6 +165,7 @@ def result_line(events: Sequence[Event], failure: RetinueError | None) -> str:
             "outcome": _OUTCOMES.get(code, "failed"),
             "exit_code": code,
             **tally(events),
+            **({"files": in_all(counts)._asdict()} if counts else {}),
             "steps": steps_by_status(events),
             **said,
         },

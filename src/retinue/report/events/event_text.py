@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from retinue.model.steps import OVER, Action, Event, Status
+from retinue.report.events.sync_counts import SyncCounts, sync_counts
 from retinue.report.text.ink import BLANK, Line, Role, count, line, paint
 
 DOING: dict[Action, str] = {
@@ -110,9 +111,27 @@ def render_result(events: Iterable[Event], *, interrupted: bool = False, color: 
     begun = [event for event in ended if event.status == "interrupted" or event.status not in OVER]
     lines += [_item(event.step.address, f"interrupted: {_as_far_as_it_got(event)}", "warning") for event in begun]
     lines += _not_begun([event for event in ended if event.status == "pending"])
+    synced = list(_synced(ended))
+    lines += [*([BLANK] if lines and synced else []), *synced]
     if lines:
         lines.append(BLANK)
     return paint([*lines, _sentence(ended, len(begun), interrupted=interrupted)], color=color)
+
+
+def synced(event: Event) -> SyncCounts | None:
+    """What became of the files of a step that came to its end."""
+    step = event.step
+    if not step.files or step.after is None or event.status not in ("done", "incomplete"):
+        return None
+    return sync_counts(step.files, step.after.get("files", {}), event.failures)
+
+
+def _synced(ended: Iterable[Event]) -> Iterator[Line]:
+    for event in ended:
+        counts = synced(event)
+        if counts is not None:
+            texts = [f"{number:,} {name.replace('_', ' ')}" for name, number in counts._asdict().items()]
+            yield line("  ", (str(event.step.address), "strong"), f": files: {', '.join(texts)}")
 
 
 def last_events(events: Iterable[Event]) -> list[Event]:

@@ -85,7 +85,9 @@ class WithFilesStore(PlainStore[WithFiles]):
             else:
                 found[file_id] = self.read_file(raw, records)
         cache.files.note(
-            live_id, said, {each.id: FileNote(each.sha256 or "", each.path) for each in found.values() if each.path}
+            live_id,
+            said,
+            {each.id: FileNote(each.sha256 or "", each.path, each.shared) for each in found.values() if each.path},
         )
         self.listed[live_id] = Listing(counted(live.answer), tuple(found.values()))
         return self.listed[live_id].files
@@ -166,7 +168,7 @@ class WithFilesStore(PlainStore[WithFiles]):
             recorded=isinstance(known, FileRef),
             unmarked=isinstance(known, FileNote),
             given=given_digest(attributes),
-            shared=known is not None or SHARED_ATTRIBUTE in attributes,
+            shared=SHARED_ATTRIBUTE in attributes or isinstance(known, FileRef) or (known is not None and known.shared),
         )
 
     def _chunking(
