@@ -73,12 +73,6 @@ def resolving_declarations(number: int) -> Work:
 
 
 @stage
-def resolving_broken_declarations(number: int) -> Work:
-    written = [replace(each, broken=True) for each in many.declarations(number)]
-    return lambda: resolve(written, many.KINDS)
-
-
-@stage
 def reading_answers(number: int) -> Work:
     raws, kind = many.answers(many.declared(number)), many.KINDS["assistant"]
     return lambda: [read_live(raw, kind, raw["metadata"]) for raw in raws]
