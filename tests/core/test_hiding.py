@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from retinue.model import printable
 from retinue.planning.redaction import mask_line
 
 
@@ -42,3 +45,8 @@ def test_keys_are_masked_and_nothing_moves(line: str, masked: str) -> None:
 )
 def test_other_lines_stay_as_they_are(line: str) -> None:
     assert mask_line(line) == line
+
+
+@given(st.from_regex(printable._KEYS))
+def test_a_key_is_looked_for_wherever_there_may_be_one(text: str) -> None:
+    assert printable.masked(text) == printable._masked(text) != text

@@ -71,3 +71,10 @@ def test_no_kind_is_named_in_what_the_laws_stand_on(name: str) -> None:
 def test_every_exception_is_needed() -> None:
     there = {(place(path), text) for path in ENGINE for _, text in kinds_named(path)}
     assert OTHER_WORDS.keys() <= there, f"no such text is there any more: {sorted(OTHER_WORDS.keys() - there)}"
+
+
+def test_what_a_kind_refers_to_stands_in_fields_that_say_so() -> None:
+    """Planning looks for references in those fields only."""
+    for kind in (each for one in all_kinds().values() for each in (one, *one.homes.values())):
+        named = {each.kind for each in kind.references if not each.inline}
+        assert not kind.stored or named == {each.refs for each in kind.fields if each.refs}, kind.name

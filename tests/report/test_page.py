@@ -131,6 +131,7 @@ def test_unchanged_lines_are_folded_and_not_left_out() -> None:
     assert folded.index("line 499") > folded.index("line 0")
     assert "247 unchanged lines" in page.texts["summary"]
     assert "line 250" not in folded
+    assert len(folded) == len(set(folded))  # a long text is in the page once
 
 
 @settings(max_examples=60, deadline=None)

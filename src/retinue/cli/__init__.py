@@ -134,7 +134,7 @@ def entry() -> None:
     """The console script."""
     # What is read stays to the end: with a lot of it, looking through all of it for what could be let go of would take
     # longer than the work itself.
-    collector.set_threshold(50_000, 20, 50)
+    collector.set_threshold(100_000, 20, 50)
     with suppress(ValueError):  # elsewhere than in the main thread
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill is what Ctrl-C is
     for stream in (sys.stdout, sys.stderr):

@@ -132,9 +132,11 @@ class Kind:
     homes: Mapping[str, Kind] = field(default_factory=dict)
     retire: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     _index: dict[str, Field] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _known: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self._index.update({each.name: each for each in self.fields})
+        self._known.update(READ_ONLY, (each.body_path[0] for each in self.fields if not each.rest))
 
     def field(self, name: str) -> Field:
         """The field of that name. Raises KeyError when the kind has none."""
@@ -164,8 +166,7 @@ class Kind:
 
     def read(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """The canonical specification of an object as the API returned it; ids stay ids."""
-        known = READ_ONLY | {each.body_path[0] for each in self.fields if not each.rest}
-        return {each.name: each.read(raw, known) for each in self.fields}
+        return {each.name: each.read(raw, self._known) for each in self.fields}
 
     def write(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """The API's body for the fields of a canonical specification; the inverse of `read`."""
@@ -234,7 +235,7 @@ class Kind:
         extra = written.get(rest.name) if rest else None
         if rest is None or not isinstance(extra, Mapping):
             return []
-        known = {each.body_path[0] for each in self.fields if not each.rest} | READ_ONLY | {self.store.marks.field}
+        known = self._known | {self.store.marks.field}
         return [
             Problem(
                 "misplaced-field",

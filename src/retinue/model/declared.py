@@ -99,6 +99,8 @@ class Lifecycle:
 
     def heeded(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """The part of a specification that is compared and written when the object exists."""
+        if not self.ignore:
+            return dict(spec)
         rest = {name: value for name, value in spec.items() if not self.ignores(name)}
         for each in self.ignore:
             name, dot, key = each.partition(".")

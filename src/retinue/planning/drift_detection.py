@@ -132,9 +132,10 @@ def _dangling(plan: Plan) -> Iterator[Dangling]:
 def _gone(plan: Plan, there: Mapping[str, Live], remembered: Mapping[Address, str]) -> Iterator[Missing]:
     made = {step.address: step for step in plan.steps if step.action == "create"}
     named = _named_dead(plan)
+    before = {step.address: there.get(step.id) for step in reversed(plan.steps) if step.id}
     for address, step in made.items():
         if step.replaces:
-            old = next((there.get(each.id or "") for each in plan.steps if each.address == address and each.id), None)
+            old = before.get(address)
             if old is not None and old.spent:
                 yield Missing(address, old.id, "the account let it expire", step.position)
         elif address in remembered:

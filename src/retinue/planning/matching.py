@@ -64,9 +64,12 @@ def name_declared(declared: Declared, kind: Kind, named: Named) -> Declared:
     def addressed(live_id: Any) -> Any:
         return Ref(named.addresses[live_id]) if isinstance(live_id, str) and live_id in named.addresses else live_id
 
-    spec = {name: kind.field(name).over_ids(value, addressed) for name, value in declared.spec.items()}
+    spec, holding = declared.spec, [each for each in kind.fields if each.refs and each.name in declared.spec]
+    if holding:
+        spec = {**spec, **{each.name: each.over_ids(spec[each.name], addressed) for each in holding}}
     live = named.owned.get(declared.address)
-    return replace(declared, spec=kind.store.settle(spec, live) if live else spec)
+    spec = kind.store.settle(spec, live) if live else spec
+    return declared if spec is declared.spec else replace(declared, spec=spec)
 
 
 def name_live(live: Iterable[Live], declared: Mapping[Address, Declared], kinds: Kinds, stack: str) -> Named:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from retinue.model.declared import Diagnostic, Position
+from retinue.model.declared import MOST_GUESSES, Diagnostic, Position
 from retinue.model.values import Address
 
 SOON = 30
@@ -88,12 +88,14 @@ def model_warnings(known: Iterable[Standing], today: date) -> tuple[Diagnostic, 
 
 
 def _warnings(used: Iterable[Standing], names: Sequence[str], today: date) -> Iterator[Diagnostic]:
+    guesses = MOST_GUESSES
     for each in used:
         model, by, place = each.model, _by(each.uses), each.uses[0].position
         days = model.days_left(today)
         details = standing_document(each, today)
         if not each.listed:
-            close = difflib.get_close_matches(model.id, names, n=1)
+            guesses -= 1
+            close = difflib.get_close_matches(model.id, names, n=1) if guesses >= 0 else []
             yield Diagnostic(
                 "warning",
                 "unknown-model",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, get_args
@@ -57,15 +57,12 @@ class Handed:
     blocks: list[Block] = field(default_factory=list)
 
 
-def concerns(live: Live, handovers: Iterable[Handover]) -> bool:
-    """Whether an object that is not ours may become ours, so that it has to be read as completely as ours are."""
-    for each in handovers:
-        if each.verb == "adopt" and each.id == live.id:
-            return True
-        tag = live.tag
-        if each.verb == "takeover" and tag and (tag.stack, tag.address) == (each.stack, each.address):
-            return True
-    return False
+def concerning(handovers: Iterable[Handover]) -> Callable[[Live], bool]:
+    """Tells of an object that is not ours whether it may become ours, so that it has to be read as completely as ours
+    are."""
+    adopted = {each.id for each in handovers if each.verb == "adopt"}
+    taken = {(each.stack, each.address) for each in handovers if each.verb == "takeover"}
+    return lambda live: live.id in adopted or (live.tag is not None and (live.tag.stack, live.tag.address) in taken)
 
 
 def hand_over(
@@ -78,8 +75,9 @@ def hand_over(
     handed = Handed(list(live))
     found = _Found(handed, stack)
     said = {verb: [each for each in handovers if each.verb == verb] for verb in get_args(Verb)}
+    taken = {(each.address, each.stack) for each in said["takeover"]}
     for each in said["adopt"]:
-        found.adopt(each, said["takeover"])
+        found.adopt(each, taken)
     for each in said["takeover"]:
         found.take_over(each)
     found.move(said["moved"], {each.address: each for each in said["release"]})
@@ -107,14 +105,20 @@ class _Found:
         self._handed = handed
         self._stack = stack
         self._by_id = {each.id: each for each in handed.live}
+        self._by_owner: dict[tuple[str | None, Address], list[Live]] = {}
         self._ours: dict[Address, list[Live]] = {}
         for each in handed.live:
-            if each.tag and each.tag.stack == stack:
-                self._ours.setdefault(each.tag.address, []).append(each)
+            if each.tag:
+                self._by_owner.setdefault((each.tag.stack, each.tag.address), []).append(each)
+                if each.tag.stack == stack:
+                    self._ours.setdefault(each.tag.address, []).append(each)
+        self._claimed: set[Address] = set()
+        self._blocked: set[Address | None] = set()
+        self._let_go_early: set[Handover] = set()
 
     # ── from elsewhere ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def adopt(self, said: Handover, takeovers: Sequence[Handover]) -> None:
+    def adopt(self, said: Handover, taken: Collection[tuple[Address, str | None]]) -> None:
         live = self._by_id.get(str(said.id))
         ours = self._ours.get(said.address, [])
         if live in ours or (live is None and ours):
@@ -126,14 +130,14 @@ class _Found:
         elif ours:
             self._block(said, f"{said.address} is {ours[0].id} already, so that {said.id} cannot be adopted as it")
         elif live.tag_error is None:
-            self._claim_if_free(said, live, takeovers)
+            self._claim_if_free(said, live, taken)
 
-    def _claim_if_free(self, said: Handover, live: Live, takeovers: Sequence[Handover]) -> None:
+    def _claim_if_free(self, said: Handover, live: Live, taken: Collection[tuple[Address, str | None]]) -> None:
         tag = live.tag
         if tag and tag.stack == self._stack:
             entry = f"moved: [{{from: {tag.address}, to: {said.address}}}]"
             self._block(said, f"{live.id} is {tag.address} already; to rename it, write '{entry}'")
-        elif tag and not any((each.address, each.stack) == (said.address, tag.stack) for each in takeovers):
+        elif tag and (said.address, tag.stack) not in taken:
             entry = f"takeover: [{{address: {said.address}, from_stack: {tag.stack}}}]"
             self._block(
                 said, f"{live.id} belongs to the stack '{tag.stack}' ({tag.address}); to take it, add '{entry}'"
@@ -142,13 +146,9 @@ class _Found:
             self._claim("adopt", said, live)
 
     def take_over(self, said: Handover) -> None:
-        if any(each.said.address == said.address for each in self._handed.claims.values()):
+        if said.address in self._claimed:
             return  # adopted by its id
-        found = [
-            each
-            for each in self._handed.live
-            if each.tag and (each.tag.stack, each.tag.address) == (said.stack, said.address)
-        ]
+        found = self._by_owner.get((said.stack, said.address), [])
         if self._ours.get(said.address):
             self._settled(said, f"{said.address} belongs to this stack")
         elif len(found) == 1:
@@ -156,19 +156,15 @@ class _Found:
         elif found:
             ids = ", ".join(each.id for each in found)
             self._block(said, f"the stack '{said.stack}' has several objects called {said.address}: {ids}")
-        elif not self._adopted(said):
+        elif said.address not in self._blocked:  # else an entry that names it by its id has complained already
             self._block(said, f"the stack '{said.stack}' has no {said.address} to take over")
-
-    def _adopted(self, said: Handover) -> bool:
-        """Whether there is an entry that names the object by its id, which has complained already."""
-        return any(each.address == said.address for each in self._handed.blocks)
 
     # ── what is ours ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def release(self, said: Handover) -> None:
         if said.address in self._ours:
             self._handed.released[said.address] = said
-        elif said not in self._handed.released.values():
+        elif said not in self._let_go_early:
             self._settled(said, f"{said.address} is not this stack's any more")
 
     def move(self, moves: Sequence[Handover], released: Mapping[Address, Handover]) -> None:
@@ -183,6 +179,7 @@ class _Found:
             if target in released:
                 # What was renamed and then let go is let go under its old name by whoever missed the renaming.
                 self._handed.released.update({each.origin: released[target] for each in several if each.origin})
+                self._let_go_early.add(released[target])
                 continue
             objects = [live for each in several if each.origin for live in self._ours[each.origin]]
             objects += self._ours.get(target, [])
@@ -200,6 +197,7 @@ class _Found:
 
     def _claim(self, action: Action, said: Handover, live: Live) -> None:
         self._handed.claims[live.id] = Claim(action, said, live.tag)
+        self._claimed.add(said.address)
 
     def _settled(self, said: Handover, why: str) -> None:
         message = f"{why}, so that this entry of '{said.verb}' has nothing left to do"
@@ -208,6 +206,7 @@ class _Found:
 
     def _block(self, said: Handover, why: str) -> None:
         self._handed.blocks.append(Block("handover", f"{why} ({said.position})", said.address))
+        self._blocked.add(said.address)
 
 
 def _end(said: Handover, onward: dict[Address | None, Handover]) -> Address:
@@ -226,23 +225,26 @@ tools of unrelated objects are often the same; at three quarters, the prompt or 
 _WORD = re.compile(r"\w+")
 
 
+_CANDIDATES = 20
+"""How many new objects one that goes is held against; of more, those that share its rarest words."""
+
+
 def look_renamed(steps: Iterable[Step], kinds: Kinds) -> Iterator[Diagnostic]:
     """A warning for each object that would be deleted while one that is much like it would be created."""
     steps = list(steps)
-    made = [step for step in steps if step.action == "create" and not step.replaces]
-    going = [step for step in steps if step.action == "delete" and not step.replaces]
     created = {step.address for step in steps if step.action != "delete"}
-    pairs = sorted(
-        (
-            (-_likeness(old, new, kinds[new.address.kind]), old, new)
-            for old in going
-            for new in made
-            if old.address.kind == new.address.kind and old.address not in created and old.home == new.home
-        ),
-        key=lambda pair: (pair[0], pair[1].address, pair[2].address),
-    )
+    made: dict[tuple[str, str | None], _Made] = {}
+    for step in steps:
+        if step.action == "create" and not step.replaces:
+            made.setdefault((step.address.kind, step.home), _Made()).add(step, kinds[step.address.kind])
+    pairs: list[tuple[float, Step, Step]] = []
+    for old in steps:
+        there = made.get((old.address.kind, old.home))
+        if there and old.action == "delete" and not old.replaces and old.address not in created:
+            words = _counted(_chosen(old.before or {}, kinds[old.address.kind]))
+            pairs += [(-_likeness(words, other), old, new) for new, other in there.candidates(words)]
     told: set[str] = set()
-    for score, old, new in pairs:
+    for score, old, new in sorted(pairs, key=lambda pair: (pair[0], pair[1].address, pair[2].address)):
         if -score < ALIKE or old.key in told or new.key in told:
             continue
         told |= {old.key, new.key}
@@ -257,20 +259,44 @@ def look_renamed(steps: Iterable[Step], kinds: Kinds) -> Iterator[Diagnostic]:
         )
 
 
-def _likeness(old: Step, new: Step, kind: Kind) -> float:
-    """From 0 to 1: the share of words that two specifications have in common, however they are ordered.
+class _Made:
+    """The objects of a kind that would be created, by their words."""
 
-    What one of them leaves at its default and the other does not speak of says nothing.
-    """
-    before, after = _chosen(old.before or {}, kind), dict(new.after or {})
-    names = {name for name in {*before, *after} if kind.has(name)}
-    one = Counter(word for name in sorted(names) for word in _words(name, before.get(name)))
-    other = Counter(word for name in sorted(names) for word in _words(name, after.get(name)))
+    def __init__(self) -> None:
+        self._all: list[tuple[Step, Counter[str]]] = []
+        self._with: dict[str, list[int]] = {}
+
+    def add(self, step: Step, kind: Kind) -> None:
+        words = _counted({name: value for name, value in (step.after or {}).items() if kind.has(name)})
+        for each in words:
+            self._with.setdefault(each, []).append(len(self._all))
+        self._all.append((step, words))
+
+    def candidates(self, words: Counter[str]) -> list[tuple[Step, Counter[str]]]:
+        """Those that may be much like an object with these words: all of a few; of many, those that share with it what
+        the fewest have."""
+        if len(self._all) <= _CANDIDATES:
+            return self._all
+        found: dict[int, None] = {}
+        for word in sorted(words, key=lambda each: (len(self._with.get(each, ())), each)):
+            found.update(dict.fromkeys(self._with.get(word, ())[:_CANDIDATES]))
+            if len(found) >= _CANDIDATES:
+                break
+        return [self._all[each] for each in list(found)[:_CANDIDATES]]
+
+
+def _likeness(one: Counter[str], other: Counter[str]) -> float:
+    """From 0 to 1: the share of words that two specifications have in common, however they are ordered."""
     total = one.total() + other.total()
     return 2 * (one & other).total() / total if total else 0.0
 
 
+def _counted(spec: Mapping[str, Any]) -> Counter[str]:
+    return Counter(word for name in sorted(spec) for word in _words(name, spec[name]))
+
+
 def _chosen(spec: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+    """What is not left at its default: that says nothing where another object does not speak of it."""
     return {name: value for name, value in spec.items() if kind.has(name) and not same(value, kind.field(name).default)}
 
 
@@ -365,17 +391,21 @@ _KEYS: tuple[tuple[str, Callable[[Handover], object]], ...] = (
 
 def _circles(handovers: Sequence[Handover]) -> Iterator[Diagnostic]:
     onward = {each.origin: each for each in handovers if each.origin}
-    reported: set[Address | None] = set()
-    for start in onward.values():
-        trail = [start.origin]
-        said: Handover | None = start
-        while said is not None and said.address not in trail:
-            trail.append(said.address)
-            said = onward.get(said.address)
-        if said is not None and said.address == start.origin and start.origin not in reported:
-            reported.update(trail)
-            way = " → ".join(str(each) for each in (*trail, start.origin))
-            yield _error(start, f"the addresses are moved in a circle: {way}", "end it at what is declared")
+    order = {origin: number for number, origin in enumerate(onward)}
+    passed: set[Address] = set()
+    for start in onward:
+        trail: list[Address] = []
+        at = start
+        while at in onward and at not in passed:
+            passed.add(at)
+            trail.append(at)
+            at = onward[at].address
+        if trail and at in trail:
+            circle = trail[trail.index(at) :]
+            first = circle.index(min(circle, key=order.__getitem__))
+            way = [*circle[first:], *circle[: first + 1]]
+            message = f"the addresses are moved in a circle: {' → '.join(map(str, way))}"
+            yield _error(onward[way[0]], message, "end it at what is declared")
 
 
 def _error(each: Handover, message: str, hint: str, related: tuple[tuple[str, Position], ...] = ()) -> Diagnostic:

@@ -65,8 +65,7 @@ def resolve(
         kind = kinds[each.address.kind]
         linked, problems = _link(each, kind, known, names)
         links[each.address] = linked.links
-        # What a broken one names, beside what can still be read of it, is taken to be used.
-        used.update(known if each.broken else (address for address, _ in linked.links))
+        used.update(address for address, _ in linked.links)
         if kind.stored and not (problems or linked.incomplete or each.broken):
             made, refused = _declare(each.address, kind, linked, home, seal)
             declared += [made] if made else []
@@ -78,7 +77,8 @@ def resolve(
         ]
     diagnostics += _cycles(links)
     if complete:
-        diagnostics += _unused(known, used, kinds)
+        # What a broken one names, beside what can still be read of it, is taken to be used.
+        diagnostics += [] if any(each.broken for each in known.values()) else _unused(known, used, kinds)
     else:
         diagnostics = [each for each in diagnostics if each.code != "unknown-reference"]
     declared.sort(key=lambda each: each.address)

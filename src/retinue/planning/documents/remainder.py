@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from retinue.model.live import Live
 from retinue.model.steps import FileChange, Plan, Step
-from retinue.model.tag import SYNCING
+from retinue.model.tag import SYNCING, Tag
 from retinue.planning.documents.plan_digest import step_parts
 from retinue.planning.documents.plan_document import encode
 
@@ -16,16 +17,45 @@ def is_remainder(fresh: Plan, approved: Plan, live: Iterable[Live]) -> bool:
     approved, as a whole or as what is left of one, and `live` shows the work of every approved step that it lacks."""
     if (fresh.stack, fresh.environment, fresh.targets) != (approved.stack, approved.environment, approved.targets):
         return False
-    found, left = tuple(live), set()
+    there, left = _There(live), set()
+    candidates = _grouped(approved.steps, lambda each: each.address)
     for step in fresh.steps:
-        its = [each for each in found if each.id == step.id]
-        of = next((each for each in approved.steps if _covers(each, step, its)), None)
+        its = there.with_id(step.id)
+        of = next((each for each in candidates.get(step.address, ()) if _covers(each, step, its)), None)
         if of is None:
             return False
         left.add(of.key)
+    updated = {each.id for each in approved.steps if each.action == "update"}
     return all(
-        step.key in left or _is_done(step, found) or _is_passed(step, approved, found) for step in approved.steps
+        step.key in left or _is_done(step, there) or (step.id in updated and _is_passed(step, there))
+        for step in approved.steps
     )
+
+
+class _There:
+    """What an account has, by what is asked for."""
+
+    def __init__(self, live: Iterable[Live]) -> None:
+        live = tuple(live)
+        self._by_id = _grouped(live, lambda each: each.id)
+        self._by_owner = _grouped(live, lambda each: (each.tag.stack, each.tag.address) if each.tag else None)
+
+    def with_id(self, live_id: str | None) -> Sequence[Live]:
+        return self._by_id.get(live_id or "", ())
+
+    def of(self, tag: Tag) -> Sequence[Live]:
+        """The objects with the stack and the address of a tag."""
+        return self._by_owner.get((tag.stack, tag.address), ())
+
+
+T = TypeVar("T")
+
+
+def _grouped(those: Iterable[T], key: Callable[[T], Any]) -> dict[Any, list[T]]:
+    groups: dict[Any, list[T]] = {}
+    for each in those:
+        groups.setdefault(key(each), []).append(each)
+    return groups
 
 
 def _covers(approved: Step, step: Step, live: Iterable[Live]) -> bool:
@@ -57,7 +87,8 @@ def _covers(approved: Step, step: Step, live: Iterable[Live]) -> bool:
 
 
 def _covers_files(approved: Sequence[FileChange], files: Sequence[FileChange]) -> bool:
-    return all(any(_covers_file(one, each) for one in approved) for each in files)
+    by_path = _grouped(approved, lambda one: one.path)
+    return all(any(_covers_file(one, each) for one in by_path.get(each.path, ())) for each in files)
 
 
 def _covers_file(approved: FileChange, file: FileChange) -> bool:
@@ -89,21 +120,17 @@ def _is_begun(step: Step, live: Iterable[Live]) -> bool:
     )
 
 
-def _is_done(step: Step, live: Iterable[Live]) -> bool:
+def _is_done(step: Step, there: _There) -> bool:
     """Whether the account shows what the step was to bring about."""
     if step.action == "delete":
-        return all(each.id != step.id or each.home != step.home for each in live)
+        return all(each.home != step.home for each in there.with_id(step.id))
     if step.tag is None:
-        return all(each.id != step.id or each.tag is None for each in live)
-    return any(each.home == step.home and each.tag == step.tag for each in live)
+        return all(each.tag is None for each in there.with_id(step.id))
+    return any(each.home == step.home and each.tag == step.tag for each in there.of(step.tag))
 
 
-def _is_passed(step: Step, approved: Plan, live: Iterable[Live]) -> bool:
-    """Whether an object has its new address, and what is to change besides is another step, which says more."""
+def _is_passed(step: Step, there: _There) -> bool:
+    """Whether an object has its new address, where what is to change besides is another step, which says more."""
     if step.tag is None or step.action not in ("adopt", "move"):
         return False
-    more = any(each.action == "update" and each.id == step.id for each in approved.steps)
-    owner = (step.tag.stack, step.tag.address)
-    return more and any(
-        each.id == step.id and each.tag and (each.tag.stack, each.tag.address) == owner for each in live
-    )
+    return any(each.id == step.id for each in there.of(step.tag))

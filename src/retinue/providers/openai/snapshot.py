@@ -13,7 +13,7 @@ from retinue.errors import AccountError, CredentialError
 from retinue.model.declared import Diagnostic
 from retinue.model.live import Live
 from retinue.planning.marker import is_marker
-from retinue.planning.moves import concerns
+from retinue.planning.moves import concerning
 from retinue.providers.openai.answers import AnswerError, Json
 from retinue.providers.openai.client import Account
 from retinue.providers.openai.retry_policy import HOPELESS_RETRIES
@@ -51,11 +51,8 @@ def take_snapshot(
             found.update({live.id: live for live in inner})
         found.update({live.id: live for live in others})
         reading.add_unlisted(found, unserved, pool.map)
-        ours = [
-            live
-            for live in found.values()
-            if (live.tag and live.tag.stack == cache.stack) or concerns(live, wanted.handovers)
-        ]
+        concerns = concerning(wanted.handovers)
+        ours = [live for live in found.values() if (live.tag and live.tag.stack == cache.stack) or concerns(live)]
         here = [live for live in ours if live.home is None]
         for live in pool.map(reading.whole, here):
             found[live.id] = live
