@@ -1,0 +1,203 @@
+"""Twice the work takes twice the requests, and no more: counted, at a size, at twice and at four times as many.
+
+What is counted are requests, and lines of our own code that run while they are prepared and read: both are the same on
+every machine. A stage that grows by more than `MOST` per doubling is not in proportion to its work.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx2
+import pytest
+
+import retinue
+from retinue import engine
+from retinue.model.steps import Plan
+from retinue.planning.policy import Approval
+from retinue.providers.preconditions import check_plan
+from tests.support.team import Team
+
+MOST = 2.3
+SIZES, MANY = (15, 30, 60), (200, 400, 800)
+SOURCE = str(Path(retinue.__file__).parent)
+SERVER = str(Path(retinue.__file__).parent / "emulator")
+
+
+class Lines:
+    """Counts lines of Retinue that run, in all threads, without those of the local account."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
+        name = frame.f_code.co_filename
+        return self.count if name.startswith(SOURCE) and not name.startswith(SERVER) else None
+
+    def count(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if event == "line":
+            with self._lock:
+                self.number += 1
+        return self.count
+
+
+@contextmanager
+def counted() -> Iterator[Lines]:
+    lines, before = Lines(), sys.gettrace()
+    threading.settrace(lines)
+    sys.settrace(lines)
+    try:
+        yield lines
+    finally:
+        sys.settrace(before)
+        threading.settrace(before)
+
+
+def bots(number: int, name: str = "Bot") -> str:
+    return "assistants:\n" + "".join(f"  bot-{each:04}: {{model: gpt-4o, name: {name}}}\n" for each in range(number))
+
+
+def applied(root: Path, number: int) -> Team:
+    """A stack of so many objects, applied."""
+    root.mkdir(exist_ok=True)
+    team = Team(root, checked=False)
+    team.write("bots.yaml", bots(number))
+    assert team.apply().converged
+    return team
+
+
+class Copies(httpx2.BaseTransport):
+    """Lists so many copies of the one assistant there is, each with a name and an address of its own."""
+
+    def __init__(self, inner: httpx2.BaseTransport, pattern: dict[str, Any], number: int) -> None:
+        self.inner = inner
+        text = json.dumps(pattern)
+        self.listed = [json.loads(text.replace("bot-0000", f"bot-{each:04}")) for each in range(number)]
+        self.places = {}
+        for place, each in enumerate(self.listed):
+            each["id"] = f"asst_{place:06}" if place else each["id"]
+            self.places[each["id"]] = place
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if (request.method, request.url.path) != ("GET", "/v1/assistants"):
+            return self.inner.handle_request(request)
+        after, limit = request.url.params.get("after"), int(request.url.params["limit"])
+        first = self.places[after] + 1 if after else 0
+        page = self.listed[first : first + limit]
+        answer = {"object": "list", "data": page, "has_more": first + limit < len(self.listed)}
+        return httpx2.Response(200, json=answer, request=request)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def look(session: engine.Session, _: Plan) -> None:
+    session.look(needed=session.reading.resolved.needed)
+
+
+def look_again(session: engine.Session, made: Plan) -> None:
+    check_plan(made, session.providers, session.kinds, stack="test")
+
+
+@pytest.mark.parametrize("stage", [look, look_again], ids=lambda each: str(each.__name__))
+def test_looking_grows_with_what_there_is_to_see(tmp_path: Path, stage: Callable[[engine.Session, Plan], None]) -> None:
+    """Every object changes, so that all of them are looked at again."""
+    team = applied(tmp_path, 1)
+    (pattern,) = team.listed("/assistants")
+    work = []
+    for size in MANY:
+        team.write("bots.yaml", bots(size, "Robot"))
+        copies = partial(Copies, pattern=pattern, number=size)
+        with team.session(copies) as session:
+            made = engine.plan(session)
+            assert [step.action for step in made.steps] == ["update"] * size
+            with counted() as lines:
+                stage(session, made)
+        work.append(lines.number)
+    assert max(after / before for before, after in itertools.pairwise(work)) <= MOST, work
+
+
+def test_carrying_out_grows_with_what_there_is_to_do(tmp_path: Path) -> None:
+    work = []
+    for size in SIZES:
+        team = applied(tmp_path / str(size), size)
+        team.write("bots.yaml", bots(size, "Robot"))
+        with team.session() as session:
+            made = engine.plan(session)
+            assert len(made.steps) == size
+            with counted() as lines:
+                assert engine.apply(session, made, approval=Approval(person=True)).converged
+        work.append(lines.number)
+    assert max(after / before for before, after in itertools.pairwise(work)) <= MOST, work
+
+
+def test_a_plan_takes_a_request_for_a_hundred_objects(tmp_path: Path) -> None:
+    """And some that do not depend on their number. A change takes a read and a write, and what was looked at again
+    before the first of them; the list is read twice."""
+    before = 0
+    for size in (90, 190):
+        team = applied(tmp_path / str(size), size)
+        lists = size // 100 + 1
+        assert team.calls.count("GET /assistants") == 1 + lists  # before there was anything, and afterwards
+        assert len(team.calls) - size - lists <= 16
+        assert team.plan().empty
+        assert len(team.calls) <= lists + 7
+        before = before or len(team.calls)
+        assert len(team.calls) - before == lists - 1
+    for number in (5, 10, 20):
+        team.write("bots.yaml", bots(size).replace("name: Bot", f"name: Robot {number}", number))
+        assert team.apply().converged
+        single = [each.split("/")[0] for each in team.calls if "/assistants/" in each]
+        assert (single.count("GET "), single.count("POST ")) == (number, number)
+        assert team.calls.count("GET /assistants") == 2 * lists + 1
+        assert len(team.calls) - 2 * number - 2 * lists - 1 <= 13
+
+
+class Throttling(httpx2.BaseTransport):
+    """Answers 429 to whatever is beyond `most` at once, and counts both."""
+
+    def __init__(self, inner: httpx2.BaseTransport, most: int) -> None:
+        self.inner, self.most, self.inside, self.refused, self.answered = inner, most, 0, 0, 0
+        self._lock = threading.Lock()
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        with self._lock:
+            self.inside += 1
+            too_many = self.inside > self.most
+            self.refused += too_many
+            self.answered += not too_many
+        try:
+            if too_many:
+                error = {"message": "slow down", "type": "requests", "param": None, "code": "rate_limit_exceeded"}
+                return httpx2.Response(429, json={"error": error}, request=request)
+            return self.inner.handle_request(request)
+        finally:
+            with self._lock:
+                self.inside -= 1
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def test_an_account_that_is_overrun_is_not_hammered(tmp_path: Path) -> None:
+    """However many threads there are: what is refused stays a part of what is answered, and all is applied."""
+    team = Team(tmp_path, checked=False)
+    team.write("bots.yaml", bots(200))
+    made: list[Throttling] = []
+
+    def wrap(inner: httpx2.BaseTransport) -> Throttling:
+        made.append(Throttling(inner, 2))
+        return made[0]
+
+    assert team.apply(wrap, parallelism=16).converged
+    assert made[0].refused <= made[0].answered / 2
