@@ -566,15 +566,26 @@ def _run(session: Session, made: Plan, stop: threading.Event, wait_timeout: floa
     from retinue.providers.execution import execute
 
     held = _held(session)
-    return execute(
-        made,
-        session.providers,
-        held=held,
-        hidden=session.account.hidden,
-        parallelism=session.parallelism,
-        wait_timeout=wait_timeout,
-        stop=stop,
-    )
+    with _left_behind(session, made):
+        yield from execute(
+            made,
+            session.providers,
+            held=held,
+            hidden=session.account.hidden,
+            parallelism=session.parallelism,
+            wait_timeout=wait_timeout,
+            stop=stop,
+        )
+
+
+def _left_behind(session: Session, made: Plan) -> AbstractContextManager[None]:
+    """While open, files are used that an apply left behind which was cut off on another machine."""
+    from retinue.providers.openai.openai_provider import OpenAIProvider
+
+    account, cut_off = session.providers[None], session.lock.cut_off()
+    if cut_off is None or not made.steps or not isinstance(account, OpenAIProvider):
+        return nullcontext()
+    return account.left_behind(session.reading.declared, session.live, cut_off)
 
 
 def _held(session: Session) -> set[str]:

@@ -168,6 +168,48 @@ def test_a_file_of_another_time_or_size_only_looks_alike(shell: Shell, team: Tea
     assert len(files(team)) == 5
 
 
+def ended(team: Team) -> None:
+    """The lease of the killed apply ran out."""
+    later(team)
+
+
+def test_an_apply_in_a_fresh_clone_uses_what_a_killed_one_left(shell: Shell, team: Team) -> None:
+    killed_after(team, "POST /files")
+    [left] = files(team)
+    team.forget_memory()
+    ended(team)
+    assert team.apply().converged
+    assert files(team) == [left]
+    assert "POST /files" not in team.calls
+    assert found(shell) == []
+
+
+@pytest.mark.parametrize("content", [PRICES, "Other.\n"])
+def test_a_fresh_clone_takes_nothing_that_may_be_somebody_elses(shell: Shell, team: Team, content: str) -> None:
+    killed_after(team, "POST /files")
+    theirs = upload(team)
+    team.forget_memory()
+    shell.write("prices.md", content)
+    ended(team)
+    before = set(files(team))
+    assert team.apply().converged
+    made = set(files(team)) - before
+    assert len(made) == 1
+    assert before < set(files(team))
+    assert {each["certainty"] for each in found(shell, "--delete")} == {"alike"}
+    assert theirs in files(team)
+
+
+def test_a_file_of_a_fresh_clone_that_somebody_holds_is_theirs(team: Team) -> None:
+    killed_after(team, "POST /files")
+    [left] = files(team)
+    holds_in_a_store(team, left)
+    team.forget_memory()
+    ended(team)
+    assert team.apply().converged
+    assert len(files(team)) == 2
+
+
 def test_a_lease_says_when_its_apply_began() -> None:
     assert Lease(new_nonce("0a1b", 1_795_000_000.7), 0.0, "me").began == 1_795_000_000
     assert Lease("0a1b2c3d4e5f6071", 0.0, "an older version").began is None

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from retinue.content.manifest import file_ref
 from retinue.errors import AccountError
-from retinue.kinds.fields import UploadsField
-from retinue.kinds.stores import WithFiles
-from retinue.model.values import FileRef
 from retinue.providers.bundle.lock_file import lock_name
 from retinue.session import Session
 from retinue.state.process_lock import others_kept_out
 
 if TYPE_CHECKING:
-    from retinue.planning.marker import Lease
     from retinue.providers.openai.orphans import Orphan
 
 
@@ -55,27 +50,14 @@ def collect(session: Session, *, delete: bool = False) -> Collected:
 
 def _orphans(session: Session) -> list[Orphan]:
     from retinue.providers.openai.openai_provider import OpenAIProvider
-    from retinue.providers.openai.orphans import Known, find_orphans
 
     account = session.providers[None]
     assert isinstance(account, OpenAIProvider)  # noqa: S101 - the home of the project's own account
-    purposes = {each.purpose for kind in session.kinds.values() for each in kind.uploads}
-    purposes |= {kind.store.purpose for kind in session.kinds.values() if isinstance(kind.store, WithFiles)}
-    known = Known(
-        session.cache,
-        session.journal,
-        tuple(_declared(session)),
-        purposes,
-        _held(session),
-        account.holding,
-        _cut_off(session),
+    found, rendered = (
+        account.unused(session.reading.declared, session.live, session.lock.cut_off()),
+        _lock_files(session),
     )
-    rendered = _lock_files(session)
-    return [each for each in find_orphans(session.account, known) if each.id not in rendered]
-
-
-def _held(session: Session) -> set[str]:
-    return {file_id for live in session.live for file_id in (*live.made_files, *(each.id for each in live.files))}
+    return [each for each in found if each.id not in rendered]
 
 
 def _lock_files(session: Session) -> str:
@@ -85,23 +67,6 @@ def _lock_files(session: Session) -> str:
         with suppress(OSError):
             texts.append(path.read_text(encoding="utf-8", errors="replace"))
     return "\n".join(texts)
-
-
-def _cut_off(session: Session) -> Lease | None:
-    """The lease of an apply that came to no end: it ran out, or a run of this directory left it behind."""
-    marker = session.lock.seen
-    return marker.lease if marker and marker.lease and session.lock.holder() is None else None
-
-
-def _declared(session: Session) -> Iterator[FileRef]:
-    """Every file that the declarations bring in."""
-    for each in session.reading.declared:
-        for each_field in session.kinds[each.address.kind].at(each.home).fields:
-            files = each.spec.get(each_field.name) or {}
-            if each_field.content:
-                yield from (file_ref(path, entry) for path, entry in files.items() if "id" not in entry)
-            elif isinstance(each_field, UploadsField):
-                yield from (file for file in files.values() if isinstance(file, FileRef))
 
 
 def _deleted(session: Session, orphans: tuple[Orphan, ...]) -> tuple[set[str], dict[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +12,14 @@ from typing import Any
 from retinue.errors import AccountError, BlockedError, StaleError
 from retinue.kinds.kind import Kinds
 from retinue.kinds.stores import Nested, Plain, Versioned, WithActions, WithFiles
+from retinue.model.declared import Declared
 from retinue.model.live import Live
 from retinue.model.steps import Block, Removal, Step
 from retinue.model.tag import Tag, is_retired
 from retinue.model.values import FileRef
-from retinue.planning.marker import was_cut_off
+from retinue.planning.marker import Lease, was_cut_off
 from retinue.providers.openai.client import Account
+from retinue.providers.openai.orphans import Known, Orphan, declared_files, find_orphans, purposes, reusable
 from retinue.providers.openai.snapshot import take_snapshot
 from retinue.providers.openai.stores.actions import ActionStore
 from retinue.providers.openai.stores.nested import NestedStore
@@ -138,6 +140,31 @@ class OpenAIProvider:
         """The same for many files at once: those of them that are held, or may be."""
         served = [store for name, store in self.stores.items() if name in self._served]
         return {each for store in served for each in store.holding(file_ids)}
+
+    def unused(self, declared: Iterable[Declared], live: Iterable[Live], cut_off: Lease | None) -> list[Orphan]:
+        """The files that nothing holds and that are or may be the stack's. Raises AccountError."""
+        return find_orphans(self.account, self._known(declared, live, cut_off))
+
+    def _known(self, declared: Iterable[Declared], live: Iterable[Live], cut_off: Lease | None) -> Known:
+        held = {file_id for each in live for file_id in (*each.made_files, *(file.id for file in each.files))}
+        files = tuple(declared_files(declared, self.kinds))
+        return Known(self.cache, self.journal, files, purposes(self.kinds), held, self.holding, cut_off)
+
+    @contextmanager
+    def left_behind(self, declared: Iterable[Declared], live: Iterable[Live], cut_off: Lease) -> Iterator[None]:
+        """While open, what an apply that was cut off elsewhere uploaded is used where its content is wanted. What is
+        not used stays in the account: it may be somebody else's."""
+        lost, found = self.cache.files.lost, dict[str, str]()
+        with suppress(AccountError):
+            found = reusable(self.account, self._known(declared, live, cut_off))
+        lost.update(found)
+        try:
+            yield
+        finally:
+            if found:
+                for file_id in found:
+                    lost.pop(file_id, None)
+                self.cache.save()
 
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
         """Versions by number that the account does not have. What cannot be asked for is not judged."""

@@ -11,6 +11,11 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
+from retinue.content.manifest import file_ref
+from retinue.kinds.fields import UploadsField
+from retinue.kinds.kind import Kinds
+from retinue.kinds.stores import WithFiles
+from retinue.model.declared import Declared
 from retinue.model.values import FileRef
 from retinue.planning.marker import Lease
 from retinue.providers.openai.answers import Json, seconds
@@ -91,6 +96,54 @@ def _listed(account: Account, known: Known) -> dict[str, Json]:
     return found
 
 
+def purposes(kinds: Kinds) -> set[str]:
+    """The purposes of the files that stacks bring in."""
+    found = {field.purpose for kind in kinds.values() for field in kind.uploads}
+    return found | {kind.store.purpose for kind in kinds.values() if isinstance(kind.store, WithFiles)}
+
+
+def declared_files(declared: Iterable[Declared], kinds: Kinds) -> Iterator[FileRef]:
+    """Every file that declarations bring in."""
+    for each in declared:
+        for field in kinds[each.address.kind].at(each.home).fields:
+            files = each.spec.get(field.name) or {}
+            if field.content:
+                yield from (file_ref(path, entry) for path, entry in files.items() if "id" not in entry)
+            elif isinstance(field, UploadsField):
+                yield from (file for file in files.values() if isinstance(file, FileRef))
+
+
+def reusable(account: Account, known: Known) -> dict[str, str]:
+    """The files that an apply which was cut off elsewhere brought in and did not attach, each with its digest.
+
+    They are known as uploads without an answer are: by name, size and time, and by nobody holding them. Where two are
+    alike, or two declared files are, none is taken.
+    """
+    lease = known.cut_off
+    if lease is None or lease.began is None:
+        return {}
+    digests: dict[tuple[Any, Any], set[str]] = {}
+    for file in known.declared:
+        digests.setdefault((PurePosixPath(file.path).name, file.size), set()).add(file.sha256)
+    noted = {each.id for each in known.journal.entries.values()} | set(known.cache.files.lost) | set(known.held)
+    found: dict[tuple[Any, Any], list[str]] = {}
+    for purpose in sorted(known.purposes):
+        for raw in account.pages("/files", page=FILES_PAGE, purpose=purpose, order="desc"):
+            if seconds(raw.get("created_at")) < lease.began - CLOCK_SKEW:
+                break
+            traits = raw.get("filename"), raw.get("bytes")
+            if traits in digests and _came_in_during(lease, raw) and raw["id"] not in noted:
+                found.setdefault(traits, []).append(str(raw["id"]))
+    single = {ids[0]: traits for traits, ids in found.items() if len(ids) == 1 and len(digests[traits]) == 1}
+    return {file_id: next(iter(digests[single[file_id]])) for file_id in set(single) - known.holding(set(single))}
+
+
+def _came_in_during(lease: Lease, raw: Json) -> bool:
+    """Whether a file was created while a lease held."""
+    created = seconds(raw.get("created_at"))
+    return lease.began is not None and lease.began - CLOCK_SKEW <= created <= lease.ends + CLOCK_SKEW
+
+
 Told = tuple[Certainty, str, str]
 
 
@@ -129,10 +182,9 @@ def _guess(raw: Json, named: Mapping[str, Iterable[FileRef]], cut_off: Lease | N
     if same is None:
         return "alike", "declarations", f"'{files[0].path}' is called the same and has another size now"
     fits = f"'{same.path}' has its name and size"
-    began, created = cut_off.began if cut_off else None, seconds(raw.get("created_at"))
-    if cut_off is None or began is None or not began - CLOCK_SKEW <= created <= cut_off.ends + CLOCK_SKEW:
+    if cut_off is None or not _came_in_during(cut_off, raw):
         return "alike", "declarations", fits
-    who = f"of {cut_off.owner} that began at {datetime.fromtimestamp(began, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    who = f"of {cut_off.owner} that began at {datetime.fromtimestamp(cut_off.began or 0.0, UTC):%Y-%m-%d %H:%M:%S} UTC"
     return "likely", "marker", f"{fits}, and it came in during the apply {who} and was cut off"
 
 

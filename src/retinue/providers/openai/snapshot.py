@@ -41,7 +41,7 @@ def take_snapshot(
     the `others` refer to, objects of the stack elsewhere, counts as referred to. What handovers may make ours is read
     like what is. Markers are nobody's objects.
     """
-    reading = _Reading(account, stores, cache, wanted, Snapshot())
+    reading = _Reading(account, stores, cache, wanted, Snapshot(), concerning(wanted.handovers))
     top = [store for store in stores.values() if store.form.listed and wanted.covers(store.kind.name)]
     with threads(wanted.parallelism, "read") as pool:
         listed = reading.judged(top, reading.listed(top, pool))
@@ -51,8 +51,9 @@ def take_snapshot(
             found.update({live.id: live for live in inner})
         found.update({live.id: live for live in others})
         reading.add_unlisted(found, unserved, pool.map)
-        concerns = concerning(wanted.handovers)
-        ours = [live for live in found.values() if (live.tag and live.tag.stack == cache.stack) or concerns(live)]
+        ours = [
+            live for live in found.values() if (live.tag and live.tag.stack == cache.stack) or reading.concerns(live)
+        ]
         here = [live for live in ours if live.home is None]
         for live in pool.map(reading.whole, here):
             found[live.id] = live
@@ -70,6 +71,7 @@ class _Reading:
     cache: Cache
     wanted: Wanted
     seen: Snapshot
+    concerns: Callable[[Live], bool]
 
     def listed(self, stores: Sequence[PlainStore[Any]], pool: Executor) -> list[list[Live] | AccountError]:
         """All objects of each kind, or why there are none to be had. Pages are asked for in the pool, and read here
@@ -195,7 +197,7 @@ class _Reading:
     def whole(self, live: Live) -> Live:
         """The object with its files, unless they are known to be those that are declared."""
         store, wanted = self.stores[live.kind], None
-        if live.tag and live.tag.stack == self.cache.stack and not concerns(live, self.wanted.handovers):
+        if live.tag and live.tag.stack == self.cache.stack and not self.concerns(live):
             wanted = self.wanted.contents.get(live.tag.address)
         return replace(live, unread=wanted.files) if wanted and store.holds_just(live, wanted) else store.whole(live)
 

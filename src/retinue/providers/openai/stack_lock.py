@@ -86,6 +86,11 @@ class StackLock:
         lease = self.seen.held_at(self.account.server_time()) if self.seen else None
         return lease if lease and lease.nonce != self.cache.lock.lease else None
 
+    def cut_off(self) -> Lease | None:
+        """The lease of an apply that came to no end, as the plan saw it: it ran out without being given back, or a run
+        of this very directory left it behind."""
+        return self.seen.lease if self.seen and self.holder() is None else None
+
     def look_again(self) -> None:
         """Read the marker anew."""
         if self.seen is not None:
