@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,3 +69,32 @@ def test_output_that_nobody_can_take_is_an_error(project: Shell) -> None:
     assert (
         done.stderr == "error: the output cannot be written: no space left on device\n  hint: send it somewhere else\n"
     )
+
+
+def test_files_that_change_are_shown_by_their_places_and_by_sizes_that_are_known(shell: Shell) -> None:
+    """What the account keeps of a file is a digest, and sometimes a number in the place of a path; never its size."""
+    shell.write("kb/a.md", "first\n")
+    shell.write("kb/b.md", "goes\n")
+    text = """\
+environment_templates:
+  box: {name: Box, files: [{path: /workspace/a.md, file: kb/a.md}, {path: /workspace/b.md, file: kb/b.md}]}
+assistants:
+  bot: {model: gpt-4o, tools: [{code_interpreter: {files: [kb/a.md, kb/b.md]}}]}
+"""
+    shell.write("team.yaml", text)
+    assert shell("apply", "--yes").code == 0
+    shell.write("kb/a.md", "second one\n")
+    shell.write("team.yaml", text.replace(", {path: /workspace/b.md, file: kb/b.md}", "").replace(", kb/b.md", ""))
+    for form in ("text", "markdown"):
+        planned = shell("plan", "--format", form).out
+        lines = [each.split("  team.yaml")[0].strip("`- ") for each in planned.splitlines() if '."' in each]
+        changed = r"sha256 [0-9a-f]{8}… -> [0-9a-f]{8}…  11 B"
+        expected = [
+            rf'[~!]? ?file_ids\\."kb/a\\.md": kb/a\\.md  {changed}',
+            r'file_ids\\."kb/b\\.md": kb/b\\.md',
+            rf'[~!]? ?files\\."/workspace/a\\.md": kb/a\\.md  {changed}',
+            r'files\\."/workspace/b\\.md": /workspace/b\\.md',
+        ]
+        assert len(lines) == len(expected), planned
+        for each, pattern in zip(lines, expected, strict=True):
+            assert re.fullmatch(pattern.replace("\\\\", "\\"), each.strip()), each

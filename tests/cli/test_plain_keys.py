@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from retinue.cli import main
-from retinue.model.printable import masked, masked_data
+from retinue.model.printable import masked, masked_data, starred
 from tests.cli.conftest import Result, Shell
 
 KEYS = {
@@ -69,6 +69,84 @@ def test_what_is_called_a_key_is_masked_whatever_it_looks_like(name: str) -> Non
 def test_the_password_of_an_address_is_masked() -> None:
     assert masked("postgres://app:hunter2@db.example.org/x").startswith("postgres://app:***")
     assert "hunter2" not in masked("https://u:hunter2@example.org")
+
+
+PARAMETERS: tuple[str, ...] = (
+    "token",
+    "key",
+    "api_key",
+    "apikey",
+    "secret",
+    "password",
+    "signature",
+    "sig",
+    "access_token",
+)
+PARAMETERS += ("X-Amz-Signature", "x-api-key", "client_secret", "pwd", "subscription-key", "ACCESS_TOKEN", "auth_token")
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_parameter_of_an_address_that_is_called_a_key_is_masked(name: str) -> None:
+    for text in (
+        f"https://mcp.example.com/?{name}=hunter2&x=1",
+        f"Ask https://mcp.example.com/v1?x=1&{name}=hunter2, then stop.",
+        f'"https://mcp.example.com/sse?a=b&{name}=hunter2#top"',
+        f"[it](https://mcp.example.com/#{name}=hunter2)",
+    ):
+        assert masked(text).startswith(text.partition("hunter2")[0] + "***")
+        assert masked(masked(text)) == masked(text)
+        assert masked(text) != masked(text.replace("hunter2", "hunter3"))
+        assert len(starred(text)) == len(text)
+        assert "hunter2" not in starred(text)
+    for placeholder in ("{token}", "<token>", "$TOKEN", "${{ secret.X }}", "%s"):
+        assert masked(f"https://example.com/?{name}={placeholder}") == f"https://example.com/?{name}={placeholder}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "password=hunter2hunter2",
+        "password: hunter2hunter2",
+        "Password = 'hunter2hunter2'",
+        "The token: hunter2hunter2, as always.",
+        'export API_KEY="hunter2hunter2"',
+        '{"token": "hunter2hunter2"}',
+        "Authorization: Bearer hunter2hunter2",
+        "- client_secret: hunter2hunter2",
+    ],
+)
+def test_a_word_after_the_name_of_a_key_is_masked_in_a_text(line: str) -> None:
+    text = f"First.\n{line}\nLast.\n"
+    assert "hunter2" not in masked(text) + starred(text)
+    assert masked(text).startswith(text.partition("hunter2")[0] + "***")
+    assert masked(masked(text)) == masked(text)
+    assert len(starred(text)) == len(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "password: must have 8 characters",
+        "password: at least 12 characters, one of them a digit",
+        "Password: 8-64 characters",
+        "token: string",
+        "token: required",
+        "api_key=optional",
+        "Ask for the token: it has six digits.",
+        "secret: base64-encoded",
+        "signature: sha256-hash",
+        "token: {access_token_2}",
+        "password: <password1>",
+        "password=$PASSWORD_12",
+        "token: ${{ secret.TOKEN_1 }}",
+        "token: https://auth.example.com/oauth2/token",
+        "max_tokens: 4096000a",
+        "authorization: OAuth2.0",
+        "https://example.com/?page=12345678&sort_keys=a1b2c3d4&key=1",
+    ],
+)
+def test_what_a_prompt_says_of_keys_stays_readable(line: str) -> None:
+    assert masked(line) == line
 
 
 OLD, NEW, NAMED, HIDDEN = (
@@ -219,6 +297,55 @@ def test_a_mistake_beside_hidden_text_does_not_show_it(shell: Shell) -> None:
     found = check(shell("validate"))
     assert "unknown field 'unknown'" in found.err
     assert "PASSPHRASE: ****" in found.err
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        "{type: static_bearer, mcp_server_url: https://crm.example.com/mcp, tokken: SECRET}",
+        "{type: static_bearer, mcp_server_url: https://crm.example.com/mcp, tocken: SECRET}",
+        "{type: oauth, acces_tokn: SECRET}",
+        "{type: oauth, refresh: {refresh_tokn: SECRET}}",
+        "{type: oauth, refresh: {token_endpoint_auth: {client_secrt: SECRET}}}",
+        "{type: oauth, refresh: SECRET}",
+        "{type: environment_variable, secret_valu: SECRET}",
+        "SECRET",
+        "[SECRET]",
+    ],
+)
+def test_a_slip_in_the_key_of_a_secret_does_not_show_it(shell: Shell, auth: str) -> None:
+    shell.write(
+        "team.yaml",
+        "vaults: {v: {name: V}}\ncredentials:\n"
+        f"  c: {{vault: v, name: C, auth: {auth.replace('SECRET', 'plaincredential')}}}\n",
+    )
+    for form in ("text", "json", "sarif", "github", "junit"):
+        found = shell("validate", "--format", form)
+        assert found.code == 1
+        assert "plaincredential" not in found.out + found.err
+
+
+def test_parameters_and_lines_in_prompts_are_masked_by_commands(shell: Shell) -> None:
+    shell.write(
+        "team.yaml",
+        """\
+agents:
+  bot:
+    model: gpt-5
+    instructions: |
+      Log in at once.
+      password=hunter2hunter2
+      A new password: must have 8 characters.
+    tools: [{mcp: {server_label: a, transport: {type: http, server_url: "https://m.example.com/?token=abcdef1234567890"}}}]
+""",
+    )
+    for command in ("render", "plan"):
+        for more in ((), ("--json",)):
+            found = shell(command, *more)
+            assert found.code == 0, found.err
+            assert "hunter2" not in found.out
+            assert "abcdef1234" not in found.out
+            assert "must have 8 characters" in found.out
 
 
 def test_drift_masks_keys(keys: Shell) -> None:

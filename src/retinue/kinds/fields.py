@@ -6,7 +6,7 @@ A field of another sort is another class here, and nobody asks which one it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -449,9 +449,12 @@ class UploadsField(Field):
         if not held:
             return {}
         if isinstance(held, Mapping):
+            # What a record has for a path may be no more than a number: the place is what people know the file by.
             return {
-                path: records.get(file_id, file_id) if isinstance(file_id, str) else file_id
-                for path, file_id in held.items()
+                place: replace(records[file_id], path=place)
+                if isinstance(file_id, str) and file_id in records
+                else file_id
+                for place, file_id in held.items()
                 if not (isinstance(file_id, str) and file_id in live.missing)
             }
         return {

@@ -37,10 +37,27 @@ _KEYS = re.compile(
     | A(?:KIA|SIA)[A-Z0-9]{12,} | AIza[-_A-Za-z0-9]{20,} | ya29\.[-_A-Za-z0-9]{12,}
     | eyJ[-_A-Za-z0-9]{8,}\.[-_.A-Za-z0-9]*                          # tokens in JSON (JWT)
     ) | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----[^-]*(?:-----END\ [A-Z ]*PRIVATE\ KEY-----)?
-    | (?<=://)[^\s/:@"']*:(?P<password>[^\s/@"']+)(?=@)""",
+    | (?<=://)[^\s/:@"']*:(?P<password>[^\s/@"']+)(?=@)
+    | (?i:[?&;#](?:[a-z0-9]+[-_.])*(?:(?:api|access|auth|private|secret|subscription|account|shared)?key|jwt
+        |(?:(?:access|auth|id|refresh)?token|secret|passw(?:or)?d|pwd|signature|sig|credential)))=
+      (?!\*\*\*|[{<$[%*])(?P<parameter>[^\s&;\#"'<>`()]{4,})""",
     re.VERBOSE,
 )
-"""What keys of the usual services look like, private keys, and passwords in addresses."""
+"""What keys of the usual services look like, private keys, passwords and parameters of addresses."""
+_WORD = re.compile(
+    r"""[:=][ \t]*["']?(?:(?i:Bearer|Basic)[ \t]+)?
+    (?!\*\*\*|(?i:base64|sha-?\d|md5|[hre]s\d\d\d|utf-?\d|uuid|oauth|https?:|\d+-))
+    (?P<word>(?=[^\s"',;`]{0,99}[0-9!@\#%^&+])(?=[^\s"',;`]{0,99}[A-Za-z])[A-Za-z0-9!@\#^&+~][^\s"',;`\\]{7,})""",
+    re.VERBOSE,
+)
+_BEFORE = re.compile(
+    r"""(?:api[-_ ]?key|token|secret|password|passwd|passphrase|private[-_]?key|authorization)["']?[ \t]*$""",
+    re.IGNORECASE,
+)
+"""What stands after a name that says what it is: one word of eight characters or more that no sentence would have, such
+as `hunter2hunter2`. A placeholder, such as `{token}` or `<your key>`, is none, and neither is what a prompt says of the
+form of a password. The name is looked for last: signs are found faster than words."""
+_LONGEST_NAME = 40
 _CALLED = re.compile(r"(?i)(?:api[_-]?key|token|secret|password|passwd|authorization|private[_-]?key)$")
 _MASKED = re.compile(r"\*\*\*(?:[-_A-Za-z0-9]{6})?")
 
@@ -80,7 +97,7 @@ def masked(text: str) -> str:
 
 
 def _masked(text: str) -> str:
-    return _KEYS.sub(lambda found: _with_password(found, mask), text)
+    return _without_keys(text, mask)
 
 
 _masked_once = lru_cache(maxsize=16)(_masked)
@@ -103,10 +120,16 @@ _BEGINNINGS = [
 ]
 _WITH_UNDERSCORE = ["sk_", "rk_", "pk_", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "hf_", "npm_"]
 _OF_GITLAB = re.compile("gl[a-z]{2,5}-")
+_NAMES = ["key", "token", "secret", "passw", "passphrase", "pwd", "authorization", "jwt", "sig", "credential"]
 
 
 def _may_hold_a_key(text: str) -> bool:
-    """Whether any of the beginnings that `_KEYS` looks for is there: most texts have none, which is seen sooner."""
+    """Whether any of the beginnings that `_KEYS` looks for is there, or a name that is looked for before a sign: most
+    texts have none, which is seen sooner."""
+    if "=" in text or ":" in text:
+        small = text.lower()
+        if any(each in small for each in _NAMES):
+            return True
     return (
         any(each in text for each in _BEGINNINGS)
         or ("_" in text and any(each in text for each in _WITH_UNDERSCORE))
@@ -116,12 +139,22 @@ def _may_hold_a_key(text: str) -> bool:
 
 def starred(text: str) -> str:
     """The same in as many characters, so that what is below a part of it still is."""
-    return _KEYS.sub(lambda found: _with_password(found, lambda each: "*" * len(each)), text)
+    return _without_keys(text, lambda each: "*" * len(each))
 
 
-def _with_password(found: re.Match[str], change: Callable[[str], str]) -> str:
-    password = found["password"]
-    return change(found[0]) if password is None else found[0].removesuffix(password) + change(password)
+def _without_keys(text: str, change: Callable[[str], str]) -> str:
+    text = _KEYS.sub(lambda found: _without_key(found, change), text)
+    return _WORD.sub(lambda found: _without_key(found, change) if _is_named(found) else found[0], text)
+
+
+def _without_key(found: re.Match[str], change: Callable[[str], str]) -> str:
+    key = found[found.lastgroup] if found.lastgroup else found[0]
+    return found[0].removesuffix(key) + change(key)
+
+
+def _is_named(found: re.Match[str]) -> bool:
+    start = found.start()
+    return _BEFORE.search(found.string[max(0, start - _LONGEST_NAME) : start]) is not None
 
 
 def mask(key: str) -> str:

@@ -10,13 +10,14 @@ import html
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import SequenceMatcher
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declaration, Declared
-from retinue.model.paths import matches
+from retinue.model.paths import Pattern
 from retinue.model.printable import starred
 from retinue.model.values import Sealed, Secret
 
@@ -27,6 +28,8 @@ SHORTEST_PLAIN = 8
 """The same of a hidden text that nobody called a secret: shorter ones are words that any message may have."""
 LONGEST = 4096
 """Characters; what is longer, such as a script or an archive, is no secret, and a secret in it is hidden as such."""
+_LIKE = 0.75
+"""How much a key must be like that of a secret to be one with a slip in it: `tokken`, `acess_token`."""
 _WINDOW = 12
 """Characters of a hidden text that are recognised wherever they stand, since an account may quote a part of it."""
 
@@ -67,8 +70,22 @@ def texts_in_hidden_places(declarations: Iterable[Declaration], kinds: Kinds) ->
     """The plain texts of declarations in places that the API never shows, as far as they are long enough to hide."""
     for each in declarations:
         for pattern in kinds[each.address.kind].secrets:
-            for _, value in matches(each.spec, pattern):
+            for value in _meant_for(each.spec, pattern):
                 yield from (text for text in _texts(value) if not isinstance(text, Secret))
+
+
+def _meant_for(value: Any, pattern: Pattern) -> Iterator[Any]:
+    """What stands at a pattern, also under a key that is written almost like one of it, and what stands on the way
+    where no text belongs."""
+    if not pattern or isinstance(value, str) or (isinstance(value, list) and pattern[0] != "*"):
+        yield value
+    elif isinstance(value, list):
+        for each in value:
+            yield from _meant_for(each, pattern[1:])
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            if pattern[0] in ("*", key) or SequenceMatcher(None, str(key).lower(), pattern[0]).ratio() >= _LIKE:
+                yield from _meant_for(each, pattern[1:])
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -121,6 +121,8 @@ def _both(
     change: Mapping[str, Any], label: Sequence[Part], place: str | None, *, detail: Detail, width: int, marks: bool
 ) -> list[Line]:
     before, after = change["before"], change["after"]
+    if is_file(before) and is_file(after):
+        return [line(*label, ": ", file_change(before, after), (_note(change), "faint"), place=place)]
     if not (isinstance(before, str) and isinstance(after, str)):
         before, after = told_apart(before, after, show_value)
     if isinstance(before, str) and isinstance(after, str):
@@ -160,6 +162,18 @@ def show_value(value: Any) -> str:
         case list():
             return "[" + ", ".join(show_value(each) for each in value) + "]"
     return json.dumps(value, ensure_ascii=False)
+
+
+def is_file(value: Any) -> bool:
+    return isinstance(value, Mapping) and "retinue.file" in value
+
+
+def file_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What changes about a file that keeps its place: its content by digests, and its sizes, as far as they are known.
+    An account tells neither where a file came from nor its size."""
+    sizes = f"  {show_size(after['size'])}" if after["size"] else ""
+    sizes = f"  {show_size(before['size'])} ->{sizes[1:]}" if sizes and before["size"] else sizes
+    return f"{after['retinue.file']}  sha256 {before['sha256'][:8]}… -> {after['sha256'][:8]}…{sizes}"
 
 
 def show_key(key: str) -> str:
