@@ -101,7 +101,7 @@ class PlainStore(Generic[S]):
             first, last = span
             query = {"limit": last - first + 1, "order": "asc", **({"after": order[first - 1]} if first else {})}
             with suppress(AccountError):  # what is asked for by itself says so itself
-                answer = self.account.get(self.form.collection(None), beta=self.form.beta, query=query, retries=0)
+                answer = self.account.get(self.form.collection(None), beta=self.form.beta, query=query)
                 with self.account.door("GET", self.form.collection(None), answer):
                     return [raw for raw in check_page(answer) if raw["id"] in wanted]
             return []
