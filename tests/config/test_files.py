@@ -233,6 +233,28 @@ def test_no_schema_exhausts_the_stack(loaded: Load, depth: int, codes: list[str]
     assert [each.code for each in found.diagnostics] == codes
 
 
+@pytest.mark.parametrize(
+    ("text", "size", "place"),
+    [
+        ("vector_stores: {s: {files: [big.md]}}", 512, 29),
+        ("vector_stores: {s: {files: [{path: 'b*.md'}, a.md]}}", 512, 36),
+        ("assistants: {a: {model: x, tools: [{code_interpreter: {files: [big.md]}}]}}", 512, 64),
+        ("environment_templates: {e: {files: [{path: /workspace/a.md, file: big.md}]}}", 50, 67),
+    ],
+)
+def test_a_file_over_the_limit_is_refused_where_it_is_named(write: Write, text: str, size: int, place: int) -> None:
+    project = write({"assistants/a.yaml": f"{text}\n", "assistants/a.md": "A\n"})
+    with (project / "assistants/big.md").open("wb") as file:
+        file.truncate(size * 1024 * 1024 + 1)
+    (found,) = load(project, environ={}, kinds=all_kinds()).diagnostics
+    message = f"'assistants/big.md' has {size * 1024 * 1024 + 1:,} bytes, over the API's {size} MiB"
+    assert (found.code, found.message, found.position) == (
+        "file-too-large",
+        message,
+        Position("assistants/a.yaml", 1, place),
+    )
+
+
 # ── where the local account is ────────────────────────────────────────────────────────────────────────────────────────
 
 
