@@ -32,6 +32,7 @@ from retinue.planning.matching import Named
 from retinue.planning.moves import check_handovers, concerning
 from retinue.planning.object_diff import compare
 from retinue.planning.policy import UNASKED, USUAL, refusals
+from retinue.planning.redaction import hide
 from retinue.planning.resolve import resolve
 from retinue.providers.live_reader import read_live
 from retinue.report import render
@@ -262,6 +263,12 @@ def how_plans_differ(number: int) -> Work:
 def what_nobody_agreed_to(number: int) -> Work:
     made = deletions(number)
     return lambda: list(refusals(made, UNASKED, USUAL))
+
+
+@stage
+def hiding_secrets(number: int) -> Work:
+    hidden = frozenset(f"{index:04}-is-a-secret" for index in range(number))
+    return lambda: [hide(f"message {index}", hidden) for index in range(number)]
 
 
 # ── reports ───────────────────────────────────────────────────────────────────────────────────────────────────────────

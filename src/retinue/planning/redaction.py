@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
@@ -100,17 +101,23 @@ def _texts(value: Any) -> Iterator[str]:
 
 def hide(text: str, hidden: Collection[str]) -> str:
     """The text without the hidden ones and without parts of them, however they are encoded."""
-    windows: dict[int, set[str]] = {}
-    for form in {form for each in hidden for form in _forms(each)}:
-        size = min(len(form), _WINDOW)
-        windows.setdefault(size, set()).update(form[start : start + size] for start in range(len(form) - size + 1))
     covered = bytearray(len(text))
-    for size, known in windows.items():
+    for size, known in _windows(frozenset(hidden)).items():
         for start in range(len(text) - size + 1):
             if text[start : start + size] in known:
                 covered[start : start + size] = bytes([1]) * size
     runs = groupby(zip(covered, text, strict=True), key=lambda pair: pair[0])
     return "".join(MASK if is_covered else "".join(each for _, each in run) for is_covered, run in runs)
+
+
+@lru_cache(maxsize=4)
+def _windows(hidden: frozenset[str]) -> Mapping[int, set[str]]:
+    """What is recognised of hidden texts, by its length: the same ones are taken out of one message after the other."""
+    windows: dict[int, set[str]] = {}
+    for form in {form for each in hidden for form in _forms(each)}:
+        size = min(len(form), _WINDOW)
+        windows.setdefault(size, set()).update(form[start : start + size] for start in range(len(form) - size + 1))
+    return windows
 
 
 def without(value: Any, hidden: Collection[str]) -> Any:
