@@ -142,7 +142,7 @@ def assistants(bench: Bench, count: int) -> Iterator[tuple[str, Figures, Goal | 
         write_assistants(root, count, files=max(1, count // 100))
         retinue(root, "apply", "--yes")
         floor = bench.rival("floor", "assistants", root, served, count, changed)
-        most = 2 * (count // 100) + 2 * changed + 2 * CONSTANT
+        most = round(1.8 * (count // 100 + changed))  # 36 for ten of a thousand
         goal = Goal(
             f"≤ {most} requests, ≤ 2 × wall", alike(ratio("wall", 2), lambda each: each.retinue.requests <= most)
         )

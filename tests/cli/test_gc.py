@@ -200,6 +200,17 @@ def test_a_fresh_clone_takes_nothing_that_may_be_somebody_elses(shell: Shell, te
     assert theirs in files(team)
 
 
+def test_what_is_declared_twice_may_be_there_twice(shell: Shell, team: Team) -> None:
+    again = "  more:\n    name: More\n    files: [prices.md]\n"
+    shell.write("s.yaml", STACK + again)
+    team.apply(lambda inner: CutAfter(inner, "POST /files"), parallelism=1)
+    left = [*files(team), upload(team)]
+    team.forget_memory()
+    ended(team)
+    assert team.apply().converged
+    assert sorted(files(team)) == sorted(left)
+
+
 def test_a_file_of_a_fresh_clone_that_somebody_holds_is_theirs(team: Team) -> None:
     killed_after(team, "POST /files")
     [left] = files(team)

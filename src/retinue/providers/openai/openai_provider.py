@@ -141,17 +141,26 @@ class OpenAIProvider:
         served = [store for name, store in self.stores.items() if name in self._served]
         return {each for store in served for each in store.holding(file_ids)}
 
-    def unused(self, declared: Iterable[Declared], live: Iterable[Live], cut_off: Lease | None) -> list[Orphan]:
+    def unused(self, declared: Iterable[Declared], live: Collection[Live], cut_off: Lease | None) -> list[Orphan]:
         """The files that nothing holds and that are or may be the stack's. Raises AccountError."""
         return find_orphans(self.account, self._known(declared, live, cut_off))
 
-    def _known(self, declared: Iterable[Declared], live: Iterable[Live], cut_off: Lease | None) -> Known:
-        held = {file_id for each in live for file_id in (*each.made_files, *(file.id for file in each.files))}
-        files = tuple(declared_files(declared, self.kinds))
-        return Known(self.cache, self.journal, files, purposes(self.kinds), held, self.holding, cut_off)
+    def _known(self, declared: Iterable[Declared], live: Collection[Live], cut_off: Lease | None) -> Known:
+        files = {each.id: {*each.made_files, *(file.id for file in each.files)} for each in live}
+        ours = {each.id for each in live if each.tag and each.tag.stack == self.cache.stack}
+        return Known(
+            self.cache,
+            self.journal,
+            tuple(declared_files(declared, self.kinds)),
+            purposes(self.kinds),
+            {file_id for ids in files.values() for file_id in ids},
+            {file_id for live_id in ours for file_id in files[live_id]},
+            self.holding,
+            cut_off,
+        )
 
     @contextmanager
-    def left_behind(self, declared: Iterable[Declared], live: Iterable[Live], cut_off: Lease) -> Iterator[None]:
+    def left_behind(self, declared: Iterable[Declared], live: Collection[Live], cut_off: Lease) -> Iterator[None]:
         """While open, what an apply that was cut off elsewhere uploaded is used where its content is wanted. What is
         not used stays in the account: it may be somebody else's."""
         lost, found = self.cache.files.lost, dict[str, str]()

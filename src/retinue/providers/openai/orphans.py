@@ -5,6 +5,7 @@ A file carries no tag (decision 28), so only what was noted of an upload says fo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,13 +49,15 @@ class Orphan:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What there is to go by: the notes of this machine, the lease of an apply that was `cut_off`, and the files that
-    are declared. `held` are the ids that the stack's objects hold, `holding` asks the account about the others."""
+    are declared. `held` are the ids that objects are known to hold, `carried` those that the stack's do; `holding` asks
+    the account about the others."""
 
     cache: Cache
     journal: UploadJournal
     declared: Collection[FileRef]
     purposes: Collection[str]
     held: Collection[str]
+    carried: Collection[str]
     holding: Callable[[Collection[str]], set[str]]
     cut_off: Lease | None = None
 
@@ -116,26 +119,36 @@ def declared_files(declared: Iterable[Declared], kinds: Kinds) -> Iterator[FileR
 def reusable(account: Account, known: Known) -> dict[str, str]:
     """The files that an apply which was cut off elsewhere brought in and did not attach, each with its digest.
 
-    They are known as uploads without an answer are: by name, size and time, and by nobody holding them. Where two are
-    alike, or two declared files are, none is taken.
+    They are known as uploads without an answer are: by name, size and time, and by nobody holding them. Where more are
+    alike than are missing, or declared files of different content are, none is taken.
     """
     lease = known.cut_off
     if lease is None or lease.began is None:
         return {}
-    digests: dict[tuple[Any, Any], set[str]] = {}
+    digests: dict[tuple[Any, Any], list[str]] = {}
     for file in known.declared:
-        digests.setdefault((PurePosixPath(file.path).name, file.size), set()).add(file.sha256)
-    noted = {each.id for each in known.journal.entries.values()} | set(known.cache.files.lost) | set(known.held)
-    found: dict[tuple[Any, Any], list[str]] = {}
+        digests.setdefault((PurePosixPath(file.path).name, file.size), []).append(file.sha256)
+    noted = {each.id for each in known.journal.entries.values()} | set(known.cache.files.lost)
+    held, found = Counter[tuple[Any, Any]](), dict[tuple[Any, Any], list[str]]()
     for purpose in sorted(known.purposes):
-        for raw in account.pages("/files", page=FILES_PAGE, purpose=purpose, order="desc"):
-            if seconds(raw.get("created_at")) < lease.began - CLOCK_SKEW:
-                break
-            traits = raw.get("filename"), raw.get("bytes")
-            if traits in digests and _came_in_during(lease, raw) and raw["id"] not in noted:
-                found.setdefault(traits, []).append(str(raw["id"]))
-    single = {ids[0]: traits for traits, ids in found.items() if len(ids) == 1 and len(digests[traits]) == 1}
-    return {file_id: next(iter(digests[single[file_id]])) for file_id in set(single) - known.holding(set(single))}
+        for raw in account.pages("/files", page=FILES_PAGE, purpose=purpose):
+            traits, file_id = (raw.get("filename"), raw.get("bytes")), str(raw["id"])
+            if traits not in digests or len(set(digests[traits])) > 1:
+                continue
+            if file_id in known.carried:
+                held[traits] += 1
+            elif file_id in known.held:
+                continue
+            elif file_id not in noted and _came_in_during(lease, raw):
+                found.setdefault(traits, []).append(file_id)
+    free = {file_id for ids in found.values() for file_id in ids}
+    free -= known.holding(free)
+    mine: dict[str, str] = {}
+    for traits, ids in found.items():
+        left = [each for each in ids if each in free]
+        if len(left) <= len(digests[traits]) - held[traits]:
+            mine.update(dict.fromkeys(left, digests[traits][0]))
+    return mine
 
 
 def _came_in_during(lease: Lease, raw: Json) -> bool:
