@@ -189,6 +189,18 @@ def test_a_file_that_holds_no_key_is_refused(
     assert "two" not in said
 
 
+@pytest.mark.parametrize("content", ["", " ", "two words"])
+def test_a_variable_that_holds_no_key_is_refused(
+    tmp_path: Path, content: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that is set and empty was meant to keep others out: without a key, everybody would be let in."""
+    monkeypatch.setenv("RETINUE_LOCAL_API_KEY", content)
+    assert main(["serve", "-C", str(tmp_path)]) == 64
+    said = capsys.readouterr().err
+    assert "RETINUE_LOCAL_API_KEY" in said
+    assert "two" not in said
+
+
 def test_there_is_one_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "-C", str(tmp_path), "--api-key", KEY, "--api-key-file", "key"]) == 64
     assert main(["serve", "-C", str(tmp_path), "--api-key", ""]) == 64

@@ -347,7 +347,9 @@ def _local_key(given: str | None, file: Path | None) -> str | None:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise UsageError(f"the key file '{file}' cannot be read: {reason}") from error
     elif given is None:
-        where, key = f"the variable {LOCAL_KEY}", os.environ.get(LOCAL_KEY, "").strip() or None
+        # One that is set and empty was meant to hold a key, which whoever sets it relies on.
+        where, key = f"the variable {LOCAL_KEY}", os.environ.get(LOCAL_KEY)
+        key = key.strip() if key is not None else None
     if key is not None and (not key or not key.isascii() or not key.isprintable() or " " in key):
         raise UsageError(f"{where} does not hold a key: one line of letters, digits and signs")
     return key
