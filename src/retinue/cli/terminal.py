@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import click
 
-from retinue.errors import RetinueError, reason_of, way_out
+from retinue.errors import RetinueError, reason_of
 from retinue.model.printable import masked, printable
 
 
@@ -58,7 +58,7 @@ class Terminal:
             # Python would try again at exit, and fail again.
             sys.stdout = None
             message = f"the output cannot be written: {reason_of(error)}"
-            raise RetinueError(message, hint=way_out(error, "send it somewhere else")) from error
+            raise RetinueError(message, hint="send it somewhere else") from error
 
     def say(self, text: str) -> None:
         """Anything else: to stderr."""
