@@ -17,6 +17,7 @@ Anything else that escapes is our bug and exits 70.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -126,14 +127,53 @@ def reason_of(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
+_FULL = "make room on the disk, or have more of it assigned to you, then run the command again"
+_WAYS_OUT = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: "let this process write larger files (ulimit -f), then run the command again",
+    errno.EROFS: "choose a place that is not mounted read-only, or mount this one for writing",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EMFILE: "let this process open more files (ulimit -n), then run the command again",
+    errno.ENFILE: "close programs that have many files open, then run the command again",
+    errno.ELOOP: "correct the symbolic links on the way there: they lead in a circle",
+}
+_BY_REASON = {
+    **_WAYS_OUT,
+    errno.EACCES: "look at who may read and write there",
+    errno.EPERM: "look at who may read and write there",
+    errno.ENOENT: "look whether it is there, and its directory",
+    errno.ENOTDIR: "name a path whose directories are directories: one of them is a file",
+    errno.EISDIR: "name a file: this is a directory",
+}
+
+
+def way_out(error: OSError, otherwise: str) -> str:
+    """What to do about a failure: `otherwise`, which is about who may do something and about what is there, unless the
+    system gives another reason."""
+    return _WAYS_OUT.get(error.errno or 0, otherwise)
+
+
 def machine_error(error: OSError) -> RetinueError:
     """The error for something that this machine does not let us do, where nothing more is known of it."""
     path = error.filename
+    if path is None and isinstance(error, FileNotFoundError) and not _is_somewhere():
+        where = f" '{os.environ['PWD']}'" if os.environ.get("PWD") else ""
+        return RetinueError(f"the working directory{where} is not there any more", hint="change to one that is: cd DIR")
     what = f"cannot use '{os.fsdecode(path)}'" if isinstance(path, str | bytes) else "this machine refuses something"
-    hint = "look at who may read and write there, and whether the disk is full"
+    hint = _BY_REASON.get(error.errno or 0, "look at who may read and write there, and whether the disk is full")
     return RetinueError(f"{what}: {reason_of(error)}", hint=hint)
 
 
+def _is_somewhere() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - pathlib does the same, and more
+    except OSError:
+        return False
+    return True
+
+
 def cannot_write(path: object, error: OSError, *, hint: str) -> RetinueError:
-    """The error for a file, or a directory, that cannot be written."""
-    return RetinueError(f"cannot write '{path}': {reason_of(error)}", hint=hint)
+    """The error for a file, or a directory, that cannot be written. `hint` is what to do unless the reason is one that
+    is mended otherwise, such as a full disk."""
+    return RetinueError(f"cannot write '{path}': {reason_of(error)}", hint=way_out(error, hint))

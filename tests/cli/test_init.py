@@ -202,7 +202,7 @@ def test_a_file_as_the_directory_is_an_error(tmp_path: Path) -> None:
 def test_what_the_system_refuses_is_an_error_with_its_reason(tmp_path: Path) -> None:
     with pytest.raises(RetinueError, match="file name too long") as caught:
         list(write_starter(tmp_path / ("x" * 300)))
-    assert caught.value.hint == "choose a directory you may write to"
+    assert caught.value.hint == "choose a shorter name"
 
 
 def test_git_gives_the_same_line_ends_on_every_machine(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ It is told as what it is, with the path and a way out, and never as a bug of our
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sqlite3
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from retinue.errors import cannot_write, machine_error
 from retinue.model.canonical import digest
 from tests.cli.conftest import Shell
 from tests.support.machine import as_anybody, run, shut
@@ -79,6 +81,64 @@ def test_a_full_disk_is_told_as_one(project: Shell, team: Path, most: int) -> No
     assert "Traceback" not in applied.stderr
     assert run("plan", at=team, most=most).returncode == 0
     assert project("apply", "--yes").code == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (errno.ENOSPC, "make room on the disk"),
+        (errno.EDQUOT, "make room on the disk"),
+        (errno.EFBIG, "ulimit -f"),
+        (errno.EROFS, "read-only"),
+        (errno.ENAMETOOLONG, "choose a shorter name"),
+        (errno.EMFILE, "ulimit -n"),
+        (errno.EACCES, "choose another directory"),
+        (errno.ENOENT, "choose another directory"),
+    ],
+)
+def test_the_way_out_fits_the_reason(reason: int, words: str) -> None:
+    error = OSError(reason, os.strerror(reason), "/some/place")
+    told = cannot_write("/some/place", error, hint="choose another directory")
+    assert words in (told.hint or "")
+    assert "'/some/place'" in told.message
+    general = machine_error(error)
+    assert "'/some/place'" in general.message
+    assert words in (general.hint or "") or reason in (errno.EACCES, errno.ENOENT)
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("/dev/full", "make room on the disk"),
+        ("not/there/p.json", "name a file in a directory that is there"),
+        ("x" * 300, "choose a shorter name"),
+        (".", "name a file that you may write"),
+    ],
+)
+def test_a_plan_that_cannot_be_saved_says_how_it_could(project: Shell, out: str, words: str) -> None:
+    if out == "/dev/full" and not Path(out).exists():
+        pytest.skip("there is no full device on this machine")
+    told = project("plan", "--out", out)
+    assert told.code != 0
+    assert words in told.err or "is a directory" in told.err
+
+
+@pytest.mark.parametrize("command", ["plan", "validate", "doctor", "init"])
+def test_a_working_directory_that_is_gone_is_named(tmp_path: Path, command: str) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = "import os, sys; os.rmdir(os.getcwd()); from retinue.cli import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, command],
+        cwd=gone,
+        env={**environment({}), "PWD": str(gone)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert f"error: the working directory '{gone}' is not there any more" in done.stderr
+    assert "hint: change to one that is" in done.stderr
 
 
 def test_an_upload_is_not_begun_that_cannot_be_noted(project: Shell, team: Path) -> None:

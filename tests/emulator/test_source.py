@@ -15,6 +15,7 @@ import pytest
 from retinue.cli import main
 from retinue.emulator.server.loopback import running_server, serve
 from retinue.emulator.server.request_source import host_name
+from retinue.emulator.server.storage import LAYOUT, Storage
 from tests.emulator.test_error_shape import ENDPOINTS, refused, url
 
 OTHERS = "account.example"
@@ -189,7 +190,42 @@ def test_a_file_that_holds_no_key_is_refused(
     assert "two" not in said
 
 
+@pytest.mark.parametrize("content", ["", " ", "two words"])
+def test_a_variable_that_holds_no_key_is_refused(
+    tmp_path: Path, content: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that is set and empty was meant to keep others out: without a key, everybody would be let in."""
+    monkeypatch.setenv("RETINUE_LOCAL_API_KEY", content)
+    assert main(["serve", "-C", str(tmp_path)]) == 64
+    said = capsys.readouterr().err
+    assert "RETINUE_LOCAL_API_KEY" in said
+    assert "two" not in said
+
+
 def test_there_is_one_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "-C", str(tmp_path), "--api-key", KEY, "--api-key-file", "key"]) == 64
     assert main(["serve", "-C", str(tmp_path), "--api-key", ""]) == 64
     assert KEY not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("setting", "declared", "directory"),
+    [
+        ("account: {local: other}\n", "assistants: {a: {model: gpt-4o}}\n", "other"),
+        ("account: {local: other}\n", "assistants: {a: {modell: gpt-4o}}\n", "other"),
+        ('account: {local: "\\x00"}\n', "assistants: {}\n", ".retinue/local"),
+    ],
+)
+def test_the_account_that_is_served_is_the_one_that_the_project_names(
+    tmp_path: Path, setting: str, declared: str, directory: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever is wrong with declarations; where the project file does not tell one, that is said."""
+    (tmp_path / "retinue.yaml").write_text(f"stack: test\ninclude: [a.yaml]\n{setting}", encoding="utf-8")
+    (tmp_path / "a.yaml").write_text(declared, encoding="utf-8")
+    storage = Storage(tmp_path / directory, new_id=lambda prefix: prefix)
+    storage.db.execute(f"PRAGMA user_version = {LAYOUT + 1}")  # it is refused before it is served
+    storage.close()
+    assert main(["serve", "-C", str(tmp_path), "--port", "0"]) != 0
+    said = capsys.readouterr().err
+    assert f"error: the local account in '{tmp_path / directory}' has layout" in said
+    assert ("retinue.yaml holds a mistake" in said) == (directory != "other")

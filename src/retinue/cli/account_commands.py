@@ -344,13 +344,18 @@ def serve(
     from retinue import engine
     from retinue.emulator.server.loopback import serve as run
     from retinue.emulator.server.quirks import Quirks
+    from retinue.emulator.server.storage import LayoutError, StorageError
     from retinue.providers.openai.connect import local_setting
 
     terminal = Terminal.detect()
     key = _local_key(api_key, api_key_file)
-    reading, _ = engine.check(engine.Where(directory))
-    root = reading.project.root if reading else directory
-    stored, configured = local_setting(reading.project.account if reading else "local", root)
+    loaded = engine.load_from(engine.Where(directory))
+    # Declarations may hold mistakes: where the account is stands in the project file.
+    project = loaded.project
+    root = project.root if project else directory
+    stored, configured = local_setting(project.account if project else "local", root)
+    if not project and any(each.severity == "error" and each.code != "no-project" for each in loaded.diagnostics):
+        terminal.say("retinue.yaml holds a mistake, which 'retinue validate' tells: this is not the account it names")
 
     def ready(base_url: str) -> None:
         terminal.print(base_url)
@@ -362,6 +367,10 @@ def serve(
         run(stored, host=host, port=port, api_key=key, quirks=chosen, allowed_hosts=allowed_hosts, on_ready=ready)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    except LayoutError as error:
+        raise RetinueError(str(error)) from error
+    except StorageError as error:
+        raise RetinueError(str(error), hint=error.hint) from error
     except OSError as error:
         raise RetinueError(
             f"cannot listen on {host}:{port}: {reason_of(error)}", hint="choose another --port"
@@ -384,7 +393,9 @@ def _local_key(given: str | None, file: Path | None) -> str | None:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise UsageError(f"the key file '{file}' cannot be read: {reason}") from error
     elif given is None:
-        where, key = f"the variable {LOCAL_KEY}", os.environ.get(LOCAL_KEY, "").strip() or None
+        # One that is set and empty was meant to hold a key, which whoever sets it relies on.
+        where, key = f"the variable {LOCAL_KEY}", os.environ.get(LOCAL_KEY)
+        key = key.strip() if key is not None else None
     if key is not None and (not key or not key.isascii() or not key.isprintable() or " " in key):
         raise UsageError(f"{where} does not hold a key: one line of letters, digits and signs")
     return key

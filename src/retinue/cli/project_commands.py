@@ -11,7 +11,7 @@ import click
 
 from retinue.cli.options import ADDRESS, detail_option, fail_on_option, project_options, several_environments
 from retinue.cli.terminal import Terminal
-from retinue.errors import CHANGES, DeclarationError, RetinueError, UsageError, reason_of
+from retinue.errors import CHANGES, DeclarationError, RetinueError, UsageError, reason_of, way_out
 from retinue.model.printable import json_text
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def schema(kind: str | None, out: Path | None) -> int:
                 terminal.say(f"wrote {out / name}")
         except OSError as error:
             message = f"cannot write to '{out}': {reason_of(error)}"
-            raise RetinueError(message, hint="choose another directory") from error
+            raise RetinueError(message, hint=way_out(error, "choose another directory")) from error
         return 0
     wanted = {None: "declarations", "project": "retinue"}.get(kind, str(kind))
     found = documents.get(f"{wanted}.schema.json")

@@ -18,7 +18,7 @@ from retinue import engine
 from retinue.config import Loaded
 from retinue.config.project_files import Folder
 from retinue.config.yaml.editor import Edit, Site, UnwritableError, edited, find_site
-from retinue.errors import AccountError, DeclarationError, RetinueError, UsageError, reason_of
+from retinue.errors import AccountError, DeclarationError, RetinueError, UsageError, reason_of, way_out
 from retinue.kinds.kind import Keyed, Kind
 from retinue.model.declared import Declaration, Declared, Diagnostic
 from retinue.model.paths import fits, show
@@ -474,4 +474,4 @@ def write_accepted(accepted: Accepted, root: FilePath) -> None:
         replace_files({root / name: after for name, (_, after) in accepted.files.items()})
     except OSError as error:
         message = f"'{error.filename}' cannot be written: {reason_of(error)}"
-        raise RetinueError(message, hint="make it writable") from error
+        raise RetinueError(message, hint=way_out(error, "make it writable")) from error

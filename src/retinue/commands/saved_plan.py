@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from retinue.errors import RetinueError, StaleError, reason_of
+from retinue.errors import RetinueError, StaleError, reason_of, way_out
 from retinue.model.printable import json_pieces
 from retinue.model.steps import Plan
 from retinue.planning.documents.plan_digest import plan_digest
@@ -25,7 +25,9 @@ def save_plan(document: Mapping[str, Any], path: Path) -> None:
         replace_file(path, (piece.encode() for piece in chain(json_pieces(document), "\n")))
     except OSError as error:
         message = f"the plan cannot be saved to '{path}': {reason_of(error)}"
-        raise RetinueError(message, hint="name a file in a directory that is there") from error
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        hint = "name a file in a directory that is there" if missing else "name a file that you may write"
+        raise RetinueError(message, hint=way_out(error, hint)) from error
 
 
 def read_document(path: Path) -> tuple[dict[str, Any], Plan]:
@@ -37,6 +39,7 @@ def read_document(path: Path) -> tuple[dict[str, Any], Plan]:
             raise RetinueError(f"'{path}' is not a saved plan: it has no 'format_version'", hint=hint)
         made = from_document(document)
     except OSError as error:
+        hint = "make it readable" if isinstance(error, PermissionError) else way_out(error, hint)
         raise RetinueError(f"'{path}' cannot be read: {reason_of(error)}", hint=hint) from error
     except PlanFormatError as error:
         raise RetinueError(f"'{path}' holds no plan that can be used: {error}", hint=AGAIN) from error

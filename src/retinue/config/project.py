@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -250,7 +251,8 @@ class _ProjectReader:
             stack = f"{stack}-{self._name}"
         if NAME.fullmatch(str(stack)):
             return str(stack)
-        if not _reported(written):
+        # Of an environment that is not there, no more is said than that.
+        if not _reported(written) and (path != ("stack",) or self._name is None or self._name in self._known()):
             hint = pattern_hint(f"^{NAME.pattern}$")
             self._reader.diagnostics.error(
                 "bad-name", f"the stack cannot be called '{stack}'", self._tree.at(path), hint
@@ -270,10 +272,24 @@ class _ProjectReader:
         """The local account is written to: whoever uses a project does not expect that outside of it."""
         if isinstance(directory, str):
             try:
-                self._reader.folder.check_links(self._reader.folder.inside("", directory), directory)
+                self._reader.folder.check_links(inside := self._reader.folder.inside("", directory), directory)
+                self._check_name(inside)
             except RefusedError as refused:
                 hint = "name a directory of the project, such as .retinue/local"
                 self._reader.diagnostics.error(refused.code, refused.message, self._tree.at(path), hint)
+
+    def _check_name(self, directory: str) -> None:
+        """Raises RefusedError for what no directory can be called."""
+        for part in directory.split("/"):
+            try:
+                (self._reader.folder.root / part).lstat()
+            except ValueError as error:
+                message = "no directory has the character U+0000 in its name"
+                raise RefusedError("invalid-value", message) from error
+            except OSError as error:
+                if error.errno == errno.ENAMETOOLONG:
+                    message = "the name of the directory is longer than the system takes"
+                    raise RefusedError("invalid-value", message) from error
 
     def _api(self, interpolator: Interpolator) -> str | None:
         written, path = self._setting("api")

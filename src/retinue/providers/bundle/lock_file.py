@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from retinue.errors import BlockedError, RetinueError, StaleError, reason_of
+from retinue.errors import BlockedError, RetinueError, StaleError, cannot_write
 from retinue.kinds.kind import Kind, Kinds
 from retinue.kinds.stores import EDITED, Rendered
 from retinue.model.tag import SYNCING, TAG_KEY, TagError, is_ours, read_tag, write_file_records, write_tag
@@ -135,7 +135,7 @@ class LockFile:
             stat = self.path.stat()
             self._known = ((stat.st_mtime_ns, stat.st_size), sections)
         except OSError as error:
-            raise RetinueError(f"{self.path.name} cannot be written: {reason_of(error)}") from error
+            raise cannot_write(self.path, error, hint="make it writable, and the directory that it is in") from error
 
     def _text(self, sections: Json) -> str:
         """Deterministic: sorted keys, one value a line. What did not change since the last write is not formatted anew,
