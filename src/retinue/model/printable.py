@@ -120,16 +120,14 @@ _BEGINNINGS = [
 ]
 _WITH_UNDERSCORE = ["sk_", "rk_", "pk_", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "hf_", "npm_"]
 _OF_GITLAB = re.compile("gl[a-z]{2,5}-")
-_NAMES = ["key", "token", "secret", "passw", "passphrase", "pwd", "authorization", "jwt", "sig", "credential"]
+_NAMES = re.compile("key|token|secret|passw|passphrase|pwd|authorization|jwt|sig|credential")
 
 
 def _may_hold_a_key(text: str) -> bool:
     """Whether any of the beginnings that `_KEYS` looks for is there, or a name that is looked for before a sign: most
     texts have none, which is seen sooner."""
-    if "=" in text or ":" in text:
-        small = text.lower()
-        if any(each in small for each in _NAMES):
-            return True
+    if ("=" in text or ":" in text) and _NAMES.search(text.lower()):
+        return True
     return (
         any(each in text for each in _BEGINNINGS)
         or ("_" in text and any(each in text for each in _WITH_UNDERSCORE))
