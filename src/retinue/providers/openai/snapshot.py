@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -54,8 +54,7 @@ def take_snapshot(
         ours = [
             live for live in found.values() if (live.tag and live.tag.stack == cache.stack) or reading.concerns(live)
         ]
-        here = [live for live in ours if live.home is None]
-        for live in pool.map(reading.whole, here):
+        for live in reading.whole([live for live in ours if live.home is None], pool.map):
             found[live.id] = live
         _note_missing(account, stores, found, ours)
     reading.seen.live = list(found.values())
@@ -194,12 +193,19 @@ class _Reading:
             status=errors[0].status,
         ) from errors[0]
 
-    def whole(self, live: Live) -> Live:
-        """The object with its files, unless they are known to be those that are declared."""
-        store, wanted = self.stores[live.kind], None
-        if live.tag and live.tag.stack == self.cache.stack and not self.concerns(live):
-            wanted = self.wanted.contents.get(live.tag.address)
-        return replace(live, unread=wanted.files) if wanted and store.holds_just(live, wanted) else store.whole(live)
+    def whole(self, several: Iterable[Live], each_of: Mapper) -> Iterator[Live]:
+        """Those of the objects of which something is read apart from them, with that, unless it is known to be what is
+        declared."""
+        asked = []
+        for live in several:
+            store, wanted = self.stores[live.kind], None
+            if live.tag and live.tag.stack == self.cache.stack and not self.concerns(live):
+                wanted = self.wanted.contents.get(live.tag.address)
+            if wanted and store.holds_just(live, wanted):
+                yield replace(live, unread=wanted.files)
+            elif store.apart:
+                asked.append(live)
+        yield from each_of(lambda each: self.stores[each.kind].whole(each), asked)
 
     def _counts(self, raw: Json) -> bool:
         """Lists go on showing for a while what this process deleted."""

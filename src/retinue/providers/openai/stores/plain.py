@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from retinue.content.manifest import Summary
 from retinue.errors import AccountError, BlockedError, StaleError
@@ -51,6 +51,9 @@ class PlainStore(Generic[S]):
     form: S
     account: Account
     cache: Cache
+
+    apart: ClassVar[bool] = False
+    """Whether something of the objects is read apart from them."""
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

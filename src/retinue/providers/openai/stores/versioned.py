@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from retinue.errors import AccountError
 from retinue.kinds.stores import Versioned
@@ -40,6 +40,7 @@ class VersionedStore(PlainStore[Versioned]):
     """The objects of one kind, with versions below each."""
 
     __slots__ = ()
+    apart: ClassVar[bool] = True
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from retinue.content.manifest import Summary
 from retinue.kinds.stores import WithFiles
@@ -41,8 +41,6 @@ Records = Mapping[str, FileRef | FileNote]
 """What stands for the marks of attached files, by their ids: the records of their store, or this machine's notes."""
 MOST_ASKED = 500
 """How many objects are asked whether they hold a file: no list tells."""
-FEW_ASKED = 10
-"""Up to how many files are asked for one by one in each of them; for more, the list of what it holds is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +49,8 @@ class WithFilesStore(PlainStore[WithFiles]):
     listed them last, by the objects' ids."""
 
     listed: dict[str, Listing] = field(default_factory=dict)
+
+    apart: ClassVar[bool] = True
 
     def whole(self, live: Live) -> Live:
         return replace(live, files=self.files(live))
