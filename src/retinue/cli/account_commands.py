@@ -354,8 +354,6 @@ def serve(
     project = loaded.project
     root = project.root if project else directory
     stored, configured = local_setting(project.account if project else "local", root)
-    if not project and any(each.severity == "error" and each.code != "no-project" for each in loaded.diagnostics):
-        terminal.say("retinue.yaml holds a mistake, which 'retinue validate' tells: this is not the account it names")
 
     def ready(base_url: str) -> None:
         terminal.print(base_url)
