@@ -257,7 +257,7 @@ class Tag:
     `fields` maps a field's name to the digest of its value; `keys` maps the digest of a key to the digest of its value,
     for fields that are owned key by key. `returned` and `returned_keys` map those that the account did not keep as
     given to the digest of what it answered to the write. `attached` is how many files, whosever, were attached when all
-    of ours were in place.
+    of ours were in place: what the account counted, and nothing that was applied, so that tags are the same without it.
     """
 
     stack: str
@@ -267,4 +267,4 @@ class Tag:
     flags: frozenset[str] = frozenset()
     returned: Mapping[str, str] = field(default_factory=dict)
     returned_keys: Mapping[str, str] = field(default_factory=dict)
-    attached: int | None = None
+    attached: int | None = field(default=None, compare=False)

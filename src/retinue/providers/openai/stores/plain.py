@@ -324,9 +324,10 @@ class PlainStore(Generic[S]):
 
     def _tag_text(self, step: Step, live: Live | None) -> str:
         """The tag to write with the object itself; it is silent about what comes after the write."""
-        pending = self.pending(step)
+        pending, tag = self.pending(step), tag_of(step)
         if not (pending or step.files):
-            return write_tag(tag_of(step))
+            # What an apply left that was cut off may be all there by now.
+            return write_tag(self.finished(tag, live) if live and tag.attached is None else tag)
         return write_tag(self.kind.provisional(tag_of(step), pending, live.tag if live else None))
 
     def records(self, live: Live) -> dict[str, str]:  # noqa: ARG002 - for what has files attached
