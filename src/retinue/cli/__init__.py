@@ -18,6 +18,7 @@ from retinue.cli.import_commands import import_, migrate
 from retinue.cli.plan_commands import apply, destroy, plan, show_saved_plan
 from retinue.cli.project_commands import diff, init, render, schema, validate
 from retinue.cli.terminal import Terminal
+from retinue.cli.wakeful import stay_wakeful
 from retinue.errors import OUR_BUG, Interrupted, RetinueError, UsageError, machine_error
 
 EPILOG = """\b
@@ -137,6 +138,7 @@ def entry() -> None:
     collector.set_threshold(100_000, 20, 50)
     with suppress(ValueError):  # elsewhere than in the main thread
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill is what Ctrl-C is
+        stay_wakeful()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of files may be no text in the encoding of the terminal
             stream.reconfigure(errors="backslashreplace")
