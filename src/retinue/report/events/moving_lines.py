@@ -7,9 +7,10 @@ print at the same time leave lines behind and take finished ones away.
 from __future__ import annotations
 
 import io
+import os
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
 from types import TracebackType
 from typing import TextIO
 
@@ -32,21 +33,22 @@ class MovingLines:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._keep_moving, name="retinue-progress", daemon=True)
-        self._others = redirect_stderr(_Above(self))
+        self._open = ExitStack()
 
     def __enter__(self) -> MovingLines:
-        self._others.__enter__()
+        self._open.enter_context(_unflushed(self._stream))
+        self._open.enter_context(redirect_stderr(_Above(self)))
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._others.__exit__(kind, error, trace)
         self._closed.set()
         with self._lock:
             self._write(self._back())
             self._drawn = 0
+        self._open.close()
 
     @property
     def stream(self) -> TextIO:
@@ -77,6 +79,35 @@ class MovingLines:
         with suppress(OSError):
             self._stream.write(text)
             self._stream.flush()
+
+
+@contextmanager
+def _unflushed(stream: TextIO) -> Iterator[None]:
+    """While open, Ctrl-C does not throw away what the terminal has not shown yet, as its driver does otherwise
+    (termios(3), NOFLSH): lines of what was finished, or half of a sequence."""
+    try:
+        import termios
+    except ImportError:  # a system without such terminals
+        yield
+        return
+    try:
+        terminal = stream.fileno()
+        before = termios.tcgetattr(terminal)
+        # Whoever is in the background is stopped for touching the terminal.
+        ours = os.tcgetpgrp(terminal) == os.getpgrp()
+    except (AttributeError, OSError, ValueError, termios.error):
+        ours = False
+    if not ours:
+        yield
+        return
+    during = [*before[:3], before[3] | termios.NOFLSH, *before[4:]]
+    with suppress(termios.error):
+        termios.tcsetattr(terminal, termios.TCSANOW, during)
+    try:
+        yield
+    finally:
+        with suppress(termios.error):
+            termios.tcsetattr(terminal, termios.TCSANOW, before)
 
 
 class _Above(io.TextIOBase):
