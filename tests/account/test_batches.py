@@ -64,6 +64,8 @@ SERVERS = {
     "not found, in HTML": says("<html>Not Found</html>", 404),
     "not allowed": says('{"detail": "Method Not Allowed"}', 405),
     "not implemented": says("", 501),
+    "refused": says('{"error": {"message": "files are not supported"}}', 400),
+    "not understood": says('{"detail": [{"msg": "field required"}]}', 422),
     "nothing": says("{}"),
     "a web page": says("<!doctype html><title>Welcome</title>"),
     "broken": says('{"error": {"message": "list index out of range"}}', 500),
@@ -88,6 +90,39 @@ def test_files_are_attached_one_by_one_where_batches_do_nothing(server: Any, tmp
         "more/four.md",
     ]
     assert len(team.listed("/files")) == 4
+
+
+def test_one_file_that_is_refused_keeps_none_of_the_others_out(tmp_path: Path) -> None:
+    class Picky(httpx2.BaseTransport):
+        """Refuses whatever has the file of two."""
+
+        def __init__(self, inner: httpx2.BaseTransport) -> None:
+            self.inner = inner
+
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            below = "/vector_stores/" in request.url.path
+            attaching = below and request.method == "POST" and request.url.path.endswith(("/files", BATCH))
+            if attaching and b"kb/two.md" in request.content:
+                error = {"message": "File type not supported", "type": "invalid_request_error"}
+                return httpx2.Response(400, json={"error": error}, request=request)
+            return self.inner.handle_request(request)
+
+        def close(self) -> None:
+            self.inner.close()
+
+    team = Team(tmp_path, checked=False, retries=1)
+    team.write("s.yaml", "vector_stores:\n  kb:\n    files: [kb/*.md]\n")
+    for name in ("one", "two", "three"):
+        team.write(f"kb/{name}.md", f"# {name}\n")
+    applied = team.apply(Picky)
+    assert not applied.converged
+    (failures,) = [event.failures for event in applied.events if event.failures]
+    assert list(failures) == ["kb/two.md"]
+    assert failures["kb/two.md"].startswith("File type not supported (HTTP 400 for POST /v1/vector_stores/vs_")
+    (store,) = team.listed("/vector_stores")
+    assert len(team.listed(f"/vector_stores/{store['id']}/files")) == len(team.listed("/files")) == 2
+    assert team.apply().converged
+    assert len(team.listed("/files")) == 3
 
 
 def test_one_request_attaches_many_where_batches_work(tmp_path: Path) -> None:

@@ -422,10 +422,10 @@ def _explained(error: openai.APIError, account: Account, kind: type[AccountError
     }
     scopes = missing_scopes(message)
     lacking = f"give the key the scope{'s' if len(scopes) > 1 else ''} {', '.join(scopes)}, or use another one"
+    asked = f"{error.request.method} {error.request.url.path}"
     if error.status_code == 401:
         hint = lacking if scopes else "check the key and its project"
-        return CredentialError(f"the account refused the key: {message}", hint=hint, **found)
-    asked = f"{error.request.method} {error.request.url.path}"
+        return CredentialError(f"the account refused the key ({asked}): {message}", hint=hint, **found)
     if error.status_code == 403:
         hint = lacking if scopes else "check the key's scopes and project"
         if is_web_page(error.body):

@@ -28,6 +28,8 @@ MOST_ATTRIBUTES = 16
 """SPEC VectorStoreFileAttributes."""
 NO_BATCHES = frozenset({404, 405, 410, 501})
 """How an account says that it does not know batches. Of an object that is gone, the next request says the same."""
+REFUSALS = frozenset({400, 413, 415, 422})
+"""How an account says that there is something about a file that it does not take."""
 STUCK = 900.0
 """Seconds after which a file in progress counts as failed, while none beside it gets anywhere: the service may leave it
 there for ever [V]."""
@@ -101,8 +103,7 @@ class FileSync:
             batch = list(self._upload(changes[start : start + self.form.batch], start, len(changes)))
             if batch:
                 self.check()
-                self._attach(batch)
-            placed += batch
+                placed += self._attach(batch)
         return placed
 
     def _upload(self, changes: Sequence[FileChange], before: int, total: int) -> Iterator[tuple[FileChange, str]]:
@@ -131,18 +132,35 @@ class FileSync:
                 yield change, outcome
             self.report(number, total, "uploaded")
 
-    def _attach(self, batch: Sequence[tuple[FileChange, str]]) -> None:
-        """Attach uploaded files by one request; one by one what an account does not attach like that."""
+    def _attach(self, batch: Sequence[tuple[FileChange, str]]) -> list[tuple[FileChange, str]]:
+        """Attach uploaded files by one request; one by one what an account does not attach like that. Gives those that
+        it takes: what it refuses is reported and taken out again."""
         missing = self._attach_batch(batch) if self.account.batches else batch
-        for _ in self.pool.map(lambda pair: self._attach_one(*pair), missing):
+        refused: dict[str, str] = {}
+
+        def attach(pair: tuple[FileChange, str]) -> None:
+            try:
+                self._attach_one(*pair)
+            except AccountError as error:
+                if error.status not in REFUSALS:
+                    raise
+                refused[pair[1]] = error.message
+
+        for _ in self.pool.map(attach, missing):
             self.check()
+        attached = [pair for pair in batch if pair[1] not in refused]
         for change, file_id in batch:
+            if file_id in refused:
+                self.uploader.settled(file_id)
+                self.give_up(change, file_id, refused[file_id])
+        for change, file_id in attached:
             self.cache.attached(
                 self.id,
                 file_id,
                 FileNote(change.after.sha256, change.path, file_id in self.shared) if change.after else NOBODYS,
             )
             self.uploader.settled(file_id)
+        return attached
 
     def _attach_batch(self, batch: Sequence[tuple[FileChange, str]]) -> Sequence[tuple[FileChange, str]]:
         """Gives what is not attached afterwards. When the answer is lost, only that is sent again."""
@@ -157,9 +175,10 @@ class FileSync:
                 if not missing or error.done:
                     break
             except AccountError as error:
-                if error.status not in NO_BATCHES:
+                if error.status not in NO_BATCHES | REFUSALS:
                     raise
-                self.account.batches = False
+                # One file that is refused refuses the batch: by itself it is told, and the others come in.
+                self.account.batches = error.status in REFUSALS
                 break
             else:
                 if counted(made) == len(missing):
