@@ -354,7 +354,8 @@ def quoting(watch: Watch, pattern: str, status: int) -> Iterator[Quoting]:
 def test_an_account_that_quotes_what_it_was_sent_is_not_quoted(watch: Watch, status: int) -> None:
     with quoting(watch, r"POST /(vaults/.*/credentials|agents/environments/templates)", status) as account:
         done = watch("apply", "--yes", code=5)
-        assert account.refused == 5
+        # Where the key is refused, nothing is begun with it any more; several requests may be under way by then.
+        assert account.refused in (range(1, 6) if status in (401, 403) else [5])
         assert (status == 307 and "sends us on" in done.err + done.out) or MASK in done.err + done.out
         watch("apply", "--yes", "--json", code=5)
     with quoting(watch, r"(GET|POST) .*", status):

@@ -213,7 +213,15 @@ def stopped(team: Team, hanging: Hanging, which: signal.Signals, *args: str) -> 
     with serving(hanging) as url:
         environ = environment(served(team, url))
         asked = command(*args, "-C", str(team.root))
-        with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, text=True) as process:
+        with subprocess.Popen(
+            asked,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environ,
+            text=True,
+            # What a shell starts in the background ignores it, and so would all that is started from there.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as process:
             hanging.at = lambda: process.send_signal(which)
             try:
                 out, err = process.communicate(timeout=60)
