@@ -580,12 +580,10 @@ def _run(session: Session, made: Plan, stop: threading.Event, wait_timeout: floa
 
 def _left_behind(session: Session, made: Plan) -> AbstractContextManager[None]:
     """While open, files are used that an apply left behind which was cut off on another machine."""
-    from retinue.providers.openai.openai_provider import OpenAIProvider
-
-    account, cut_off = session.providers[None], session.lock.cut_off()
-    if cut_off is None or not made.steps or not isinstance(account, OpenAIProvider):
+    cut_off = session.lock.cut_off()
+    if cut_off is None or not made.steps:
         return nullcontext()
-    return account.left_behind(session.reading.declared, session.live, cut_off)
+    return session.providers[None].left_behind(session.reading.declared, session.live, cut_off)
 
 
 def _held(session: Session) -> set[str]:

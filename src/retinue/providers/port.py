@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from retinue.content.manifest import Summary
-from retinue.model.declared import Diagnostic, Handover
+from retinue.model.declared import Declared, Diagnostic, Handover
 from retinue.model.live import Live
 from retinue.model.steps import Block, FieldChange, Removal, Step
 from retinue.model.tag import Tag
 from retinue.model.values import Address
+from retinue.planning.marker import Lease
 
 WAIT_TIMEOUT = 1800.0
 """Seconds for which files are waited for to be indexed: the service may leave one in progress for ever [V §10.5]."""
@@ -129,6 +131,11 @@ class Provider(Protocol):
     def parts(self, step: Step, live: Live) -> tuple[int, tuple[Removal, ...]]:
         """How many parts an object has that no snapshot reads, and those of them that go with a step. Raises
         AccountError: what cannot be named is not taken away."""
+
+    def left_behind(
+        self, declared: Iterable[Declared], live: Collection[Live], cut_off: Lease
+    ) -> AbstractContextManager[None]:
+        """While open, files are used that an apply left which was `cut_off` on another machine."""
 
     def begin(self, run: Run) -> Runner:
         """Get ready to carry steps out."""

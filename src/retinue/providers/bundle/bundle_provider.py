@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 from retinue.errors import StaleError
 from retinue.kinds.kind import Kind, Kinds
+from retinue.model.declared import Declared
 from retinue.model.live import Live
 from retinue.model.steps import Block, Removal, Step
 from retinue.model.tag import TAG_KEY, Tag, write_tag
 from retinue.model.values import FileRef
+from retinue.planning.marker import Lease
 from retinue.providers.bundle.lock_file import ENTRY, LockFile
 from retinue.providers.live_reader import read_live
 from retinue.providers.openai.openai_provider import OpenAIProvider
@@ -68,6 +71,10 @@ class BundleProvider:
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:  # noqa: ARG002
         """Nothing of it is anybody else's."""
         yield from ()
+
+    def left_behind(self, declared: Iterable[Declared], live: Collection[Live], cut_off: Lease) -> nullcontext[None]:  # noqa: ARG002
+        """What it names are files of the account."""
+        return nullcontext()
 
     def glimpse(self, steps: Sequence[Step]) -> Mapping[str, Live]:  # noqa: ARG002 - a file is read at once
         return {}

@@ -132,12 +132,8 @@ class OpenAIProvider:
         with threads(8, "look") as pool:
             return {each for each, is_it in zip(ids, pool.map(is_missing, ids), strict=True) if is_it}
 
-    def is_held(self, file_id: str) -> bool:
-        """Whether any object of the account holds a file, whoever owns it, or may hold it: not all can be asked."""
-        return any(store.holds(file_id) for name, store in self.stores.items() if name in self._served)
-
     def holding(self, file_ids: Collection[str]) -> set[str]:
-        """The same for many files at once: those of them that are held, or may be."""
+        """Those of the files that any object of the account holds, whoever owns it."""
         served = [store for name, store in self.stores.items() if name in self._served]
         return {each for store in served for each in store.holding(file_ids)}
 
@@ -215,7 +211,7 @@ class OpenAIProvider:
     def work(self, run: Run) -> Work:
         """What is at hand while one apply is carried out; homes outside of the account share it for their files."""
         if self._work is None or self._work[0] is not run:
-            uploader = Uploader(self.account, self.cache, self.journal, self.root, run.held, self.is_held, self.holding)
+            uploader = Uploader(self.account, self.cache, self.journal, self.root, run.held, self.holding)
             given = (run.pool, run.ids, run.known, run.check, run.wait_timeout, run.common)
             work = Work(self.account, self.cache, uploader, *given)
             self._work = (run, work)

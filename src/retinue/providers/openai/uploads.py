@@ -35,8 +35,8 @@ class Uploader:
     """Creates and deletes files for one apply.
 
     `root` is the project's directory; `held` are the ids of the files that our live objects held when it began, and
-    `is_held` says whether any object of the account holds a file now, or may hold it, `attached` which of several files
-    any object has attached. `left` are files that were taken out of one object and that another one may hold.
+    `holding` says which of several files any object of the account holds now. `left` are files that were taken out of
+    one object and that another one may hold.
     """
 
     account: Account
@@ -44,8 +44,7 @@ class Uploader:
     journal: UploadJournal
     root: Path
     held: frozenset[str] = frozenset()
-    is_held: Callable[[str], bool] = lambda _: False
-    attached: Callable[[Collection[str]], Collection[str]] = lambda _: ()
+    holding: Callable[[Collection[str]], Collection[str]] = lambda _: ()
     spare: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
     _made: dict[tuple[str, str, str], dict[str, set[str]]] = field(default_factory=dict)
@@ -129,7 +128,7 @@ class Uploader:
 
     def discard_left(self) -> None:
         """Delete what was left and nothing holds."""
-        held = set(self.attached(self.left)) if self.left else set()
+        held = set(self.holding(self.left))
         for file_id in self.left:
             if file_id not in held:
                 self.account.delete(f"/files/{file_id}")
@@ -143,7 +142,7 @@ class Uploader:
         for entry in list(self.journal.entries.values()):
             if entry.doomed and entry.id:
                 # Not all that holds it need have been looked at for a plan.
-                if entry.id in self.held or self.attached([entry.id]):
+                if entry.id in self.held or self.holding([entry.id]):
                     self.journal.close(entry.key)
                 else:
                     self.finish_discard(entry.id, entry.key)
@@ -186,7 +185,8 @@ class Uploader:
                 break
             if (raw.get("filename"), raw.get("bytes")) == alike[:2] and raw["id"] not in known:
                 found.append(raw["id"])
-        free = [file_id for file_id in found if not self.is_held(file_id)]
+        held = self.holding(found)
+        free = [file_id for file_id in found if file_id not in held]
         if not free or len(free) > sum((each.filename, each.size, each.purpose) == alike for each in sought):
             return None
         self.journal.uploaded(entry.key, free[0])

@@ -118,13 +118,9 @@ class PlainStore(Generic[S]):
         """Whether the account has an object with this id."""
         return self.account.find(self.path(live_id, None), beta=self.form.beta) is not None
 
-    def holds(self, file_id: str) -> bool:
-        """Whether any object of the kind holds a file, whoever owns it; also where that cannot be known."""
-        return self.kind.holds_files and any(file_id in json.dumps(raw) for raw in self.pages())
-
     def holding(self, file_ids: Collection[str]) -> set[str]:
-        """Those of these files that some object of the kind holds, whoever owns it; all, where that cannot be known."""
-        if not self.kind.holds_files:
+        """Those of these files that some object of the kind holds, whoever owns it."""
+        if not (self.kind.holds_files and file_ids):
             return set()
         return {each for raw in self.pages() for each in _FILE_ID.findall(json.dumps(raw))} & set(file_ids)
 

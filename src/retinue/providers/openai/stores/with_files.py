@@ -39,8 +39,6 @@ from retinue.state.cache import FileNote
 
 Records = Mapping[str, FileRef | FileNote]
 """What stands for the marks of attached files, by their ids: the records of their store, or this machine's notes."""
-MOST_ASKED = 500
-"""How many objects are asked whether they hold a file: no list tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +55,12 @@ class WithFilesStore(PlainStore[WithFiles]):
 
     def holds_just(self, live: Live, wanted: Summary) -> bool:
         """Whether the tag says that the declared files were all in place, and the account that as many are now."""
-        tag, counts = live.tag, live.answer.get("file_counts") or {}
+        tag = live.tag
         if tag is None or live.spent or SYNCING in tag.flags or tag.fields.get(self.form.files) != wanted.digest:
             return False
         # A store that never had a file has a tag that was written with it.
         attached = 0 if tag.attached is None and not wanted.files else tag.attached
-        return attached is not None and attached == counts.get("total") == counts.get("completed")
+        return attached is not None and attached == _settled(live)
 
     def files(self, live: Live) -> tuple[LiveFile, ...]:
         """The files attached to a live object. One that we attached and that is not listed is asked for by itself."""
@@ -120,10 +118,6 @@ class WithFilesStore(PlainStore[WithFiles]):
         """What is noted of the files of an object, by their ids."""
         said = live.tag.fields.get(self.form.files, "") if live.tag else ""
         return {**self.cache.files.noted(live.id, said), **records_of(live, self.form)}
-
-    def holds(self, file_id: str) -> bool:
-        there = [f"{self._files(str(raw['id']))}/{file_id}" for raw in self.pages()]
-        return len(there) > MOST_ASKED or any(self.account.find(path, beta=self.form.beta) for path in there)
 
     def holding(self, file_ids: Collection[str]) -> set[str]:
         found: set[str] = set()
@@ -224,10 +218,7 @@ class WithFilesStore(PlainStore[WithFiles]):
         return sync.failures
 
     def finished(self, tag: Tag, live: Live) -> Tag:
-        counts = live.answer.get("file_counts") or {}
-        total = counts.get("total")
-        settled = isinstance(total, int) and total == counts.get("completed")
-        return replace(tag, attached=total if settled else None)
+        return replace(tag, attached=_settled(live))
 
     def records(self, live: Live) -> dict[str, str]:
         return {key: each for key, each in our_marks(live, self.form).items() if key.startswith(RECORD_KEY)}
@@ -271,3 +262,9 @@ class WithFilesStore(PlainStore[WithFiles]):
         whole = self.whole(live)
         check_files(step, whole)
         return PlainStore.doomed_files(self, step, live) | {each.id for each in whole.files if each.path}
+
+
+def _settled(live: Live) -> int | None:
+    """How many files an object has, where the account counts all of them as completed; None otherwise."""
+    total = counted(live.answer)
+    return total if total is not None and live.answer["file_counts"].get("completed") == total else None
