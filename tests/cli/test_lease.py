@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from retinue.errors import BlockedError, LeaseError, OvertakenError
 from retinue.session import owner_of
 from tests.cli.conftest import Shell
 from tests.support.faults import At, CutAfter, writes_a_marker
-from tests.support.team import Team, is_marker
+from tests.support.team import Team, colleague, is_marker
 
 BOTS = "assistants:\n  a: {{model: gpt-4o, name: {0}}}\n  b: {{model: gpt-4o, name: {0}}}\n"
 
@@ -46,16 +45,6 @@ class Noting(engine.Audience):
 
     def note(self, text: str) -> None:
         self.notes.append(text)
-
-
-def colleague(team: Team, name: str = "two") -> Team:
-    """Somebody else with the same files, on another machine, in the same account."""
-    root = team.root.parent / name
-    shutil.copytree(team.root, root, ignore=lambda path, names: {".retinue"} & set(names))
-    other = replace(team, root=root, calls=[])
-    (root / ".retinue").mkdir()
-    (root / ".retinue" / "local").symlink_to(team.account_directory)
-    return other
 
 
 def marker(team: Team) -> dict[str, str]:

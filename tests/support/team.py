@@ -6,10 +6,11 @@ Nothing here knows how the engine works inside; the account's traffic can be wat
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,16 @@ class Team:
                 for each in everything[collection_name(store)]
             }
             return {**everything, "files": listed(client, "/files"), "attached": attached}
+
+
+def colleague(team: Team, name: str = "two") -> Team:
+    """Somebody else with the same files, on another machine, in the same account."""
+    root = team.root.parent / name
+    shutil.copytree(team.root, root, ignore=lambda path, names: {".retinue"} & set(names))
+    other = replace(team, root=root, calls=[])
+    (root / ".retinue").mkdir()
+    (root / ".retinue" / "local").symlink_to(team.account_directory)
+    return other
 
 
 def _markers(client: openai.OpenAI) -> list[tuple[str, dict[str, Any]]]:

@@ -21,6 +21,7 @@ from retinue.providers.openai.answers import seconds
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.file_source import FileSource
+from retinue.providers.openai.read_after_create import look
 from retinue.state.cache import Cache
 from retinue.state.upload_journal import Journalled, UploadJournal
 
@@ -28,6 +29,9 @@ FILES_PAGE = 10_000
 """SDK file_list_params: the greatest page of the list of files."""
 CLOCK_SKEW = 3
 """Seconds by which times of the account, which are whole seconds, may seem to lie before what caused them."""
+
+YOUNG = 60
+"""Seconds after its creation for which a file that answers 404 is asked for again."""
 
 
 @dataclass(slots=True)
@@ -148,7 +152,7 @@ class Uploader:
                     self.finish_discard(entry.id, entry.key)
                 continue
             file_id = entry.id or self._find_lost(entry)
-            if file_id is None or file_id in self.held or self.account.find(f"/files/{file_id}") is None:
+            if file_id is None or file_id in self.held or not self._is_there(file_id, entry.started):
                 self.journal.close(entry.key)
                 continue
             self.spare.setdefault((entry.sha256, entry.purpose), []).append(file_id)
@@ -158,6 +162,11 @@ class Uploader:
                 del self.cache.files.lost[file_id]
             else:
                 self.spare.setdefault((sha256, str(found.get("purpose"))), []).append(file_id)
+
+    def _is_there(self, file_id: str, started: float) -> bool:
+        """Whether the account has a file whose upload began then: one of moments ago may answer 404 for a while [V]."""
+        young = self.account.server_time() - started < YOUNG
+        return look(self.account, self.cache, file_id, f"/files/{file_id}", None, patient=young) is not None
 
     def discard_spares(self) -> None:
         """Delete what an interrupted apply uploaded and nothing wanted in the end.
