@@ -651,9 +651,9 @@ def _lease(session: Session, made: Plan, audience: Audience, stop: threading.Eve
             lock.leave()
             raise
         except BaseException:
-            lock.release(owned)
+            lock.release(owned, finished=not session.journal.entries)
             raise
-        lock.release(owned)
+        lock.release(owned, finished=not session.journal.entries)
 
 
 def _tidy(session: Session) -> None:

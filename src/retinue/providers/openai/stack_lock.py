@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -91,6 +92,13 @@ class StackLock:
         of this very directory left it behind."""
         return self.seen.lease if self.seen and self.holder() is None else None
 
+    def _unfinished_since(self) -> float:
+        """When the apply began whose work was left to this one, by another machine: what it uploaded is known by that
+        time, and should this one be cut off as well, it must still be."""
+        left = self.cut_off()
+        elsewhere = left is not None and left.nonce != self.cache.lock.lease and left.began is not None
+        return left.began if left is not None and left.began is not None and elsewhere else math.inf
+
     def look_again(self) -> None:
         """Read the marker anew."""
         if self.seen is not None:
@@ -130,7 +138,7 @@ class StackLock:
         """
         self.lost = None
         now = self.account.server_time()
-        lease = Lease(new_nonce(secrets.token_hex(8), now), now + TERM, self.owner)
+        lease = Lease(new_nonce(secrets.token_hex(8), min(self._unfinished_since(), now)), now + TERM, self.owner)
         earlier = self.cache.lock.lease if alone else ""
         begun = self.account.clock()
         try:
@@ -275,26 +283,30 @@ class StackLock:
         finally:
             self._busy.release()
 
-    def release(self, ids: Collection[str]) -> None:
+    def release(self, ids: Collection[str], *, finished: bool = True) -> None:
         """Give the lease back, and remember what the stack owns now. A stack that owns nothing needs no marker.
 
-        A failure is left to the end of the lease.
+        Unless everything is `finished` the lease stays, over: should this directory be thrown away, as pipelines do,
+        whoever applies next knows since when files may have come in that nothing holds. A failure is left to the end of
+        the lease.
         """
         self.account.on_answer = None
         held, self._held = self._held, None
         if held is None:
             return
         try:
-            if not ids:
+            if not ids and finished:
                 for each in (held, *self.spare):
                     self._delete(each)
                 self.seen, self.spare, self.cache.lock.marker = None, [], None
             else:
                 known = replace(held, owned=len(ids), inventory=inventory_of(ids))
-                self.seen = self._write(replace(known, revision=held.revision + 1, lease=None))
+                over = replace(held.lease, ends=self.account.server_time()) if held.lease and not finished else None
+                self.seen = self._write(replace(known, revision=held.revision + 1, lease=over))
                 for each in self.spare:
                     self._delete(each)
-            self.cache.lock.lease = ""
+            if finished:
+                self.cache.lock.lease = ""
         except AccountError as error:
             self.on_note(f"the lease of the stack could not be given back and ends by itself: {error.message}")
         self.cache.save()

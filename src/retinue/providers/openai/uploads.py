@@ -36,7 +36,7 @@ YOUNG = 60
 
 @dataclass(slots=True)
 class Uploader:
-    """Creates and deletes files for one apply.
+    """Creates and deletes files for one apply. `spare` are those of an interrupted one, by name, digest and purpose.
 
     `root` is the project's directory; `held` are the ids of the files that our live objects held when it began, and
     `holding` says which of several files any object of the account holds now. `left` are files that were taken out of
@@ -49,7 +49,7 @@ class Uploader:
     root: Path
     held: frozenset[str] = frozenset()
     holding: Callable[[Collection[str]], Collection[str]] = lambda _: ()
-    spare: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    spare: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
     _made: dict[tuple[str, str, str], dict[str, set[str]]] = field(default_factory=dict)
     _shared: set[str] = field(default_factory=set)
@@ -72,7 +72,7 @@ class Uploader:
                 if shared_by not in holders:
                     holders.add(str(shared_by))
                     return file_id
-            file_id = self._spare(file, purpose) or self._create(name, file, purpose)
+            file_id = self._spare((name, file.sha256, purpose)) or self._create(name, file, purpose)
             if shared_by:
                 made[file_id] = {shared_by}
                 self._shared.add(file_id)
@@ -82,9 +82,9 @@ class Uploader:
         """Whether several objects may hold a file that was uploaded; or one that was found detached."""
         return file_id in self._shared or file_id in self.cache.files.lost
 
-    def _spare(self, file: FileRef, purpose: str) -> str | None:
+    def _spare(self, traits: tuple[str, str, str]) -> str | None:
         with self._lock:
-            spares = self.spare.get((file.sha256, purpose))
+            spares = self.spare.get(traits)
             return spares.pop() if spares else None
 
     def _create(self, name: str, file: FileRef, purpose: str) -> str:
@@ -155,13 +155,14 @@ class Uploader:
             if file_id is None or file_id in self.held or not self._is_there(file_id, entry.started):
                 self.journal.close(entry.key)
                 continue
-            self.spare.setdefault((entry.sha256, entry.purpose), []).append(file_id)
+            self.spare.setdefault((entry.filename, entry.sha256, entry.purpose), []).append(file_id)
         for file_id, sha256 in list(self.cache.files.lost.items()):
             found = None if file_id in self.held else self.account.find(f"/files/{file_id}")
             if found is None:
                 del self.cache.files.lost[file_id]
             else:
-                self.spare.setdefault((sha256, str(found.get("purpose"))), []).append(file_id)
+                traits = (str(found.get("filename")), sha256, str(found.get("purpose")))
+                self.spare.setdefault(traits, []).append(file_id)
 
     def _is_there(self, file_id: str, started: float) -> bool:
         """Whether the account has a file whose upload began then: one of moments ago may answer 404 for a while [V]."""
