@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from retinue.emulator.server.quirks import Quirks
 from tests.support.faults import CutAfter
 from tests.support.team import Team
 
@@ -95,3 +97,71 @@ def test_what_was_lost_when_the_process_died_is_found_by_the_next(team: Team) ->
     theirs = attach(team)
     assert team.apply().converged
     assert sorted(each["id"] for each in team.listed("/files")) == sorted([*ours(team), theirs])
+
+
+# ── what an apply left that could not go on ───────────────────────────────────────────────────────────────────────────
+
+
+class RefusesToAttach(httpx2.BaseTransport):
+    """Takes files and attaches none, until somebody calls it a day."""
+
+    def __init__(self, inner: httpx2.BaseTransport) -> None:
+        self.inner = inner
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.method == "POST" and request.url.path.startswith("/v1/vector_stores/vs_"):
+            body = json.loads(request.content)
+            if "file_id" in body or "files" in body or "file_ids" in body:
+                error = {"message": "Not today", "type": "server_error", "param": None, "code": None}
+                return httpx2.Response(501, json={"error": error}, request=request)
+        return self.inner.handle_request(request)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def in_a_fresh_clone(team: Team) -> None:
+    team.forget_memory()
+    team.time.now += 3600
+
+
+def uploaded(team: Team) -> list[str]:
+    return sorted(each["id"] for each in team.listed("/files"))
+
+
+def test_what_a_failed_apply_uploaded_is_used_by_the_next_on_another_machine(team: Team) -> None:
+    """Pipelines throw their machines away, also when an apply ended in order and without success."""
+    assert not team.apply(RefusesToAttach).converged
+    (left,) = uploaded(team)
+    in_a_fresh_clone(team)
+    assert team.apply().converged
+    assert uploaded(team) == ours(team) == [left]
+    assert all(each["metadata"]["retinue.lease"] == "" for each in team.markers())
+
+
+def test_a_second_apply_that_fails_does_not_forget_what_the_first_left(team: Team) -> None:
+    team.apply(lambda inner: CutAfter(inner, "POST /files"))
+    (left,) = uploaded(team)
+    in_a_fresh_clone(team)
+    # It gets its lease, looks for what was left, and no further.
+    assert not team.apply(lambda inner: CutAfter(inner, "GET /files")).converged
+    in_a_fresh_clone(team)
+    assert team.apply().converged
+    assert uploaded(team) == ours(team) == [left]
+
+
+def test_an_upload_of_moments_ago_is_asked_for_again_before_it_is_given_up(team: Team) -> None:
+    team.quirks = Quirks(read_after_create_404=2)
+    team.apply(lambda inner: CutAfter(inner, "POST /files"))
+    team.apply()
+    assert team.apply().converged
+    assert uploaded(team) == ours(team)
+
+
+def test_the_same_content_under_another_name_is_another_file(team: Team) -> None:
+    """Citations show the name that a file was uploaded under."""
+    team.apply(lambda inner: CutAfter(inner, "POST /files"))
+    team.write("s.yaml", "vector_stores:\n  kb:\n    name: ours\n    files: [costs.md]\n")
+    team.write("costs.md", CONTENT)
+    assert team.apply().converged
+    assert [each["filename"] for each in team.listed("/files")] == ["costs.md"]
