@@ -23,8 +23,8 @@ test: $(VENV)/installed-dev ## Run the whole test suite
 quick: $(VENV)/installed-dev ## Run the tests of daily work, in less than a minute
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not slow' --hypothesis-profile quick --ignore tests/report/test_comments.py $(QUICK)
 
-chaos: $(VENV)/installed-dev ## Break every single request of every kind of change (ten minutes)
-	@$(BIN)/python -m pytest -n $(WORKERS) --chaos -k failure_at_any_request
+chaos: $(VENV)/installed-dev ## Break every single request of every kind of change, and play 200 storms (20 minutes)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --chaos -k 'failure_at_any_request or fresh_clone or destroy_that_died or calm_apply' tests/laws tests/bundles tests/handover
 
 lint: $(VENV)/installed-dev ## Check style, types, layers and generated files
 	@$(BIN)/ruff check .

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
 
 from tests.support.description import ABSENT, NOT_JUDGED, USUAL, VARIABLE
+from tests.support.tally import TRIED, table
 
 # How long a machine that does other things takes for one example says nothing about the code.
 settings.register_profile("retinue", deadline=None)
@@ -28,6 +30,10 @@ def chaos(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--chaos"))
 
 
+def pytest_runtest_setup() -> None:
+    TRIED.clear()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -35,6 +41,8 @@ def pytest_runtest_makereport(
     report = yield
     if item.nodeid in NOT_JUDGED:
         report.user_properties.append(("not judged", ABSENT))  # this is how a worker can tell who sums up
+    if call.when == "call":
+        report.user_properties.extend(("tried", [what, often]) for what, often in TRIED.items())
     return report
 
 
@@ -42,6 +50,15 @@ def pytest_runtest_makereport(
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
     """Say last, and loudly, what the one judge that this project did not write has not seen."""
     yield
+    if terminalreporter.config.getoption("--chaos"):
+        tried: Counter[str] = Counter()
+        for report in terminalreporter.stats.get("passed", ()):
+            for name, value in report.user_properties:
+                if name == "tried":
+                    tried[value[0]] += value[1]
+        terminalreporter.section("chaos")
+        for line in table(tried):
+            terminalreporter.line(line)
     unseen = {
         report.nodeid
         for reports in terminalreporter.stats.values()

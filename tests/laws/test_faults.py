@@ -16,6 +16,7 @@ from tests.laws.conftest import Sample
 from tests.laws.test_laws import orphans
 from tests.support.breaking import Breaking, copied, meaning
 from tests.support.faults import MODES, Mode
+from tests.support.tally import TRIED
 from tests.support.team import Team, Wrap, stack_of
 
 
@@ -74,6 +75,7 @@ def test_a_run_that_died_is_continued_from_a_fresh_clone(
     """What it left in the middle is nobody's edit."""
     for team, where in Breaking(prepare(sample, tmp_path / "prepared", before, variant), tmp_path, "dead", chaos=chaos):
         fresh(team)
+        TRIED["… and its machine is thrown away"] += 1
         applied = team.apply()
         assert applied.converged, where
         assert not applied.plan.reverts, where

@@ -26,6 +26,7 @@ from tests.support.breaking import meaning
 from tests.support.faults import At
 from tests.support.forms import collection_name, form, is_versioned
 from tests.support.random_faults import LONGEST_LAG, RandomFaults
+from tests.support.tally import TRIED
 from tests.support.team import Team, Wrap, colleague, stack_of
 
 SEEDS, CHAOS_SEEDS = 12, 200
@@ -115,6 +116,15 @@ def as_they_are(team: Team, paths: list[str]) -> dict[str, Any]:
 # ── the storm ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+WORDS = {
+    "plain": "in a storm: an apply",
+    "killed": "in a storm: the process is killed",
+    "killed_elsewhere": "in a storm: the process is killed, and its machine thrown away",
+    "raced": "in a storm: a colleague applies another version meanwhile",
+    "edited": "in a storm: somebody edits an object meanwhile",
+}
+
+
 class Storm:
     """What happens to one team, as its seed says."""
 
@@ -138,6 +148,7 @@ class Storm:
             )
             event = self.chance.choice((self.plain, self.killed, self.killed_elsewhere, self.raced, self.edited))
             self.story.append(event.__name__)
+            TRIED[WORDS[event.__name__]] += 1
             try:
                 event()
             except RetinueError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,8 +13,16 @@ import httpx2
 
 from retinue.errors import RetinueError
 from tests.support.faults import Faulty, Mode
+from tests.support.tally import TRIED
 from tests.support.team import FakeTime, Team, Wrap
 
+BROKEN: Mapping[Mode, str] = {
+    "refused": "one request finds no connection",
+    "server_error": "one request is answered 500",
+    "lost": "the answer to one request is lost, after the account carried it out",
+    "cut": "half of an answer arrives",
+    "dead": "the process is killed at one request, after the account carried it out",
+}
 TURNS: tuple[Mode, ...] = ("refused", "server_error", "cut")
 Change = Callable[[Team, Wrap], object]
 
@@ -64,6 +72,7 @@ class Breaking:
             with suppress(RetinueError):  # it may strike while the account is read, before anything is decided
                 self.change(team, break_at)
             assert fault[0].struck
+            TRIED[BROKEN[self.mode]] += 1
             yield team, f"{self.mode} at request {number}: {self.requests[number - 1]}"
 
 

@@ -6,11 +6,11 @@ import json
 import math
 import random
 import threading
-from collections import Counter
 from dataclasses import dataclass, field
 
 import httpx2
 
+from tests.support.tally import TRIED
 from tests.support.team import FakeTime
 
 RATE = 0.3
@@ -48,7 +48,6 @@ class RandomFaults(httpx2.BaseTransport):
     dies_at: int | None = None
     made: dict[str, float] = field(default_factory=dict)
     """When each object was made, by its id: shared by all who see one account."""
-    struck: Counter[str] = field(default_factory=Counter)
     count: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -66,7 +65,7 @@ class RandomFaults(httpx2.BaseTransport):
         if fault is None:
             return self._pass(request)
         with self._lock:
-            self.struck[fault] += 1
+            TRIED[f"at random: {fault}"] += 1
         return self._strike(request, fault)
 
     def _strike(self, request: httpx2.Request, fault: str) -> httpx2.Response:
