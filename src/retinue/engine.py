@@ -517,9 +517,10 @@ def _look_back(
     *,
     stops: bool,
 ) -> Applied:
-    """Plan again from what the account has now. Whoever asks to stop does not wait for it: nothing is written. Unless
-    that is what the audience `stops`, KeyboardInterrupt is somebody else's."""
-    session.focus = session.concerned(applied.plan)
+    """Plan again from what the account has now: the objects that were written over, or, where something came or went,
+    all of the kinds that have to do with it. Whoever asks to stop does not wait for it: nothing is written. Unless that
+    is what the audience `stops`, KeyboardInterrupt is somebody else's."""
+    session.focus, session.rewritten = session.concerned(applied.plan), session.overwritten(applied.plan)
     try:
         with audience.looking(), _reading(session, stop):
             return replace(applied, remaining=again())
@@ -531,7 +532,7 @@ def _look_back(
         stop.set()
         return replace(applied, unread=Interrupted("stopped before it was looked at again"))
     finally:
-        session.focus = None
+        session.focus = session.rewritten = None
 
 
 @contextmanager

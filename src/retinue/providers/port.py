@@ -112,6 +112,9 @@ class Provider(Protocol):
     def snapshot(self, wanted: Wanted, others: Sequence[Live] = ()) -> Snapshot:
         """Everything that is there. `others` are objects elsewhere, which may refer to some of it."""
 
+    def again(self, seen: Sequence[Live], ids: Collection[str], wanted: Wanted) -> Iterable[Live]:
+        """What was `seen`, with those of the `ids` as they are now; what is gone is left out."""
+
     def find(self, step: Step, owner: Tag | None) -> Live | None:
         """The object of a step as it is now, with its files where the step is about any; None when it is gone.
 

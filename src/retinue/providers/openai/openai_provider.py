@@ -20,7 +20,7 @@ from retinue.model.values import FileRef
 from retinue.planning.marker import Lease, was_cut_off
 from retinue.providers.openai.client import Account
 from retinue.providers.openai.orphans import Known, Orphan, declared_files, find_orphans, purposes, reusable
-from retinue.providers.openai.snapshot import take_snapshot
+from retinue.providers.openai.snapshot import look_again, take_snapshot
 from retinue.providers.openai.stores.actions import ActionStore
 from retinue.providers.openai.stores.nested import NestedStore
 from retinue.providers.openai.stores.plain import PlainStore
@@ -89,6 +89,11 @@ class OpenAIProvider:
         if any(was_cut_off(raw.get("metadata") or {}, stack, now) for _, raw in snapshot.markers):
             snapshot.live = [self._unsettled(live) for live in snapshot.live]
         return snapshot
+
+    def again(self, seen: Sequence[Live], ids: Collection[str], wanted: Wanted) -> Iterator[Live]:
+        sought = {live.id: live for live in seen if live.home is None and live.id in ids}
+        found = look_again(self.account, self.stores, self.cache, wanted, list(sought.values()), self._order)
+        yield from (found.get(live.id, live) for live in seen if live.id in found or live.id not in sought)
 
     def _unsettled(self, live: Live) -> Live:
         versions = live.versions
