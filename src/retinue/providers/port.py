@@ -125,6 +125,9 @@ class Provider(Protocol):
         """Those of the steps' objects, by the steps' keys, that are read together in fewer requests than by `find`. A
         list may be a moment old: what is not as it should be is asked for by itself."""
 
+    def closer(self, step: Step, live: Live) -> Live:
+        """An object with what a step is about as it is now, where it was `noted` only."""
+
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
         """What forbids the steps because the account does not have it: versions that declarations name."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from retinue.content.manifest_diff import moved_files
 from retinue.errors import AccountError, BlockedError, StaleError
 from retinue.kinds.kind import Kinds
 from retinue.kinds.stores import Nested, Plain, Versioned, WithActions, WithFiles
@@ -107,7 +108,12 @@ class OpenAIProvider:
         # The plan saw it moments ago, so a 404 may be the lag of a creation that somebody else made; what is nobody's
         # yet is read as a whole.
         live = store.find(str(step.id), step.within, patient=True, asked=step.action in HANDOVERS)
-        return store.again(live, step) if live is not None and step.files else live
+        return store.again(live, step, recent=True) if live is not None and step.files else live
+
+    def closer(self, step: Step, live: Live) -> Live:
+        store = self.stores[live.kind]
+        now = store.again(live, step)
+        return replace(now if not moved_files(step, now.files) else store.whole(live), noted=False)
 
     def glimpse(self, steps: Sequence[Step]) -> Mapping[str, Live]:
         found: dict[str, Live] = {}

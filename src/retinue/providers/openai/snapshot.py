@@ -233,6 +233,8 @@ class _Reading:
                 wanted = self.wanted.contents.get(live.tag.address)
             if wanted and store.holds_just(live, wanted):
                 yield replace(live, unread=wanted.files)
+            elif known := store.known(live) if wanted else None:
+                yield known
             elif store.apart:
                 asked.append(live)
         yield from each_of(lambda each: self.stores[each.kind].whole(each), asked)

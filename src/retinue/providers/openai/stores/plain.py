@@ -132,8 +132,8 @@ class PlainStore(Generic[S]):
         """The object with what is listed apart from it."""
         return live
 
-    def again(self, live: Live, step: Step) -> Live:  # noqa: ARG002 - for what has some
-        """The same right before a step, as far as that is about it."""
+    def again(self, live: Live, step: Step, *, recent: bool = False) -> Live:  # noqa: ARG002 - for what has some
+        """The same right before a step, as far as that is about it; a `recent` look may count."""
         return self.whole(live)
 
     def files(self, live: Live) -> tuple[LiveFile, ...]:  # noqa: ARG002 - for what has some
@@ -261,6 +261,7 @@ class PlainStore(Generic[S]):
         forget_keys(self.account, self.form, path, keys, answer)
         after = self._answered({**answer, "id": live.id}, live.within)
         if after is not None and after.tag:
+            work.written[step.key] = after
             self._note_unkept(work, step, after, names)
         return live.id
 
@@ -340,8 +341,9 @@ class PlainStore(Generic[S]):
         """Bring about what the write could not; gives path → reason for files that could not be brought in."""
         return {}
 
-    def finish(self, work: Work, step: Step, live_id: str) -> None:
-        """Only now does the tag say that all is as declared; until then a difference is nobody's edit."""
+    def finish(self, work: Work, step: Step, live_id: str) -> Tag:
+        """Only now does the tag say that all is as declared; until then a difference is nobody's edit. Gives
+        the tag."""
         live = self.current(work, step, live_id)
         if live is None:
             raise StaleError("it was deleted while it was being brought about", hint="run the command again")
@@ -349,6 +351,7 @@ class PlainStore(Generic[S]):
         tag = self.finished(work.tag(step), live)
         mark(body, self.form, live, {**our_marks(live, self.form), TAG_KEY: write_tag(tag)})
         self.account.update(self.path(live_id, live.within), body, beta=self.form.beta)
+        return tag
 
     def finished(self, tag: Tag, live: Live) -> Tag:  # noqa: ARG002 - for what has files attached
         """The tag to write when everything is in place."""
@@ -373,6 +376,11 @@ class PlainStore(Generic[S]):
     def holds_just(self, live: Live, wanted: Summary) -> bool:  # noqa: ARG002 - for what has files attached
         """Whether the object is known to hold just the declared files, without a look at them."""
         return False
+
+    def known(self, live: Live) -> Live | None:  # noqa: ARG002 - for what has files attached
+        """The object with its files as this machine noted them, where nothing came or went since, as far as it and its
+        tag tell; None where they have to be listed."""
+        return None
 
     def unmark_files(self, work: Work, live: Live, only: Collection[str] | None = None) -> None:
         """Take our marks off the attached files, or only off some."""
