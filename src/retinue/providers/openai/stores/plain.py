@@ -28,7 +28,7 @@ from retinue.model.values import Path, Ref
 from retinue.providers.live_reader import read_live
 from retinue.providers.openai.answers import Json, check_page
 from retinue.providers.openai.client import Account, AmbiguousError
-from retinue.providers.openai.create_once import Attempt, settle
+from retinue.providers.openai.create_once import Attempt, newest, settle
 from retinue.providers.openai.marks import forget_keys, mark, our_marks
 from retinue.providers.openai.read_after_create import look
 from retinue.providers.openai.uploads import Carried, carried_ids, carry_files
@@ -163,14 +163,14 @@ class PlainStore(Generic[S]):
             body = self.kind.assemble(body, work.with_ids(spec), None)
         marks = {**carried.records, TAG_KEY: self._tag_text(step, None)}
         body[self.form.marks.field] = self.form.marks.write(body.get(self.form.marks.field), marks)
-        within = self.within(work, step)
+        within, begun = self.within(work, step), self.account.server_time()
 
         def attempt() -> Attempt:
             try:
                 answers.append(self.account.create(self.form.collection(within), body, beta=self.form.beta))
                 return str(answers[0]["id"])
             except AmbiguousError as error:
-                return error, lambda: self.find_created(work, step)
+                return error, lambda: self.find_created(work, step, begun)
 
         answers: list[Json] = []
         live_id = settle(self.account, attempt)
@@ -208,9 +208,10 @@ class PlainStore(Generic[S]):
         """The live id of the object that the step's object stands in, or is to stand in."""
         return None
 
-    def find_created(self, work: Work, step: Step) -> str | None:
-        """The object that a creation without an answer left behind: it carries our tag and was not there before."""
-        for raw in self.pages(self.within(work, step), order="desc"):
+    def find_created(self, work: Work, step: Step, begun: float) -> str | None:
+        """The object that a creation without an answer, `begun` at that time, left behind: it carries our tag and was
+        not there before."""
+        for raw in newest(self.pages(self.within(work, step), order="desc"), begun, self.form.page):
             if raw["id"] not in work.known and work.is_ours(self.read(raw), step.address):
                 return str(raw["id"])
         return None

@@ -144,15 +144,29 @@ class WithFilesStore(PlainStore[WithFiles]):
         return {**self.cache.files.noted(live.id, said), **records_of(live, self.form)}
 
     def holding(self, file_ids: Collection[str]) -> set[str]:
-        found: set[str] = set()
-        stores = list(self.pages()) if file_ids else []
+        """Those of these files that some object of the kind holds. One that this machine knows of is asked first, which
+        mostly settles the matter, and all of them about the rest."""
         with threads(SIDE_BY_SIDE, "hold") as pool:
-            for held in pool.map(lambda raw: self._held_by(raw, set(file_ids)), stores):
+            noted = zip(file_ids, pool.map(self._is_held_as_noted, file_ids), strict=True)
+            found = {file_id for file_id, held in noted if held}
+            wanted = set(file_ids) - found
+            for held in pool.map(lambda raw: self._held_by(raw, wanted), self.pages() if wanted else ()):
                 found |= held
         return found
 
+    def _is_held_as_noted(self, file_id: str) -> bool:
+        noted = [live_id for live_id, files in list(self.cache.files.of.items()) if file_id in files]
+        return any(self.account.find(f"{self._files(live_id)}/{file_id}", beta=self.form.beta) for live_id in noted)
+
+    def _taken_from(self, live_id: str, file_ids: Collection[str]) -> set[str]:
+        """Those of the files that this process took out of an object: it need not ask whether they are gone."""
+        return {each for each in file_ids if f"{live_id}/{each}" in self.cache.deleted}
+
     def _held_by(self, raw: Mapping[str, Any], wanted: Collection[str]) -> set[str]:
         """Which of these files an object holds: asked for one by one, unless reading all of its files is less."""
+        wanted = set(wanted) - self._taken_from(str(raw["id"]), wanted)
+        if not wanted:
+            return set()
         path, total = self._files(str(raw["id"])), counted(raw)
         if total is not None and len(wanted) > total // self.form.page + 1:
             pages = self.account.pages(path, page=self.form.page, beta=self.form.beta)
