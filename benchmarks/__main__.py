@@ -8,6 +8,7 @@ is measured for a part of a large job and worked out for the rest: such figures 
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import platform
 import sys
@@ -79,6 +80,8 @@ def main() -> int:
     print(
         f"{chosen.latency * 1000:.0f} ms a request; Python {platform.python_version()}, {platform.system()}\n\n{HEAD}"
     )
+    # As pip does with what it installs: a working copy may have been told to keep no bytecode.
+    compileall.compile_dir(Path(__file__).resolve().parents[1] / "src", quiet=2)
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="retinue-bench-") as scratch:
         bench = Bench(Path(scratch), chosen.latency, scripts=not chosen.no_script)

@@ -71,11 +71,11 @@ def documents(root: Path, count: int) -> Iterable[Path]:
     return (root / "declared" / "docs" / f"{number // 1000:03}" / f"page-{number:06}.md" for number in range(count))
 
 
-def write_store(root: Path, count: int, changed: int = 0) -> None:
+def write_store(root: Path, count: int, changed: int = 0, edition: str = "second") -> None:
     """A store of small documents. Files that stay the same are not written again."""
     for number, path in enumerate(documents(root, count)):
         if number < changed or not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(document(number, "second" if number < changed else "first"))
+            path.write_text(document(number, edition if number < changed else "first"))
     settings = "vector_stores:\n  pages:\n    name: Pages\n    files: [docs/**/*.md]\n"
     (root / "declared" / "pages.yaml").write_text(settings)

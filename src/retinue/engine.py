@@ -229,7 +229,7 @@ def decide(
         )
 
     made = make()
-    if _read_what_goes(session, made):
+    if _look_closer(session, made):
         made = make()
     made = _with_parts(session, made)
     blocks = () if destroy or allow_missing else tuple(account_blocks(session, remembered))
@@ -239,23 +239,29 @@ def decide(
     return session.planned
 
 
-def _read_what_goes(session: Session, made: Plan) -> bool:
-    """Read what is attached to objects that are to be deleted, where nobody did: the plan names all that goes. Whether
-    there was any."""
-    going = {step.id for step in made.steps if step.action == "delete"}
-    unread = {each.id for each in session.live if each.unread is not None and each.id in going}
-    if not unread:
+def _look_closer(session: Session, made: Plan) -> bool:
+    """Read what nobody read yet and the plan is about: what is attached to objects that are to be deleted, since it
+    names all that goes, and what it changes of files that are known from notes. Whether anything is not as was said."""
+    steps = {step.id: step for step in made.steps if step.home is None and (step.action == "delete" or step.files)}
+    doubtful = {each.id for each in session.live if each.id in steps and (each.noted or each.unread is not None)}
+    if not doubtful:
         return False
     from retinue.providers.thread_pool import threads
 
     account = session.providers[None]
 
-    def whole(live: Live) -> Live:
-        return account.whole(replace(live, unread=None)) if live.id in unread else live
+    def read(live: Live) -> Live:
+        if live.id not in doubtful:
+            return live
+        step = steps[live.id]
+        if step.action == "delete":
+            return account.whole(replace(live, unread=None, noted=False))
+        return account.closer(step, live) if live.noted else live
 
+    before = {each.id: each.files for each in session.live}
     with threads(session.parallelism, "read") as pool:
-        session.live = tuple(pool.map(whole, session.live))
-    return True
+        session.live = tuple(pool.map(read, session.live))
+    return any(each.files != before[each.id] for each in session.live)
 
 
 def _with_parts(session: Session, made: Plan) -> Plan:
@@ -517,9 +523,10 @@ def _look_back(
     *,
     stops: bool,
 ) -> Applied:
-    """Plan again from what the account has now. Whoever asks to stop does not wait for it: nothing is written. Unless
-    that is what the audience `stops`, KeyboardInterrupt is somebody else's."""
-    session.focus = session.concerned(applied.plan)
+    """Plan again from what the account has now: the objects that were written over, or, where something came or went,
+    all of the kinds that have to do with it. Whoever asks to stop does not wait for it: nothing is written. Unless that
+    is what the audience `stops`, KeyboardInterrupt is somebody else's."""
+    session.focus, session.rewritten = session.concerned(applied.plan), session.overwritten(applied.plan)
     try:
         with audience.looking(), _reading(session, stop):
             return replace(applied, remaining=again())
@@ -531,7 +538,7 @@ def _look_back(
         stop.set()
         return replace(applied, unread=Interrupted("stopped before it was looked at again"))
     finally:
-        session.focus = None
+        session.focus = session.rewritten = None
 
 
 @contextmanager

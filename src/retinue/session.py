@@ -81,7 +81,8 @@ class Session:
     was made last, until it is carried out. `today`, where given, stands for the day by the account's clock.
     `parallelism` says how many requests may be under way at once; with `full_refresh`, plans read what is attached to
     objects even where their tags and counts say that it is as declared. `focus` are the kinds that a look is about,
-    where not all are: of the others, the last look counts. `offered` are the models that the account listed."""
+    where not all are, and `rewritten` the ids of the only objects: of the others, the last look counts. `offered` are
+    the models that the account listed."""
 
     reading: Reading
     account: Account
@@ -97,6 +98,7 @@ class Session:
     full_refresh: bool = False
     planned: Plan | None = None
     focus: frozenset[str] | None = None
+    rewritten: frozenset[str] | None = None
     offered: tuple[Model, ...] | None = None
     _lock: StackLock | None = None
     _providers: Providers | None = None
@@ -150,6 +152,10 @@ class Session:
         # What an interrupted apply left may be attached, and must not be taken for a spare.
         trusted = {} if self.journal.entries else contents
         wanted = Wanted(needed, used, handovers, self.parallelism, trusted, self.focus)
+        if self.rewritten is not None:
+            self.live = tuple(self.providers[None].again(self.live, self.rewritten, wanted))
+            check_account(self)
+            return
         elsewhere = [live for home, each in self.providers.items() if home for live in each.snapshot(wanted).live]
         if self.focus is not None:
             elsewhere += [live for live in self.live if live.home is None and live.kind not in self.focus]
@@ -168,6 +174,13 @@ class Session:
         handed = {each.address.kind for each in self.reading.handovers}
         ours = {live.kind for live in self.live if live.tag and live.tag.stack == self.project.stack}
         return frozenset(declared | planned | known | handed | ours | self.lock.marked)
+
+    def overwritten(self, made: Plan) -> frozenset[str] | None:
+        """The ids of the objects that a plan is about, where it does nothing but write over what is there; None where
+        something comes or goes, which may have changed more than that."""
+        steps = (*made.steps, *made.retags)
+        ids = frozenset(step.id for step in steps if step.action == "update" and step.id and step.home is None)
+        return ids if len(ids) == len(steps) and not any(is_retired(step.tag) for step in steps) else None
 
     def owned_ids(self) -> set[str]:
         """The ids of the stack's objects in the account, as the last look saw them."""

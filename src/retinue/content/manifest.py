@@ -70,6 +70,13 @@ def file_ref(path: str, entry: Mapping[str, Any]) -> FileRef:
     return FileRef(path, entry["sha256"], entry["size"])
 
 
+def files_digest(files: Iterable[LiveFile]) -> str:
+    """What a tag says of attached files, of which one stands under each path; empty where several do."""
+    ours = [each for each in files if each.path is not None]
+    spec = attached_spec(ours)
+    return digest(without_sizes(spec)) if len(spec) == len(ours) else ""
+
+
 def without_sizes(files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Attached files as they are compared and digested: the size follows from the content. Those that are declared by
     their ids are not ours."""

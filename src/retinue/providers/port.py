@@ -112,6 +112,9 @@ class Provider(Protocol):
     def snapshot(self, wanted: Wanted, others: Sequence[Live] = ()) -> Snapshot:
         """Everything that is there. `others` are objects elsewhere, which may refer to some of it."""
 
+    def again(self, seen: Sequence[Live], ids: Collection[str], wanted: Wanted) -> Iterable[Live]:
+        """What was `seen`, with those of the `ids` as they are now; what is gone is left out."""
+
     def find(self, step: Step, owner: Tag | None) -> Live | None:
         """The object of a step as it is now, with its files where the step is about any; None when it is gone.
 
@@ -121,6 +124,9 @@ class Provider(Protocol):
     def glimpse(self, steps: Sequence[Step]) -> Mapping[str, Live]:
         """Those of the steps' objects, by the steps' keys, that are read together in fewer requests than by `find`. A
         list may be a moment old: what is not as it should be is asked for by itself."""
+
+    def closer(self, step: Step, live: Live) -> Live:
+        """An object with what a step is about as it is now, where it was `noted` only."""
 
     def preflight(self, steps: Iterable[Step], known: Mapping[str, Live]) -> Iterator[Block]:
         """What forbids the steps because the account does not have it: versions that declarations name."""

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from retinue.model.steps import AccountInfo
 from retinue.model.values import Address
 from retinue.state.atomic_file import replace_file
+from retinue.state.file_notes import FileNotes
 
 IDS = "ids.json"
 
@@ -124,6 +125,11 @@ class Cache:
             return cache
         return cls(directory, cache.account, stack)
 
+    @property
+    def notes(self) -> FileNotes:
+        """The files of large objects, as the last apply from here left them."""
+        return FileNotes(self.directory, (self.account, self.stack))
+
     def _take(self, noted: Mapping[str, Any]) -> None:
         self.ids = {Address.parse(address): str(live_id) for address, live_id in noted["objects"].items()}
         self.gone = {Address.parse(address): str(live_id) for address, live_id in noted.get("gone", {}).items()}
@@ -185,6 +191,7 @@ class Cache:
             self.ids = {address: each for address, each in self.ids.items() if each != live_id}
             self.files.of.pop(live_id, None)
             self.files.under.pop(live_id, None)
+        self.notes.drop(live_id)
 
     def vanished(self, live_id: str) -> None:
         """Somebody else deleted the object; the files that it held may still be there."""

@@ -51,6 +51,13 @@ class BundleProvider:
     def snapshot(self, wanted: Wanted, others: Sequence[Live] = ()) -> Snapshot:  # noqa: ARG002 - it is all in one file
         return Snapshot(live=[self._read(raw, kind) for kind, raw in self.lock.live(self.kinds)])
 
+    def again(self, seen: Sequence[Live], ids: Collection[str], wanted: Wanted) -> Iterable[Live]:
+        now = {live.id: live for live in self.snapshot(wanted).live}
+        return [now.get(live.id, live) for live in seen if live.id in now or live.id not in ids]
+
+    def closer(self, step: Step, live: Live) -> Live:  # noqa: ARG002 - it is all in one file
+        return live
+
     def find(self, step: Step, owner: Tag | None) -> Live | None:
         return self.entry(step, owner.address.name if owner else step.address.name)
 

@@ -5,14 +5,17 @@ Files are attached to a store in batches, and `file_sync` looks for a lost one i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from retinue.errors import Interrupted
+from retinue.providers.openai.answers import Json
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.retry_policy import LOOKS
 
 Attempt = str | tuple[AmbiguousError, Callable[[], str | None]]
 """The id that was made; or the failure, and a way to look for what it may have made."""
+SLACK = 60.0
+"""Seconds by which the account's clock may seem to differ from its notes of when something was made."""
 
 
 def settle(account: Account, attempt: Callable[[], Attempt]) -> str:
@@ -43,6 +46,27 @@ def settle(account: Account, attempt: Callable[[], Attempt]) -> str:
         if failure.done:
             break
     raise _unsettled(failure)
+
+
+def newest(listed: Iterable[Json], since: float, page: int) -> Iterator[Json]:
+    """Of a list that was asked for from the newest on, what may have been made `since` a time by the account's clock.
+
+    Only a whole `page` in falling order says that what follows is older: a server may know no order, and whoever takes
+    a list for over that is not makes a second object.
+    """
+    before: float | None = None
+    falls, ordered = False, True
+    for number, raw in enumerate(listed, 1):
+        yield raw
+        born = raw.get("created_at")
+        if not isinstance(born, int | float):
+            ordered = False
+            continue
+        if before is not None:
+            ordered, falls = ordered and born <= before, falls or born < before
+        before = born
+        if number % page == 0 and ordered and falls and born < since - SLACK:
+            return
 
 
 def _unsettled(failure: AmbiguousError | None) -> AmbiguousError:

@@ -298,11 +298,16 @@ class FileSync:
             return [each for each in self.pool.map(self._find, pending) if each]
         found: list[LiveFile] = []
         for batch_id, batch in list(self.batches.items()):
-            if not batch.ids & left or self._is_under_way(batch_id, batch):
+            # What stands on one page is told by it at once, and else the batch knows first whether it is over.
+            few = len(batch.ids) <= self.form.page
+            if not batch.ids & left or (not few and self._is_under_way(batch_id, batch)):
                 left -= batch.ids
                 continue
             states = self._in_batch(batch_id)
             found += states
+            if few and any(each.status == "in_progress" for each in states):
+                left -= batch.ids
+                continue
             left -= {each.id for each in states}
             del self.batches[batch_id]
         again = self.read_again(left) if left else {}

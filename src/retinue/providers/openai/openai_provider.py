@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from retinue.content.manifest_diff import moved_files
 from retinue.errors import AccountError, BlockedError, StaleError
 from retinue.kinds.kind import Kinds
 from retinue.kinds.stores import Nested, Plain, Versioned, WithActions, WithFiles
@@ -20,7 +21,7 @@ from retinue.model.values import FileRef
 from retinue.planning.marker import Lease, was_cut_off
 from retinue.providers.openai.client import Account
 from retinue.providers.openai.orphans import Known, Orphan, declared_files, find_orphans, purposes, reusable
-from retinue.providers.openai.snapshot import take_snapshot
+from retinue.providers.openai.snapshot import look_again, take_snapshot
 from retinue.providers.openai.stores.actions import ActionStore
 from retinue.providers.openai.stores.nested import NestedStore
 from retinue.providers.openai.stores.plain import PlainStore
@@ -90,6 +91,11 @@ class OpenAIProvider:
             snapshot.live = [self._unsettled(live) for live in snapshot.live]
         return snapshot
 
+    def again(self, seen: Sequence[Live], ids: Collection[str], wanted: Wanted) -> Iterator[Live]:
+        sought = {live.id: live for live in seen if live.home is None and live.id in ids}
+        found = look_again(self.account, self.stores, self.cache, wanted, list(sought.values()), self._order)
+        yield from (found.get(live.id, live) for live in seen if live.id in found or live.id not in sought)
+
     def _unsettled(self, live: Live) -> Live:
         versions = live.versions
         if versions is None or versions.default == versions.newest or live.home is not None:
@@ -102,7 +108,12 @@ class OpenAIProvider:
         # The plan saw it moments ago, so a 404 may be the lag of a creation that somebody else made; what is nobody's
         # yet is read as a whole.
         live = store.find(str(step.id), step.within, patient=True, asked=step.action in HANDOVERS)
-        return store.again(live, step) if live is not None and step.files else live
+        return store.again(live, step, recent=True) if live is not None and step.files else live
+
+    def closer(self, step: Step, live: Live) -> Live:
+        store = self.stores[live.kind]
+        now = store.again(live, step)
+        return replace(now if not moved_files(step, now.files) else store.whole(live), noted=False)
 
     def glimpse(self, steps: Sequence[Step]) -> Mapping[str, Live]:
         found: dict[str, Live] = {}

@@ -61,6 +61,36 @@ def take_snapshot(
     return reading.seen
 
 
+def look_again(
+    account: Account,
+    stores: Stores,
+    cache: Cache,
+    wanted: Wanted,
+    sought: Sequence[Live],
+    order: Mapping[str, Sequence[str]],
+) -> dict[str, Live]:
+    """Some objects that were seen, as they are now, by their ids; those that are gone are left out. Several that stand
+    beside one another in the `order` of their list are read by the page."""
+    reading = _Reading(account, stores, cache, wanted, Snapshot(), concerning(wanted.handovers))
+    found: dict[str, Live] = {}
+    for kind, ids in _by_kind(live for live in sought if live.within is None).items():
+        for raw in stores[kind].together(ids, order.get(kind, ())):
+            found[str(raw["id"])] = stores[kind].read(raw)
+    with threads(wanted.parallelism, "read") as pool:
+        single = [live for live in sought if live.id not in found]
+        for live, now in zip(
+            single, pool.map(lambda each: stores[each.kind].find(each.id, each.within), single), strict=True
+        ):
+            if now is None:
+                cache.vanished(live.id)
+            else:
+                found[live.id] = now
+        ours = [live for live in found.values() if live.tag and live.tag.stack == cache.stack]
+        found.update({live.id: live for live in reading.whole(ours, pool.map)})
+    _note_missing(account, stores, found, ours)
+    return found
+
+
 @dataclass(slots=True)
 class _Reading:
     """One reading of an account."""
@@ -203,6 +233,8 @@ class _Reading:
                 wanted = self.wanted.contents.get(live.tag.address)
             if wanted and store.holds_just(live, wanted):
                 yield replace(live, unread=wanted.files)
+            elif known := store.known(live) if wanted else None:
+                yield known
             elif store.apart:
                 asked.append(live)
         yield from each_of(lambda each: self.stores[each.kind].whole(each), asked)

@@ -143,10 +143,13 @@ class Uploader:
 
     def recover(self) -> None:
         """Settle what an earlier apply left in the journal: keep what is held, finish deletions, gather spares."""
-        for entry in list(self.journal.entries.values()):
+        entries = list(self.journal.entries.values())
+        # Not all that holds them need have been looked at for a plan.
+        doomed = {entry.id for entry in entries if entry.doomed and entry.id} - self.held
+        kept = self.held | set(self.holding(doomed))
+        for entry in entries:
             if entry.doomed and entry.id:
-                # Not all that holds it need have been looked at for a plan.
-                if entry.id in self.held or self.holding([entry.id]):
+                if entry.id in kept:
                     self.journal.close(entry.key)
                 else:
                     self.finish_discard(entry.id, entry.key)

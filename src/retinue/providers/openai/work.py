@@ -29,7 +29,7 @@ class Work:
     `ids` grows as objects come to be, `known` are the live ids of the plan, `check` raises once a person asked to stop;
     `wait_timeout` is how long the files of an object are waited for, in seconds, `common` what several steps bring in.
     `tags` are those of steps that found the account to make something else of what they wrote, `unkept` says what of
-    what, by the keys of the steps.
+    what, by the keys of the steps; `written` are the objects as their updates were answered.
     """
 
     account: Account
@@ -43,6 +43,7 @@ class Work:
     common: frozenset[tuple[str, str]]
     tags: dict[str, Tag] = field(default_factory=dict)
     unkept: dict[str, tuple[FieldChange, ...]] = field(default_factory=dict)
+    written: dict[str, Live] = field(default_factory=dict)
 
     def tag(self, step: Step) -> Tag:
         """The tag that says that all of a step was applied."""

@@ -28,7 +28,7 @@ from retinue.model.values import Path, Ref
 from retinue.providers.live_reader import read_live
 from retinue.providers.openai.answers import Json, check_page
 from retinue.providers.openai.client import Account, AmbiguousError
-from retinue.providers.openai.create_once import Attempt, settle
+from retinue.providers.openai.create_once import Attempt, newest, settle
 from retinue.providers.openai.marks import forget_keys, mark, our_marks
 from retinue.providers.openai.read_after_create import look
 from retinue.providers.openai.uploads import Carried, carried_ids, carry_files
@@ -132,8 +132,8 @@ class PlainStore(Generic[S]):
         """The object with what is listed apart from it."""
         return live
 
-    def again(self, live: Live, step: Step) -> Live:  # noqa: ARG002 - for what has some
-        """The same right before a step, as far as that is about it."""
+    def again(self, live: Live, step: Step, *, recent: bool = False) -> Live:  # noqa: ARG002 - for what has some
+        """The same right before a step, as far as that is about it; a `recent` look may count."""
         return self.whole(live)
 
     def files(self, live: Live) -> tuple[LiveFile, ...]:  # noqa: ARG002 - for what has some
@@ -163,14 +163,14 @@ class PlainStore(Generic[S]):
             body = self.kind.assemble(body, work.with_ids(spec), None)
         marks = {**carried.records, TAG_KEY: self._tag_text(step, None)}
         body[self.form.marks.field] = self.form.marks.write(body.get(self.form.marks.field), marks)
-        within = self.within(work, step)
+        within, begun = self.within(work, step), self.account.server_time()
 
         def attempt() -> Attempt:
             try:
                 answers.append(self.account.create(self.form.collection(within), body, beta=self.form.beta))
                 return str(answers[0]["id"])
             except AmbiguousError as error:
-                return error, lambda: self.find_created(work, step)
+                return error, lambda: self.find_created(work, step, begun)
 
         answers: list[Json] = []
         live_id = settle(self.account, attempt)
@@ -208,9 +208,10 @@ class PlainStore(Generic[S]):
         """The live id of the object that the step's object stands in, or is to stand in."""
         return None
 
-    def find_created(self, work: Work, step: Step) -> str | None:
-        """The object that a creation without an answer left behind: it carries our tag and was not there before."""
-        for raw in self.pages(self.within(work, step), order="desc"):
+    def find_created(self, work: Work, step: Step, begun: float) -> str | None:
+        """The object that a creation without an answer, `begun` at that time, left behind: it carries our tag and was
+        not there before."""
+        for raw in newest(self.pages(self.within(work, step), order="desc"), begun, self.form.page):
             if raw["id"] not in work.known and work.is_ours(self.read(raw), step.address):
                 return str(raw["id"])
         return None
@@ -261,6 +262,7 @@ class PlainStore(Generic[S]):
         forget_keys(self.account, self.form, path, keys, answer)
         after = self._answered({**answer, "id": live.id}, live.within)
         if after is not None and after.tag:
+            work.written[step.key] = after
             self._note_unkept(work, step, after, names)
         return live.id
 
@@ -340,8 +342,9 @@ class PlainStore(Generic[S]):
         """Bring about what the write could not; gives path → reason for files that could not be brought in."""
         return {}
 
-    def finish(self, work: Work, step: Step, live_id: str) -> None:
-        """Only now does the tag say that all is as declared; until then a difference is nobody's edit."""
+    def finish(self, work: Work, step: Step, live_id: str) -> Tag:
+        """Only now does the tag say that all is as declared; until then a difference is nobody's edit. Gives
+        the tag."""
         live = self.current(work, step, live_id)
         if live is None:
             raise StaleError("it was deleted while it was being brought about", hint="run the command again")
@@ -349,6 +352,7 @@ class PlainStore(Generic[S]):
         tag = self.finished(work.tag(step), live)
         mark(body, self.form, live, {**our_marks(live, self.form), TAG_KEY: write_tag(tag)})
         self.account.update(self.path(live_id, live.within), body, beta=self.form.beta)
+        return tag
 
     def finished(self, tag: Tag, live: Live) -> Tag:  # noqa: ARG002 - for what has files attached
         """The tag to write when everything is in place."""
@@ -373,6 +377,11 @@ class PlainStore(Generic[S]):
     def holds_just(self, live: Live, wanted: Summary) -> bool:  # noqa: ARG002 - for what has files attached
         """Whether the object is known to hold just the declared files, without a look at them."""
         return False
+
+    def known(self, live: Live) -> Live | None:  # noqa: ARG002 - for what has files attached
+        """The object with its files as this machine noted them, where nothing came or went since, as far as it and its
+        tag tell; None where they have to be listed."""
+        return None
 
     def unmark_files(self, work: Work, live: Live, only: Collection[str] | None = None) -> None:
         """Take our marks off the attached files, or only off some."""

@@ -147,12 +147,13 @@ class VersionedStore(PlainStore[Versioned]):
     def create(self, work: Work, step: Step) -> str:
         """Make the object with its first version. Gives its id."""
         files = self._wanted(work, step)
+        begun = self.account.server_time()
 
         def attempt() -> Attempt:
             try:
                 return str(self.account.create_from(self.form.path, _in_folder(files, step), {})["id"])
             except AmbiguousError as error:
-                return error, lambda: self.find_created(work, step)
+                return error, lambda: self.find_created(work, step, begun)
 
         live_id = settle(self.account, attempt)
         work.ids[step.address] = live_id

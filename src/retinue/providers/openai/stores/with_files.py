@@ -10,7 +10,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from retinue.content.manifest import Summary
+from retinue.content.manifest import Summary, files_digest
 from retinue.kinds.stores import WithFiles
 from retinue.model.live import Live, LiveFile
 from retinue.model.steps import Step
@@ -40,13 +40,18 @@ from retinue.state.cache import FileNote
 Records = Mapping[str, FileRef | FileNote]
 """What stands for the marks of attached files, by their ids: the records of their store, or this machine's notes."""
 
+RECENT = 5.0
+"""Seconds for which a look at files counts that a plan took, before it is taken once more."""
+
 
 @dataclass(frozen=True, slots=True)
 class WithFilesStore(PlainStore[WithFiles]):
     """The objects of one kind, with a collection of files below each. `listed` are the files of objects as this process
-    listed them last, by the objects' ids."""
+    listed them last, by the objects' ids; `looked_at` are those that were read again since, and when, in seconds of the
+    account's clock."""
 
     listed: dict[str, Listing] = field(default_factory=dict)
+    looked_at: dict[str, tuple[float, frozenset[str]]] = field(default_factory=dict)
 
     apart: ClassVar[bool] = True
 
@@ -61,6 +66,20 @@ class WithFilesStore(PlainStore[WithFiles]):
         # A store that never had a file has a tag that was written with it.
         attached = 0 if tag.attached is None and not wanted.files else tag.attached
         return attached is not None and attached == _settled(live)
+
+    def known(self, live: Live) -> Live | None:
+        tag, page = live.tag, self.form.page
+        if tag is None or live.spent or SYNCING in tag.flags or self.form.files in tag.returned:
+            return None
+        said, attached = tag.fields.get(self.form.files, ""), tag.attached
+        # What one page shows is asked for as fast as it is looked up.
+        if attached is None or attached <= page or attached != _settled(live):
+            return None
+        files = self.cache.notes.load(live.id, said, attached)
+        if files is None or files_digest(files) != said:
+            return None
+        self.listed[live.id] = Listing(attached, files)
+        return replace(live, files=files, noted=True)
 
     def files(self, live: Live) -> tuple[LiveFile, ...]:
         """The files attached to a live object. One that we attached and that is not listed is asked for by itself."""
@@ -88,9 +107,10 @@ class WithFilesStore(PlainStore[WithFiles]):
             {each.id: FileNote(each.sha256 or "", each.path, each.shared) for each in found.values() if each.path},
         )
         self.listed[live_id] = Listing(counted(live.answer), tuple(found.values()))
+        self.looked_at.pop(live_id, None)
         return self.listed[live_id].files
 
-    def again(self, live: Live, step: Step) -> Live:
+    def again(self, live: Live, step: Step, *, recent: bool = False) -> Live:
         """The object with its files once more, those read anew that the step takes out or writes over. All are listed
         where their number is another than when they were listed last, where one is gone, and where all are to go."""
         listing, total = self.listed.get(live.id), counted(live.answer)
@@ -100,6 +120,10 @@ class WithFilesStore(PlainStore[WithFiles]):
             file_id for each in step.files for file_id in (*each.touched, *([each.live_id] if each.live_id else []))
         }
         theirs = {each.live_id for each in step.files if each.action == "attach"}
+        when, looked_at = self.looked_at.get(live.id, (0.0, frozenset()))
+        if recent and wanted - theirs <= looked_at and self.account.clock() - when <= RECENT:
+            return replace(live, files=listing.files)
+        self.looked_at[live.id] = self.account.clock(), frozenset(wanted - theirs)
         fresh = self._read_again(live, wanted - theirs)
         if fresh.keys() != wanted - theirs:
             return self.whole(live)
@@ -120,15 +144,29 @@ class WithFilesStore(PlainStore[WithFiles]):
         return {**self.cache.files.noted(live.id, said), **records_of(live, self.form)}
 
     def holding(self, file_ids: Collection[str]) -> set[str]:
-        found: set[str] = set()
-        stores = list(self.pages()) if file_ids else []
+        """Those of these files that some object of the kind holds. One that this machine knows of is asked first, which
+        mostly settles the matter, and all of them about the rest."""
         with threads(SIDE_BY_SIDE, "hold") as pool:
-            for held in pool.map(lambda raw: self._held_by(raw, set(file_ids)), stores):
+            noted = zip(file_ids, pool.map(self._is_held_as_noted, file_ids), strict=True)
+            found = {file_id for file_id, held in noted if held}
+            wanted = set(file_ids) - found
+            for held in pool.map(lambda raw: self._held_by(raw, wanted), self.pages() if wanted else ()):
                 found |= held
         return found
 
+    def _is_held_as_noted(self, file_id: str) -> bool:
+        noted = [live_id for live_id, files in list(self.cache.files.of.items()) if file_id in files]
+        return any(self.account.find(f"{self._files(live_id)}/{file_id}", beta=self.form.beta) for live_id in noted)
+
+    def _taken_from(self, live_id: str, file_ids: Collection[str]) -> set[str]:
+        """Those of the files that this process took out of an object: it need not ask whether they are gone."""
+        return {each for each in file_ids if f"{live_id}/{each}" in self.cache.deleted}
+
     def _held_by(self, raw: Mapping[str, Any], wanted: Collection[str]) -> set[str]:
         """Which of these files an object holds: asked for one by one, unless reading all of its files is less."""
+        wanted = set(wanted) - self._taken_from(str(raw["id"]), wanted)
+        if not wanted:
+            return set()
         path, total = self._files(str(raw["id"])), counted(raw)
         if total is not None and len(wanted) > total // self.form.page + 1:
             pages = self.account.pages(path, page=self.form.page, beta=self.form.beta)
@@ -190,11 +228,8 @@ class WithFilesStore(PlainStore[WithFiles]):
     def follow_up(self, work: Work, step: Step, live_id: str, report: Report) -> dict[str, str]:
         if not step.files:
             return {}
-        live = (
-            self.find(live_id, patient=True) or Live(live_id, self.kind.name)
-            if step.id
-            else Live(live_id, self.kind.name)
-        )
+        self.cache.notes.drop(live_id)
+        live = self._written(work, step, live_id)
         if any(each.file_ids or each.live_id for each in step.files):
             check_files(step, self.again(live, step))
         sync = FileSync(
@@ -214,11 +249,34 @@ class WithFilesStore(PlainStore[WithFiles]):
         )
         sync.run(step.files)
         UnkeptFiles(self, sync).note(work, step, live)
+        self._take_in(live_id, sync)
         self.cache.files.under[live_id] = work.tag(step).fields.get(self.form.files, "")
         return sync.failures
 
+    def _written(self, work: Work, step: Step, live_id: str) -> Live:
+        """The object as it was written a moment ago, with its counts."""
+        live = work.written.get(step.key)
+        if step.id and (live is None or counted(live.answer) is None):
+            live = self.find(live_id, patient=True)
+        return live or Live(live_id, self.kind.name)
+
+    def _take_in(self, live_id: str, sync: FileSync) -> None:
+        """What was listed of an object, with what became of it."""
+        before = self.listed.get(live_id, Listing(None, ()))
+        now = {file_id: file for file_id, (_, file) in sync.indexed.items() if file_id not in sync.gone}
+        kept = [now.pop(each.id, each) for each in before.files if each.id not in sync.gone]
+        self.listed[live_id] = Listing(None, (*kept, *sorted(now.values(), key=lambda each: each.created_at)))
+
     def finished(self, tag: Tag, live: Live) -> Tag:
         return replace(tag, attached=_settled(live))
+
+    def finish(self, work: Work, step: Step, live_id: str) -> Tag:
+        """When the tag is written, and not before, what it says is noted here."""
+        tag = PlainStore.finish(self, work, step, live_id)
+        files, said = self.listed.pop(live_id, Listing(None, ())).files, tag.fields.get(self.form.files, "")
+        if tag.attached == len(files) > self.form.page and files_digest(files) == said:
+            self.cache.notes.save(live_id, said, files)
+        return tag
 
     def records(self, live: Live) -> dict[str, str]:
         return {key: each for key, each in our_marks(live, self.form).items() if key.startswith(RECORD_KEY)}
