@@ -17,10 +17,11 @@ from retinue.model.canonical import RECORDED_SHA
 from retinue.model.live import Live
 from retinue.model.tag import write_file_records
 from retinue.model.values import FileRef
-from retinue.providers.openai.answers import seconds
+from retinue.providers.openai.answers import Json, seconds
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.file_source import FileSource
+from retinue.providers.openai.part_uploads import send_parts
 from retinue.state.cache import Cache
 from retinue.state.upload_journal import Journalled, UploadJournal
 
@@ -84,14 +85,25 @@ class Uploader:
             return spares.pop() if spares else None
 
     def _create(self, name: str, file: FileRef, purpose: str) -> str:
+        begun = self.account.server_time()
         with FileSource(self.root, file) as source:
-            return settle(self.account, lambda: self._attempt(name, source, file, purpose))
+            # Only completing an upload makes a file, so that before there is nothing to journal.
+            parts = send_parts(self.account, self.root, source, purpose)
+            if parts is not None:
+                return settle(self.account, lambda: self._attempt(source, purpose, parts.complete, begun))
 
-    def _attempt(self, name: str, source: FileSource, file: FileRef, purpose: str) -> Attempt:
-        entry = Journalled(uuid.uuid4().hex, name, file.size, file.sha256, purpose, self.account.server_time())
+            def send() -> Json:
+                return self.account.upload(name, source, purpose)
+
+            return settle(self.account, lambda: self._attempt(source, purpose, send, self.account.server_time()))
+
+    def _attempt(self, source: FileSource, purpose: str, send: Callable[[], Json], begun: float) -> Attempt:
+        file = source.file
+        name = PurePosixPath(file.path).name
+        entry = Journalled(uuid.uuid4().hex, name, file.size, file.sha256, purpose, begun)
         self.journal.open(entry)
         try:
-            self.journal.uploaded(entry.key, str(self.account.upload(name, source, purpose)["id"]))
+            self.journal.uploaded(entry.key, str(send()["id"]))
         except (AccountError, StaleError) as error:
             if isinstance(error, AmbiguousError) and source.problem is None:
                 return error, lambda: self._find_lost(entry)
