@@ -75,7 +75,8 @@ class Account:
     next from being sent. `gate` says how many requests may be under way, `pacing` how many may be sent in a minute.
     `hidden` are texts that it may have been sent and that no error quotes; `proxies` those that the environment names,
     by variable. `batches`: files are attached in batches, as long as that is not known to be in vain. A file of
-    `part_size` bytes and more is sent in parts of so many; None where the account is known not to take any.
+    `part_size` bytes and more is sent in parts of so many; None where the account is known not to take any. `going` are
+    the files that are about to be deleted, in order, and `announce` writes down in the account which.
     """
 
     client: openai.OpenAI
@@ -96,6 +97,8 @@ class Account:
     proxies: Mapping[str, str] = field(default_factory=dict)
     batches: bool = True
     part_size: int | None = LARGEST_PART
+    going: dict[str, None] = field(default_factory=dict)
+    announce: Callable[[], None] = lambda: None
 
     def limit(self, parallelism: int) -> None:
         """Let no more requests than that be under way at once."""

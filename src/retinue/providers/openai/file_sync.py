@@ -17,7 +17,7 @@ from retinue.model.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE, SHARED_ATTRIBUTE
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.stores.file_listing import counted
-from retinue.providers.openai.uploads import Uploader
+from retinue.providers.openai.uploads import MOST_GOING, Uploader
 from retinue.providers.openai.work import Report
 from retinue.state.cache import NOBODYS, Cache, FileNote
 
@@ -344,24 +344,30 @@ class FileSync:
         """Take a file that cannot be searched out again: the old one serves on and the next apply starts anew."""
         self.failures[change.path] = why
         if change.action != "attach":
-            self._remove([file_id])
+            # What this apply uploaded is found by the next one, wherever that runs (decision 28).
+            self._remove([file_id], announced=change.action not in ("add", "replace"))
 
     # ── old files ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _remove(self, file_ids: Sequence[str]) -> None:
+    def _remove(self, file_ids: Sequence[str], *, announced: bool = True) -> None:
         """Detach, then delete: the other order leaves the store's counts wrong for good [V §10.4]."""
+        for start in range(0, len(file_ids), MOST_GOING):
+            self.check()
+            some = file_ids[start : start + MOST_GOING]
+            with self.uploader.letting_go(dict.fromkeys(some, self.form.purpose), announced=announced):
+                self._take_out(some)
 
+    def _take_out(self, file_ids: Sequence[str]) -> None:
         def remove(file_id: str) -> RetinueError | None:
             try:
                 self.check()
-                key = self.uploader.doom(file_id, self.form.purpose)
                 self.account.delete(self._path(file_id), beta=self.form.beta)
                 self.cache.detached(self.id, file_id)
                 self.gone.add(file_id)
                 if file_id in self.shared:
                     self.uploader.leave(file_id)
                 else:
-                    self.uploader.finish_discard(file_id, key)
+                    self.uploader.finish_discard(file_id)
             except RetinueError as error:
                 return error
             return None

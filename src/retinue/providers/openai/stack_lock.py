@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from retinue.errors import AccountError, BlockedError, LeaseError, OvertakenErro
 from retinue.kinds.kind import Kinds
 from retinue.kinds.stores import Plain
 from retinue.planning.marker import (
+    GOING_KEY,
     UNKNOWN,
     Lease,
     Marker,
@@ -149,6 +151,7 @@ class StackLock:
         self._held = marker
         self._renew_at = (marker.lease or lease).ends - TERM + RENEW_AFTER
         self.account.on_answer = self.keep
+        self.account.announce = self.announce
 
     def _take(self, lease: Lease, floor: int, earlier: str, check: Callable[[], None]) -> Marker | None:
         """Write the lease into the marker that is there."""
@@ -166,7 +169,9 @@ class StackLock:
             raise _overtaken()
         check()
         self._note(lease)
-        lease = replace(lease, ends=self.account.server_time() + TERM)
+        # What an apply that was cut off left behind stays noted until this one has cleared it up.
+        self.account.going.update(dict.fromkeys(current.lease.going if current.lease else ()))
+        lease = replace(lease, ends=self.account.server_time() + TERM, going=tuple(self.account.going))
         # Should this apply be cut off, its deletions must not look like objects that somebody else lost.
         current = replace(current, owned=floor, inventory=UNKNOWN)
         return self._write(self._of_this_account(current, lease))
@@ -275,23 +280,37 @@ class StackLock:
         finally:
             self._busy.release()
 
+    def announce(self) -> None:
+        """Write down in the lease which files are about to be deleted. Without it, an apply that is cut off in between
+        leaves what only this machine knows of; so that is no reason to stop."""
+        self.keep()
+        with self._busy, suppress(AccountError):
+            held = self._held
+            if held is not None and held.lease is not None:
+                ends, going = self.account.server_time() + TERM, tuple(self.account.going)
+                self._held = self._write(replace(held, lease=replace(held.lease, ends=ends, going=going)))
+                self._renew_at = ends - TERM + RENEW_AFTER
+
     def release(self, ids: Collection[str]) -> None:
-        """Give the lease back, and remember what the stack owns now. A stack that owns nothing needs no marker.
+        """Give the lease back, and remember what the stack owns now. A stack that owns nothing needs no marker. While
+        files are left that were to be deleted, the lease stays as one that is over, and says which.
 
         A failure is left to the end of the lease.
         """
-        self.account.on_answer = None
+        self.account.on_answer, self.account.announce = None, lambda: None
         held, self._held = self._held, None
         if held is None:
             return
+        left = tuple(self.account.going)
+        lease = replace(held.lease, ends=self.account.server_time(), going=left) if held.lease and left else None
         try:
-            if not ids:
+            if not ids and lease is None:
                 for each in (held, *self.spare):
                     self._delete(each)
                 self.seen, self.spare, self.cache.lock.marker = None, [], None
             else:
                 known = replace(held, owned=len(ids), inventory=inventory_of(ids))
-                self.seen = self._write(replace(known, revision=held.revision + 1, lease=None))
+                self.seen = self._write(replace(known, revision=held.revision + 1, lease=lease))
                 for each in self.spare:
                     self._delete(each)
             self.cache.lock.lease = ""
@@ -301,11 +320,13 @@ class StackLock:
 
     def needs_tidying(self, owned: Collection[str]) -> bool:
         """Whether the marker tells of an apply that is over: it holds a lease that a run of this directory left behind,
-        or the stack is gone, as the last apply meant it to be."""
+        or one that is over and names files, which are gone by now; or the stack is gone, as the last apply meant it to
+        be."""
         if self.seen is None or self.holder() is not None:
             return False
         lease = self.seen.lease
-        return (not owned and not self.seen.owned) or (lease is not None and lease.nonce == self.cache.lock.lease)
+        left = lease is not None and (lease.nonce == self.cache.lock.lease or bool(lease.going))
+        return (not owned and not self.seen.owned) or left
 
     def tidy(self, owned: Collection[str]) -> None:
         """Give back what a run of this directory left behind. To be called when no other one is alive."""
@@ -319,7 +340,7 @@ class StackLock:
 
         The lease ends by itself, and the next apply of this directory knows it for its own.
         """
-        self.account.on_answer = None
+        self.account.on_answer, self.account.announce = None, lambda: None
         held, self._held = self._held, None
         if held is not None and held.lease is not None:
             ends = datetime.fromtimestamp(held.lease.ends, UTC)
@@ -333,8 +354,9 @@ class StackLock:
 
     def _write(self, marker: Marker) -> Marker:
         form = self._forms[marker.kind]
-        self.account.update(f"{form.path}/{marker.id}", {"metadata": write_marker(marker)}, beta=form.beta)
-        return marker
+        written = write_marker(marker)
+        self.account.update(f"{form.path}/{marker.id}", {"metadata": written}, beta=form.beta)
+        return replace(marker, keys=sum(1 for key, value in written.items() if key.startswith(GOING_KEY) and value))
 
     def _delete(self, marker: Marker) -> None:
         form = self._forms[marker.kind]

@@ -250,11 +250,10 @@ class WithFilesStore(PlainStore[WithFiles]):
         """What may be attached to others as well goes when it is known that it is not, at the end of the apply."""
         doomed = self.doomed_files(step, live) - set(step.shared_files)
         shared = doomed & {each.id for each in self.listed[live.id].files if each.shared}
-        for file_id in sorted(shared):
-            work.uploader.doom(file_id, self.form.purpose)
-        for _ in work.pool.map(lambda file_id: self.account.delete(f"/files/{file_id}"), sorted(doomed - shared)):
-            work.check()
-        self.account.delete(self.path(live.id, live.within), beta=self.form.beta)
+        with work.uploader.letting_go(dict.fromkeys(sorted(shared), self.form.purpose)):
+            for _ in work.pool.map(lambda file_id: self.account.delete(f"/files/{file_id}"), sorted(doomed - shared)):
+                work.check()
+            self.account.delete(self.path(live.id, live.within), beta=self.form.beta)
         for file_id in shared:
             work.uploader.leave(file_id)
 
