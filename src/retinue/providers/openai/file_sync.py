@@ -47,8 +47,8 @@ class Batch:
 class FileSync:
     """Carries out the file changes of one step on the object `id`. `check` raises when the person asked to stop;
     `read_again` gives those of the files, by their ids, that were there when they were listed last, as they are now;
-    `wait_timeout` is how long they are waited for, in seconds. `common` are contents that other steps bring in as well,
-    `shared` the ids of files that may be attached to other objects, too."""
+    `wait_timeout` is how long they are waited for, and `stuck` how long one may be in progress while none beside it
+    gets anywhere, in seconds. `common` are contents that other steps bring in as well, `shared` the ids of files that may be attached to other objects, too."""
 
     account: Account
     form: WithFiles
@@ -62,6 +62,7 @@ class FileSync:
     check: Callable[[], None]
     wait_timeout: float
     common: Collection[tuple[str, str]] = ()
+    stuck: float = STUCK
     shared: set[str] = field(default_factory=set)
     failures: dict[str, str] = field(default_factory=dict)
     indexed: dict[str, tuple[FileChange, LiveFile]] = field(default_factory=dict)
@@ -254,7 +255,7 @@ class FileSync:
             if done != before:
                 self.report(done, len(files), "indexed")
                 pause, moved = FIRST_POLL, now
-            left = min(begun + self.wait_timeout, moved + STUCK) - now
+            left = min(begun + self.wait_timeout, moved + self.stuck) - now
             if pending and left <= 0:
                 seen |= {each.id: each for each in self._in_batches(pending)}
                 self._settle(seen.values(), pending)
@@ -270,8 +271,8 @@ class FileSync:
         now = self.account.server_time()
         for file_id, change in pending.items():
             since = seen[file_id].created_at if file_id in seen else 0
-            if idle >= STUCK or (since and now - since >= STUCK and idle >= self.wait_timeout > 0):
-                self.give_up(change, file_id, f"it was not indexed within {STUCK / 60:.0f} minutes")
+            if idle >= self.stuck or (since and now - since >= self.stuck and idle >= self.wait_timeout > 0):
+                self.give_up(change, file_id, f"it was not indexed within {self.stuck / 60:.0f} minutes")
             else:
                 self.failures[change.path] = "it is still being indexed, and the next apply goes on with it"
 

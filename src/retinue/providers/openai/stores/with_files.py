@@ -26,13 +26,14 @@ from retinue.model.tag import (
 )
 from retinue.model.values import FileRef
 from retinue.providers.openai.answers import seconds
-from retinue.providers.openai.file_sync import FileSync
+from retinue.providers.openai.file_sync import STUCK, FileSync
 from retinue.providers.openai.marks import our_marks
 from retinue.providers.openai.read_after_create import look
 from retinue.providers.openai.stores.file_listing import SIDE_BY_SIDE, Listing, counted, read_again
 from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.stores.unkept_files import UnkeptFiles, given_digest, records_of
 from retinue.providers.openai.work import Report, Work
+from retinue.providers.port import WAIT_TIMEOUT
 from retinue.providers.preconditions import check_files
 from retinue.providers.thread_pool import threads
 from retinue.state.cache import FileNote
@@ -197,6 +198,8 @@ class WithFilesStore(PlainStore[WithFiles]):
         )
         if any(each.file_ids or each.live_id for each in step.files):
             check_files(step, self.again(live, step))
+        own = self.form.patience(step.after or {})
+        wait_timeout = work.wait_timeout if work.wait_timeout is not None else own or WAIT_TIMEOUT
         sync = FileSync(
             self.account,
             self.form,
@@ -208,8 +211,9 @@ class WithFilesStore(PlainStore[WithFiles]):
             work.pool,
             report,
             work.check,
-            work.wait_timeout,
+            wait_timeout,
             work.common,
+            max(STUCK, own or 0),
             {each.id for each in self.listed.get(live_id, Listing(None, ())).files if each.shared},
         )
         sync.run(step.files)
