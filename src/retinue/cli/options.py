@@ -240,8 +240,8 @@ def wait_timeout_option(command: Command) -> Command:
         type=Parsed("duration", _duration),
         default=None,
         metavar="30m",
-        help="Wait so long for the files of each vector store to be indexed, whatever its 'wait_timeout' says; 30m where neither "
-        "says anything. What is not ready then is left to the next apply.",
+        help="Wait so long for the files of each vector store to be indexed, whatever its 'wait_timeout' says; 30m "
+        "where neither says anything. What is not ready then is left to the next apply.",
     )(command)
 
 

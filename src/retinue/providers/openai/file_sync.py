@@ -48,7 +48,8 @@ class FileSync:
     """Carries out the file changes of one step on the object `id`. `check` raises when the person asked to stop;
     `read_again` gives those of the files, by their ids, that were there when they were listed last, as they are now;
     `wait_timeout` is how long they are waited for, and `stuck` how long one may be in progress while none beside it
-    gets anywhere, in seconds. `common` are contents that other steps bring in as well, `shared` the ids of files that may be attached to other objects, too."""
+    gets anywhere, in seconds. `common` are contents that other steps bring in as well, `shared` the ids of files that
+    may be attached to other objects, too."""
 
     account: Account
     form: WithFiles

@@ -28,8 +28,8 @@ class Work:
 
     `ids` grows as objects come to be, `known` are the live ids of the plan, `check` raises once a person asked to stop;
     `wait_timeout` is how long the files of an object are waited for, in seconds (Run), `common` what several steps
-    bring in. `tags` are those of steps that found the account to make something else of what they wrote, `unkept` says what of
-    what, by the keys of the steps.
+    bring in. `tags` are those of steps that found the account to make something else of what they wrote, `unkept` says
+    what of what, by the keys of the steps.
     """
 
     account: Account
