@@ -16,7 +16,7 @@ from retinue.kinds._shapes import (
     empty,
     keyed_files,
 )
-from retinue.kinds.fields import Field, KeyedField, ManifestField, PolicyField
+from retinue.kinds.fields import Field, KeyedField, ManifestField, RunField
 from retinue.kinds.kind import Expansion, Inclusion, Kind
 from retinue.kinds.stores import MarkerForm, WithFiles
 from retinue.model.canonical import suffix
@@ -232,7 +232,7 @@ KIND = Kind(
         ),
         KeyedField("metadata"),
         FURTHER,
-        PolicyField("wait_timeout"),
+        RunField("wait_timeout"),
         ManifestField("files"),
     ),
     inclusions=(Inclusion(("files",), "files", unfit, LARGEST_FILE),),

@@ -12,7 +12,7 @@ from retinue.content.manifest_diff import content_key
 from retinue.errors import AccountError, RetinueError
 from retinue.kinds.stores import WithFiles
 from retinue.model.live import LiveFile
-from retinue.model.steps import FileChange
+from retinue.model.steps import REWRITTEN, FileChange
 from retinue.model.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE, SHARED_ATTRIBUTE
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
@@ -228,12 +228,15 @@ class FileSync:
     def _write_attributes(self, file_id: str, change: FileChange) -> bool:
         """Whether the account took the attributes. Whether it replaces or merges them is not documented; where it keeps
         one that was dropped, the file has to be attached anew."""
-        if change.action != "attributes":
+        if change.action not in REWRITTEN:
             return True
         self.check()
         wanted = self.attributes(change, file_id)
         answer = self.account.update(self._path(file_id), {"attributes": wanted}, beta=self.form.beta)
-        return set(answer.get("attributes") or {}) <= set(wanted)
+        taken = set(answer.get("attributes") or {}) <= set(wanted)
+        if taken and change.action == "move" and change.after:
+            self.cache.attached(self.id, file_id, FileNote(change.after.sha256, change.path, file_id in self.shared))
+        return taken
 
     def _find(self, file_id: str) -> LiveFile | None:
         raw = self.account.find(self._path(file_id), beta=self.form.beta)
