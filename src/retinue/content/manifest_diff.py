@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -50,7 +51,7 @@ def compare_manifest(name: str, declared: Declared, live: Live) -> Iterator[File
         current = _as_declared(wanted.get(path), attached) or primary.get(path)
         change = _compare_file(path, wanted.get(path), current, attached, moved, declared)
         if change:
-            yield change
+            yield _with_failure(change, live)
 
 
 def _is_as_declared(wanted: Mapping[str, Any] | None, by_path: Mapping[str, Sequence[LiveFile]], path: str) -> bool:
@@ -66,6 +67,15 @@ def _is_as_declared(wanted: Mapping[str, Any] | None, by_path: Mapping[str, Sequ
         and same(live.chunking, wanted["chunking"])
         and same(live.attributes, wanted["attributes"])
     )
+
+
+def _with_failure(change: FileChange, live: Live) -> FileChange:
+    """The change of a file, with why it has to be tried again where the same content could not be indexed before."""
+    sha256, why = live.failed.get(change.path, ("", ""))
+    again = change.action in ("add", "replace") and change.after is not None and change.after.sha256 == sha256
+    if not again or change.reason or change.cause != "config":
+        return change
+    return replace(change, reason=f"indexing failed before: {why}")
 
 
 def _moves(

@@ -288,6 +288,7 @@ class FileSync:
             change = pending.pop(each.id)
             if each.status == "completed":
                 self.indexed[each.id] = change, each
+                self.cache.indexed(self.id, change.path)
             else:
                 self.give_up(change, each.id, each.error or f"its status is '{each.status}'")
 
@@ -348,6 +349,8 @@ class FileSync:
     def give_up(self, change: FileChange, file_id: str, why: str) -> None:
         """Take a file that cannot be searched out again: the old one serves on and the next apply starts anew."""
         self.failures[change.path] = why
+        if change.after is not None:
+            self.cache.failed_to_index(self.id, change.path, change.after.sha256, why)
         if change.action != "attach":
             # What this apply uploaded is found by the next one, wherever that runs (decision 28).
             self._remove([file_id], announced=change.action not in ("add", "replace"))

@@ -52,7 +52,7 @@ class WithFilesStore(PlainStore[WithFiles]):
     apart: ClassVar[bool] = True
 
     def whole(self, live: Live) -> Live:
-        return replace(live, files=self.files(live))
+        return replace(live, files=self.files(live), failed=dict(self.cache.files.failed.get(live.id, {})))
 
     def holds_just(self, live: Live, wanted: Summary) -> bool:
         """Whether the tag says that the declared files were all in place, and the account that as many are now."""
