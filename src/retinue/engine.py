@@ -49,7 +49,6 @@ from retinue.planning.policy import (
     is_approved,
     refusals,
 )
-from retinue.providers.port import WAIT_TIMEOUT
 from retinue.session import (
     Reading,
     Session,
@@ -384,7 +383,7 @@ def apply(
     audience: Audience = NOBODY,
     replan: Callable[[], Plan] | None = None,
     wait_lease: float = 0.0,
-    wait_timeout: float = WAIT_TIMEOUT,
+    wait_timeout: float | None = None,
 ) -> Applied:
     """Carry out a plan that was just made, as far as the approval reaches, then plan again: nothing must be left.
 
@@ -392,8 +391,9 @@ def apply(
     environment, StaleError when the account is not as the plan found it, LeaseError while somebody else applies the
     stack, OvertakenError when somebody applied it since. For the last two it waits, up to `wait_lease` seconds in all,
     and goes on with a new plan. `replan` makes that, and the last one; without it, it is for the same targets. It
-    waits up to `wait_timeout` seconds for the files of each object to be indexed; what is not ready then is left to the
-    next apply. What failed on the way is in the events; `outcome` turns them into an error.
+    waits up to `wait_timeout` seconds for the files of each object to be indexed, or else as long as it is declared;
+    what is not ready then is left to the next apply. What failed on the way is in the events; `outcome` turns them into
+    an error.
     """
     _check_place(session, made, "what is to be applied")
     again = replan or (lambda: plan_again(session, made))
@@ -431,7 +431,7 @@ def resume(
     fail_on: Sequence[FailOn] = (),
     allow_missing: bool = False,
     wait_lease: float = 0.0,
-    wait_timeout: float = WAIT_TIMEOUT,
+    wait_timeout: float | None = None,
 ) -> Applied:
     """Carry out the saved plan of an approval, or what is left of it, as `apply` does.
 
@@ -480,7 +480,7 @@ def destroy(
 
 
 def _carry_out(
-    session: Session, made: Plan, audience: Audience, again: Callable[[], Plan], wait_timeout: float
+    session: Session, made: Plan, audience: Audience, again: Callable[[], Plan], wait_timeout: float | None
 ) -> Applied:
     """Hold the lease, carry the steps out, and plan again."""
     if not (made.steps or made.retags or session.journal.entries):
@@ -569,7 +569,7 @@ def _reading(session: Session, stop: threading.Event) -> Iterator[None]:
         session.account.before_request = lambda: None
 
 
-def _run(session: Session, made: Plan, stop: threading.Event, wait_timeout: float) -> Iterator[Event]:
+def _run(session: Session, made: Plan, stop: threading.Event, wait_timeout: float | None) -> Iterator[Event]:
     from retinue.providers.execution import execute
 
     held = _held(session)

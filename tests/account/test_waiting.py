@@ -28,7 +28,7 @@ def team(tmp_path: Path) -> Team:
     return team
 
 
-def apply(team: Team, wait_timeout: float) -> engine.Applied:
+def apply(team: Team, wait_timeout: float | None = None) -> engine.Applied:
     with team.session() as session:
         approval = Approval(person=True)
         return engine.apply(session, engine.plan(session), approval=approval, wait_timeout=wait_timeout)
@@ -104,3 +104,31 @@ def test_those_that_were_ready_are_in_whatever_becomes_of_the_others(team: Team,
     team.quirks = NONE
     assert apply(team, 60).converged
     assert "POST /files" not in team.calls
+
+
+def patient(team: Team, text: str) -> None:
+    team.write("s.yaml", f"vector_stores:\n  kb:\n    wait_timeout: {text}\n    files: [kb/*.md]\n")
+
+
+def test_a_store_may_say_how_long_it_is_waited_for(team: Team) -> None:
+    """That is neither compared nor sent, and whoever says otherwise for one apply wins."""
+    patient(team, "2m")
+    assert [each.path for step in team.plan().steps for each in step.files] == ["kb/a.md"]
+    assert [step.changes for step in team.plan().steps] == [()]
+    team.quirks, before = Quirks(stuck_files=("a.md",)), team.time.now
+    assert failures(apply(team)) == {"kb/a.md": LEFT}
+    assert 120 <= team.time.now - before < 122
+    before = team.time.now
+    assert failures(apply(team, 10)) == {"kb/a.md": LEFT}
+    assert 10 <= team.time.now - before < 12
+    before = team.time.now
+    assert failures(apply(team, 0)) == {"kb/a.md": LEFT}
+    assert team.time.now - before < 1
+
+
+def test_a_file_of_a_store_that_takes_long_is_not_stuck_before_its_time(team: Team) -> None:
+    patient(team, "45m")
+    team.quirks, before = Quirks(stuck_files=("a.md",)), team.time.now
+    assert failures(apply(team)) == {"kb/a.md": "it was not indexed within 45 minutes"}
+    assert 2700 <= team.time.now - before < 2710
+    assert STUCK < 2700

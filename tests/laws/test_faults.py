@@ -79,8 +79,7 @@ def test_a_run_that_died_is_continued_from_a_fresh_clone(
         applied = team.apply()
         assert applied.converged, where
         assert not applied.plan.reverts, where
-        if before is None:  # what was uploaded is found again; what was let go is not (docs/limits.md)
-            assert orphans(team.state()) == [], where
+        assert orphans(team.state()) == [], where
         assert sorted(map(stack_of, team.markers())) == ["other", "test"], where
 
 
@@ -97,4 +96,5 @@ def test_a_destroy_that_died_leaves_nothing(sample: Sample, tmp_path: Path, else
             fresh(team)
         assert engine.outcome(team.destroy()) is None, where
         assert list(map(stack_of, team.markers())) == ["other"], where
+        assert orphans(team.state()) == [], where
         assert team.destroy().plan.owned == 0, where

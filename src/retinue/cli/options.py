@@ -62,11 +62,9 @@ def _digest(text: str) -> str:
 
 
 def _duration(text: str) -> float:
-    """A time in seconds, written 90s, 5m or 1h."""
-    number, unit = text[:-1], {"s": 1, "m": 60, "h": 3600}.get(text[-1:])
-    if unit is None or not (number.isascii() and number.isdigit()):
-        raise ValueError(f"'{text}' is not a time such as 90s, 5m or 1h")
-    return float(number) * unit
+    from retinue.model.values import duration
+
+    return duration(text)
 
 
 def _fail_on(text: str) -> FailOn:
@@ -240,11 +238,10 @@ def wait_timeout_option(command: Command) -> Command:
     return click.option(
         "--wait-timeout",
         type=Parsed("duration", _duration),
-        default="30m",
-        show_default=True,
+        default=None,
         metavar="30m",
-        help="Wait so long for the files of each vector store to be indexed. What is not ready then is left to the "
-        "next apply.",
+        help="Wait so long for the files of each vector store to be indexed, whatever its 'wait_timeout' says; 30m "
+        "where neither says anything. What is not ready then is left to the next apply.",
     )(command)
 
 

@@ -175,7 +175,7 @@ def apply(
     as_json: bool,
     allow_missing: bool,
     wait_lease: float,
-    wait_timeout: float,
+    wait_timeout: float | None,
     no_wait: bool,
 ) -> int:
     """Make the account match the declarations.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -39,12 +40,18 @@ def compare_manifest(name: str, declared: Declared, live: Live) -> Iterator[File
         given = {path: each.given for path, each in primary.items() if each.given}
         held = as_kept(held, given, {path for path, each in primary.items() if each.recorded})
     moved = attribute(live.tag, name, without_sizes(wanted), held)
+    origins = _moves(wanted, by_path, differing) if moved == "config" else {}
+    for path, each in origins.items():
+        yield _move(path, wanted[path], each, declared)
+    left = {*origins, *(str(each.path) for each in origins.values())}
     for path in differing:
+        if path in left:
+            continue
         attached = by_path.get(path, [])
         current = _as_declared(wanted.get(path), attached) or primary.get(path)
         change = _compare_file(path, wanted.get(path), current, attached, moved, declared)
         if change:
-            yield change
+            yield _with_failure(change, live)
 
 
 def _is_as_declared(wanted: Mapping[str, Any] | None, by_path: Mapping[str, Sequence[LiveFile]], path: str) -> bool:
@@ -59,6 +66,56 @@ def _is_as_declared(wanted: Mapping[str, Any] | None, by_path: Mapping[str, Sequ
         and same_content(live.sha256, wanted["sha256"])
         and same(live.chunking, wanted["chunking"])
         and same(live.attributes, wanted["attributes"])
+    )
+
+
+def _with_failure(change: FileChange, live: Live) -> FileChange:
+    """The change of a file, with why it has to be tried again where the same content could not be indexed before."""
+    sha256, why = live.failed.get(change.path, ("", ""))
+    again = change.action in ("add", "replace") and change.after is not None and change.after.sha256 == sha256
+    if not again or change.reason or change.cause != "config":
+        return change
+    return replace(change, reason=f"indexing failed before: {why}")
+
+
+def _moves(
+    wanted: Mapping[str, Any], by_path: Mapping[str, Sequence[LiveFile]], differing: Iterable[str]
+) -> dict[str, LiveFile]:
+    """The new paths of files that are declared in another folder now, each with the file. What a search tells of one is
+    its name, which cannot be changed; how it is cut cannot either."""
+    gone: dict[tuple[str, str], list[LiveFile]] = {}
+    for path in differing:
+        attached = by_path.get(path, ())
+        if path not in wanted and len(attached) == 1 and _may_move(attached[0]):
+            gone.setdefault((PurePosixPath(path).name, str(attached[0].sha256)), []).append(attached[0])
+    found: dict[str, LiveFile] = {}
+    for path in differing:
+        if path in wanted and path not in by_path:
+            alike = gone.get((PurePosixPath(path).name, wanted[path]["sha256"]), [])
+            fitting = next((each for each in alike if same(each.chunking, wanted[path]["chunking"])), None)
+            if fitting is not None:
+                alike.remove(fitting)
+                found[path] = fitting
+    return found
+
+
+def _may_move(file: LiveFile) -> bool:
+    """Whether a file can be searched, and its account keeps its attributes."""
+    return file.status == "completed" and not (file.recorded or file.unmarked)
+
+
+def _move(path: str, wanted: Mapping[str, Any], file: LiveFile, declared: Declared) -> FileChange:
+    return FileChange(
+        "move",
+        path,
+        FileRef(str(file.path), file.sha256 or "", file.size),
+        file_ref(path, wanted),
+        live_id=file.id,
+        attributes=wanted["attributes"],
+        chunking=wanted["chunking"],
+        reason=f"from {file.path}",
+        position=declared.position(("files", path)),
+        expects=file_witness([file]),
     )
 
 

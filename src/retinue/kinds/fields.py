@@ -408,6 +408,16 @@ class PolicyField(Field):
 
 
 @dataclass(frozen=True, slots=True)
+class RunField(PolicyField):
+    """For an apply, such as how long it waits: no plan speaks of what an account has of it, which is nothing."""
+
+    shown: ClassVar[bool] = False
+
+    def owned_paths(self, live: Live) -> list[Path]:  # noqa: ARG002 - nothing is lost
+        return []
+
+
+@dataclass(frozen=True, slots=True)
 class ActionField(Field):
     """The value is not written but brought about: `actions` maps it to the path below the object that is posted to."""
 

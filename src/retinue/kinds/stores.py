@@ -16,6 +16,7 @@ from retinue.model.live import Live
 from retinue.model.paths import dig
 from retinue.model.steps import Block, Step
 from retinue.model.tag import Tag
+from retinue.model.values import duration
 
 READ_ONLY = frozenset(("id", "object", "created_at", "updated_at"))
 """What every object has and nobody sets."""
@@ -207,16 +208,21 @@ class WithFiles(Plain):
 
     `files` is the field that lists them; `files_path` and `batch_path` have the object's id for `{id}`; `batch` is the
     greatest number attached by one request; `canonical_chunking` / `wire_chunking` the API's chunking ⇄ the two numbers
-    we compare.
+    we compare; `wait` the field that says how long files are waited for.
     """
 
     files: ClassVar[str] = "files"
+    wait: ClassVar[str] = "wait_timeout"
     files_path: str = ""
     batch_path: str = ""
     purpose: str = "assistants"
     batch: int = 100
     canonical_chunking: Convert = dict
     wire_chunking: Convert = dict
+
+    def patience(self, spec: Mapping[str, Any]) -> float | None:
+        """How many seconds an object's files are waited for, where its declaration says so."""
+        return duration(spec[self.wait]) if self.wait in spec else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ from retinue.kinds._shapes import (
     empty,
     keyed_files,
 )
-from retinue.kinds.fields import Field, KeyedField, ManifestField
+from retinue.kinds.fields import Field, KeyedField, ManifestField, RunField
 from retinue.kinds.kind import Expansion, Inclusion, Kind
 from retinue.kinds.stores import MarkerForm, WithFiles
 from retinue.model.canonical import suffix
 from retinue.model.declared import Problem
 from retinue.model.paths import without_defaults
-from retinue.model.values import Path
+from retinue.model.values import DURATION, Path
 
 # REC CanApplyChunkingStrategy(Auto): `auto` comes back as static 800/400.
 AUTO_CHUNKING = {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}
@@ -190,6 +190,12 @@ KIND = Kind(
             },
             "metadata": METADATA,
             "chunking": CHUNKING,
+            "wait_timeout": {
+                "type": "string",
+                "pattern": f"^{DURATION.pattern}$",
+                "description": "How long an apply waits for files to be indexed, such as 45m, where --wait-timeout "
+                "does not say otherwise. Default: 30m.",
+            },
             "files": {
                 "type": "array",
                 "description": "Globs and paths, relative to this file, and ids of files kept elsewhere. A '!' before "
@@ -226,6 +232,7 @@ KIND = Kind(
         ),
         KeyedField("metadata"),
         FURTHER,
+        RunField("wait_timeout"),
         ManifestField("files"),
     ),
     inclusions=(Inclusion(("files",), "files", unfit, LARGEST_FILE),),

@@ -57,10 +57,11 @@ class Live:
     `tag_error` says why the tag could not be read, if there is one and it does not parse, `damaged_tag` is then
     what it says. `files` are the attached
     files, read only for objects of this stack; their chunking is canonical. Where they are `unread`, its tag and the
-    account's own counts say that they are those declared, so many of ours; where they
-    are `noted`, they are those that this machine knew after its last apply. `missing` are ids of files that it carries
-    and that the account no longer has. `home` is where it lives, when that is not the account. `within` is the id of
-    the object in whose collection it stands. `answer` is for the provider that read it, and for nobody else.
+    account's own counts say that they are those declared, so many of ours; where they are `noted`, they are those that
+    this machine knew after its last apply. `failed` are those that could not be indexed before, as far as this machine
+    knows: by path, the digest and why. `missing` are ids of files that it carries and that the account no longer has.
+    `home` is where it lives, when that is not the account. `within` is the id of the object in whose collection it
+    stands. `answer` is for the provider that read it, and for nobody else.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Live:
     files: tuple[LiveFile, ...] = ()
     unread: int | None = None
     noted: bool = False
+    failed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     home: str | None = None
     within: str | None = None

@@ -13,7 +13,11 @@ from retinue.model.values import Address, Cause, FileRef, Path
 Action = Literal["create", "update", "delete", "adopt", "move", "release"]
 
 
-FileAction = Literal["add", "attach", "replace", "attributes", "remove", "wait"]
+FileAction = Literal["add", "attach", "replace", "attributes", "move", "remove", "wait"]
+"""`move`: the file that is there gets another path, and maybe other attributes, without being sent again."""
+
+REWRITTEN: frozenset[FileAction] = frozenset({"attributes", "move"})
+"""What writes over the attributes of a file that stays."""
 
 
 Status = Literal["started", "progress", "done", "incomplete", "failed", "interrupted", "skipped", "pending"]
@@ -70,7 +74,7 @@ class FileChange:
     @property
     def touched(self) -> tuple[str, ...]:
         """The ids of the live files that go or get other attributes."""
-        return (*self.file_ids, *([self.live_id] if self.live_id and self.action == "attributes" else []))
+        return (*self.file_ids, *([self.live_id] if self.live_id and self.action in REWRITTEN else []))
 
 
 @dataclass(frozen=True, slots=True, order=True)

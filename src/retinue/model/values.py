@@ -13,6 +13,16 @@ Cause = Literal["config", "drift", "conflict", "unset"]
 """Why a difference exists: the configuration changed, somebody else changed it, both, or it is declared no more."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+DURATION = re.compile(r"([0-9]{1,6})([smh])")
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def duration(text: str) -> float:
+    """A time in seconds, written 90s, 5m or 1h. Raises ValueError."""
+    found = DURATION.fullmatch(text)
+    if found is None:
+        raise ValueError(f"'{text}' is not a time such as 90s, 5m or 1h")
+    return float(found[1]) * _SECONDS[found[2]]
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -5,6 +5,7 @@ retinue.marker     1;s=<stack>
 retinue.account    <organization>/<project>, as far as the account says
 retinue.inventory  <number of objects> <digest of their ids, or -> <number of the apply>
 retinue.lease      <nonce> <end, Unix seconds> <owner>; empty when nobody applies
+retinue.going      <file id> <file id> …, and so in retinue.going.1 and on: what whoever applies is about to delete
 
 The nonce ends with when the apply began: `<random>-<Unix seconds>`. Versions up to 0.1.0 wrote the random part alone.
 """
@@ -23,18 +24,24 @@ MARKER_KEY = "retinue.marker"
 ACCOUNT_KEY = "retinue.account"
 INVENTORY_KEY = "retinue.inventory"
 LEASE_KEY = "retinue.lease"
+GOING_KEY = "retinue.going"
+GOING_KEYS = 8
+"""How many keys may hold ids of files: four are taken, and a server may add some to the sixteen that there are."""
 VERSION = "1"
-LONGEST_OWNER = 300
+LONGEST_OWNER, LONGEST_VALUE = 300, 512
 UNKNOWN = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who is applying the stack. `ends` is in Unix seconds by the account's clock; `nonce` tells two runs apart."""
+    """Who is applying the stack. `ends` is in Unix seconds by the account's clock; `nonce` tells two runs apart;
+    `going` are the files that are about to be deleted, as many as there is room for: once nothing holds them, nothing
+    else in the account would tell whose they are."""
 
     nonce: str
     ends: float
     owner: str
+    going: tuple[str, ...] = ()
 
     @property
     def began(self) -> float | None:
@@ -49,7 +56,8 @@ def new_nonce(random: str, now: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What a marker remembers. `revision` counts the applies; `others` are metadata pairs that a server added."""
+    """What a marker remembers. `revision` counts the applies; `others` are metadata pairs that a server added. `keys`
+    is how many there are for what is going: an account may keep those that are left out, so that they are emptied."""
 
     stack: str
     id: str = ""
@@ -62,6 +70,7 @@ class Marker:
     revision: int = 0
     lease: Lease | None = None
     others: Mapping[str, str] = field(default_factory=dict)
+    keys: int = 0
 
     def held_at(self, now: float) -> Lease | None:
         """The lease that holds at a time by the account's clock."""
@@ -86,7 +95,28 @@ def write_marker(marker: Marker) -> dict[str, str]:
         ACCOUNT_KEY: f"{marker.organization or ''}/{marker.project or ''}",
         INVENTORY_KEY: f"{marker.owned} {marker.inventory} {marker.revision}",
         LEASE_KEY: f"{lease.nonce} {int(lease.ends)} {lease.owner[:LONGEST_OWNER]}" if lease else "",
+        **dict.fromkeys(_going_keys(marker.keys), ""),
+        **_write_going(lease.going if lease else ()),
     }
+
+
+def _going_keys(number: int) -> list[str]:
+    return [f"{GOING_KEY}.{each}" if each else GOING_KEY for each in range(number)]
+
+
+def _write_going(ids: Iterable[str]) -> dict[str, str]:
+    """The pairs that hold the ids, the first of them as far as there is room."""
+    texts: list[str] = []
+    for each in ids:
+        if texts and len(texts[-1]) + len(each) < LONGEST_VALUE:
+            texts[-1] += f" {each}"
+        elif len(texts) < GOING_KEYS:
+            texts.append(each)
+    return dict(zip(_going_keys(GOING_KEYS), texts, strict=False))
+
+
+def _read_going(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(each for key in _going_keys(GOING_KEYS) for each in str(metadata.get(key) or "").split())
 
 
 def marked_stack(metadata: Mapping[str, Any]) -> str | None:
@@ -95,12 +125,13 @@ def marked_stack(metadata: Mapping[str, Any]) -> str | None:
     return next((part[2:] for part in parts if part.startswith("s=")), None)
 
 
-def was_cut_off(metadata: Mapping[str, Any], stack: str, now: float) -> bool:
-    """Whether a marker tells that the last apply of the stack was cut off: its lease ended without being given back."""
+def cut_off_lease(metadata: Mapping[str, Any], stack: str, now: float) -> Lease | None:
+    """The lease of the last apply of the stack, where a marker tells that it was cut off: it ended without being given
+    back."""
     with suppress(ValueError):
-        lease = _read_lease(str(metadata.get(LEASE_KEY) or ""))
-        return lease is not None and lease.ends <= now and marked_stack(metadata) == stack
-    return False
+        lease = _read_lease(metadata)
+        return lease if lease is not None and lease.ends <= now and marked_stack(metadata) == stack else None
+    return None
 
 
 def read_marker(raw: Mapping[str, Any], metadata: Mapping[str, Any], kind: str) -> Marker:
@@ -122,22 +153,24 @@ def read_marker(raw: Mapping[str, Any], metadata: Mapping[str, Any], kind: str) 
             owned=int(owned),
             inventory=inventory,
             revision=int(revision),
-            lease=_read_lease(str(metadata.get(LEASE_KEY) or "")),
+            lease=_read_lease(metadata),
             others={key: value for key, value in metadata.items() if key not in _OURS},
+            keys=sum(1 for key in _going_keys(GOING_KEYS) if metadata.get(key)),
         )
     except ValueError as error:
         raise MarkerError("what it remembers is damaged") from error
     return marker
 
 
-_OURS = {MARKER_KEY, ACCOUNT_KEY, INVENTORY_KEY, LEASE_KEY}
+_OURS = {MARKER_KEY, ACCOUNT_KEY, INVENTORY_KEY, LEASE_KEY, *_going_keys(GOING_KEYS)}
 
 
-def _read_lease(text: str) -> Lease | None:
+def _read_lease(metadata: Mapping[str, Any]) -> Lease | None:
+    text = str(metadata.get(LEASE_KEY) or "")
     if not text:
         return None
     nonce, ends, *owner = text.split(" ", 2)
-    return Lease(nonce, float(ends), owner[0] if owner else "")
+    return Lease(nonce, float(ends), owner[0] if owner else "", _read_going(metadata))
 
 
 def first_of(markers: Iterable[Marker]) -> list[Marker]:

@@ -15,7 +15,7 @@ from retinue.content.manifest_diff import common_contents
 from retinue.errors import CredentialError, Interrupted, RetinueError
 from retinue.model.steps import OVER, Event, Plan, Status, Step
 from retinue.planning.redaction import hide
-from retinue.providers.port import WAIT_TIMEOUT, Providers, Run, Runner
+from retinue.providers.port import Providers, Run, Runner
 from retinue.providers.thread_pool import threads
 
 
@@ -26,7 +26,7 @@ def execute(
     held: Collection[str] = (),
     hidden: Collection[str] = (),
     parallelism: int = 8,
-    wait_timeout: float = WAIT_TIMEOUT,
+    wait_timeout: float | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[Event]:
     """Carry the plan out, and tell what happens as it happens.
@@ -34,7 +34,8 @@ def execute(
     Whoever calls has made sure that the account is as the plan found it. A failed step stops only what needs it.
     When `stop` is set, requests under way are finished and nothing new is begun; so it is when the account refuses the
     key, which it would do again. `held` are the ids of files that live objects are known to hold, `hidden` the texts
-    that no message may quote; `wait_timeout` is how long, in seconds, the files of an object are waited for.
+    that no message may quote; `wait_timeout` is how long, in seconds, the files of an object are waited for
+    (Run).
     """
     asked_to_stop = stop or threading.Event()
     known = frozenset({*plan.ids.values(), *(step.id for step in plan.steps if step.id)})

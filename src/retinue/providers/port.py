@@ -77,15 +77,15 @@ class Capabilities:
 class Run:
     """One apply under way: `ids` grows as objects come to be, `known` are the live ids of the plan, `held` the files
     that live objects are known to hold; `check` raises once a person asked to stop; `pool` is for files. `wait_timeout`
-    is how long files are waited for to be indexed, in seconds, for each object; 0: not at all. `common` is what several
-    steps bring in (content.manifest_diff)."""
+    is how long files are waited for to be indexed, in seconds, for each object; 0: not at all, None: as long as its
+    declaration says, else `WAIT_TIMEOUT`. `common` is what several steps bring in (content.manifest_diff)."""
 
     ids: dict[Address, str]
     known: frozenset[str]
     held: frozenset[str]
     check: Callable[[], None]
     pool: Executor
-    wait_timeout: float = WAIT_TIMEOUT
+    wait_timeout: float | None = None
     common: frozenset[tuple[str, str]] = frozenset()
 
 

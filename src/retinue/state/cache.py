@@ -19,6 +19,7 @@ from retinue.state.atomic_file import replace_file
 from retinue.state.file_notes import FileNotes
 
 IDS = "ids.json"
+LONGEST_REASON = 300
 
 
 class FileNote(NamedTuple):
@@ -39,12 +40,15 @@ class FileIndex:
     """The files that we attached to each object, by their ids. `lost` are those that were found detached, id → sha256:
     the account may still have them, and attaching one again beats uploading it.
 
+    `failed` says of files that could not be indexed, by object and path, which content that was and why.
+
     `under` is what the tag of the object said of its files when they were noted: a digest, empty where it says nothing.
     `trusted` are the objects of which it said the same in this process.
     """
 
     of: dict[str, dict[str, FileNote]] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     under: dict[str, str] = field(default_factory=dict)
     trusted: set[str] = field(default_factory=set)
 
@@ -137,7 +141,11 @@ class Cache:
             str(live_id): {str(file_id): _file_note(each) for file_id, each in files.items()}
             for live_id, files in noted["files"].items()
         }
-        self.files = FileIndex(attached, dict(noted["lost"]), dict(noted.get("files_under", {})))
+        failed = {
+            str(live_id): {str(path): (str(sha256), str(why)) for path, (sha256, why) in files.items()}
+            for live_id, files in noted.get("failed", {}).items()
+        }
+        self.files = FileIndex(attached, dict(noted["lost"]), failed, dict(noted.get("files_under", {})))
         looked_at = {str(key): list(each) for key, each in noted.get("looked_at", {}).items()}
         self.versions = VersionNotes(set(noted.get("unsettled", ())), looked_at)
         kind, marker_id = noted.get("marker") or ("", "")
@@ -167,6 +175,9 @@ class Cache:
         yield "looked_at", dict(sorted(self.versions.looked_at.items()))
         yield "unsettled", sorted(self.versions.unsettled)
         yield "files", {live_id: files for live_id, files in sorted(self.files.of.items()) if files}
+        failed = {live_id: files for live_id, files in sorted(self.files.failed.items()) if files}
+        if failed:
+            yield "failed", failed
         yield "files_under", {live_id: each for live_id, each in sorted(self.files.under.items()) if each}
 
     # ── objects ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,6 +202,7 @@ class Cache:
             self.ids = {address: each for address, each in self.ids.items() if each != live_id}
             self.files.of.pop(live_id, None)
             self.files.under.pop(live_id, None)
+            self.files.failed.pop(live_id, None)
         self.notes.drop(live_id)
 
     def vanished(self, live_id: str) -> None:
@@ -214,6 +226,15 @@ class Cache:
         with self._busy:
             self.files.detach(live_id, file_id)
             self.deleted.add(f"{live_id}/{file_id}")
+
+    def failed_to_index(self, live_id: str, path: str, sha256: str, why: str) -> None:
+        """The account could not index a file of the object; it was taken out again, and nothing there says so."""
+        with self._busy:
+            self.files.failed.setdefault(live_id, {})[path] = (sha256, why[:LONGEST_REASON])
+
+    def indexed(self, live_id: str, path: str) -> None:
+        with self._busy:
+            self.files.failed.get(live_id, {}).pop(path, None)
 
     def note_version(self, live_id: str, version: str, tag: str) -> None:
         """The object, up to that version, has this tag (empty: none), and is not ours."""

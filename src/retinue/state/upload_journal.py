@@ -47,6 +47,8 @@ class UploadJournal:
     entries: dict[str, Journalled] = field(default_factory=dict)
     _keys: dict[str, set[str]] = field(default_factory=dict)
     """The keys of the entries of each file id: an apply of many files closes them one by one."""
+    adopted: set[str] = field(default_factory=set)
+    """The ids of files that another machine was about to delete. They are not written down here: the account tells."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -70,6 +72,14 @@ class UploadJournal:
                 raise cannot_write(self.path, error, hint=hint) from error
             self.entries[entry.key] = entry
             self._index(entry)
+
+    def adopt(self, entry: Journalled) -> None:
+        """Take up what another machine was about to delete, unless it is known."""
+        with self._lock:
+            if entry.id is not None and not self._keys.get(entry.id):
+                self.entries[entry.key] = entry
+                self._index(entry)
+                self.adopted.add(entry.id)
 
     def uploaded(self, key: str, file_id: str) -> None:
         with self._lock:

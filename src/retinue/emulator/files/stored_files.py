@@ -121,6 +121,7 @@ PARTS = Collection("upload.part", "part_", "part", "part_id", checks_prefix=Fals
 
 MAX_UPLOAD_BYTES = 8 * 1024**3
 MAX_PART_BYTES = 64 * 1024**2
+_BLOCK = 1 << 20
 _UPLOAD_LIFETIME = 3600
 
 
@@ -169,9 +170,10 @@ def _complete_upload(call: Call) -> JsonObject:
     digest = hashlib.md5(usedforsecurity=False)
     with scratch.open("wb") as whole:
         for part_id in part_ids:
-            piece = call.storage.blob(part_id).read_bytes()
-            whole.write(piece)
-            digest.update(piece)
+            with call.storage.blob(part_id).open("rb") as part:
+                while piece := part.read(_BLOCK):
+                    whole.write(piece)
+                    digest.update(piece)
         size = whole.tell()
     try:
         _check_whole(call, upload, size=size, md5=digest.hexdigest())

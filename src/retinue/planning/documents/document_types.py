@@ -102,7 +102,8 @@ class FileChangeDocument(TypedDict):
         FileAction,
         "`add`: upload and attach. `attach`: attach a file of the account, named by its id. "
         "`replace`: upload, attach, and detach the old one once the new one is indexed. "
-        "`attributes`: write other attributes. `remove`: detach and delete. `wait`: it is still being indexed.",
+        "`attributes`: write other attributes. `move`: the file that is attached under the path in `before` gets this "
+        "one, without being uploaded. `remove`: detach and delete. `wait`: it is still being indexed.",
     ]
     path: Annotated[str, "Relative to the project."]
     before: FileDocument | None

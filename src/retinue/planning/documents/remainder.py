@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from retinue.model.live import Live
-from retinue.model.steps import FileChange, Plan, Step
+from retinue.model.steps import REWRITTEN, FileChange, Plan, Step
 from retinue.model.tag import SYNCING, Tag
 from retinue.planning.documents.plan_digest import step_parts
 from retinue.planning.documents.plan_document import encode
@@ -97,7 +97,7 @@ def _covers_file(approved: FileChange, file: FileChange) -> bool:
         return False
     if file.action != "wait" and not set(file.file_ids) <= set(approved.file_ids):
         return False
-    if file.action == "attributes" and approved.live_id != file.live_id:
+    if file.action in REWRITTEN and approved.live_id != file.live_id:
         return False  # a file that was brought in has its attributes from the first
     if any(file.expects.get(each) != approved.expects.get(each) for each in file.touched):
         return False

@@ -163,10 +163,10 @@ class BundleRunner:
             pairs = zip(ids, spec[name].values(), strict=True)
             files.update({file_id: file for file_id, file in pairs if isinstance(file, FileRef)})
         stale = carried.stale if carried.ids or live is None else {**carried.stale, **carried_ids(live, kind)}
-        doomed = {file_id: work.uploader.doom(file_id, purpose) for file_id, purpose in stale.items()}
-        live_id = self.provider.lock.put(kind, step.address.name, body, files)
-        for file_id in carried.fresh:
-            work.uploader.settled(file_id)
-        for file_id, key in doomed.items():
-            work.uploader.finish_discard(file_id, key)
+        with work.uploader.letting_go(stale):
+            live_id = self.provider.lock.put(kind, step.address.name, body, files)
+            for file_id in carried.fresh:
+                work.uploader.settled(file_id)
+            for file_id in stale:
+                work.uploader.finish_discard(file_id)
         return live_id

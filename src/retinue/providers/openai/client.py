@@ -52,6 +52,8 @@ SLICE = 60.0
 SLOW_DOWN, NO_ANSWER = "the account asks to slow down", "the account did not answer"
 MOST_AT_ONCE = 64
 """Requests at once where nobody says how many."""
+LARGEST_PART = 64_000_000
+"""Bytes. A part of an upload has 64 MB at most (SPEC Uploads), whichever sort of MB that is."""
 _CHECK = "check base_url, and that what answers there speaks the API of OpenAI"
 
 
@@ -72,7 +74,9 @@ class Account:
     refused, and says whether there can be another. `before_creation` and `before_request` may raise to keep what comes
     next from being sent. `gate` says how many requests may be under way, `pacing` how many may be sent in a minute.
     `hidden` are texts that it may have been sent and that no error quotes; `proxies` those that the environment names,
-    by variable. `batches`: files are attached in batches, as long as that is not known to be in vain.
+    by variable. `batches`: files are attached in batches, as long as that is not known to be in vain. A file of
+    `part_size` bytes and more is sent in parts of so many; None where the account is known not to take any. `going` are
+    the files that are about to be deleted, in order, and `announce` writes down in the account which.
     """
 
     client: openai.OpenAI
@@ -92,6 +96,9 @@ class Account:
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
     proxies: Mapping[str, str] = field(default_factory=dict)
     batches: bool = True
+    part_size: int | None = LARGEST_PART
+    going: dict[str, None] = field(default_factory=dict)
+    announce: Callable[[], None] = lambda: None
 
     def limit(self, parallelism: int) -> None:
         """Let no more requests than that be under way at once."""
@@ -192,6 +199,13 @@ class Account:
     def upload(self, filename: str, content: bytes | IOBase, purpose: str) -> Json:
         """Create a file. What can be read is read while it is sent. Raises AmbiguousError like `create`."""
         return self._created("/files", body={"purpose": purpose}, files=[("file", (filename, content))])
+
+    def add_part(self, path: str, content: IOBase) -> Json:
+        """Send a part of an upload. Of one that arrives twice only one is named in the end, so it is repeated like a
+        read."""
+        answer = self._repeat("post", path, files=[("data", ("part", content))])
+        with self.door("POST", path, answer):
+            return check_object(answer)
 
     def create_from(self, path: str, files: Mapping[str, bytes], form: Mapping[str, str]) -> Json:
         """Create an object from files, name → content. Raises AmbiguousError like `create`."""

@@ -12,12 +12,12 @@ from retinue.content.manifest_diff import content_key
 from retinue.errors import AccountError, RetinueError
 from retinue.kinds.stores import WithFiles
 from retinue.model.live import LiveFile
-from retinue.model.steps import FileChange
+from retinue.model.steps import REWRITTEN, FileChange
 from retinue.model.tag import PATH_ATTRIBUTE, SHA256_ATTRIBUTE, SHARED_ATTRIBUTE
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.stores.file_listing import counted
-from retinue.providers.openai.uploads import Uploader
+from retinue.providers.openai.uploads import MOST_GOING, Uploader
 from retinue.providers.openai.work import Report
 from retinue.state.cache import NOBODYS, Cache, FileNote
 
@@ -47,8 +47,9 @@ class Batch:
 class FileSync:
     """Carries out the file changes of one step on the object `id`. `check` raises when the person asked to stop;
     `read_again` gives those of the files, by their ids, that were there when they were listed last, as they are now;
-    `wait_timeout` is how long they are waited for, in seconds. `common` are contents that other steps bring in as well,
-    `shared` the ids of files that may be attached to other objects, too."""
+    `wait_timeout` is how long they are waited for, and `stuck` how long one may be in progress while none beside it
+    gets anywhere, in seconds. `common` are contents that other steps bring in as well, `shared` the ids of files that
+    may be attached to other objects, too."""
 
     account: Account
     form: WithFiles
@@ -62,6 +63,7 @@ class FileSync:
     check: Callable[[], None]
     wait_timeout: float
     common: Collection[tuple[str, str]] = ()
+    stuck: float = STUCK
     shared: set[str] = field(default_factory=set)
     failures: dict[str, str] = field(default_factory=dict)
     indexed: dict[str, tuple[FileChange, LiveFile]] = field(default_factory=dict)
@@ -226,12 +228,15 @@ class FileSync:
     def _write_attributes(self, file_id: str, change: FileChange) -> bool:
         """Whether the account took the attributes. Whether it replaces or merges them is not documented; where it keeps
         one that was dropped, the file has to be attached anew."""
-        if change.action != "attributes":
+        if change.action not in REWRITTEN:
             return True
         self.check()
         wanted = self.attributes(change, file_id)
         answer = self.account.update(self._path(file_id), {"attributes": wanted}, beta=self.form.beta)
-        return set(answer.get("attributes") or {}) <= set(wanted)
+        taken = set(answer.get("attributes") or {}) <= set(wanted)
+        if taken and change.action == "move" and change.after:
+            self.cache.attached(self.id, file_id, FileNote(change.after.sha256, change.path, file_id in self.shared))
+        return taken
 
     def _find(self, file_id: str) -> LiveFile | None:
         raw = self.account.find(self._path(file_id), beta=self.form.beta)
@@ -254,7 +259,7 @@ class FileSync:
             if done != before:
                 self.report(done, len(files), "indexed")
                 pause, moved = FIRST_POLL, now
-            left = min(begun + self.wait_timeout, moved + STUCK) - now
+            left = min(begun + self.wait_timeout, moved + self.stuck) - now
             if pending and left <= 0:
                 seen |= {each.id: each for each in self._in_batches(pending)}
                 self._settle(seen.values(), pending)
@@ -270,8 +275,8 @@ class FileSync:
         now = self.account.server_time()
         for file_id, change in pending.items():
             since = seen[file_id].created_at if file_id in seen else 0
-            if idle >= STUCK or (since and now - since >= STUCK and idle >= self.wait_timeout > 0):
-                self.give_up(change, file_id, f"it was not indexed within {STUCK / 60:.0f} minutes")
+            if idle >= self.stuck or (since and now - since >= self.stuck and idle >= self.wait_timeout > 0):
+                self.give_up(change, file_id, f"it was not indexed within {self.stuck / 60:.0f} minutes")
             else:
                 self.failures[change.path] = "it is still being indexed, and the next apply goes on with it"
 
@@ -283,6 +288,7 @@ class FileSync:
             change = pending.pop(each.id)
             if each.status == "completed":
                 self.indexed[each.id] = change, each
+                self.cache.indexed(self.id, change.path)
             else:
                 self.give_up(change, each.id, each.error or f"its status is '{each.status}'")
 
@@ -348,25 +354,33 @@ class FileSync:
     def give_up(self, change: FileChange, file_id: str, why: str) -> None:
         """Take a file that cannot be searched out again: the old one serves on and the next apply starts anew."""
         self.failures[change.path] = why
+        if change.after is not None:
+            self.cache.failed_to_index(self.id, change.path, change.after.sha256, why)
         if change.action != "attach":
-            self._remove([file_id])
+            # What this apply uploaded is found by the next one, wherever that runs (decision 28).
+            self._remove([file_id], announced=change.action not in ("add", "replace"))
 
     # ── old files ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _remove(self, file_ids: Sequence[str]) -> None:
+    def _remove(self, file_ids: Sequence[str], *, announced: bool = True) -> None:
         """Detach, then delete: the other order leaves the store's counts wrong for good [V §10.4]."""
+        for start in range(0, len(file_ids), MOST_GOING):
+            self.check()
+            some = file_ids[start : start + MOST_GOING]
+            with self.uploader.letting_go(dict.fromkeys(some, self.form.purpose), announced=announced):
+                self._take_out(some)
 
+    def _take_out(self, file_ids: Sequence[str]) -> None:
         def remove(file_id: str) -> RetinueError | None:
             try:
                 self.check()
-                key = self.uploader.doom(file_id, self.form.purpose)
                 self.account.delete(self._path(file_id), beta=self.form.beta)
                 self.cache.detached(self.id, file_id)
                 self.gone.add(file_id)
                 if file_id in self.shared:
                     self.uploader.leave(file_id)
                 else:
-                    self.uploader.finish_discard(file_id, key)
+                    self.uploader.finish_discard(file_id)
             except RetinueError as error:
                 return error
             return None

@@ -18,9 +18,17 @@ from retinue.model.live import Live
 from retinue.model.steps import Block, Removal, Step
 from retinue.model.tag import Tag, is_retired
 from retinue.model.values import FileRef
-from retinue.planning.marker import Lease, was_cut_off
+from retinue.planning.marker import Lease, cut_off_lease
 from retinue.providers.openai.client import Account
-from retinue.providers.openai.orphans import Known, Orphan, declared_files, find_orphans, purposes, reusable
+from retinue.providers.openai.orphans import (
+    Known,
+    Orphan,
+    declared_files,
+    find_orphans,
+    purposes,
+    reusable,
+    staying_files,
+)
 from retinue.providers.openai.snapshot import look_again, take_snapshot
 from retinue.providers.openai.stores.actions import ActionStore
 from retinue.providers.openai.stores.nested import NestedStore
@@ -33,7 +41,7 @@ from retinue.providers.port import Capabilities, Outcome, Report, Run, Snapshot,
 from retinue.providers.preconditions import HANDOVERS, check_owner, check_values
 from retinue.providers.thread_pool import threads
 from retinue.state.cache import Cache
-from retinue.state.upload_journal import UploadJournal
+from retinue.state.upload_journal import Journalled, UploadJournal
 
 STORES: Mapping[type[Plain], type[PlainStore[Any]]] = {
     Plain: PlainStore,
@@ -87,9 +95,19 @@ class OpenAIProvider:
         self._served = frozenset(snapshot.served)
         self._order = snapshot.order if wanted.only is None else {**self._order, **snapshot.order}
         stack, now = self.cache.stack, self.account.server_time()
-        if any(was_cut_off(raw.get("metadata") or {}, stack, now) for _, raw in snapshot.markers):
+        leases = [cut_off_lease(raw.get("metadata") or {}, stack, now) for _, raw in snapshot.markers]
+        if any(leases):
             snapshot.live = [self._unsettled(live) for live in snapshot.live]
+            self._take_up({file_id for lease in leases if lease for file_id in lease.going})
         return snapshot
+
+    def _take_up(self, going: Collection[str]) -> None:
+        """Journal the files that an apply was about to delete when it was cut off elsewhere, as far as they exist."""
+        with threads(8, "look") as pool:
+            found = [each for each in pool.map(lambda file_id: self.account.find(f"/files/{file_id}"), going) if each]
+        for raw in found:
+            name, purpose, begun = str(raw.get("filename") or ""), str(raw.get("purpose") or ""), self.account.clock()
+            self.journal.adopt(Journalled(str(raw["id"]), name, 0, "", purpose, begun, str(raw["id"]), doomed=True))
 
     def again(self, seen: Sequence[Live], ids: Collection[str], wanted: Wanted) -> Iterator[Live]:
         sought = {live.id: live for live in seen if live.home is None and live.id in ids}
@@ -153,15 +171,15 @@ class OpenAIProvider:
         return find_orphans(self.account, self._known(declared, live, cut_off))
 
     def _known(self, declared: Iterable[Declared], live: Collection[Live], cut_off: Lease | None) -> Known:
-        files = {each.id: {*each.made_files, *(file.id for file in each.files)} for each in live}
-        ours = {each.id for each in live if each.tag and each.tag.stack == self.cache.stack}
+        declared = list(declared)
+        ours = [each for each in live if each.tag and each.tag.stack == self.cache.stack]
         return Known(
             self.cache,
             self.journal,
             tuple(declared_files(declared, self.kinds)),
             purposes(self.kinds),
-            {file_id for ids in files.values() for file_id in ids},
-            {file_id for live_id in ours for file_id in files[live_id]},
+            {file_id for each in live for file_id in (*each.made_files, *(file.id for file in each.files))},
+            set(staying_files(declared, ours, self.kinds)),
             self.holding,
             cut_off,
         )

@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
-from retinue.content.manifest import file_ref
+from retinue.content.manifest import file_ref, same_content
 from retinue.kinds.fields import UploadsField
 from retinue.kinds.kind import Kinds
 from retinue.kinds.stores import WithFiles
+from retinue.model.canonical import same
 from retinue.model.declared import Declared
+from retinue.model.live import Live
 from retinue.model.values import FileRef
 from retinue.planning.marker import Lease
 from retinue.providers.openai.answers import Json, seconds
@@ -49,15 +51,15 @@ class Orphan:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What there is to go by: the notes of this machine, the lease of an apply that was `cut_off`, and the files that
-    are declared. `held` are the ids that objects are known to hold, `carried` those that the stack's do; `holding` asks
-    the account about the others."""
+    are declared. `held` are the ids that objects are known to hold, `staying` those that the stack's go on to hold as
+    they are; `holding` asks the account about the others."""
 
     cache: Cache
     journal: UploadJournal
     declared: Collection[FileRef]
     purposes: Collection[str]
     held: Collection[str]
-    carried: Collection[str]
+    staying: Collection[str]
     holding: Callable[[Collection[str]], set[str]]
     cut_off: Lease | None = None
 
@@ -116,6 +118,26 @@ def declared_files(declared: Iterable[Declared], kinds: Kinds) -> Iterator[FileR
                 yield from (file for file in files.values() if isinstance(file, FileRef))
 
 
+def staying_files(declared: Iterable[Declared], live: Iterable[Live], kinds: Kinds) -> Iterator[str]:
+    """The ids of the files that the stack's objects hold as it is declared: no apply brings those in once more."""
+    wanted = {each.address: each for each in declared}
+    for each in live:
+        said = wanted.get(each.tag.address) if each.tag else None
+        if said is None:
+            continue
+        for field in kinds[each.kind].at(said.home).fields:
+            files = said.spec.get(field.name) or {}
+            if field.content:
+                for file in each.files:
+                    entry = files.get(file.path, {})
+                    if same_content(file.sha256, entry.get("sha256", "")) and same(file.chunking, entry["chunking"]):
+                        yield file.id
+            elif isinstance(field, UploadsField):
+                for path, (file_id, sha256) in field.carried(each).items():
+                    if isinstance(files.get(path), FileRef) and same_content(sha256, files[path].sha256):
+                        yield file_id
+
+
 def reusable(account: Account, known: Known) -> dict[str, str]:
     """The files that an apply which was cut off elsewhere brought in and did not attach, each with its digest.
 
@@ -135,7 +157,7 @@ def reusable(account: Account, known: Known) -> dict[str, str]:
             traits, file_id = (raw.get("filename"), raw.get("bytes")), str(raw["id"])
             if traits not in digests or len(set(digests[traits])) > 1:
                 continue
-            if file_id in known.carried:
+            if file_id in known.staying:
                 held[traits] += 1
             elif file_id in known.held:
                 continue
@@ -168,7 +190,8 @@ def _noted(known: Known, listed: Collection[str]) -> Iterator[tuple[str, Told]]:
     for entry in known.journal.entries.values():
         if entry.id in listed:
             doing = "it was to be deleted" if entry.doomed else "it was uploaded and not attached"
-            yield entry.id or "", ("ours", known.journal.path.name, f"{doing} when an apply was cut off")
+            where = "marker" if entry.id in known.journal.adopted else known.journal.path.name
+            yield entry.id or "", ("ours", where, f"{doing} when an apply was cut off")
 
 
 def _lost(known: Known, free: Mapping[str, Json]) -> Iterator[tuple[str, str]]:

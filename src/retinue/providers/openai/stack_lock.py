@@ -6,6 +6,7 @@ import math
 import secrets
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from retinue.errors import AccountError, BlockedError, LeaseError, OvertakenErro
 from retinue.kinds.kind import Kinds
 from retinue.kinds.stores import Plain
 from retinue.planning.marker import (
+    GOING_KEY,
     UNKNOWN,
     Lease,
     Marker,
@@ -157,6 +159,7 @@ class StackLock:
         self._held = marker
         self._renew_at = (marker.lease or lease).ends - TERM + RENEW_AFTER
         self.account.on_answer = self.keep
+        self.account.announce = self.announce
 
     def _take(self, lease: Lease, floor: int, earlier: str, check: Callable[[], None]) -> Marker | None:
         """Write the lease into the marker that is there."""
@@ -174,7 +177,9 @@ class StackLock:
             raise _overtaken()
         check()
         self._note(lease)
-        lease = replace(lease, ends=self.account.server_time() + TERM)
+        # What an apply that was cut off left behind stays noted until this one has cleared it up.
+        self.account.going.update(dict.fromkeys(current.lease.going if current.lease else ()))
+        lease = replace(lease, ends=self.account.server_time() + TERM, going=tuple(self.account.going))
         # Should this apply be cut off, its deletions must not look like objects that somebody else lost.
         current = replace(current, owned=floor, inventory=UNKNOWN)
         return self._write(self._of_this_account(current, lease))
@@ -283,29 +288,42 @@ class StackLock:
         finally:
             self._busy.release()
 
+    def announce(self) -> None:
+        """Write down in the lease which files are about to be deleted. Without it, an apply that is cut off in between
+        leaves what only this machine knows of; so that is no reason to stop."""
+        self.keep()
+        with self._busy, suppress(AccountError):
+            held = self._held
+            if held is not None and held.lease is not None:
+                ends, going = self.account.server_time() + TERM, tuple(self.account.going)
+                self._held = self._write(replace(held, lease=replace(held.lease, ends=ends, going=going)))
+                self._renew_at = ends - TERM + RENEW_AFTER
+
     def release(self, ids: Collection[str], *, finished: bool = True) -> None:
         """Give the lease back, and remember what the stack owns now. A stack that owns nothing needs no marker.
 
-        Unless everything is `finished` the lease stays, over: should this directory be thrown away, as pipelines do,
-        whoever applies next knows since when files may have come in that nothing holds. A failure is left to the end of
-        the lease.
+        Unless everything is `finished` the lease stays as one that is over: should this directory be thrown away, as
+        pipelines do, whoever applies next knows since when files may have come in that nothing holds, and which were to
+        be deleted. A failure is left to the end of the lease.
         """
-        self.account.on_answer = None
+        self.account.on_answer, self.account.announce = None, lambda: None
         held, self._held = self._held, None
         if held is None:
             return
+        left, over = tuple(self.account.going), None
+        if held.lease and (left or not finished):
+            over = replace(held.lease, ends=self.account.server_time(), going=left)
         try:
-            if not ids and finished:
+            if not ids and over is None:
                 for each in (held, *self.spare):
                     self._delete(each)
                 self.seen, self.spare, self.cache.lock.marker = None, [], None
             else:
                 known = replace(held, owned=len(ids), inventory=inventory_of(ids))
-                over = replace(held.lease, ends=self.account.server_time()) if held.lease and not finished else None
                 self.seen = self._write(replace(known, revision=held.revision + 1, lease=over))
                 for each in self.spare:
                     self._delete(each)
-            if finished:
+            if over is None:
                 self.cache.lock.lease = ""
         except AccountError as error:
             self.on_note(f"the lease of the stack could not be given back and ends by itself: {error.message}")
@@ -313,11 +331,13 @@ class StackLock:
 
     def needs_tidying(self, owned: Collection[str]) -> bool:
         """Whether the marker tells of an apply that is over: it holds a lease that a run of this directory left behind,
-        or the stack is gone, as the last apply meant it to be."""
+        or one that is over and names files, which are gone by now; or the stack is gone, as the last apply meant it to
+        be."""
         if self.seen is None or self.holder() is not None:
             return False
         lease = self.seen.lease
-        return (not owned and not self.seen.owned) or (lease is not None and lease.nonce == self.cache.lock.lease)
+        left = lease is not None and (lease.nonce == self.cache.lock.lease or bool(lease.going))
+        return (not owned and not self.seen.owned) or left
 
     def tidy(self, owned: Collection[str]) -> None:
         """Give back what a run of this directory left behind. To be called when no other one is alive."""
@@ -331,7 +351,7 @@ class StackLock:
 
         The lease ends by itself, and the next apply of this directory knows it for its own.
         """
-        self.account.on_answer = None
+        self.account.on_answer, self.account.announce = None, lambda: None
         held, self._held = self._held, None
         if held is not None and held.lease is not None:
             ends = datetime.fromtimestamp(held.lease.ends, UTC)
@@ -345,8 +365,9 @@ class StackLock:
 
     def _write(self, marker: Marker) -> Marker:
         form = self._forms[marker.kind]
-        self.account.update(f"{form.path}/{marker.id}", {"metadata": write_marker(marker)}, beta=form.beta)
-        return marker
+        written = write_marker(marker)
+        self.account.update(f"{form.path}/{marker.id}", {"metadata": written}, beta=form.beta)
+        return replace(marker, keys=sum(1 for key, value in written.items() if key.startswith(GOING_KEY) and value))
 
     def _delete(self, marker: Marker) -> None:
         form = self._forms[marker.kind]

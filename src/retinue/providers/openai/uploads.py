@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from dataclasses import field as default
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,16 +18,19 @@ from retinue.model.canonical import RECORDED_SHA
 from retinue.model.live import Live
 from retinue.model.tag import write_file_records
 from retinue.model.values import FileRef
-from retinue.providers.openai.answers import seconds
+from retinue.providers.openai.answers import Json, seconds
 from retinue.providers.openai.client import Account, AmbiguousError
 from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.file_source import FileSource
+from retinue.providers.openai.part_uploads import send_parts
 from retinue.providers.openai.read_after_create import look
 from retinue.state.cache import Cache
 from retinue.state.upload_journal import Journalled, UploadJournal
 
 FILES_PAGE = 10_000
 """SDK file_list_params: the greatest page of the list of files."""
+MOST_GOING = 100
+"""Files that are let go at once: the lease has room for the ids of so many."""
 CLOCK_SKEW = 3
 """Seconds by which times of the account, which are whole seconds, may seem to lie before what caused them."""
 
@@ -55,6 +59,7 @@ class Uploader:
     _shared: set[str] = field(default_factory=set)
     _alike: dict[tuple[str, int], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _leaving: threading.Lock = field(default_factory=threading.Lock)
 
     def upload(self, file: FileRef, purpose: str, *, shared_by: str | None = None) -> str:
         """Create a file from the project's and return its id. A spare one of an interrupted apply is used first, or one
@@ -88,14 +93,25 @@ class Uploader:
             return spares.pop() if spares else None
 
     def _create(self, name: str, file: FileRef, purpose: str) -> str:
+        begun = self.account.server_time()
         with FileSource(self.root, file) as source:
-            return settle(self.account, lambda: self._attempt(name, source, file, purpose))
+            # Only completing an upload makes a file, so that before there is nothing to journal.
+            parts = send_parts(self.account, self.root, source, purpose)
+            if parts is not None:
+                return settle(self.account, lambda: self._attempt(source, purpose, parts.complete, begun))
 
-    def _attempt(self, name: str, source: FileSource, file: FileRef, purpose: str) -> Attempt:
-        entry = Journalled(uuid.uuid4().hex, name, file.size, file.sha256, purpose, self.account.server_time())
+            def send() -> Json:
+                return self.account.upload(name, source, purpose)
+
+            return settle(self.account, lambda: self._attempt(source, purpose, send, self.account.server_time()))
+
+    def _attempt(self, source: FileSource, purpose: str, send: Callable[[], Json], begun: float) -> Attempt:
+        file = source.file
+        name = PurePosixPath(file.path).name
+        entry = Journalled(uuid.uuid4().hex, name, file.size, file.sha256, purpose, begun)
         self.journal.open(entry)
         try:
-            self.journal.uploaded(entry.key, str(self.account.upload(name, source, purpose)["id"]))
+            self.journal.uploaded(entry.key, str(send()["id"]))
         except (AccountError, StaleError) as error:
             if isinstance(error, AmbiguousError) and source.problem is None:
                 return error, lambda: self._find_lost(entry)
@@ -114,19 +130,34 @@ class Uploader:
         """The file is attached, so that it can be found without the journal."""
         self.journal.close_file(file_id)
 
-    def doom(self, file_id: str, purpose: str) -> str:
-        """Journal a file before it is let go: once nothing holds it, nothing else would remember it."""
-        key = uuid.uuid4().hex
-        self.journal.open(Journalled(key, "", 0, "", purpose, self.account.server_time(), file_id, doomed=True))
-        return key
+    @contextmanager
+    def letting_go(self, files: Mapping[str, str], *, announced: bool = True) -> Iterator[None]:
+        """While open, these files, id → purpose, may be let go: once nothing holds them, nothing but the journal and,
+        where it is `announced`, the lease of the stack would remember them. One object at a time, so that what goes has
+        room there; at most `MOST_GOING` of them."""
+        with self._leaving if announced and files else nullcontext():
+            for file_id, purpose in files.items():
+                entry = Journalled(uuid.uuid4().hex, "", 0, "", purpose, self.account.server_time(), file_id)
+                self.journal.open(replace(entry, doomed=True))
+            if announced and files:
+                # What goes now comes first: there may not be room for all.
+                before = [each for each in self.account.going if each not in files]
+                self.account.going.clear()
+                self.account.going.update(dict.fromkeys([*files, *before]))
+                self.account.announce()
+            yield
 
-    def finish_discard(self, file_id: str, key: str) -> None:
-        """Delete a file that was doomed and that nothing holds any more."""
+    def finish_discard(self, file_id: str) -> None:
+        """Delete a file that was let go and that nothing holds any more."""
         self.account.delete(f"/files/{file_id}")
-        self.journal.close(key)
+        self._forget(file_id)
+
+    def _forget(self, file_id: str) -> None:
+        self.journal.close_file(file_id)
+        self.account.going.pop(file_id, None)
 
     def leave(self, file_id: str) -> None:
-        """Let the end of the apply, when nothing is attached any more, decide about a file that was doomed."""
+        """Let the end of the apply, when nothing is attached any more, decide about a file that was let go."""
         with self._lock:
             self.left.add(file_id)
 
@@ -136,24 +167,23 @@ class Uploader:
         for file_id in self.left:
             if file_id not in held:
                 self.account.delete(f"/files/{file_id}")
-            self.journal.close_file(file_id)
+            self._forget(file_id)
         self.left.clear()
 
     # ── after an interruption ─────────────────────────────────────────────────────────────────────────────────────────
 
     def recover(self) -> None:
         """Settle what an earlier apply left in the journal: keep what is held, finish deletions, gather spares."""
-        entries = list(self.journal.entries.values())
-        # Not all that holds them need have been looked at for a plan.
-        doomed = {entry.id for entry in entries if entry.doomed and entry.id} - self.held
-        kept = self.held | set(self.holding(doomed))
-        for entry in entries:
-            if entry.doomed and entry.id:
-                if entry.id in kept:
-                    self.journal.close(entry.key)
-                else:
-                    self.finish_discard(entry.id, entry.key)
-                continue
+        doomed = {entry.id for entry in self.journal.entries.values() if entry.doomed and entry.id}
+        # Not all that holds one need have been looked at for a plan.
+        holding = set(self.holding(doomed - self.held)) if doomed - self.held else set[str]()
+        for each in sorted(doomed):
+            if each in self.held or each in holding:
+                self._forget(each)
+            else:
+                self.finish_discard(each)
+        self.account.going.clear()  # the others that were noted are gone, or held
+        for entry in list(self.journal.entries.values()):
             file_id = entry.id or self._find_lost(entry)
             if file_id is None or file_id in self.held or not self._is_there(file_id, entry.started):
                 self.journal.close(entry.key)

@@ -27,9 +27,9 @@ class Work:
     """One apply under way.
 
     `ids` grows as objects come to be, `known` are the live ids of the plan, `check` raises once a person asked to stop;
-    `wait_timeout` is how long the files of an object are waited for, in seconds, `common` what several steps bring in.
-    `tags` are those of steps that found the account to make something else of what they wrote, `unkept` says what of
-    what, by the keys of the steps; `written` are the objects as their updates were answered.
+    `wait_timeout` is how long the files of an object are waited for, in seconds (Run), `common` what several steps
+    bring in. `tags` are those of steps that found the account to make something else of what they wrote, `unkept` says
+    what of what, by the keys of the steps; `written` are the objects as their updates were answered.
     """
 
     account: Account
@@ -39,7 +39,7 @@ class Work:
     ids: dict[Address, str]
     known: frozenset[str]
     check: Callable[[], None]
-    wait_timeout: float
+    wait_timeout: float | None
     common: frozenset[tuple[str, str]]
     tags: dict[str, Tag] = field(default_factory=dict)
     unkept: dict[str, tuple[FieldChange, ...]] = field(default_factory=dict)

@@ -15,6 +15,7 @@ _COUNTED: dict[FileAction, str] = {
     "wait": "new",
     "replace": "content_changed",
     "attributes": "attributes_changed",
+    "move": "moved",
 }
 
 
@@ -41,10 +42,12 @@ def sync_counts(files: Sequence[FileChange], declared: Collection[str], failures
     counts = Counter(_COUNTED[each.action] for each in done if each.action in _COUNTED)
     counts["new"] -= moved
     changed = sum(counts.values()) + moved
+    gone_for_good = len(gone) - moved
+    counts["moved"] += moved
     failed = len(failures)
     missed = sum(1 for path in failures if path in declared)
     left = len(declared) - changed - missed
-    return SyncCounts(len(declared), **counts, moved=moved, deleted=len(gone) - moved, failed=failed, skipped=left)
+    return SyncCounts(len(declared), **counts, deleted=gone_for_good, failed=failed, skipped=left)
 
 
 def _moved(added: Iterable[FileChange], gone: Iterable[FileChange]) -> int:

@@ -47,6 +47,7 @@ _FILE_SIGNS: dict[str, tuple[str, Role, str]] = {
     "attach": ("+", "added", "attached by id"),
     "replace": ("~", "changed", "replaced"),
     "attributes": ("~", "changed", "with new attributes"),
+    "move": (">", "changed", "moved"),
     "remove": ("-", "removed", "removed"),
     "wait": ("…", "faint", "waited for"),
 }
@@ -344,6 +345,10 @@ def _what(each: Mapping[str, Any], step: Mapping[str, Any]) -> str:
             old, new = show_size(before["size"]), show_size(after["size"])
             sizes = _arrow(old, new) if before["size"] else new
             return f"content changed  sha256 {before['sha256'][:8]}… -> {after['sha256'][:8]}…  {sizes}"
+        case "move" if before:
+            old = _live_attributes({"path": before["retinue.file"]}, step)
+            new = each["attributes"]
+            return "" if old == new else "attributes " + _arrow(show_value(old), show_value(new))
         case "attributes":
             return "attributes " + _arrow(show_value(_live_attributes(each, step)), show_value(each["attributes"]))
     return ""

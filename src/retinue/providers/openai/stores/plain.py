@@ -252,12 +252,12 @@ class PlainStore(Generic[S]):
         if self.kind.assemble is not None:
             body = self.kind.assemble(body, work.with_ids(step.after), live.answer)
         mark(body, self.form, live, {**self.records(live), **carried.records, TAG_KEY: self._tag_text(step, live)})
-        doomed = {file_id: work.uploader.doom(file_id, purpose) for file_id, purpose in carried.stale.items()}
         path = self.path(live.id, live.within)
-        answer = self.account.update(path, body, beta=self.form.beta)
-        self._settle(work, carried)
-        for file_id, key in doomed.items():
-            work.uploader.finish_discard(file_id, key)
+        with work.uploader.letting_go(carried.stale):
+            answer = self.account.update(path, body, beta=self.form.beta)
+            self._settle(work, carried)
+            for file_id in carried.stale:
+                work.uploader.finish_discard(file_id)
         keys = [key for field, key in step.forget_keys if field == self.form.marks.field]
         forget_keys(self.account, self.form, path, keys, answer)
         after = self._answered({**answer, "id": live.id}, live.within)

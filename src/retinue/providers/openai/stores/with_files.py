@@ -26,13 +26,14 @@ from retinue.model.tag import (
 )
 from retinue.model.values import FileRef
 from retinue.providers.openai.answers import seconds
-from retinue.providers.openai.file_sync import FileSync
+from retinue.providers.openai.file_sync import STUCK, FileSync
 from retinue.providers.openai.marks import our_marks
 from retinue.providers.openai.read_after_create import look
 from retinue.providers.openai.stores.file_listing import SIDE_BY_SIDE, Listing, counted, read_again
 from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.stores.unkept_files import UnkeptFiles, given_digest, records_of
 from retinue.providers.openai.work import Report, Work
+from retinue.providers.port import WAIT_TIMEOUT
 from retinue.providers.preconditions import check_files
 from retinue.providers.thread_pool import threads
 from retinue.state.cache import FileNote
@@ -56,7 +57,7 @@ class WithFilesStore(PlainStore[WithFiles]):
     apart: ClassVar[bool] = True
 
     def whole(self, live: Live) -> Live:
-        return replace(live, files=self.files(live))
+        return replace(live, files=self.files(live), failed=dict(self.cache.files.failed.get(live.id, {})))
 
     def holds_just(self, live: Live, wanted: Summary) -> bool:
         """Whether the tag says that the declared files were all in place, and the account that as many are now."""
@@ -232,6 +233,8 @@ class WithFilesStore(PlainStore[WithFiles]):
         live = self._written(work, step, live_id)
         if any(each.file_ids or each.live_id for each in step.files):
             check_files(step, self.again(live, step))
+        own = self.form.patience(step.after or {})
+        wait_timeout = work.wait_timeout if work.wait_timeout is not None else own or WAIT_TIMEOUT
         sync = FileSync(
             self.account,
             self.form,
@@ -243,8 +246,9 @@ class WithFilesStore(PlainStore[WithFiles]):
             work.pool,
             report,
             work.check,
-            work.wait_timeout,
+            wait_timeout,
             work.common,
+            max(STUCK, own or 0),
             {each.id for each in self.listed.get(live_id, Listing(None, ())).files if each.shared},
         )
         sync.run(step.files)
@@ -308,11 +312,10 @@ class WithFilesStore(PlainStore[WithFiles]):
         """What may be attached to others as well goes when it is known that it is not, at the end of the apply."""
         doomed = self.doomed_files(step, live) - set(step.shared_files)
         shared = doomed & {each.id for each in self.listed[live.id].files if each.shared}
-        for file_id in sorted(shared):
-            work.uploader.doom(file_id, self.form.purpose)
-        for _ in work.pool.map(lambda file_id: self.account.delete(f"/files/{file_id}"), sorted(doomed - shared)):
-            work.check()
-        self.account.delete(self.path(live.id, live.within), beta=self.form.beta)
+        with work.uploader.letting_go(dict.fromkeys(sorted(shared), self.form.purpose)):
+            for _ in work.pool.map(lambda file_id: self.account.delete(f"/files/{file_id}"), sorted(doomed - shared)):
+                work.check()
+            self.account.delete(self.path(live.id, live.within), beta=self.form.beta)
         for file_id in shared:
             work.uploader.leave(file_id)
 

@@ -1,0 +1,158 @@
+"""A file is let go and then deleted. Whoever goes on from another machine after an apply was cut off in between knows
+which one, since it stands in the lease."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from retinue import engine
+from retinue.commands.gc import collect
+from retinue.emulator.server.quirks import Quirks
+from retinue.errors import RetinueError
+from retinue.planning.marker import GOING_KEY, GOING_KEYS, LONGEST_VALUE, Lease, Marker, read_marker, write_marker
+from tests.laws.test_laws import orphans
+from tests.support.breaking import apply_alone
+from tests.support.faults import CutAfter, Faulty
+from tests.support.team import Team, Wrap
+
+DETACH = "DELETE /vector_stores/[^/]+/files/[^/]+"
+STORES = """\
+vector_stores:
+  one: {name: one, files: [terms.md, edited.md, gone.md]}
+  two: {name: two, files: [terms.md, other.md]}
+"""
+LATER = """\
+vector_stores:
+  one: {name: one, files: [edited.md]}
+  two: {name: two, files: [other.md]}
+"""
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    team = Team(tmp_path_factory.mktemp("applied"), checked=False)
+    team.write("s.yaml", STORES)
+    for name in ("terms", "edited", "gone", "other"):
+        team.write(f"{name}.md", f"# {name}\n")
+    assert team.apply().converged
+    return team.root
+
+
+def prepared(applied: Path, root: Path, quirks: Quirks | None = None) -> Team:
+    """One file gets new content, one goes, and one that two stores share goes from both."""
+    team = Team(shutil.copytree(applied, root, dirs_exist_ok=True), quirks or Quirks(), checked=False)
+    team.write("s.yaml", LATER)
+    team.write("edited.md", "# Edited\n")
+    return team
+
+
+def elsewhere(team: Team) -> None:
+    """A fresh clone, once the lease of the one that died has ended."""
+    team.forget_memory()
+    team.time.now += 3600
+
+
+def going(team: Team) -> list[str]:
+    return [value for each in team.markers() for key, value in each["metadata"].items() if GOING_KEY in key and value]
+
+
+def destroy(team: Team, wrap: Wrap) -> object:
+    return team.destroy(wrap)
+
+
+def cut_at_each(applied: Path, root: Path, change: Callable[[Team, Wrap], object], quirks: Quirks) -> Iterator[Team]:
+    """The team after the process died at each of the requests in turn, that one done."""
+    whole = prepared(applied, root / "whole", quirks)
+    change(whole, lambda inner: inner)
+    for number in range(1, len(whole.calls) + 1):
+        team = prepared(applied, root / str(number), quirks)
+        with suppress(RetinueError):
+            change(team, lambda inner, number=number: Faulty(inner, number, "dead"))  # type: ignore[misc]
+        yield team
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("merges", [False, True], ids=["metadata replaced", "metadata merged"])
+@pytest.mark.parametrize("change", [apply_alone, destroy], ids=["applied", "destroyed"])
+def test_wherever_it_is_cut_off_a_fresh_clone_leaves_nothing_behind(
+    applied: Path, tmp_path: Path, change: Callable[[Team, Wrap], object], *, merges: bool
+) -> None:
+    """Also where an account keeps metadata that is left out."""
+    quirks = Quirks(merge_metadata=merges)
+    for number, team in enumerate(cut_at_each(applied, tmp_path, change, quirks), 1):
+        elsewhere(team)
+        failure = engine.outcome(team.destroy() if change is destroy else team.apply())
+        assert failure is None, (number, failure)
+        assert orphans(team.state()) == [], number
+        assert going(team) == [], number
+        if change is destroy:
+            assert team.listed("/files") == [], number
+            assert team.markers() == [], number
+        else:
+            assert team.plan().empty, number
+
+
+@pytest.fixture
+def cut(applied: Path, tmp_path: Path) -> Team:
+    """A team whose apply was cut off right after it detached a file."""
+    team = prepared(applied, tmp_path / "cut")
+    apply_alone(team, lambda inner: CutAfter(inner, DETACH))
+    assert len(orphans(team.state())) == 1
+    elsewhere(team)
+    return team
+
+
+def test_the_next_plan_names_what_it_is_going_to_delete(cut: Team) -> None:
+    (orphan,) = orphans(cut.state())
+    assert [f"{each.id} {each.name}" for each in cut.plan().removes if each.what == "file"] == [orphan]
+
+
+def test_gc_knows_it_for_certain_and_deletes_it(cut: Team) -> None:
+    with cut.session() as session:
+        (found,) = collect(session, delete=True).orphans
+    assert (found.certainty, found.recorded) == ("ours", "marker")
+    assert orphans(cut.state()) == []
+
+
+def test_what_somebody_took_into_use_meanwhile_stays(cut: Team) -> None:
+    (orphan,) = (each.split()[0] for each in orphans(cut.state()))
+    theirs = cut.send("post", "/vector_stores", {"name": "theirs"})["id"]
+    cut.send("post", f"/vector_stores/{theirs}/files", {"file_id": orphan})
+    assert cut.apply().converged
+    assert [each["id"] for each in cut.listed(f"/vector_stores/{theirs}/files")] == [orphan]
+    assert orphan in {each["id"] for each in cut.listed("/files")}
+
+
+def test_an_apply_that_is_not_cut_off_lists_no_files_and_writes_it_down_once_for_each_object(
+    applied: Path, tmp_path: Path
+) -> None:
+    team = prepared(applied, tmp_path / "whole")
+    with team.session() as session:
+        engine.plan(session)
+        before = len(team.calls)
+        assert session.lock.seen is not None
+        marker = f"POST /vector_stores/{session.lock.seen.id}"
+    assert before
+    assert team.apply().converged
+    assert "GET /files" not in team.calls
+    assert team.calls.count(marker) == 2 + 2, "the lease is taken, two objects let files go, it is given back"
+    assert going(team) == []
+
+
+def test_more_than_there_is_room_for_are_the_first_of_them() -> None:
+    ids = tuple(f"file-{number:032}" for number in range(1000))
+    written = write_marker(Marker("test", lease=Lease("nonce", 1.0, "somebody", ids)))
+    assert all(len(value) <= LONGEST_VALUE for value in written.values())
+    assert len(written) == 4 + GOING_KEYS
+    read = read_marker({"id": "vs_1"}, written, "vector_store")
+    assert read.lease is not None
+    assert len(read.lease.going) >= 100
+    assert read.lease.going == ids[: len(read.lease.going)]
+    cleared = write_marker(Marker("test", keys=read.keys))
+    assert [cleared[key] for key in cleared if key.startswith(GOING_KEY)] == [""] * GOING_KEYS
+    assert read_marker({"id": "vs_1"}, cleared, "vector_store").lease is None
