@@ -177,11 +177,11 @@ class _Composer:
         parent.size += size
         parent.depth = max(parent.depth, depth + 1)
         if parent.node.shape == "sequence":
-            parent.node.entries.append(node)
+            parent.node.add(node)
         elif parent.key is None:
             parent.key = node
         else:
-            parent.node.pairs.append((parent.key, node))
+            parent.node.add(parent.key, node)
             parent.key = None
 
 
