@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import string
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -98,8 +99,9 @@ def read_tag(text: str) -> Tag:
         raise TagError(f"its format is '{version[:20]}', and this version of retinue reads format {VERSION}")
     try:
         values = dict(part.split("=", 1) for part in parts)
-        fields = dict(entry.split(":", 1) for entry in values["f"].split(",") if entry)
-        stack, address = values["s"], Address.parse(values["a"])
+        pairs = (entry.split(":", 1) for entry in values["f"].split(",") if entry)
+        fields = {sys.intern(name): value for name, value in pairs}  # the same few in thousands of tags
+        stack, address = sys.intern(values["s"]), Address.parse(values["a"])
     except (KeyError, ValueError) as error:
         raise TagError(f"'{text[:80]}' is not a complete tag") from error
     keys = values.get("k", "")

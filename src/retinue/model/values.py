@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -31,7 +32,7 @@ class Address:
         kind, dot, name = text.partition(".")
         if not (kind and dot and name):
             raise ValueError(f"'{text}' is not an address of the form kind.name")
-        return cls(kind, name)
+        return cls(sys.intern(kind), name)
 
 
 @dataclass(frozen=True, slots=True, order=True)
