@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ BOT = "assistants:\n  bot-0000: {model: gpt-4o}\n"
 
 class LongList(httpx2.BaseTransport):
     """Lists so many copies of the one assistant there is. Behind an object that it does not have it lists nothing,
-    unless it does not know `after` at all. `asked` are the objects behind which a page began."""
+    unless it does not know `after` at all. `asked` are the objects behind which a page began. Pages
+    behind the `cursors` wait until as many are asked for as come `together`."""
 
     def __init__(self, inner: httpx2.BaseTransport, pattern: dict[str, Any], number: int) -> None:
         self.inner, self.knows_after = inner, True
@@ -28,12 +30,16 @@ class LongList(httpx2.BaseTransport):
             for each in range(number)
         }
         self.asked: list[str | None] = []
+        self.cursors: set[str | None] = set()
+        self.together = threading.Barrier(1)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         if (request.method, request.url.path) != ("GET", "/v1/assistants"):
             return self.inner.handle_request(request)
         after, limit = request.url.params.get("after"), int(request.url.params["limit"])
         self.asked.append(after)
+        if after in self.cursors:
+            self.together.wait(PATIENCE)
         ids = list(self.objects)
         if after is not None and self.knows_after and after not in self.objects:
             return httpx2.Response(404, json={"error": {"message": "no such object"}}, request=request)
@@ -76,6 +82,10 @@ class Place:
             return [live.id for live in session.live if live.id in self.account.objects]
 
 
+PATIENCE = 10
+"""Seconds after which requests that should be under way at once are not."""
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path, 500)
@@ -90,6 +100,17 @@ def test_stretches_take_no_more_requests_than_pages(place: Place) -> None:
     assert place.look() == whole
     assert sorted(place.account.asked, key=str) == one_by_one
     assert len(one_by_one) == 5
+
+
+def test_stretches_are_asked_for_at_once(place: Place) -> None:
+    """The first request of each is answered when all of them were sent."""
+    place.look()
+
+    def hold(account: LongList) -> None:
+        account.cursors = {None, *(f"asst_{each:06}" for each in (99, 199, 299, 399))}
+        account.together = threading.Barrier(5)
+
+    assert len(place.look(hold)) == 500
 
 
 def test_a_short_list_is_read_as_ever(tmp_path: Path) -> None:
