@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 import string
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -19,7 +18,7 @@ from typing import Any
 
 from retinue.model.canonical import DIGEST_LENGTH, RECORDED_SHA, digest
 from retinue.model.declared import Lifecycle, OnDelete
-from retinue.model.values import Address, Cause, FileRef
+from retinue.model.values import Address, Cause, FileRef, once
 
 TAG_KEY = "retinue"
 PATH_ATTRIBUTE = "retinue.path"
@@ -100,8 +99,8 @@ def read_tag(text: str) -> Tag:
     try:
         values = dict(part.split("=", 1) for part in parts)
         pairs = (entry.split(":", 1) for entry in values["f"].split(",") if entry)
-        fields = {sys.intern(name): value for name, value in pairs}  # the same few in thousands of tags
-        stack, address = sys.intern(values["s"]), Address.parse(values["a"])
+        fields = {once(name): value for name, value in pairs}
+        stack, address = once(values["s"]), Address.parse(values["a"])
     except (KeyError, ValueError) as error:
         raise TagError(f"'{text[:80]}' is not a complete tag") from error
     keys = values.get("k", "")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 Path = tuple[str | int, ...]
@@ -14,6 +14,12 @@ Cause = Literal["config", "drift", "conflict", "unset"]
 """Why a difference exists: the configuration changed, somebody else changed it, both, or it is declared no more."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+@lru_cache(maxsize=4096)
+def once(text: str) -> str:
+    """The same text for all that are equal: for names of which there are a few, each in thousands of objects."""
+    return text
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,7 +38,7 @@ class Address:
         kind, dot, name = text.partition(".")
         if not (kind and dot and name):
             raise ValueError(f"'{text}' is not an address of the form kind.name")
-        return cls(sys.intern(kind), name)
+        return cls(once(kind), name)
 
 
 @dataclass(frozen=True, slots=True, order=True)
