@@ -446,7 +446,7 @@ def test_saving_goes_through_links_and_spares_what_is_no_file(project: Shell, tm
     ("text", "said"),
     [
         ("nothing", "is not a saved plan"),
-        ('{"format_version": "2.0"}', "its format is '2.0', and this version of retinue reads format 1.0"),
+        ('{"format_version": "2.0"}', "its format is '2.0', and this version of retinue reads format 1.1"),
         ('{"format_version": "1.0"}', "it is not a complete plan"),
         ("[]", "is not a saved plan: it has no 'format_version'"),
         ("{}", "is not a saved plan: it has no 'format_version'"),

@@ -65,7 +65,7 @@ def test_without_a_terminal_apply_refuses_and_says_how(project: Shell) -> None:
 def test_plan_json_is_the_document_and_nothing_else(project: Shell) -> None:
     done = project("plan", "--json")
     document = json.loads(done.out)
-    assert document["format_version"] == "1.0"
+    assert document["format_version"] == "1.1"
     assert document["summary"]["create"] == 2
     assert done.err == ""
 

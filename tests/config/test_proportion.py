@@ -20,7 +20,9 @@ from typing import Any
 import pytest
 
 from retinue.config import load
-from retinue.config.project_files import PIECE, Folder
+from retinue.config.loader import Entry
+from retinue.config.project_files import PIECE, Folder, Source
+from retinue.config.yaml.syntax_tree import Node, Tree
 from retinue.kinds import all_kinds
 from retinue.session import check_loaded
 from retinue.state.digest_index import DigestIndex
@@ -138,6 +140,29 @@ def test_twice_as_much_is_little_more_than_twice_the_work(shape: str, write: Wri
     nothing = work(1)
     few, many = work(FEW) - nothing, work(2 * FEW) - nothing
     assert many < few * MORE
+
+
+class Searched(str):
+    """A text that counts how many of its characters are gone through when something is looked for with `in`, which
+    Python reports to nobody."""
+
+    characters = 0
+
+    def __contains__(self, part: Any) -> bool:
+        Searched.characters += len(self)
+        return super().__contains__(part)
+
+
+def test_expressions_are_looked_for_once_in_a_file_and_not_for_each_of_its_declarations() -> None:
+    gone_through, kind = [], all_kinds()["assistant"]
+    for number in (FEW, 2 * FEW):
+        Searched.characters = 0
+        source = Source("a.yaml", Searched(SHAPES["assistants in a file"](number)["assistants/a.yaml"]))
+        tree = Tree(Node("mapping", source, 0, 0))
+        assert not any(Entry(kind, f"a{each}", {}, tree).has_expressions for each in range(number))
+        gone_through.append(Searched.characters)
+    few, many = gone_through
+    assert 0 < many < few * MORE
 
 
 # ── what the system is asked ──────────────────────────────────────────────────────────────────────────────────────────

@@ -66,7 +66,7 @@ class Merger:
                 part = self._merge(before[1] if before else None, after[1], (*path, name))
                 key = before[0] if before and part.node is not after[1].node else after[0]
             data[name] = part.data
-            node.pairs.append((key, part.node))
+            node.add(key, part.node)
         return Part(data, node)
 
     def _is_other(self, base: Mapping[str, Any], over: Mapping[str, Any], path: Path) -> bool:
@@ -107,7 +107,7 @@ class Merger:
             elif part.data:
                 entries[place] = self._changed(keyed, name, entries[place], part, (*path, place))
         node = Node("sequence", written.node.source, written.node.start, written.node.end)
-        node.entries = [each.node for each in entries]
+        node.add(*(each.node for each in entries))
         return Part([each.data for each in entries], node)
 
     def _changed(self, keyed: Keyed, name: str, entry: Part, over: Part, path: Path) -> Part:
@@ -150,7 +150,7 @@ def _with(part: Part, path: Path, new: Part) -> Part:
         key, inner = _member(part, name) or (part.node, part)
         changed = _with(inner, path[1:], new) if name == path[0] else inner
         data[name] = changed.data
-        node.pairs.append((key, changed.node))
+        node.add(key, changed.node)
     return Part(data, node)
 
 
@@ -167,7 +167,7 @@ def _mirrored(data: Any, options: Part, key: Node) -> Node:
         found = options.node.pair(name) if name in options.data and options.data[name] is value else None
         named = Node("scalar", key.source, key.start, key.end)
         named.text = name
-        node.pairs.append(found or (named, _mirrored(value, options, key)))
+        node.add(*(found or (named, _mirrored(value, options, key))))
     return node
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from retinue.model.canonical import DIGEST_LENGTH, RECORDED_SHA, digest
 from retinue.model.declared import Lifecycle, OnDelete
-from retinue.model.values import Address, Cause, FileRef
+from retinue.model.values import Address, Cause, FileRef, once
 
 TAG_KEY = "retinue"
 PATH_ATTRIBUTE = "retinue.path"
@@ -98,8 +98,9 @@ def read_tag(text: str) -> Tag:
         raise TagError(f"its format is '{version[:20]}', and this version of retinue reads format {VERSION}")
     try:
         values = dict(part.split("=", 1) for part in parts)
-        fields = dict(entry.split(":", 1) for entry in values["f"].split(",") if entry)
-        stack, address = values["s"], Address.parse(values["a"])
+        pairs = (entry.split(":", 1) for entry in values["f"].split(",") if entry)
+        fields = {once(name): value for name, value in pairs}
+        stack, address = once(values["s"]), Address.parse(values["a"])
     except (KeyError, ValueError) as error:
         raise TagError(f"'{text[:80]}' is not a complete tag") from error
     keys = values.get("k", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 Path = tuple[str | int, ...]
@@ -25,6 +26,12 @@ def duration(text: str) -> float:
     return float(found[1]) * _SECONDS[found[2]]
 
 
+@lru_cache(maxsize=4096)
+def once(text: str) -> str:
+    """The same text for all that are equal: for names of which there are a few, each in thousands of objects."""
+    return text
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Address:
     """The name of an object in the declarations, `kind.name`; it stays the same whatever id the account gives."""
@@ -41,7 +48,7 @@ class Address:
         kind, dot, name = text.partition(".")
         if not (kind and dot and name):
             raise ValueError(f"'{text}' is not an address of the form kind.name")
-        return cls(kind, name)
+        return cls(once(kind), name)
 
 
 @dataclass(frozen=True, slots=True, order=True)

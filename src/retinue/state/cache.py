@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,7 +99,8 @@ class Cache:
     """The cache of one account and stack below `directory`. Safe in many threads of one process.
 
     `ids` are our live objects, `gone` are objects that somebody else deleted, until they are there again;
-    `organization` and `project` what the account answered for. What this process created (`fresh`) and `deleted` is not
+    `organization` and `project` what the account answered for, `cursors` by kind some objects of a long list, in its
+    order, between which it can be read at once. What this process created (`fresh`) and `deleted` is not
     written down: the account may take seconds to answer as if it had happened. A file that it took out of an object is
     `deleted` as the ids of both, with a slash between. `dirty`: more is known than was saved.
     """
@@ -112,6 +113,7 @@ class Cache:
     files: FileIndex = field(default_factory=FileIndex)
     versions: VersionNotes = field(default_factory=VersionNotes)
     lock: LockNote = field(default_factory=LockNote)
+    cursors: dict[str, list[str]] = field(default_factory=dict)
     organization: str | None = None
     project: str | None = None
     fresh: set[str] = field(default_factory=set)
@@ -150,6 +152,7 @@ class Cache:
         self.versions = VersionNotes(set(noted.get("unsettled", ())), looked_at)
         kind, marker_id = noted.get("marker") or ("", "")
         self.lock = LockNote((str(kind), str(marker_id)) if marker_id else None, str(noted.get("lease") or ""))
+        self.cursors = {str(kind): list(map(str, each)) for kind, each in noted.get("cursors", {}).items()}
         self.organization, self.project = noted.get("organization"), noted.get("project")
 
     def save(self) -> None:
@@ -172,6 +175,8 @@ class Cache:
         for name, value in (("lease", self.lock.lease), ("organization", self.organization), ("project", self.project)):
             if value:
                 yield name, value
+        if self.cursors:
+            yield "cursors", dict(sorted(self.cursors.items()))
         yield "looked_at", dict(sorted(self.versions.looked_at.items()))
         yield "unsettled", sorted(self.versions.unsettled)
         yield "files", {live_id: files for live_id, files in sorted(self.files.of.items()) if files}
@@ -179,6 +184,13 @@ class Cache:
         if failed:
             yield "failed", failed
         yield "files_under", {live_id: each for live_id, each in sorted(self.files.under.items()) if each}
+
+    def note_cursors(self, kind: str, ids: Sequence[str]) -> None:
+        """Where the list of a kind can be read on from; nowhere, where it is short."""
+        if self.cursors.get(kind, []) != list(ids):
+            self.cursors = {name: each for name, each in self.cursors.items() if name != kind}
+            self.cursors |= {kind: list(ids)} if ids else {}
+            self.dirty = True
 
     # ── objects ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -90,7 +90,7 @@ class _Place:
 def _end(text: str, node: Node) -> int:
     if text[node.start : node.start + 1] in ("{", "["):
         return node.end
-    below = [each for pair in node.pairs for each in pair] + node.entries
+    below = [*(each for pair in node.pairs for each in pair), *node.entries]
     ends = [_end(text, each) for each in below if each.start >= node.start]
     return max(ends) if ends else node.start + len(text[node.start : node.end].rstrip())
 

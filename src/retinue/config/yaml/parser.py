@@ -29,6 +29,8 @@ DEEPEST = 64
 DEEPEST_JSON = 250
 # How many values the aliases of one file may add to those that are written in it.
 MOST_REPEATED = 100_000
+SHORT = 40
+"""Characters of a text that may well stand in a file again."""
 
 
 class _PurePythonParser(Reader, Scanner, PureParser):
@@ -83,6 +85,7 @@ class _Composer:
         self._open: list[_Open] = []
         self._anchors: dict[str, tuple[Node, int | None, int]] = {}
         self._written = 0
+        self._texts: dict[str, str] = {}
         self._root: Node | None = None
 
     def documents(self) -> Iterator[Node]:
@@ -114,7 +117,9 @@ class _Composer:
 
     def _scalar(self, event: Any) -> None:
         node = Node("scalar", self._source, event.start_mark.index, event.end_mark.index, event.tag)
-        node.text = event.value
+        text: str = event.value
+        # Keys, and much else, stand in every declaration of a file: once is enough.
+        node.text = self._texts.setdefault(text, text) if len(text) <= SHORT else text
         node.plain = event.implicit[0]
         self._written += 1
         if event.anchor:
@@ -177,11 +182,11 @@ class _Composer:
         parent.size += size
         parent.depth = max(parent.depth, depth + 1)
         if parent.node.shape == "sequence":
-            parent.node.entries.append(node)
+            parent.node.add(node)
         elif parent.key is None:
             parent.key = node
         else:
-            parent.node.pairs.append((parent.key, node))
+            parent.node.add(parent.key, node)
             parent.key = None
 
 

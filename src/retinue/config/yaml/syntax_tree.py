@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from retinue.config.project_files import Source
@@ -12,16 +12,21 @@ from retinue.model.values import Path
 Shape = Literal["scalar", "mapping", "sequence"]
 
 MERGE = "<<"
+_FEW = 32
+"""Nodes below a mapping up to which going through its keys is as fast as noting where each is."""
 
 
 class Node:
     """One value as it stands in the text of `source`, from `start` to `end`. An alias is the very node it stands for.
 
-    Only the members of its own shape are filled: `text` and `plain` (written without quotes) of a scalar, `pairs` of a
-    mapping, `entries` of a sequence. `faulty` marks a value that is reported already: nothing more is said about it.
+    A scalar has a `text` and is `plain` when it is written without quotes, a mapping has `pairs`, a sequence `entries`.
+    `faulty` marks a value that is reported already: nothing more is said about it.
+
+    Files of many declarations have hundreds of thousands of nodes, all of which stay: what is below one is one list,
+    a key and its value after one another, and a scalar has none.
     """
 
-    __slots__ = ("_found", "end", "entries", "faulty", "pairs", "plain", "shape", "source", "start", "tag", "text")
+    __slots__ = ("_below", "_names", "end", "faulty", "plain", "shape", "source", "start", "tag", "text")
 
     def __init__(self, shape: Shape, source: Source, start: int, end: int, tag: str | None = None) -> None:
         self.shape = shape
@@ -32,9 +37,27 @@ class Node:
         self.text = ""
         self.plain = False
         self.faulty = False
-        self.pairs: list[tuple[Node, Node]] = []
-        self.entries: list[Node] = []
-        self._found: tuple[int, dict[str, tuple[Node, Node]]] = (0, {})
+        self._below: list[Node] | None = None
+        self._names: dict[str, tuple[Node, Node]] | None = None
+
+    def add(self, *parts: Node) -> None:
+        """Put an entry at the end of a sequence, or a key and its value at the end of a mapping."""
+        if self._below is None:
+            self._below = []
+        self._below += parts
+        self._names = None
+
+    @property
+    def pairs(self) -> Sequence[tuple[Node, Node]]:
+        """The keys of a mapping with their values, as they are written."""
+        if self._below is None or self.shape != "mapping":
+            return ()
+        return list(zip(self._below[::2], self._below[1::2], strict=True))
+
+    @property
+    def entries(self) -> Sequence[Node]:
+        """The values of a sequence."""
+        return self._below if self._below is not None and self.shape == "sequence" else ()
 
     @property
     def position(self) -> Position:
@@ -53,20 +76,30 @@ class Node:
 
     def pair(self, name: str) -> tuple[Node, Node] | None:
         """The key and value under `name`, written here or merged."""
-        return self.by_name().get(name)
+        below = self._below
+        if below is None or self.shape != "mapping":
+            return None
+        if len(below) > _FEW:
+            return self._by_name().get(name)
+        for at in range(0, len(below), 2):
+            key = below[at]
+            if key.merges:
+                return self._by_name().get(name)
+            if key.text == name:
+                return key, below[at + 1]
+        return None
 
-    def by_name(self) -> dict[str, tuple[Node, Node]]:
-        """The pairs by name: a file may have tens of thousands, each of which is looked for. Pairs are only added."""
-        size, found = self._found
-        if size != len(self.pairs):
-            found = {}
+    def _by_name(self) -> dict[str, tuple[Node, Node]]:
+        """The pairs by name: a file may have tens of thousands, each of which is looked for."""
+        if self._names is None:
+            found: dict[str, tuple[Node, Node]] = {}
             for key, value in self.pairs:
                 if not key.merges:
                     found.setdefault(key.text, (key, value))
             for other in self.merged():
-                found = {**other.by_name(), **found}
-            self._found = (len(self.pairs), found)
-        return found
+                found = {**other._by_name(), **found}  # noqa: SLF001 - another one of these
+            self._names = found
+        return self._names
 
 
 class Tree:

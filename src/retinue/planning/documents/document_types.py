@@ -44,18 +44,21 @@ class FileDocument(_File):
 ReferenceDocument = TypedDict("ReferenceDocument", {"retinue.ref": Address})
 GoneDocument = TypedDict("GoneDocument", {"retinue.gone": Annotated[str, "The id."]})
 SealedDocument = TypedDict("SealedDocument", {"retinue.sealed": Literal[True]})
+TextDocument = TypedDict("TextDocument", {"retinue.text": Annotated[list[str | int], "The keys that lead there."]})
 
 Value = Annotated[
     Any,
     Defined(
         "value",
-        "Any JSON value. Four objects stand for something else: a reference to a declared object, a file of the "
-        "project, a live id that points at nothing, and a value that is shown nowhere.",
+        "Any JSON value. Five objects stand for something else: a reference to a declared object, a file of the "
+        "project, a live id that points at nothing, a value that is shown nowhere, and a long text that stands "
+        "elsewhere in its step.",
         lambda: (
             Annotated[ReferenceDocument, "A reference to a declared object, in the place of its id."]
             | FileDocument
             | Annotated[GoneDocument, "An id of an object that the account no longer has."]
             | Annotated[SealedDocument, "A value that is shown nowhere."]
+            | Annotated[TextDocument, "A long text, in `before` or `after` of an update, that its step has already."]
             | dict[str, Value]
             | list[Value]
             | str

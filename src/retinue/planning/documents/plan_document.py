@@ -2,15 +2,15 @@
 
 The format is versioned and described by `schemas/plan.schema.json`. A reference is `{"retinue.ref": "kind.name"}`, a
 file `{"retinue.file": path, "sha256": …, "size": …}`, an id that points at nothing `{"retinue.gone": id}`,
-what is never shown `{"retinue.sealed": true}`; a side of a
-change that does not exist is left out, which is not the same as null.
+what is never shown `{"retinue.sealed": true}`, a long text that stands elsewhere in its step `{"retinue.text": where}`;
+a side of a change that does not exist is left out, which is not the same as null.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from types import NoneType
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType, NoneType
 from typing import Any, get_args
 
 from retinue.model.declared import Diagnostic, Position
@@ -26,7 +26,10 @@ from retinue.planning.documents.document_types import (
 )
 from retinue.planning.documents.plan_digest import plan_digest
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
+LONG = 1000
+"""Characters from which on a text stands once in a step that changes an object: a prompt would stand there four times,
+before and after, in the specification and in its change."""
 
 
 class PlanFormatError(ValueError):
@@ -75,6 +78,11 @@ def account_document(account: AccountInfo) -> AccountDocument:
 
 def step_document(step: Step) -> dict[str, Any]:
     """A step as plain JSON data."""
+    changes = [change_document(each) for each in step.changes]
+    before, after = encode(step.before), encode(step.after)
+    if step.action == "update":
+        after = _pointed(after, _changed_texts(changes, "after"))
+        before = _pointed(before, {**_texts(after, ("after",)), **_changed_texts(changes, "before")})
     return {
         "key": step.key,
         "action": step.action,
@@ -84,10 +92,10 @@ def step_document(step: Step) -> dict[str, Any]:
         "replaces": step.replaces,
         "protected": step.protected,
         "position": position_document(step.position),
-        "changes": [change_document(each) for each in step.changes],
+        "changes": changes,
         "files": [_file_change(each) for each in step.files],
-        "before": encode(step.before),
-        "after": encode(step.after),
+        "before": before,
+        "after": after,
         "expects": dict(step.expects),
         "unset": list(step.unset),
         "forget_keys": [list(each) for each in step.forget_keys],
@@ -99,6 +107,42 @@ def step_document(step: Step) -> dict[str, Any]:
         **({"within": step.within} if step.within else {}),
         **({"removes": [_removal(each) for each in step.removes]} if step.removes else {}),
     }
+
+
+Texts = dict[tuple[str, ...], tuple[str, list[Any]]]
+"""Long texts by where they stand in a specification, each with where it is to be found in the step."""
+
+
+def _changed_texts(changes: Sequence[Mapping[str, Any]], side: str) -> Texts:
+    """The long texts of one side of what changes."""
+    return {
+        tuple(map(str, each["path"])): (each[side], ["changes", at, side])
+        for at, each in enumerate(changes)
+        if _is_long(each.get(side))
+    }
+
+
+def _texts(value: Any, where: tuple[str, ...]) -> Texts:
+    """The long texts in a specification that stands at `where`."""
+    if _is_long(value):
+        return {where[1:]: (value, list(where))}
+    if not isinstance(value, Mapping):
+        return {}
+    return {path: text for key, each in value.items() for path, text in _texts(each, (*where, key)).items()}
+
+
+def _pointed(value: Any, texts: Texts, path: tuple[str, ...] = ()) -> Any:
+    """A value without the texts that are said elsewhere."""
+    if not texts:
+        return value
+    if isinstance(value, Mapping):
+        return {key: _pointed(each, texts, (*path, key)) for key, each in value.items()}
+    text, where = texts.get(path, (None, []))
+    return {"retinue.text": where} if text is not None and text == value else value
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, str) and len(value) >= LONG
 
 
 def _removal(each: Removal) -> dict[str, Any]:
@@ -166,7 +210,7 @@ def position_document(position: Position | None) -> PositionDocument | None:
     return {"file": position.file, "line": position.line, "column": position.column} if position else None
 
 
-_WORDS = frozenset(("retinue.ref", "retinue.file", "retinue.gone", "retinue.sealed", "retinue.map"))
+_WORDS = frozenset(("retinue.ref", "retinue.file", "retinue.gone", "retinue.sealed", "retinue.text", "retinue.map"))
 """Keys that say that a map stands for something else. One that has such a key itself stands below `retinue.map`."""
 
 
@@ -190,14 +234,16 @@ def encode(value: Any, name: str = "") -> Any:
     return masked_data(value, name)
 
 
-def decode(value: Any) -> Any:
-    """The inverse of `encode`."""
+def decode(value: Any, step: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """The inverse of `encode`. `step` is where the value stands."""
     if isinstance(value, list):
-        return [decode(each) for each in value]
+        return [decode(each, step) for each in value]
     if not isinstance(value, Mapping):
         return value
     if "retinue.map" in value:
-        return {key: decode(each) for key, each in value["retinue.map"].items()}
+        return {key: decode(each, step) for key, each in value["retinue.map"].items()}
+    if "retinue.text" in value:
+        return _text_at(step, value["retinue.text"])
     if "retinue.ref" in value:
         return Ref(Address.parse(value["retinue.ref"]))
     if "retinue.file" in value:
@@ -206,7 +252,15 @@ def decode(value: Any) -> Any:
         return Gone(value["retinue.gone"])
     if "retinue.sealed" in value:
         return Sealed()
-    return {key: decode(each) for key, each in value.items()}
+    return {key: decode(each, step) for key, each in value.items()}
+
+
+def _text_at(step: Mapping[str, Any], where: Sequence[Any]) -> str:
+    found: Any = step
+    for each in where:
+        found = found[each]
+    text: str = _typed(found, str)
+    return text
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -235,7 +289,7 @@ def from_document(document: Mapping[str, Any]) -> Plan:
             retired=document["summary"].get("retired", {}),
             removes=_read_removals(document),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         missing = f": {error} is missing" if isinstance(error, KeyError) else ""
         raise PlanFormatError(f"it is not a complete plan{missing}") from error
 
@@ -252,8 +306,8 @@ def _read_step(each: Mapping[str, Any]) -> Step:
         action=each["action"],
         address=Address.parse(each["address"]),
         id=each["id"],
-        before=_typed(decode(each["before"]), Mapping, NoneType),
-        after=_typed(decode(each["after"]), Mapping, NoneType),
+        before=_typed(decode(each["before"], each), Mapping, NoneType),
+        after=_typed(decode(each["after"], each), Mapping, NoneType),
         changes=tuple(_read_field_change(change) for change in each["changes"]),
         files=tuple(_read_file_change(change) for change in each["files"]),
         expects=each["expects"],

@@ -126,13 +126,20 @@ class Account:
             return check_object(answer)
 
     def pages(
-        self, path: str, *, page: int, beta: str | None = None, retries: int | None = None, **query: Any
+        self,
+        path: str,
+        *,
+        page: int,
+        beta: str | None = None,
+        retries: int | None = None,
+        after: str | None = None,
+        **query: Any,
     ) -> Iterator[Json]:
-        """Every object of a collection, oldest first so that what is created meanwhile comes last.
+        """Every object of a collection, or those behind one of them, oldest first so that what is created meanwhile
+        comes last.
 
         Raises AccountError when the list cannot be read whole: what is missing from it would seem to be gone.
         """
-        after: str | None = None
         seen: set[str] = set()
         pages = objects = last = 0
         while True:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import Any
 
@@ -27,6 +27,9 @@ NOT_SERVED = frozenset({400, 403, 404, 405, 410, 501})
 """How an account says that it does not have a collection: unknown, gone, not in the beta, or not for this key."""
 MISSING_SCOPE = "missing_scope"
 """The code of a key that was restricted to other collections; it comes with 401 or 403."""
+
+LONG, STRETCHES = 4, 8
+"""Pages from which on a list is asked for in stretches, and how many of those."""
 
 Stores = Mapping[str, PlainStore[Any]]
 Mapper = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -92,6 +95,21 @@ def look_again(
 
 
 @dataclass(slots=True)
+class _Stretch:
+    """A part of a list. `to` is the last object of it, where another one goes on; None at the end of the list."""
+
+    live: list[Live] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
+    markers: list[tuple[str, Json]] = field(default_factory=list)
+    to: str | None = None
+    error: AccountError | None = None
+
+
+_Page = tuple[PlainStore[Any], str | None, list[Json] | AccountError | str | None]
+"""What came of one stretch, by the object that it begins behind: a page, why there is none, or where it ended."""
+
+
+@dataclass(slots=True)
 class _Reading:
     """One reading of an account."""
 
@@ -104,53 +122,88 @@ class _Reading:
 
     def listed(self, stores: Sequence[PlainStore[Any]], pool: Executor) -> list[list[Live] | AccountError]:
         """All objects of each kind, or why there are none to be had. Pages are asked for in the pool, and read here
-        while the next ones are on their way."""
-        tried: dict[str, list[Live] | AccountError] = {store.kind.name: [] for store in stores}
-        pages: SimpleQueue[tuple[PlainStore[Any], list[Json] | AccountError | None]] = SimpleQueue()
-        under_way = {pool.submit(self._ask, store, pages) for store in stores}
-        left = len(stores)
+        while the next ones are on their way; a long list is asked for in several stretches at once, each from behind
+        an object that it had when it was seen last."""
+        pages: SimpleQueue[_Page] = SimpleQueue()
+        lists: dict[str, dict[str | None, _Stretch]] = {store.kind.name: {None: _Stretch()} for store in stores}
+        under_way = []
+        for store in sorted(stores, key=lambda each: not self._is_used(each)):
+            known = [each for each in self.cache.cursors.get(store.kind.name, ()) if each not in self.cache.deleted]
+            lists[store.kind.name].update((each, _Stretch()) for each in known)
+            under_way += [pool.submit(self._ask, store, each, frozenset(known), pages) for each in (None, *known)]
+        left = len(under_way)
         while left:
-            store, page = pages.get()
-            so_far = tried[store.kind.name]
-            if page is None:
-                left -= 1
-            elif isinstance(so_far, list):
-                read = page if isinstance(page, AccountError) else self._read(store, page, so_far)
-                tried[store.kind.name] = read
+            store, after, page = pages.get()
+            stretch = lists[store.kind.name][after]
+            if page is None or isinstance(page, str):
+                left, stretch.to = left - 1, page
+            elif isinstance(page, AccountError):
+                stretch.error = page
+            elif stretch.error is None:
+                self._read(store, page, stretch)
         for each in under_way:
             each.result()
-        self.seen.served |= {name for name, each in tried.items() if not isinstance(each, AccountError)}
-        return list(tried.values())
+        return [self._joined(store, lists[store.kind.name]) for store in stores]
 
     def _ask(
-        self, store: PlainStore[Any], pages: SimpleQueue[tuple[PlainStore[Any], list[Json] | AccountError | None]]
+        self, store: PlainStore[Any], after: str | None, cursors: Collection[str], pages: SimpleQueue[_Page]
     ) -> None:
-        """Hand the objects of a kind over, a page at a time, then None."""
+        """Hand the objects of a kind over, a page at a time, up to the next one that another stretch begins behind;
+        then that one's id, None at the end of the list."""
         page: list[Json] = []
+        to: str | None = None
+        start = {"after": after} if after else {}
         try:
             # Nobody waits long for what nobody asked for.
-            for raw in store.pages(retries=None if self._is_used(store) else HOPELESS_RETRIES):
+            for raw in store.pages(retries=None if self._is_used(store) else HOPELESS_RETRIES, **start):
                 page.append(raw)
+                if raw["id"] in cursors and raw["id"] != after:
+                    to = str(raw["id"])
+                    break
                 if len(page) == store.form.page:
-                    pages.put((store, page))
+                    pages.put((store, after, page))
                     page = []
-            pages.put((store, page))
+            pages.put((store, after, page))
         except AccountError as error:
-            pages.put((store, error))
+            pages.put((store, after, error))
         finally:
-            pages.put((store, None))
+            pages.put((store, after, to))
 
-    def _read(self, store: PlainStore[Any], page: Sequence[Json], so_far: list[Live]) -> list[Live] | AccountError:
-        name = store.kind.name
-        self.seen.order.setdefault(name, []).extend(str(raw["id"]) for raw in page)
+    def _read(self, store: PlainStore[Any], page: Sequence[Json], stretch: _Stretch) -> None:
+        stretch.order += [str(raw["id"]) for raw in page]
         listed = [raw for raw in page if self._counts(raw) and store.form.may_be_owned(raw)]
-        markers = [raw for raw in listed if is_marker(raw.get("metadata") or {})]
         try:
-            so_far += [store.read(raw) for raw in listed if not is_marker(raw.get("metadata") or {})]
+            stretch.live += [store.read(raw) for raw in listed if not is_marker(raw.get("metadata") or {})]
         except AccountError as error:
-            return error
-        self.seen.markers += [(name, raw) for raw in markers]
-        return so_far
+            stretch.error = error
+            return
+        stretch.markers += [(store.kind.name, raw) for raw in listed if is_marker(raw.get("metadata") or {})]
+
+    def _joined(self, store: PlainStore[Any], stretches: Mapping[str | None, _Stretch]) -> list[Live] | AccountError:
+        """The list from its beginning, each stretch followed by the one that it led to. One that none leads to began
+        behind an object that is gone, and nothing in it is believed."""
+        whole, stretch, passed = _Stretch(), stretches[None], set[str]()
+        while stretch.error is None:
+            whole.live += stretch.live
+            whole.order += stretch.order
+            whole.markers += stretch.markers
+            if stretch.to is None:
+                self._note(store, whole)
+                return whole.live
+            if stretch.to in passed:
+                message = f"the account's list for GET {self.account.full_path(store.form.path)} leads back into itself"
+                return AccountError(message, hint="the server may not know 'after': use one that pages through lists")
+            passed.add(stretch.to)
+            stretch = stretches[stretch.to]
+        return stretch.error
+
+    def _note(self, store: PlainStore[Any], whole: _Stretch) -> None:
+        name, order, page = store.kind.name, whole.order, store.form.page
+        self.seen.served.add(name)
+        self.seen.order[name] = order
+        self.seen.markers += whole.markers
+        each = -(-len(order) // (page * STRETCHES)) * page  # whole pages, so that nothing is asked for twice
+        self.cache.note_cursors(name, order[each - 1 : -1 : each] if len(order) > page * LONG else ())
 
     def _is_used(self, store: PlainStore[Any]) -> bool:
         """Whether the stack declares objects of the kind, or is known to have some."""
