@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from retinue.cli.display import show_document
@@ -112,3 +113,18 @@ class AsEvents:
         from retinue.report.events.event_lines import result_line
 
         self.terminal.print(result_line(self.applied.events if self.applied else (), self.failure))
+
+
+def append_summary(applied: Applied, failure: RetinueError | None, path: Path) -> None:
+    """Add how an apply went to a file, as Markdown. What was applied is applied: a file that cannot be written is said,
+    and changes nothing about that."""
+    from retinue.errors import cannot_write
+    from retinue.report.events.event_markdown import render_result_markdown
+
+    made, said = applied.plan, failure.message if failure else None
+    text = render_result_markdown(made.stack, made.environment, applied.events, said, interrupted=applied.stopped)
+    try:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        Terminal.detect().say(cannot_write(path, error, hint="").message)

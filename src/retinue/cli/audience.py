@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from retinue import engine
+from retinue.cli.apply_output import append_summary
 from retinue.cli.terminal import Terminal, size_now
 from retinue.errors import RetinueError, UsageError
 
@@ -106,10 +108,12 @@ class CommandLine(engine.Audience):
             self._progress.on_event(event)
 
 
-def ended(applied: Applied, telling: Telling) -> int:
-    """Tell how an apply went; gives its exit code, or raises what the steps do not say."""
+def ended(applied: Applied, telling: Telling, summary: Path | None = None) -> int:
+    """Tell how an apply went, also in a file; gives its exit code, or raises what the steps do not say."""
     failure = engine.outcome(applied)
     telling.result(applied, failure, stopped=applied.stopped)
+    if summary is not None:
+        append_summary(applied, failure, summary)
     if failure is None:
         return 0
     if applied.lost or applied.succeeded:

@@ -157,6 +157,12 @@ def show_saved_plan(file: Path, detail: Detail, form: Form, page: Path | None) -
 @click.option(
     "--json", "as_json", is_flag=True, help="Print events, one JSON object a line (schemas/events.schema.json)."
 )
+@click.option(
+    "--summary",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Add how it went to FILE, as Markdown, with what became of the files of each vector store in numbers.",
+)
 @allow_missing_option
 @wait_lease_option
 @wait_timeout_option
@@ -173,6 +179,7 @@ def apply(
     revert_drift: bool,
     allow_deletes: int | None,
     as_json: bool,
+    summary: Path | None,
     allow_missing: bool,
     wait_lease: float,
     wait_timeout: float | None,
@@ -217,7 +224,7 @@ def apply(
                     wait_lease=wait_lease,
                     wait_timeout=0.0 if no_wait else wait_timeout,
                 )
-                return ended(applied, telling)
+                return ended(applied, telling, summary)
 
             def make() -> Plan:
                 return engine.plan(session, targets=targets, fail_on=fail_on, allow_missing=allow_missing)
@@ -231,7 +238,7 @@ def apply(
                 wait_lease=wait_lease,
                 wait_timeout=0.0 if no_wait else wait_timeout,
             )
-        return ended(applied, telling)
+        return ended(applied, telling, summary)
 
     return telling.run(work) if isinstance(telling, AsEvents) else work()
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import glob
-import os
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -255,26 +254,30 @@ class _DeclarationFiles:
         self, names: Iterable[str], where: Path, unfit: _Unfit | None = None, reasons: dict[str, str] | None = None
     ) -> Iterator[_File]:
         """Files with their digests, but for those that are `unfit`, whose reasons are noted, or refused."""
-        status_of = self.all.reader.folder.status
+        folder, largest = self.all.reader.folder, self.inclusion.largest if self.inclusion else None
+        status_of, digest_of = folder.status, folder.digest
         for name in names:
             try:
                 status = status_of(name)
                 reason = unfit(name, status.st_size) if unfit else None
                 if reason and reasons is not None:
                     reasons[name] = reason
-                else:
-                    yield self._digest(name, status)
+                    continue
+                if largest is not None and status.st_size > largest:
+                    raise _too_large(name, status.st_size, largest)
+                sha256, size = digest_of(name, status)
             except RefusedError as refused:
                 self._report(refused, where)
+            else:
+                yield {"path": name, "sha256": sha256, "size": size}
 
-    def _digest(self, name: str, status: os.stat_result | None = None) -> _File:
+    def _digest(self, name: str) -> _File:
         """Raises RefusedError for a file that is larger than the account takes, which is not read to find that out."""
         folder = self.all.reader.folder
-        status = status or folder.status(name)
+        status = folder.status(name)
         largest = self.inclusion.largest if self.inclusion else None
         if largest is not None and status.st_size > largest:
-            message = f"'{name}' has {status.st_size:,} bytes, over the API's {largest // 2**20} MiB"
-            raise RefusedError("file-too-large", message, "split it, or leave it out")
+            raise _too_large(name, status.st_size, largest)
         sha256, size = folder.digest(name, status)
         return {"path": name, "sha256": sha256, "size": size}
 
@@ -354,6 +357,11 @@ class _DeclarationFiles:
             entry = f"'{LEAVE_OUT}{name}'" if in_list else f"exclude: ['{name}']"
             hint = f"{hint}, or leave it out: {entry}"
         self.all.reader.diagnostics.error(refused.code, refused.message, self.tree.at(path), hint)
+
+
+def _too_large(name: str, size: int, largest: int) -> RefusedError:
+    message = f"'{name}' has {size:,} bytes, over the API's {largest // 2**20} MiB"
+    return RefusedError("file-too-large", message, "split it, or leave it out")
 
 
 def _takes_out(written: str) -> bool:

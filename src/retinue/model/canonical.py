@@ -120,8 +120,8 @@ _TEXT = frozenset(_TEXT_NAMES.split())
 def suffix(path: str) -> str:
     """How a file's name ends, from its last dot on, in small letters: what says of which type it is. Empty where there
     is no such thing, as in `.profile`."""
-    dot = path.rfind(".")
-    return path[dot:].lower() if path.rfind("/") + 1 < dot < len(path) - 1 else ""
+    stem, _, end = path.rpartition(".")
+    return f".{end.lower()}" if end and "/" not in end and stem[-1:] not in ("", "/") else ""
 
 
 def is_text_name(path: str) -> bool:

@@ -52,10 +52,16 @@ class DigestIndex:
         if not self._loaded:
             self._load()
         row = self._rows.get(path)
-        if row is None or status.st_mtime_ns >= self._written or status.st_ctime_ns >= self._written:
+        if row is None:
             return None
-        packed = _packed(status)
-        if not packed or not self._entries.startswith(packed, row):
+        modified, changed = status.st_mtime_ns, status.st_ctime_ns
+        if modified >= self._written or changed >= self._written:
+            return None
+        try:  # _packed, written out: this is asked for every file
+            packed = _STATUS.pack(status.st_size, modified, changed, status.st_ino)
+        except struct.error:
+            return None
+        if not self._entries.startswith(packed, row):
             return None
         digest, size = _CONTENT.unpack_from(self._entries, row + _STATUS.size)
         return digest.hex(), size

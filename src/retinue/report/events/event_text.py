@@ -103,19 +103,31 @@ def render_result(events: Iterable[Event], *, interrupted: bool = False, color: 
     """The closing sentence, and before it every step that did not come to its end, by address: what failed, what was
     begun, and what was not."""
     ended = last_events(events)
+    lines, synced = unfinished_lines(ended), list(_synced(ended))
+    lines += [*([BLANK] if lines and synced else []), *synced]
+    if lines:
+        lines.append(BLANK)
+    return paint([*lines, closing_line(ended, interrupted=interrupted)], color=color)
+
+
+def unfinished_lines(ended: Sequence[Event]) -> list[Line]:
+    """Every step that did not come to its end, of the last events of all, and why."""
     lines = [
         *_listed(ended, "failed", "error"),
         *_listed(ended, "incomplete", "warning"),
         *_listed(ended, "skipped", "warning"),
     ]
-    begun = [event for event in ended if event.status == "interrupted" or event.status not in OVER]
-    lines += [_item(event.step.address, f"interrupted: {_as_far_as_it_got(event)}", "warning") for event in begun]
-    lines += _not_begun([event for event in ended if event.status == "pending"])
-    synced = list(_synced(ended))
-    lines += [*([BLANK] if lines and synced else []), *synced]
-    if lines:
-        lines.append(BLANK)
-    return paint([*lines, _sentence(ended, len(begun), interrupted=interrupted)], color=color)
+    lines += [_item(each.step.address, f"interrupted: {_as_far_as_it_got(each)}", "warning") for each in _begun(ended)]
+    return [*lines, *_not_begun([event for event in ended if event.status == "pending"])]
+
+
+def closing_line(ended: Sequence[Event], *, interrupted: bool) -> Line:
+    """The sentence about the last events of all steps."""
+    return _sentence(ended, len(_begun(ended)), interrupted=interrupted)
+
+
+def _begun(ended: Iterable[Event]) -> list[Event]:
+    return [event for event in ended if event.status == "interrupted" or event.status not in OVER]
 
 
 def synced(event: Event) -> SyncCounts | None:
