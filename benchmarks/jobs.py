@@ -142,7 +142,7 @@ def assistants(bench: Bench, count: int) -> Iterator[tuple[str, Figures, Goal | 
         write_assistants(root, count, files=max(1, count // 100))
         retinue(root, "apply", "--yes")
         floor = bench.rival("floor", "assistants", root, served, count, changed)
-        # Ten pages twice, ten reads, ten writes and a handful, for ten of a thousand (decision 31).
+        # Ten pages twice, ten reads, ten writes and a handful, for ten of a thousand (decision 33).
         most = 2 * (count // 100 + changed) + 5
         goal = Goal(
             f"≤ {most} requests, ≤ 2 × wall", alike(ratio("wall", 2), lambda each: each.retinue.requests <= most)
