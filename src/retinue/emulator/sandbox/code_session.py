@@ -33,6 +33,7 @@ from retinue.emulator.sandbox.written_files import (
     changed_files,
     marks,
     measure,
+    remove_added,
     remove_tree,
 )
 
@@ -43,8 +44,8 @@ START_SECONDS = 20.0
 _LOOK = 0.02
 """Seconds between two looks at what a program takes: it may take so much more than its limit as fits into one."""
 _PIECE = 64 * 1024
-_LOOKED_AT = 4
-"""Files are listed up to so many times the number that may be added, so that one run's do not hide another's."""
+_MOST_ENTRIES = 10_000
+"""Files and directories of a thread that a program is run beside; all of them are looked at again and again."""
 _END_SECONDS = 10.0
 _HEADER = 5
 """Bytes before an answer's text: its letter and its length."""
@@ -101,7 +102,8 @@ class Session:
         self._process: _Process | None = None
         self._temporary: Path | None = None
         self._is_lost = False
-        self._allowed = Usage(0, 0)
+        self._allowed: Usage | None = None
+        """What was there before the first run, which does not count."""
 
     @property
     def confinement(self) -> str:
@@ -118,17 +120,16 @@ class Session:
     def close(self) -> None:
         """End the interpreter, with all that it started, and remove its temporary files."""
         self._end()
-        if self._temporary is not None:
-            temporary, self._temporary = self._temporary, None
-            with contextlib.suppress(OSError):
-                remove_tree(temporary)
 
     def start(self) -> None:
         """Start the interpreter, if there is none. Raises UnavailableError when it cannot be confined in this way."""
         if self._process is None:
-            if self._temporary is None:
-                self._temporary = Path(tempfile.mkdtemp(prefix="retinue-sandbox-")).resolve()
-            self._process = _launch(self._way, self._data, self._temporary, self._limits)
+            self._temporary = Path(tempfile.mkdtemp(prefix="retinue-sandbox-")).resolve()
+            try:
+                self._process = _launch(self._way, self._data, self._temporary, self._limits)
+            except UnavailableError:
+                self._end()
+                raise
             try:
                 letter, text = self._wait_for_answer(time.monotonic() + START_SECONDS, threading.Event())
             except _EndedError as error:
@@ -147,25 +148,33 @@ class Session:
         limits = self._limits
         if len(code.encode("utf-8", "surrogatepass")) > limits.code:
             return Outcome("", f"The code has more than {limits.code:,} bytes.", (), (), "error")
-        looked_at = _LOOKED_AT * limits.files
-        before = marks(self._data, looked_at)
+        try:
+            before = marks(self._data, _MOST_ENTRIES)
+            if self._allowed is None:
+                self._allowed = measure(self._data, _MOST_ENTRIES)
+        except TooManyError:
+            why = f"There are more than {_MOST_ENTRIES:,} files already, or directories nested too deeply."
+            return Outcome("", why, (), (), "disk")
         lost, self._is_lost = self._is_lost, False
         self.start()
         ended_by: EndedBy
+        must_end = False
         try:
             ended_by, error = self._run(code, stop)
         except _EndedError as ended:
-            ended_by, error = ended.ended_by, str(ended)
+            ended_by, error, must_end = ended.ended_by, str(ended), True
         except BaseException:
             self._end()
             raise
         logs = self._logs()
-        if ended_by not in ("done", "error", "memory") or self._is_broken():
+        if must_end or self._is_broken():
             self._end()
             self._is_lost = True
         if lost and ended_by == "error":
             error = f"{error}\n(The interpreter was started anew: what was defined before is gone.)"
-        files, left_out = changed_files(self._data, before, looked_at)
+        if ended_by == "disk":
+            remove_added(self._data, before)  # or there is no room for the next one
+        files, left_out = changed_files(self._data, before, 2 * _MOST_ENTRIES)
         return Outcome(logs, self._shown(error) or None, files, left_out, ended_by)
 
     # ── one run ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -176,7 +185,6 @@ class Session:
             raise _EndedError("error", "The interpreter answered without being asked.")
         process.logs.clear()
         process.sent = _framed(code)
-        self._allowed = self._taken(self._most_entries())
         _signal(process, signal.SIGCONT)
         cpu = _cpu_seconds(process.pid)
         deadline = time.monotonic() + self._limits.wall_seconds
@@ -263,21 +271,19 @@ class Session:
             raise _EndedError("time", f"The code took more than {limits.cpu_seconds:g} seconds of processor time.")
         if _threads(process.pid) > limits.threads:
             raise _EndedError("threads", f"The code started more than {limits.threads} threads.")
+        allowed = self._allowed or Usage(0, 0)
         try:
-            taken = self._taken(self._allowed.entries + limits.files)
+            taken = self._taken(allowed.entries + limits.files)
         except TooManyError:
             why = f"The code wrote more than {limits.files:,} files, or directories nested too deeply."
             raise _EndedError("disk", why) from None
-        if taken.size + _deleted_size(process.pid) - self._allowed.size > limits.disk:
+        if taken.size + _deleted_size(process.pid) - allowed.size > limits.disk:
             raise _EndedError("disk", f"The code wrote more than {limits.disk:,} bytes.")
 
     def _taken(self, most: int) -> Usage:
         data = measure(self._data, most)
         temporary = measure(self._temporary, most - data.entries) if self._temporary else Usage(0, 0)
         return Usage(data.entries + temporary.entries, data.size + temporary.size)
-
-    def _most_entries(self) -> int:
-        return _LOOKED_AT * self._limits.files
 
     # ── its end ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -301,6 +307,10 @@ class Session:
         if self._process is not None:
             process, self._process = self._process, None
             _end(process)
+        if self._temporary is not None:
+            temporary, self._temporary = self._temporary, None
+            with contextlib.suppress(OSError):
+                remove_tree(temporary)
 
 
 # ── processes ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import contextlib
 import ctypes
 import json
 import linecache
@@ -19,7 +20,7 @@ import struct
 import sys
 import traceback
 import types
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 READY, DONE, FAILED, OUT_OF_MEMORY = b"R", b"D", b"E", b"M"
 """The letters that an answer begins with."""
@@ -174,15 +175,15 @@ def _name_data(real: str) -> None:
 # ── running code ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Reading(Protocol):
-    def __call__(self, descriptor: int, most: int, /) -> bytes: ...
+_read, _write = os.read, os.write
+"""By names of our own: the code may put anything in the place of others."""
 
 
-def _message(descriptor: int, read: _Reading) -> Any:
+def _message(descriptor: int) -> Any:
     def exactly(size: int) -> bytes:
         got = b""
         while len(got) < size:
-            piece = read(descriptor, size - len(got))
+            piece = _read(descriptor, size - len(got))
             if not piece:
                 os._exit(0)  # whoever asked is gone
             got += piece
@@ -198,7 +199,7 @@ def _answer(descriptor: int, letter: bytes, text: str) -> None:
         data = data[-MOST_TEXT:].decode("utf-8", "ignore").encode()
     data = letter + struct.pack("=I", len(data)) + data
     while data:
-        data = data[os.write(descriptor, data) :]
+        data = data[_write(descriptor, data) :]
 
 
 def _show(code: str, name: str, variables: dict[str, Any]) -> None:
@@ -208,7 +209,7 @@ def _show(code: str, name: str, variables: dict[str, Any]) -> None:
     last = parsed.body.pop() if parsed.body and isinstance(parsed.body[-1], ast.Expr) else None
     exec(compile(parsed, name, "exec"), variables)  # noqa: S102 - it is what this process is for
     if isinstance(last, ast.Expr):
-        sys.displayhook(eval(compile(ast.Expression(last.value), name, "eval"), variables))  # noqa: S307
+        sys.__displayhook__(eval(compile(ast.Expression(last.value), name, "eval"), variables))  # noqa: S307
 
 
 def _fresh_output() -> None:
@@ -218,6 +219,12 @@ def _fresh_output() -> None:
         setattr(sys, name, stream)
 
 
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the code may have put anything in its place
+            stream.flush()
+
+
 def _outcome(code: str, name: str, variables: dict[str, Any]) -> tuple[bytes, str]:
     letter, text = DONE, ""
     try:
@@ -225,8 +232,7 @@ def _outcome(code: str, name: str, variables: dict[str, Any]) -> tuple[bytes, st
             _fresh_output()
             _show(code, name, variables)
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            _flush()
     except MemoryError as error:
         letter, text = OUT_OF_MEMORY, f"{type(error).__name__}: {error}".rstrip(": ")
     except SystemExit as error:
@@ -247,8 +253,8 @@ def _own_part(trace: types.TracebackType | None) -> types.TracebackType | None:
 
 
 def main() -> NoReturn:
-    requests, read = os.dup(0), os.read
-    asked = _message(requests, read)
+    requests = os.dup(0)
+    asked = _message(requests)
     answers = asked["answers"]
     try:
         nothing = os.open("/dev/null", os.O_RDONLY)
@@ -269,7 +275,7 @@ def main() -> NoReturn:
     _answer(answers, READY, "")
     count = 0
     while True:
-        code = _message(requests, read)
+        code = _message(requests)
         count += 1
         letter, text = _outcome(code, f"<run {count}>", module.__dict__)
         _answer(answers, letter, text)

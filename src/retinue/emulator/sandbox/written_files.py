@@ -10,7 +10,7 @@ import contextlib
 import os
 import stat
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,10 @@ _HEAD = 12
 
 class UnsafeFileError(Exception):
     """The file is not to be handed out; says why, as the end of a sentence about it."""
+
+
+class TooManyError(Exception):
+    """There are more entries, or deeper ones, than anybody looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +58,21 @@ class _Entry:
     status: os.stat_result
 
 
-class TooManyError(Exception):
-    """There are more entries, or deeper ones, than anybody looks at."""
-
-
 def measure(directory: Path, most: int) -> Usage:
     """What a directory takes. Raises TooManyError beyond so many entries, or for directories nested too deeply."""
     entries = size = 0
     with _opened(directory) as top:
         for entry in _walk(top, (), most, strict=True):
             entries += 1
-            size += max(entry.status.st_blocks * 512, entry.status.st_size)
+            if not stat.S_ISDIR(entry.status.st_mode):
+                size += max(entry.status.st_blocks * 512, entry.status.st_size)
     return Usage(entries, size)
 
 
 def marks(directory: Path, most: int) -> dict[tuple[str, ...], Mark]:
-    """How each file is now, to see later which ones have changed. Names may be of any kind."""
+    """How everything there is now, to see later what has changed. Raises TooManyError as `measure` does."""
     with _opened(directory) as top:
-        return {entry.parts: _mark(entry.status) for entry in _walk(top, (), most) if _is_plain(entry)}
+        return {entry.parts: _mark(entry.status) for entry in _walk(top, (), most, strict=True)}
 
 
 def changed_files(
@@ -110,29 +111,56 @@ def read_written(directory: Path, name: str, most: int) -> bytes:
         return b"".join(pieces)
 
 
-def remove_tree(directory: Path) -> None:
-    """Remove a directory however deep it is, of which nobody writes to any more."""
+def remove_added(directory: Path, before: Collection[tuple[str, ...]]) -> None:
+    """Remove what was not there before, files and directories, however many and deep. Nobody may write there now."""
     with _opened(directory) as top:
-        count = 0
-        while names := os.listdir(top):  # noqa: PTH208 - of a descriptor
-            for name in names:
-                if not stat.S_ISDIR(os.stat(name, dir_fd=top, follow_symlinks=False).st_mode):
-                    os.unlink(name, dir_fd=top)
-                    continue
-                _open_up(top, name)
-                with _directory(top, name) as inner:
-                    # Bring what is within one level up, so that nothing is ever deep.
-                    for each in os.listdir(inner):  # noqa: PTH208
-                        count += 1
-                        _lift(inner, each, top, f".{count}.{os.urandom(8).hex()}")
-                os.rmdir(name, dir_fd=top)
+        _remove_others(top, (), before)
+
+
+def remove_tree(directory: Path) -> None:
+    """Remove a directory and all in it, however many and deep. Nobody may write there now."""
+    with _opened(directory) as top:
+        _empty(top)
     directory.rmdir()
 
 
-def _lift(inner: int, name: str, top: int, new: str) -> None:
-    if stat.S_ISDIR(os.stat(name, dir_fd=inner, follow_symlinks=False).st_mode):
-        _open_up(inner, name)  # a directory whose own name changes parent must be writable
-    os.rename(name, new, src_dir_fd=inner, dst_dir_fd=top)
+def _remove_others(top: int, parts: tuple[str, ...], kept: Collection[tuple[str, ...]]) -> None:
+    for name in os.listdir(top):
+        if (*parts, name) not in kept:
+            _remove(top, name)
+        elif _is_directory(top, name):
+            with _directory(top, name) as inner:
+                _remove_others(inner, (*parts, name), kept)
+
+
+def _remove(parent: int, name: str) -> None:
+    if not _is_directory(parent, name):
+        os.unlink(name, dir_fd=parent)
+        return
+    _open_up(parent, name)
+    with _directory(parent, name) as inner:
+        _empty(inner)
+    os.rmdir(name, dir_fd=parent)
+
+
+def _empty(top: int) -> None:
+    """Without ever going deep: what a directory holds is brought one level up, until there is none left."""
+    while names := os.listdir(top):
+        for name in names:
+            if not _is_directory(top, name):
+                os.unlink(name, dir_fd=top)
+                continue
+            _open_up(top, name)
+            with _directory(top, name) as inner:
+                for each in os.listdir(inner):  # noqa: PTH208
+                    if _is_directory(inner, each):
+                        _open_up(inner, each)  # only a directory that may be written to can change its parent
+                    os.rename(each, os.urandom(16).hex(), src_dir_fd=inner, dst_dir_fd=top)
+            os.rmdir(name, dir_fd=top)
+
+
+def _is_directory(parent: int, name: str) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
 
 
 def _open_up(parent: int, name: str) -> None:
@@ -155,10 +183,6 @@ def _image(head: bytes) -> str | None:
         if head.startswith(start):
             return media_type
     return "image/webp" if head.startswith(b"RIFF") and head[8:12] == b"WEBP" else None
-
-
-def _is_plain(entry: _Entry) -> bool:
-    return stat.S_ISREG(entry.status.st_mode)
 
 
 def _mark(status: os.stat_result) -> Mark:
