@@ -47,8 +47,8 @@ _PIECE = 64 * 1024
 _MOST_ENTRIES = 10_000
 """Files and directories of a thread that a program is run beside; all of them are looked at again and again."""
 _END_SECONDS = 10.0
-_HEADER = 5
-"""Bytes before an answer's text: its letter and its length."""
+_HEADER = 1 + inside.WORD + 4
+"""Bytes before an answer's text: its letter, our word, and its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,13 @@ class _Process:
     received: bytes = b""
     logs: bytearray = field(default_factory=bytearray)
     sent: bytes = b""
+    word: str = ""
+
+    def send(self, message: dict[str, object]) -> None:
+        """Have it sent, with a word that only the answer to it bears."""
+        self.word = os.urandom(inside.WORD // 2).hex()
+        data = json.dumps({**message, "word": self.word}).encode()
+        self.sent = struct.pack("=I", len(data)) + data
 
 
 class Session:
@@ -184,7 +191,7 @@ class Session:
         if process.received or _is_readable(process.answers):
             raise _EndedError("error", "The interpreter answered without being asked.")
         process.logs.clear()
-        process.sent = _framed(code)
+        process.send({"code": code})
         _signal(process, signal.SIGCONT)
         cpu = _cpu_seconds(process.pid)
         deadline = time.monotonic() + self._limits.wall_seconds
@@ -237,9 +244,15 @@ class Session:
         process.received += piece
         if len(process.received) < _HEADER:
             return None
-        letter, (size,) = process.received[:1], struct.unpack("=I", process.received[1:_HEADER])
+        letter, word = process.received[:1], process.received[1 : 1 + inside.WORD]
+        (size,) = struct.unpack("=I", process.received[1 + inside.WORD : _HEADER])
         known = (inside.READY, inside.DONE, inside.FAILED, inside.OUT_OF_MEMORY)
-        if letter not in known or size > inside.MOST_TEXT or len(process.received) > _HEADER + size:
+        if (
+            letter not in known
+            or word != process.word.encode()
+            or size > inside.MOST_TEXT
+            or len(process.received) > _HEADER + size
+        ):
             raise _EndedError("error", "The interpreter answered what it never does.")
         if len(process.received) < _HEADER + size:
             return None
@@ -331,11 +344,6 @@ def _is_readable(descriptor: int) -> bool:
     return bool(select_ready([descriptor], [], 0)[0])
 
 
-def _framed(message: object) -> bytes:
-    data = json.dumps(message).encode()
-    return struct.pack("=I", len(data)) + data
-
-
 def _launch(way: Way, data: Path, temporary: Path, limits: Limits) -> _Process:
     """Start an interpreter and send it what to lock. Raises UnavailableError."""
     pipes = [os.pipe() for _ in range(4)]
@@ -354,7 +362,8 @@ def _launch(way: Way, data: Path, temporary: Path, limits: Limits) -> _Process:
     os.close(child)
     for each in ours[:3]:
         os.set_blocking(each, False)
-    process = _Process(popen, requests, answers, output, pid or popen.pid, -1, sent=_framed(start.message))
+    process = _Process(popen, requests, answers, output, pid or popen.pid, -1)
+    process.send(start.message)
     # A process that has ended already has no handle; its answers say so.
     with contextlib.suppress(OSError):
         process.handle = os.pidfd_open(process.pid)

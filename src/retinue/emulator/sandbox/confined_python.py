@@ -2,9 +2,10 @@
 
     python -I -S -B confined_python.py
 
-Each message on stdin is a length of four bytes and so much JSON, the first what to lock and the others code. It answers
-on the descriptor that the first one names: a letter, a length of four bytes and so much text. Nothing that it answers
-is to be believed: the code may answer in its place. It imports the standard library only.
+Each message on stdin is a length of four bytes and so much JSON: a word to answer with, and first what to lock, then
+code. It answers on the descriptor that the first one names: a letter, the word, a length of four bytes and so much
+text. Nothing that it answers is to be believed: the code may answer in its place. The word only keeps the answer to a
+message from being taken for that to a later one. It imports the standard library only.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from typing import Any, NoReturn
 
 READY, DONE, FAILED, OUT_OF_MEMORY = b"R", b"D", b"E", b"M"
 """The letters that an answer begins with."""
+WORD = 16
+"""Bytes of it."""
 MOST_TEXT = 16 * 1024
 """Bytes of an answer's text: the lines of a mistake, of which a model needs the last."""
 DATA = "/mnt/data"
@@ -193,11 +196,11 @@ def _message(descriptor: int) -> Any:
     return json.loads(exactly(size))
 
 
-def _answer(descriptor: int, letter: bytes, text: str) -> None:
+def _answer(descriptor: int, letter: bytes, word: str, text: str) -> None:
     data = text.encode("utf-8", "replace")
     if len(data) > MOST_TEXT:
         data = data[-MOST_TEXT:].decode("utf-8", "ignore").encode()
-    data = letter + struct.pack("=I", len(data)) + data
+    data = letter + word.encode() + struct.pack("=I", len(data)) + data
     while data:
         data = data[_write(descriptor, data) :]
 
@@ -264,7 +267,7 @@ def main() -> NoReturn:
         sys.path += asked["packages"]
         _lock_in(asked)
     except (OSError, AttributeError) as error:
-        _answer(answers, FAILED, str(error))
+        _answer(answers, FAILED, asked["word"], str(error))
         os._exit(1)
     if asked["data"] != DATA:
         _name_data(asked["data"])
@@ -272,13 +275,13 @@ def main() -> NoReturn:
     sys.modules["__main__"] = module
     sys.argv = [""]
     sys.path.insert(0, DATA if asked["data"] == DATA else asked["data"])
-    _answer(answers, READY, "")
+    _answer(answers, READY, asked["word"], "")
     count = 0
     while True:
-        code = _message(requests)
+        message = _message(requests)
         count += 1
-        letter, text = _outcome(code, f"<run {count}>", module.__dict__)
-        _answer(answers, letter, text)
+        letter, text = _outcome(message["code"], f"<run {count}>", module.__dict__)
+        _answer(answers, letter, message["word"], text)
 
 
 if __name__ == "__main__":
