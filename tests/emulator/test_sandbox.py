@@ -6,6 +6,7 @@ import ctypes
 import os
 import platform
 import select
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from retinue.emulator.sandbox import DEFAULT, NoConfinementError, Session, confinement, detection, open_session, why_not
+from retinue.emulator.sandbox import (
+    DEFAULT,
+    NoConfinementError,
+    Session,
+    confined_python,
+    confinement,
+    detection,
+    open_session,
+    why_not,
+)
 from retinue.emulator.sandbox import syscall_filter as table
 from retinue.emulator.sandbox.confinements import WAYS, Bubblewrap, Landlock, Name, UnavailableError, Way
 from tests.emulator.confined import NAMES, NEVER, confined, require, run
@@ -209,6 +219,18 @@ def test_what_the_machine_offers_is_the_best_that_holds() -> None:
     offered = confinement()
     assert offered.name == (held[0] if held else None)
     assert bool(offered.reason) == (offered.name != NAMES[0])
+
+
+@pytest.mark.skipif(platform.machine() not in table.ARCHITECTURES, reason="nothing can be confined here")
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing can be confined here")
+def test_what_the_kernel_offers_is_used() -> None:
+    """Or all other tests would be skipped, and nobody would see."""
+    if confined_python.landlock_version() >= confined_python.LANDLOCK_NEEDED:
+        assert why_not("landlock") is None
+    bwrap = shutil.which("bwrap")
+    command = [str(bwrap), "--unshare-all", "--unshare-user", "--ro-bind", "/", "/", sys.executable, "-c", ""]
+    if bwrap is not None and subprocess.run(command, check=False, capture_output=True).returncode == 0:
+        assert why_not("bubblewrap") is None
 
 
 class _Open(Landlock):

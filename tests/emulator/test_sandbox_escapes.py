@@ -13,12 +13,12 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from retinue.emulator.sandbox import Session, UnsafeFileError, read_written
+from retinue.emulator.sandbox import Session, UnsafeFileError, read_written, written_files
 from retinue.emulator.sandbox.confinements import Name
 from retinue.emulator.sandbox.syscall_filter import ARCHITECTURES
 from retinue.emulator.sandbox.written_files import LONGEST_NAME, changed_files
@@ -154,7 +154,7 @@ HARMLESS = {
     "make a file in memory": "os.memfd_create('memory')",
     "make a hard link": "(open('a', 'w').close(), os.link('a', 'b'), os.remove('a'), os.remove('b'))",
     "make a set-user-id file": "os.close(os.open('set', os.O_CREAT | os.O_WRONLY, 0o4755)) or os.remove('set')",
-    "become nobody": "os.nice(-1) if os.getuid() else os.setuid(0)",
+    "set its user": "os.setuid(os.getuid())",
     "keep running": "syscall(SYSCALLS['prctl'], 1, 0)",
     "hide": "syscall(SYSCALLS['prctl'], 4, 0)",
     "use the shared memory of System V": "syscall(SYSCALLS['shmget'], 0, 4096, 0o1600)",
@@ -424,6 +424,31 @@ def test_pipes_devices_and_hard_links_are_not_read(tmp_path: Path) -> None:
     for each in made:
         with pytest.raises(UnsafeFileError):
             read_written(directory, each, 1000)
+
+
+def _link(path: Path) -> None:
+    path.symlink_to(path.parent.parent / "secret")
+
+
+@pytest.mark.parametrize("put", [_link, os.mkfifo, Path.mkdir])
+def test_what_takes_a_files_place_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, put: Callable[[Path], None]
+) -> None:
+    """After it was looked at, and before it is opened."""
+    directory = tmp_path / "files"
+    directory.mkdir()
+    (tmp_path / "secret").write_text("the host's own", encoding="utf-8")
+    (directory / "file").write_text("mine", encoding="utf-8")
+    look = written_files._check_plain
+
+    def look_and_swap(status: os.stat_result) -> None:
+        look(status)
+        (directory / "file").unlink()
+        put(directory / "file")
+
+    monkeypatch.setattr(written_files, "_check_plain", look_and_swap)
+    with pytest.raises(UnsafeFileError):
+        read_written(directory, "file", 1000)
 
 
 @pytest.mark.parametrize(
