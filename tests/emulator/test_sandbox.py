@@ -69,6 +69,11 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         ("import tempfile; f = tempfile.NamedTemporaryFile(); f.write(b'x'); f.flush(); f.close()", ""),
         ("import asyncio; asyncio.run(asyncio.sleep(0, 'awake'))", "'awake'\n"),
         ("import threading; t = threading.Thread(target=print, args=('beside',)); t.start(); t.join()", "beside\n"),
+        (
+            "import threading\ne = threading.Event()\nmany = [threading.Thread(target=e.wait) for _ in range(50)]\n"
+            "for each in many: each.start()\ne.set(); [each.join() for each in many].count(None)",
+            "50\n",
+        ),
         ("import pickle\nclass A: pass\ntype(pickle.loads(pickle.dumps(A()))) is A", "True\n"),
         ("import sys; sys.exit(0)", ""),
         ("import shutil; shutil.copy2('data.csv', '/mnt/data/copy.csv'); shutil.rmtree", None),
@@ -178,6 +183,7 @@ def test_a_limit_ends_it(name: Name, tmp_path: Path, code: str, ended_by: str, l
         outcome = run(session, code)
         assert outcome.ended_by == ended_by, outcome
         assert outcome.error
+        assert "cpu_seconds" not in limits or "processor" in outcome.error
         assert len(outcome.logs) <= session._limits.output
         # What it wrote beyond the limit is in the way of no later run.
         assert ended_by != "disk" or [each.name for each in tmp_path.iterdir()] == []
@@ -319,7 +325,7 @@ def test_nothing_is_left_of_it(name: Name, tmp_path: Path, monkeypatch: pytest.M
     with confined(name, tmp_path / "files") as session:
         deep = (
             "import os\nos.chdir(os.environ['TMPDIR'])\nfor i in range(14):\n"
-            "    os.mkdir('d', 0); os.mkdir('e'); os.chdir('e')"
+            "    os.mkdir('d'); os.mkdir('e'); os.chdir('e')"
         )
         assert run(session, deep).ended_by == "done"
         assert session._process is not None

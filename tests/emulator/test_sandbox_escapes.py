@@ -154,6 +154,7 @@ HARMLESS = {
     "make a file in memory": "os.memfd_create('memory')",
     "make a hard link": "(open('a', 'w').close(), os.link('a', 'b'), os.remove('a'), os.remove('b'))",
     "make a set-user-id file": "os.close(os.open('set', os.O_CREAT | os.O_WRONLY, 0o4755)) or os.remove('set')",
+    "make a directory nobody can list": "os.mkdir('hidden', 0o300) or os.rmdir('hidden')",
     "set its user": "os.setuid(os.getuid())",
     "keep running": "syscall(SYSCALLS['prctl'], 1, 0)",
     "hide": "syscall(SYSCALLS['prctl'], 4, 0)",
@@ -266,11 +267,14 @@ def test_modes_and_times_of_the_hosts_files_stay(shared: Session, host: Host) ->
     before = host.secret.stat()
     code = (
         "os.chmod(SECRET, 0o777); os.chown(SECRET, 1, 1, follow_symlinks=False); os.utime(SECRET, (1, 1))\n"
+        "os.umask(0o777); os.mkdir('plain')\n"
         "f = os.open('mode', os.O_CREAT | os.O_RDWR); os.fchmod(f, 0o4777)"
     )
     run(shared, code)
     after = host.secret.stat()
     assert (after.st_mode, after.st_uid, after.st_mtime_ns) == (before.st_mode, before.st_uid, before.st_mtime_ns)
+    assert (host.files / "plain").stat().st_mode & 0o7777 == 0o700
+    (host.files / "plain").rmdir()
     assert (host.files / "mode").stat().st_mode & 0o7777 in (0o700, 0o600)
 
 

@@ -47,6 +47,7 @@ _PIECE = 64 * 1024
 _MOST_ENTRIES = 10_000
 """Files and directories of a thread that a program is run beside; all of them are looked at again and again."""
 _END_SECONDS = 10.0
+_STOPPED = "The run was stopped."
 _HEADER = 1 + inside.WORD + 4
 """Bytes before an answer's text: its letter, our word, and its length."""
 
@@ -128,8 +129,11 @@ class Session:
         """End the interpreter, with all that it started, and remove its temporary files."""
         self._end()
 
-    def start(self) -> None:
-        """Start the interpreter, if there is none. Raises UnavailableError when it cannot be confined in this way."""
+    def start(self, stop: threading.Event | None = None) -> None:
+        """Start the interpreter, if there is none.
+
+        Raises UnavailableError when it cannot be confined in this way, or is stopped meanwhile.
+        """
         if self._process is None:
             self._temporary = Path(tempfile.mkdtemp(prefix="retinue-sandbox-")).resolve()
             try:
@@ -138,7 +142,7 @@ class Session:
                 self._end()
                 raise
             try:
-                letter, text = self._wait_for_answer(time.monotonic() + START_SECONDS, threading.Event())
+                letter, text = self._wait_for_answer(time.monotonic() + START_SECONDS, stop or threading.Event())
             except _EndedError as error:
                 said = self._logs()
                 self._end()
@@ -163,7 +167,12 @@ class Session:
             why = f"There are more than {_MOST_ENTRIES:,} files already, or directories nested too deeply."
             return Outcome("", why, (), (), "disk")
         lost, self._is_lost = self._is_lost, False
-        self.start()
+        try:
+            self.start(stop)
+        except UnavailableError:
+            if stop.is_set():
+                return Outcome("", _STOPPED, (), (), "stopped")
+            raise
         ended_by: EndedBy
         must_end = False
         try:
@@ -212,7 +221,7 @@ class Session:
         output_is_open, look_at = True, 0.0
         while True:
             if stop.is_set():
-                raise _EndedError("stopped", "The run was stopped.")
+                raise _EndedError("stopped", _STOPPED)
             now = time.monotonic()
             if now >= deadline:
                 raise _EndedError("time", f"The code ran for more than {self._limits.wall_seconds:g} seconds.")

@@ -193,6 +193,7 @@ def _environment(temporary: str) -> dict[str, str]:
     """All of it: nothing of the machine's."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "2")
     return threads | {
+        "MALLOC_ARENA_MAX": "2",  # each takes 64 MiB of addresses, and every thread would have one
         "HOME": temporary,
         "LANG": "C.UTF-8",
         "LOGNAME": "sandbox",

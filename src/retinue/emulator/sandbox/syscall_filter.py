@@ -44,7 +44,7 @@ ALLOWED = _table(
     "newfstatat=262/79 pipe=22/- pipe2=293/59 pread64=17/67 preadv=295/69 preadv2=327/286 pwrite64=18/68 "
     "pwritev=296/70 pwritev2=328/287 read=0/63 readahead=187/213 readlink=89/- readlinkat=267/78 readv=19/65 "
     "rename=82/- renameat=264/38 renameat2=316/276 rmdir=84/- sendfile=40/71 stat=4/- statfs=137/43 statx=332/291 "
-    "symlink=88/- symlinkat=266/36 sync_file_range=277/84 truncate=76/45 umask=95/166 unlink=87/- unlinkat=263/35 "
+    "symlink=88/- symlinkat=266/36 sync_file_range=277/84 truncate=76/45 unlink=87/- unlinkat=263/35 "
     "write=1/64 writev=20/66",
     # Memory, bounded by a limit of the process.
     "brk=12/214 madvise=28/233 mmap=9/222 mprotect=10/226 mremap=25/216 msync=26/227 munmap=11/215",
@@ -74,9 +74,10 @@ ALLOWED = _table(
 
 PRETENDED = _table(
     # Landlock watches none of these, so a program could change files it may not even read; and a set-user-id program
-    # among the files would be a door for others on the machine. Copying and unpacking asks for them all the time.
+    # among the files would be a door for others on the machine. Copying and unpacking asks for them all the time. The
+    # mask of modes stays, too, or a program could make directories that it may fill and we may not list.
     "chmod=90/- chown=92/- fchmod=91/52 fchmodat=268/53 fchmodat2=452/452 fchown=93/55 fchownat=260/54 "
-    "futimesat=261/- lchown=94/- utime=132/- utimensat=280/88 utimes=235/-",
+    "futimesat=261/- lchown=94/- umask=95/166 utime=132/- utimensat=280/88 utimes=235/-",
 )
 """Nothing happens, and success is reported."""
 
@@ -105,6 +106,7 @@ _CLONE_THREAD = 0x00010000
 _CLONE_NEW = 0x7E020000
 """Every namespace that `clone` can make."""
 _SET_ID_BITS = 0o6000
+_OWNERS_BITS = 0o700
 _FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)
 """Copies and flags of descriptors, locks, the size of a pipe. Not: signals to an owner, leases, larger pipes."""
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
@@ -167,6 +169,17 @@ def _without_bits(index: int, bits: int) -> _Program:
     return body
 
 
+def _directory_mode(index: int) -> _Program:
+    """All that its owner may do, so that it can be looked into, and removed; and nobody's else identity."""
+    body = _Program()
+    body.argument(index)
+    body.add(_AND, _SET_ID_BITS | _OWNERS_BITS)
+    body.add(_EQUAL, _OWNERS_BITS, 1, 0)
+    body.add(_RETURN, _refuse(errno.EPERM))
+    body.add(_RETURN, _ALLOW)
+    return body
+
+
 def _is_null(index: int) -> _Program:
     body = _Program()
     for high in (False, True):
@@ -214,8 +227,8 @@ def _rules() -> dict[str, _Program]:
         "open": _without_bits(2, _SET_ID_BITS),
         "openat": _without_bits(3, _SET_ID_BITS),
         "creat": _without_bits(1, _SET_ID_BITS),
-        "mkdir": _without_bits(1, _SET_ID_BITS),
-        "mkdirat": _without_bits(2, _SET_ID_BITS),
+        "mkdir": _directory_mode(1),
+        "mkdirat": _directory_mode(2),
     }
 
 

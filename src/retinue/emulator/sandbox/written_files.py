@@ -27,7 +27,7 @@ class UnsafeFileError(Exception):
 
 
 class TooManyError(Exception):
-    """There are more entries, or deeper ones, than anybody looks at."""
+    """There are more entries, or deeper ones, than anybody looks at, or some that nobody can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +289,10 @@ def _within(top: int, parts: tuple[str, ...], left: list[int], *, strict: bool) 
                 continue
             try:
                 inner = os.open(each.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
+            except PermissionError:
+                if strict:
+                    raise TooManyError from None
+                continue
             except OSError:
                 continue
             try:
