@@ -196,6 +196,20 @@ def test_what_there_was_before_does_not_count(name: Name, tmp_path: Path) -> Non
         assert run(session, "open('one more', 'w').write('x'); None").ended_by == "done"
 
 
+def test_what_goes_beyond_the_disk_is_taken_back(name: Name, tmp_path: Path) -> None:
+    """Or no later run would have room. What it had written before stays."""
+    (tmp_path / "kept").write_bytes(b"mine")
+    with confined(name, tmp_path, disk=100_000) as session:
+        assert run(session, "open('first', 'wb').write(bytes(10_000)); None").ended_by == "done"
+        code = (
+            "import os\nos.makedirs('a/b')\n"
+            "for each in ('kept', 'a/new', 'a/b/new'): open(each, 'ab').write(bytes(60_000))"
+        )
+        assert run(session, code).ended_by == "disk"
+        assert {each.name: each.stat().st_size for each in tmp_path.iterdir()} == {"kept": 4, "first": 10_000}
+        assert run(session, "open('kept', 'rb').read()").logs == "b'mine'\n"
+
+
 def test_it_ends_when_somebody_stops_it(name: Name, tmp_path: Path) -> None:
     with confined(name, tmp_path) as session:
         stop = threading.Event()

@@ -33,8 +33,8 @@ from retinue.emulator.sandbox.written_files import (
     changed_files,
     marks,
     measure,
-    remove_added,
     remove_tree,
+    take_back,
 )
 
 EndedBy = Literal["done", "error", "time", "memory", "output", "disk", "threads", "stopped"]
@@ -188,8 +188,8 @@ class Session:
             self._is_lost = True
         if lost and ended_by == "error":
             error = f"{error}\n(The interpreter was started anew: what was defined before is gone.)"
-        if ended_by == "disk":
-            remove_added(self._data, before)  # or there is no room for the next one
+        if must_end and (ended_by == "disk" or self._is_full()):
+            take_back(self._data, before)  # or there is no room for the next one
         files, left_out = changed_files(self._data, before, 2 * _MOST_ENTRIES)
         return Outcome(logs, self._shown(error) or None, files, left_out, ended_by)
 
@@ -293,14 +293,25 @@ class Session:
             raise _EndedError("time", f"The code took more than {limits.cpu_seconds:g} seconds of processor time.")
         if _threads(process.pid) > limits.threads:
             raise _EndedError("threads", f"The code started more than {limits.threads} threads.")
-        allowed = self._allowed or Usage(0, 0)
+        self._check_disk(_deleted_size(process.pid))
+
+    def _check_disk(self, deleted: int) -> None:
+        limits, allowed = self._limits, self._allowed or Usage(0, 0)
         try:
             taken = self._taken(allowed.entries + limits.files)
         except TooManyError:
             why = f"The code wrote more than {limits.files:,} files, or directories nested too deeply."
             raise _EndedError("disk", why) from None
-        if taken.size + _deleted_size(process.pid) - allowed.size > limits.disk:
+        if taken.size + deleted - allowed.size > limits.disk:
             raise _EndedError("disk", f"The code wrote more than {limits.disk:,} bytes.")
+
+    def _is_full(self) -> bool:
+        """Whether it took too much since the last look, whatever else it was ended by."""
+        try:
+            self._check_disk(0)
+        except _EndedError:
+            return True
+        return False
 
     def _taken(self, most: int) -> Usage:
         data = measure(self._data, most)

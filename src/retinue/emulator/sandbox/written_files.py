@@ -10,7 +10,7 @@ import contextlib
 import os
 import stat
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,10 +111,10 @@ def read_written(directory: Path, name: str, most: int) -> bytes:
         return b"".join(pieces)
 
 
-def remove_added(directory: Path, before: Collection[tuple[str, ...]]) -> None:
-    """Remove what was not there before, files and directories, however many and deep. Nobody may write there now."""
+def take_back(directory: Path, before: Mapping[tuple[str, ...], Mark]) -> None:
+    """Remove what was not there before, however much and deep, and cut what has grown. Nobody may write there now."""
     with _opened(directory) as top:
-        _remove_others(top, (), before)
+        _take_back(top, (), before)
 
 
 def remove_tree(directory: Path) -> None:
@@ -124,13 +124,27 @@ def remove_tree(directory: Path) -> None:
     directory.rmdir()
 
 
-def _remove_others(top: int, parts: tuple[str, ...], kept: Collection[tuple[str, ...]]) -> None:
+def _take_back(top: int, parts: tuple[str, ...], before: Mapping[tuple[str, ...], Mark]) -> None:
     for name in os.listdir(top):
-        if (*parts, name) not in kept:
+        if (*parts, name) not in before:
             _remove(top, name)
         elif _is_directory(top, name):
             with _directory(top, name) as inner:
-                _remove_others(inner, (*parts, name), kept)
+                _take_back(inner, (*parts, name), before)
+        else:
+            _cut(top, name, before[*parts, name][1])
+
+
+def _cut(parent: int, name: str, size: int) -> None:
+    status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_size <= size:
+        return
+    with contextlib.suppress(PermissionError):  # then the program could not write to it either
+        descriptor = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            os.ftruncate(descriptor, size)
+        finally:
+            os.close(descriptor)
 
 
 def _remove(parent: int, name: str) -> None:
