@@ -210,6 +210,24 @@ def test_what_goes_beyond_the_disk_is_taken_back(name: Name, tmp_path: Path) -> 
         assert run(session, "open('kept', 'rb').read()").logs == "b'mine'\n"
 
 
+class _Later(threading.Event):
+    """Set once it was asked for some times."""
+
+    left = 20
+
+    def is_set(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def test_it_ends_when_somebody_stops_it_while_it_runs(name: Name, tmp_path: Path) -> None:
+    with confined(name, tmp_path) as session:
+        assert run(session, "x = 1").ended_by == "done"
+        outcome = session.run("print('begun', flush=True)\nwhile True: pass", _Later())
+        assert (outcome.ended_by, outcome.logs) == ("stopped", "begun\n")
+        assert run(session, "'x' in globals()").logs == "False\n"
+
+
 def test_it_ends_when_somebody_stops_it(name: Name, tmp_path: Path) -> None:
     with confined(name, tmp_path) as session:
         stop = threading.Event()

@@ -341,6 +341,25 @@ def test_whatever_it_answers_the_next_run_is_served(name: Name, tmp_path: Path, 
         assert again.logs == "42\n"
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="only x86_64 has these")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ctypes.CDLL(None).syscall(ctypes.c_long(0x40000000 | 39))",  # x32
+        # mov eax, 20; int 0x80; ret: a request of the 32-bit kind
+        "import mmap\npage = mmap.mmap(-1, 4096, prot=7)\npage.write(b'\\xb8\\x14\\x00\\x00\\x00\\xcd\\x80\\xc3')\n"
+        "ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()",
+    ],
+)
+def test_requests_of_another_kind_end_it(name: Name, tmp_path: Path, code: str) -> None:
+    """They have numbers of their own, by which a filter would take one for another."""
+    with confined(name, tmp_path) as session:
+        outcome = run(session, "import ctypes\n" + code + "\nprint('answered')")
+    assert (outcome.ended_by, outcome.logs) == ("error", "")
+    assert outcome.error is not None
+    assert "ended by itself" in outcome.error
+
+
 def test_nothing_runs_between_two_runs(name: Name, tmp_path: Path) -> None:
     with confined(name, tmp_path) as session:
         code = "import threading, time\ndef on():\n while True: pass\nthreading.Thread(target=on, daemon=True).start()"

@@ -21,9 +21,9 @@ class Limits:
     """There is one process, whatever is asked: without control groups only so do limits of memory and time hold for
     everything a program starts. Libraries of numbers start a thread for each core."""
     disk: int = 256 * MIB
-    """What it adds to its files, the temporary and the deleted ones that are still open included."""
+    """What a session adds to its files, the temporary and the deleted ones that are still open included."""
     files: int = 1000
-    """Files and directories that it may add: charts and tables are a handful."""
+    """Files and directories that a session may add: charts and tables are a handful."""
     output: int = MIB // 4
     """Of text: far more than a model reads."""
     code: int = MIB
