@@ -324,9 +324,14 @@ def test_it_ends_with_the_program_that_opened_it(name: Name, tmp_path: Path) -> 
         "import os, pathlib, sys, threading\n"
         "from retinue.emulator.sandbox import open_session, DEFAULT\n"
         "session = open_session(pathlib.Path(sys.argv[1]), DEFAULT, confined_by=sys.argv[2])\n"
+        "class Looks(threading.Event):\n"
+        "    count = 0\n"
+        "    def is_set(self):\n"
+        "        self.count += 1\n"
+        "        if self.count == 20: print(session._process.pid, flush=True)\n"  # it has been sent the code by now
+        "        return False\n"
         "session.start()\n"
-        "print(session._process.pid, flush=True)\n"
-        "session.run('while True: pass', threading.Event())\n"
+        "session.run('while True: pass', Looks())\n"
     )
     command = [sys.executable, "-c", program, str(tmp_path), name]
     with subprocess.Popen(
