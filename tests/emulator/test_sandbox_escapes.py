@@ -288,6 +288,15 @@ def test_nothing_of_the_environment_is_seen(name: Name, tmp_path: Path, monkeypa
     assert str(Path.home()) + "'" not in outcome.logs
 
 
+def test_it_has_no_capabilities(shared: Session) -> None:
+    """Whoever started it: in a container, that is often root."""
+    code = (
+        "header, sets = struct.pack('=Ii', 0x20080522, 0), ctypes.create_string_buffer(24)\n"
+        "libc.capget(header, sets), sets.raw == bytes(24)"
+    )
+    assert run(shared, code).logs == "(0, True)\n"
+
+
 def test_no_descriptor_of_the_host_is_open_inside(shared: Session) -> None:
     code = (
         "import stat\nkinds = []\n"
