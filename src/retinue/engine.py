@@ -11,29 +11,25 @@ destroy   plan the deletion of everything ─ apply
 from __future__ import annotations
 
 import difflib
-import random
-import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from types import MappingProxyType
 
+from retinue.applying import NOBODY, Applied, Audience, carry_out, outcome, wait_for_lease
 from retinue.content.manifest import Summary
 from retinue.errors import (
     AccountError,
     BlockedError,
-    Interrupted,
     LeaseError,
     OvertakenError,
-    PartialError,
-    RetinueError,
     StaleError,
     UsageError,
 )
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declared
 from retinue.model.live import Live
-from retinue.model.steps import OVER, Block, Event, Plan, Removal, Step
+from retinue.model.steps import Block, Plan, Removal
 from retinue.model.tag import is_retired
 from retinue.model.values import Address
 from retinue.planning.documents.plan_digest import plan_digest
@@ -61,7 +57,6 @@ from retinue.session import (
     open_session,
     read,
 )
-from retinue.state.process_lock import process_lock
 
 __all__ = [
     "Applied",
@@ -86,70 +81,6 @@ __all__ = [
     "read",
     "resume",
 ]
-
-POLL = 10.0
-"""How often a lease is looked at by whoever waits for it, in seconds, more or less."""
-
-
-class Audience:
-    """Who follows an apply, and whom it may ask. This one hears nothing; whoever wants to overrides a method."""
-
-    asks = False
-    """Whether `confirm` asks a person about every plan."""
-
-    def planned(self, made: Plan) -> None:
-        """The plan that is about to be carried out, before anybody is asked."""
-
-    def differs(self, made: Plan, approved: Plan | None) -> None:
-        """The plan is not the approved one, which is here if it was saved; nothing is carried out."""
-
-    def confirm(self, made: Plan) -> None:
-        """Ask a person. Raises RetinueError when they do not agree."""
-
-    def note(self, text: str) -> None:
-        """What a person should know, such as what is waited for."""
-
-    def working(self) -> AbstractContextManager[threading.Event | None]:
-        """Entered while the account is changed. What it gives may be set to stop after what is under way."""
-        return nullcontext(None)
-
-    def looking(self) -> AbstractContextManager[None]:
-        """Entered, within `working`, while nothing is written: KeyboardInterrupt may end that at any time."""
-        return nullcontext()
-
-    def event(self, event: Event) -> None:
-        """Something that happened to a step."""
-
-
-NOBODY = Audience()
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """How an apply went: its plan, everything that happened, and what is left to do.
-
-    `remaining` is None when some step did not succeed, and when the account could not be read again: `unread` says why.
-    `lost` says who took the stack's lease over meanwhile, `stopped` whether somebody asked to stop.
-    """
-
-    plan: Plan
-    events: tuple[Event, ...] = ()
-    remaining: Plan | None = None
-    unread: RetinueError | None = None
-    lost: RetinueError | None = None
-    stopped: bool = False
-
-    @property
-    def converged(self) -> bool:
-        """Whether a plan made afterwards was empty."""
-        return self.remaining is not None and self.remaining.empty
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether every step that was begun came to its end, and every one was begun."""
-        ended = {event.step.key: event.status for event in self.events}
-        return all(ended.get(step.key) == "done" for step in self.plan.steps)
-
 
 # ── planning ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -277,10 +208,12 @@ def _with_parts(session: Session, made: Plan) -> Plan:
 def _of_our_own(session: Session, made: Plan) -> Iterator[Removal]:
     """What an apply takes away that is Retinue's own: markers that are needed no more, and files that an apply left
     which was cut off, unless this one has use for them."""
-    lock, held = session.lock, _held(session)
-    if _is_locked(session, made):
+    lock, held = session.lock, session.held_files()
+    if session.locks(made):
         owned = session.owned_ids()
-        ending = not owned - {step.id for step in made.steps if _leaves(step)} and not any(map(_brings, made.steps))
+        ending = not owned - {step.id for step in made.steps if step.leaves} and not any(
+            step.brings for step in made.steps
+        )
         for each in (*([lock.seen] if ending and lock.seen else []), *lock.spare):
             yield Removal("marker", each.stack, each.id)
     for entry in session.journal.entries.values():
@@ -354,7 +287,7 @@ def approve(session: Session, made: Plan, approval: Approval = UNASKED, *, audie
         )
     guard(made, approval, session.project.guards)
     holder = session.lock.holder()
-    if holder is not None and _is_locked(session, made):
+    if holder is not None and session.locks(made):
         raise session.lock.taken(holder)
     if approval.person and not made.empty:
         audience.confirm(made)
@@ -407,14 +340,14 @@ def apply(
     while True:
         try:
             approve(session, made, asked, audience=audience)
-            return _carry_out(session, made, audience, again, wait_timeout)
+            return carry_out(session, made, audience, again, wait_timeout)
         except (LeaseError, OvertakenError) as error:
             left = deadline - session.account.clock()
             if left <= 0:
                 raise
             if isinstance(error, LeaseError):
                 audience.note(f"waiting up to {left:.0f}s: {error.message}")
-                if not _wait_for_lease(session, left):
+                if not wait_for_lease(session, left):
                     raise
             audience.note("planning again, since somebody else applied the stack")
         if approval.person and not audience.asks:
@@ -477,245 +410,3 @@ def destroy(
 ) -> Applied:
     """Delete everything that the stack owns, as `apply` does. It takes an approval: `Approval(destroy=True)`."""
     return apply(session, plan_destroy(session), approval=approval, audience=audience, wait_lease=wait_lease)
-
-
-def _carry_out(
-    session: Session, made: Plan, audience: Audience, again: Callable[[], Plan], wait_timeout: float | None
-) -> Applied:
-    """Hold the lease, carry the steps out, and plan again."""
-    if not (made.steps or made.retags or session.journal.entries):
-        _tidy(session)
-        return Applied(made, remaining=made)
-    session.planned = None  # what was planned is not what there will be
-    applied = Applied(made)
-    with audience.working() as asked, _stoppable(session, asked) as stop:
-        session.lock.on_note = audience.note
-        events: list[Event] = []
-        declared = {each.address: each for each in session.reading.declared}
-        try:
-            with _lease(session, made, audience, stop) as owned:
-                for told in _run(session, made, stop, wait_timeout):
-                    event = _placed(told, declared)
-                    events.append(event)
-                    _count(owned, event)
-                    audience.event(event)
-                applied = Applied(made, tuple(events), made if made.empty else None, lost=session.lock.lost)
-                if applied.succeeded and not made.empty:
-                    applied = _look_back(session, applied, audience, again, stop, stops=asked is not None)
-        except Interrupted:
-            pass  # before the first step was begun
-        except KeyboardInterrupt:
-            if asked is None:
-                raise
-            stop.set()
-        if stop.is_set():
-            heard = {event.step.key for event in events}
-            events += [Event(step, "pending", step.id) for step in made.steps if step.key not in heard]
-        return replace(applied, events=tuple(events), stopped=stop.is_set())
-
-
-def _look_back(
-    session: Session,
-    applied: Applied,
-    audience: Audience,
-    again: Callable[[], Plan],
-    stop: threading.Event,
-    *,
-    stops: bool,
-) -> Applied:
-    """Plan again from what the account has now: the objects that were written over, or, where something came or went,
-    all of the kinds that have to do with it. Whoever asks to stop does not wait for it: nothing is written. Unless that
-    is what the audience `stops`, KeyboardInterrupt is somebody else's."""
-    session.focus, session.rewritten = session.concerned(applied.plan), session.overwritten(applied.plan)
-    try:
-        with audience.looking(), _reading(session, stop):
-            return replace(applied, remaining=again())
-    except RetinueError as error:
-        return replace(applied, unread=error)
-    except KeyboardInterrupt:
-        if not stops:
-            raise
-        stop.set()
-        return replace(applied, unread=Interrupted("stopped before it was looked at again"))
-    finally:
-        session.focus = session.rewritten = None
-
-
-@contextmanager
-def _stoppable(session: Session, asked: threading.Event | None) -> Iterator[threading.Event]:
-    """While open, nothing is created and no pause goes on once the event it gives is set."""
-    from retinue.providers.execution import checking
-
-    account, stop = session.account, asked or threading.Event()
-    before = account.sleep, account.before_creation
-    if asked is not None:
-        account.sleep = asked.wait
-    account.before_creation = checking(stop)
-    try:
-        yield stop
-    finally:
-        account.sleep, account.before_creation = before
-
-
-@contextmanager
-def _reading(session: Session, stop: threading.Event) -> Iterator[None]:
-    """While open, no request at all is sent once somebody asked to stop."""
-    from retinue.providers.execution import checking
-
-    session.account.before_request = checking(stop)
-    try:
-        yield
-    finally:
-        session.account.before_request = lambda: None
-
-
-def _run(session: Session, made: Plan, stop: threading.Event, wait_timeout: float | None) -> Iterator[Event]:
-    from retinue.providers.execution import execute
-
-    held = _held(session)
-    with _left_behind(session, made):
-        yield from execute(
-            made,
-            session.providers,
-            held=held,
-            hidden=session.account.hidden,
-            parallelism=session.parallelism,
-            wait_timeout=wait_timeout,
-            stop=stop,
-        )
-
-
-def _left_behind(session: Session, made: Plan) -> AbstractContextManager[None]:
-    """While open, files are used that an apply left behind which was cut off on another machine."""
-    cut_off = session.lock.cut_off()
-    if cut_off is None or not made.steps:
-        return nullcontext()
-    return session.providers[None].left_behind(session.reading.declared, session.live, cut_off)
-
-
-def _held(session: Session) -> set[str]:
-    """The ids of the files that live objects are known to hold."""
-    return {file_id for live in session.live for file_id in (*live.made_files, *(each.id for each in live.files))}
-
-
-def outcome(applied: Applied) -> RetinueError | None:
-    """What an apply that did not fully succeed comes to; None when it did."""
-    good = [event for event in applied.events if event.status == "done"]
-    carried = f"{len(good)} of {len(applied.plan.steps)} steps were carried out"
-    again = "run the same command again; it continues where this one stopped"
-    if applied.lost is not None:
-        return PartialError(f"{applied.lost.message}, which took over; {carried}", hint=again)
-    if applied.stopped and applied.succeeded and not applied.converged:
-        message = "every step was carried out, and the look at what came of it was stopped"
-        return Interrupted(message, hint="run 'retinue plan' to see whether anything is left")
-    if applied.stopped and not applied.converged:
-        return Interrupted(f"stopped: {carried}", hint=again)
-    if not applied.succeeded:
-        return PartialError(carried, hint=again)
-    if applied.unread is not None:
-        message = f"every step was carried out, but the account could not be read again: {applied.unread}"
-        return PartialError(message, hint="run 'retinue plan' to see whether anything is left")
-    if not applied.converged:
-        return PartialError("the account has not settled: a new plan is not empty", hint="run 'retinue plan' to see it")
-    return None
-
-
-# ── one apply at a time ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def _lease(session: Session, made: Plan, audience: Audience, stop: threading.Event) -> Iterator[set[str]]:
-    """Hold the stack's lease while its plan is carried out; nothing to write to the account takes none. Gives the ids
-    of what the stack owns, to be kept up to date. `stop` is set when somebody takes the lease over.
-
-    Raises Interrupted when somebody asked to stop before the first write."""
-    from retinue.providers.execution import checking
-    from retinue.providers.preconditions import check_plan
-
-    owned = session.owned_ids()
-
-    def look_again() -> None:
-        stack, parallelism = session.project.stack, session.parallelism
-        if any(step.id for step in made.steps):
-            with audience.looking(), _reading(session, stop):
-                check_plan(made, session.providers, session.kinds, stack=stack, parallelism=parallelism)
-        checking(stop)()
-
-    with process_lock(session.cache.directory) as alone:
-        if not _is_locked(session, made):
-            look_again()
-            yield owned
-            if alone:
-                session.lock.tidy(owned)
-            return
-        going = sum(1 for step in made.steps if _leaves(step))
-        lock = session.lock
-        lock.stop = stop
-        lock.acquire(max(len(owned) - going, 0), alone=alone, check=look_again)
-        try:
-            yield owned
-        except KeyboardInterrupt:
-            lock.leave()
-            raise
-        except BaseException:
-            lock.release(owned, finished=not session.journal.entries)
-            raise
-        lock.release(owned, finished=not session.journal.entries)
-
-
-def _tidy(session: Session) -> None:
-    """There is nothing to do: an apply from here that was cut off keeps nobody waiting any longer, and a stack that is
-    gone leaves no marker. What this machine does not let us find out is left as it is."""
-    owned = session.owned_ids()
-    if session.lock.needs_tidying(owned):
-        with suppress(RetinueError), process_lock(session.cache.directory) as alone:
-            if alone:
-                session.lock.tidy(owned)
-
-
-def _is_locked(session: Session, made: Plan) -> bool:
-    """Whether the plan writes where others may be writing."""
-    return any(session.providers[step.home].capabilities.lock for step in made.steps)
-
-
-def _placed(event: Event, declared: Mapping[Address, Declared]) -> Event:
-    """The event with the places where what the account did not keep is declared: a step knows that of its object."""
-    said = declared.get(event.step.address)
-    if not event.unkept or said is None:
-        return event
-    return replace(event, unkept=tuple(replace(each, position=said.position(each.path)) for each in event.unkept))
-
-
-def _count(owned: set[str], event: Event) -> None:
-    """What the stack owns after an event."""
-    step, live_id = event.step, event.id
-    if live_id is None or step.home is not None or event.status not in OVER:
-        return
-    if _leaves(step):
-        owned -= {live_id} if event.status == "done" else set()
-    elif step.action == "create" or (step.action in ("adopt", "move") and event.status == "done"):
-        owned.add(live_id)
-
-
-def _leaves(step: Step) -> bool:
-    """Whether an object of the account is not the stack's any more after a step."""
-    return step.home is None and (step.action in ("delete", "release") or is_retired(step.tag))
-
-
-def _brings(step: Step) -> bool:
-    """Whether an object of the account is the stack's after a step, and was not before."""
-    return step.home is None and step.action in ("create", "adopt", "move")
-
-
-def _wait_for_lease(session: Session, seconds: float) -> bool:
-    """Wait until nobody else applies the stack, for so long at most; False when somebody still does."""
-    account, lock = session.account, session.lock
-    deadline = account.server_time() + seconds
-    while account.server_time() < deadline:
-        # Not in step with others who wait for the same moment.
-        pause = POLL * (0.5 + random.random())  # noqa: S311 - nothing depends on its being unforeseeable
-        account.sleep(min(pause, max(deadline - account.server_time(), 0.1)))
-        lock.look_again()
-        if lock.holder() is None:
-            return True
-    return False

@@ -187,6 +187,14 @@ class Session:
         ours = (live for live in self.live if live.tag and live.tag.stack == self.project.stack and live.home is None)
         return {live.id for live in ours if not is_retired(live.tag)}
 
+    def held_files(self) -> set[str]:
+        """The ids of the files that live objects are known to hold."""
+        return {file_id for live in self.live for file_id in (*live.made_files, *(each.id for each in live.files))}
+
+    def locks(self, made: Plan) -> bool:
+        """Whether a plan writes where others may be writing."""
+        return any(self.providers[step.home].capabilities.lock for step in made.steps)
+
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from retinue import engine
+from retinue import applying, engine
 from retinue.cli.apply_output import InWords
 from retinue.cli.audience import CommandLine
 from retinue.cli.terminal import Terminal
@@ -514,8 +514,8 @@ def test_waiting_ends_when_the_lease_does(team: Team) -> None:
     edit_marker(team, lease=f"alive {team.time.now + 95:.0f} them")
     with team.session() as session:
         engine.plan(session)
-        assert not engine._wait_for_lease(session, 30)
-        assert engine._wait_for_lease(session, 300)
+        assert not applying.wait_for_lease(session, 30)
+        assert applying.wait_for_lease(session, 300)
     assert team.time.now < 1_795_000_000 + 200
 
 

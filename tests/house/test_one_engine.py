@@ -1,4 +1,4 @@
-"""An apply is told in one place: what approves, locks and carries out a plan is called by the engine alone."""
+"""An apply is told in one place: the engine and its `applying` alone approve, lock and carry plans out."""
 
 from __future__ import annotations
 
@@ -22,4 +22,4 @@ def test_only_the_engine_carries_plans_out(name: str) -> None:
                     callers.add(place(path))
     # Locks of threads have methods of these names, too.
     outside = {each for each in callers if not each.startswith(("providers/", "state/", "emulator/"))}
-    assert outside == {"engine.py"}
+    assert outside <= {"engine.py", "applying.py"}

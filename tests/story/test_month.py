@@ -655,7 +655,7 @@ def test_two_applies_at_once(company: Company) -> None:
     (marker,) = company.markers("helpdesk-production")
     company.account.once(f"GET /vector_stores/{marker['id']}", pause.over.set)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("retinue.engine.POLL", 0.2)
+        patched.setattr("retinue.applying.POLL", 0.2)
         waited = second("apply", "--yes", "-e", "production", "--wait-lease", "1m")
     assert first.ended(process).code == 0
     assert waited.code == 0

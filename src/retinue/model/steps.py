@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from retinue.model.declared import Diagnostic, Position
-from retinue.model.tag import Tag
+from retinue.model.tag import Tag, is_retired
 from retinue.model.values import Address, Cause, FileRef, Path
 
 Action = Literal["create", "update", "delete", "adopt", "move", "release"]
@@ -133,6 +133,16 @@ class Step:
         if self.action == "delete":
             return ()
         return (*self.removes, *(Removal("file", each.path) for each in self.files if each.is_loss))
+
+    @property
+    def leaves(self) -> bool:
+        """Whether an object of the account is not the stack's any more afterwards."""
+        return self.home is None and (self.action in ("delete", "release") or is_retired(self.tag))
+
+    @property
+    def brings(self) -> bool:
+        """Whether an object of the account is the stack's afterwards, and was not before."""
+        return self.home is None and self.action in ("create", "adopt", "move")
 
     @property
     def causes(self) -> frozenset[Cause]:
