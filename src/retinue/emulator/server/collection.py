@@ -24,10 +24,10 @@ prefixes of automations and credentials are assumed too."""
 
 
 def random_id(prefix: str) -> str:
-    """A new id: 24 characters for assistants, 22 for files, 48 hex digits for the newer kinds, else 32."""
+    """A new id: 24 characters for assistants and threads, 22 for files, 48 hex digits for the newer kinds, else 32."""
     letters = string.ascii_letters + string.digits
     match prefix:
-        case "asst_":
+        case "asst_" | "thread_" | "msg_" | "run_" | "step_":
             return prefix + "".join(secrets.choice(letters) for _ in range(24))
         case "file-":
             return prefix + "".join(secrets.choice(letters) for _ in range(22))

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from retinue.emulator.language_models.language_model import LanguageModel
 from retinue.emulator.server.app import IN_PROCESS, LocalAccount, ResponseLostError, create_app
 from retinue.emulator.server.quirks import NONE, Quirks
 from retinue.emulator.server.service import Service
@@ -50,10 +51,18 @@ class LocalTransport(httpx2.BaseTransport):
         clock: Callable[[], float] = time.time,
         new_id: Callable[[str], str] | None = None,
         services: Sequence[Service] | None = None,
+        language_model: LanguageModel | None = None,
     ) -> None:
         check_layout(directory)
         self._app = create_app(
-            directory, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id, services=services, hosts=None
+            directory,
+            quirks=quirks,
+            api_key=api_key,
+            clock=clock,
+            new_id=new_id,
+            services=services,
+            language_model=language_model,
+            hosts=None,
         )
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
