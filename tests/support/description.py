@@ -78,6 +78,9 @@ ALLOWANCES = (
             "ListAssistantsResponse",
             "ListVectorStoresResponse",
             "ListVectorStoreFilesResponse",
+            "ListMessagesResponse",
+            "ListRunsResponse",
+            "ListRunStepsResponse",
         )
         for member in ("first_id", "last_id")
     ),
