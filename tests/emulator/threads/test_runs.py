@@ -11,7 +11,15 @@ import httpx2
 import openai
 import pytest
 
-from retinue.emulator.language_models.language_model import Finish, ModelError, TextDelta, Usage
+from retinue.emulator.language_models.language_model import (
+    Finish,
+    Message,
+    ModelError,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    Usage,
+)
 from retinue.emulator.server.loopback import running_server
 from retinue.emulator.server.transport import LocalTransport
 from retinue.emulator.threads import run_record
@@ -99,6 +107,33 @@ def test_a_run_may_say_otherwise(open_desk: OpenDesk) -> None:
     assert (prompt.temperature, prompt.top_p, prompt.reasoning_effort) == (0.0, 0.5, "low")
     assert (prompt.tool_choice, prompt.parallel_tool_calls, prompt.max_tokens) == ("none", False, 300)
     assert prompt.response_format == {"type": "json_object"}
+
+
+def test_the_model_sees_pictures_and_nobody_sees_what_it_thinks(open_desk: OpenDesk) -> None:
+    model = ScriptedModel(
+        [ReasoningDelta("Hm."), *says("Nice.")], [RefusalDelta("I "), RefusalDelta("will not."), *says()]
+    )
+    desk = open_desk(language_model=model)
+    file = desk.account.add_file("a.png", b"\x89PNG", purpose="vision")
+    content = [
+        {"type": "text", "text": "Look"},
+        {"type": "image_file", "image_file": {"file_id": file, "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": "https://example.com/b.png"}},
+    ]
+    thread, assistant = desk.add_thread(), desk.add_assistant()
+    desk.account.post(f"/threads/{thread}/messages", role="user", content=content)
+    desk.run(thread, assistant)
+    assert desk.said(thread) == ["Nice.", "Look"]
+    (said,) = model.prompts[0].items
+    assert isinstance(said, Message)
+    mine, theirs = said.images
+    assert (mine.file_id, mine.filename, mine.detail) == (file, "a.png", "low")
+    assert mine.path is not None
+    assert mine.path.read_bytes() == b"\x89PNG"
+    assert theirs.url == "https://example.com/b.png"
+    desk.run(thread, assistant)
+    refusal = desk.account.get(f"/threads/{thread}/messages")["data"][0]["content"]
+    assert refusal == [{"type": "refusal", "refusal": "I will not."}]
 
 
 def test_what_a_run_spent_is_that_of_its_steps(open_desk: OpenDesk) -> None:

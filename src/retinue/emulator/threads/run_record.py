@@ -26,6 +26,7 @@ from retinue.emulator.turns.turn_events import (
     TextBegun,
     TextEnded,
     TextGrew,
+    Thought,
     TurnEnded,
 )
 
@@ -78,7 +79,7 @@ class RunRecord:
                 self._end_call(event)
             case CallsEnded(usage):
                 self._end_calls(usage)
-            case TurnEnded():
+            case Thought() | TurnEnded():
                 pass
 
     def keep_partial(self, call: Call) -> None:
