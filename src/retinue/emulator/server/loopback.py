@@ -82,7 +82,14 @@ def _server(
     check_layout(directory)
     # "critical": uvicorn would log the traceback of a connection that a quirk broke on purpose.
     config = uvicorn.Config(
-        around(app), log_level="critical", lifespan="on", ws="none", timeout_graceful_shutdown=5, date_header=False
+        around(app),
+        log_level="critical",
+        lifespan="on",
+        ws="none",
+        # Longer than clients keep a connection that is idle: one that the server closes may meet a request on its way.
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+        date_header=False,
     )
     return _Server(config, app)
 
