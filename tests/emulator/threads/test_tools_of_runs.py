@@ -154,7 +154,8 @@ def test_the_model_is_given_the_passages_with_their_marks(open_desk: OpenDesk) -
     model = ScriptedModel(calls(("file_search", '{"queries":["refund"]}')), says("Five."))
     desk = open_desk(language_model=model)
     assistant, _ = searching(desk)
-    desk.run(desk.add_thread("refund"), assistant, tool_choice={"type": "file_search"})
+    twice = {"tools": [SEARCH, SEARCH]}
+    desk.run(desk.add_thread("refund"), assistant, tool_choice={"type": "file_search"}, **twice)
     first, second = model.prompts
     assert [each.kind for each in first.tools] == ["file_search"]
     assert [first.tool_choice, second.tool_choice] == ["=file_search", "auto"]

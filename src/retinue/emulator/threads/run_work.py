@@ -153,12 +153,12 @@ def _leave(call: Call, job: Job, record: RunRecord) -> None:
 
 def _own_tools(job: Job, run: Stored, asked: RunPrompt, sandbox: Sandbox | None, opened: ExitStack) -> list[OwnTool]:
     found: list[OwnTool] = []
-    for tool in run.body["tools"]:
-        if tool["type"] == "code_interpreter":
-            found.append(opened.enter_context(CodeInterpreter(sandbox, job.transaction, asked.file_ids)))
-        if tool["type"] == "file_search":
-            options = tool.get("file_search", {})
-            threshold = options.get("ranking_options", {}).get("score_threshold", 0.0)
-            most = options.get("max_num_results", MOST_RESULTS)
-            found.append(FileSearch(asked.store_ids, job.transaction, most=most, threshold=threshold))
+    declared = {tool["type"]: tool for tool in reversed(run.body["tools"])}  # one named twice is one
+    if "code_interpreter" in declared:
+        found.append(opened.enter_context(CodeInterpreter(sandbox, job.transaction, asked.file_ids)))
+    if "file_search" in declared:
+        options = declared["file_search"].get("file_search", {})
+        threshold = options.get("ranking_options", {}).get("score_threshold", 0.0)
+        most = options.get("max_num_results", MOST_RESULTS)
+        found.append(FileSearch(asked.store_ids, job.transaction, most=most, threshold=threshold))
     return found
