@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,9 @@ def test_one_read_indexes_only_so_many(tmp_path: Path) -> None:
     account.http.close()
 
 
+KINDS = ("reading", "running")
+
+
 def test_work_that_waits_costs_other_requests_nothing(tmp_path: Path) -> None:
     steps = []
     for count in (FEW, MANY):
@@ -156,8 +160,9 @@ def test_work_that_waits_costs_other_requests_nothing(tmp_path: Path) -> None:
         with storage.transaction(write=True):
             for _ in range(count):
                 storage.add_job("reading", {})
-        assert storage.claim_job("me", ["reading"])
-        steps.append(Counted(Account(httpx2.Client(), Clock()), storage.db, "", []).steps(storage.job_owners))
+        assert storage.claim_job("me", "reading")
+        counted = Counted(Account(httpx2.Client(), Clock()), storage.db, "", [])
+        steps.append(counted.steps(storage.job_owners) + counted.steps(partial(storage.waiting_kinds, "me", KINDS)))
         assert sorted(storage.job_owners()) == ["", "me"]
         storage.close()
     assert steps[1] < 2 * steps[0]

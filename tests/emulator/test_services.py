@@ -47,9 +47,13 @@ SERVICE = Service(
 )
 
 
-def test_every_folder_but_the_server_is_a_service() -> None:
+SHARED = {"server", "language_models", "sandbox", "turns"}
+"""What several services are made of."""
+
+
+def test_every_folder_that_is_not_shared_is_a_service() -> None:
     folders = {path.parent.name for path in Path(retinue.emulator.__path__[0]).glob("*/__init__.py")}
-    assert len(find_services()) == len(folders - {"server"})
+    assert len(find_services()) == len(folders - SHARED)
 
 
 def test_a_service_ends_what_the_clock_ends(open_account: OpenAccount) -> None:

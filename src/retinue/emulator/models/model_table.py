@@ -1,4 +1,4 @@
-"""The models the account knows: a list to read and to check assistants against. No model ever runs here.
+"""The models the account knows: a list to read and to check assistants and runs against. None of them runs here.
 
 From the models and deprecations pages as of November 2026. ``created`` is the API's own where it was published, else 0.
 A model that has shut down is not listed. The clock plays no part: the table, not the date, says what is accepted.
@@ -47,6 +47,20 @@ def base_model(name: str) -> str | None:
         name = name.split(":")[1]
     name = _SNAPSHOT.sub("", name)
     return name if name in _TABLE else None
+
+
+_WINDOWS = {"gpt-4o": 128_000, "gpt-4.1": 1_047_576, "gpt-5": 400_000, "gpt-5.4": 400_000, "o3": 200_000}
+_WINDOW = 1_050_000
+"""Tokens of prompt and answer together, from the models page; by the name of the model or of its family."""
+
+
+def context_window(name: str) -> int:
+    """How long prompt and answer of a model may be, in tokens."""
+    base = base_model(name) or name
+    families = [each for each in _WINDOWS if base == each or base.startswith(f"{each}-")]
+    if base == "gpt-5.1":
+        return _WINDOWS["gpt-5"]
+    return _WINDOWS[max(families, key=len)] if families else _WINDOW
 
 
 def require_model(name: str) -> str:

@@ -14,6 +14,7 @@ import logging
 import re
 import secrets
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import compile_path
 
+from retinue.emulator.language_models.language_model import LanguageModel
+from retinue.emulator import sandbox as confined
 from retinue.emulator.server.api_errors import (
     ApiError,
     incorrect_key,
@@ -40,6 +43,7 @@ from retinue.emulator.server.api_errors import (
     with_code,
 )
 from retinue.emulator.server.collection import random_id
+from retinue.emulator.server.live_events import LiveEvents
 from retinue.emulator.server.lossy_answers import as_kept
 from retinue.emulator.server.quirks import AGENTS, NONE, Quirks
 from retinue.emulator.server.request_body import read_request
@@ -50,6 +54,7 @@ from retinue.emulator.server.service import (
     Endpoint,
     Hosted,
     Rendered,
+    Sandbox,
     SentFile,
     Service,
     Streamed,
@@ -82,18 +87,26 @@ def create_app(
     clock: Callable[[], float] = time.time,
     new_id: Callable[[str], str] | None = None,
     services: Sequence[Service] | None = None,
+    language_model: LanguageModel | None = None,
+    sandbox: Sandbox | None = None,
     hosts: Collection[str] | None = (),
 ) -> LocalAccount:
     """An ASGI application that serves the account kept in ``directory`` (made when it does not exist).
 
     ``clock`` gives seconds since 1970; expiry is worked out from it on every request. ``new_id`` makes an id from its
     prefix (``asst_``, ``vs_`` …). With an ``api_key`` every request must carry it. ``services`` are what is hosted, by
-    default all there is. ``hosts`` are what the account is called besides loopback, as ``host_name`` writes it:
-    requests for other hosts, and pages of other origins, are refused; None takes all, where no browser can reach it.
+    default all there is; ``language_model`` is what answers, by default the rehearsal model; ``sandbox`` runs the code
+    that it writes, by default in whatever this machine has that confines it. ``hosts`` are what the account is called besides loopback, as ``host_name``
+    writes it: requests for other hosts, and pages of other origins, are refused; None takes all, where no browser can
+    reach it.
     The application holds a database connection, opened by the first request; ``close`` it on the thread that served, or
     let the ASGI lifespan do so.
     """
-    hosted = Hosted(find_services() if services is None else services)
+    hosted = Hosted(
+        find_services() if services is None else services,
+        language_model=language_model,
+        sandbox=sandbox or confined,
+    )
     return LocalAccount(
         directory, hosted, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id or random_id, hosts=hosts
     )
@@ -128,17 +141,27 @@ class LocalAccount:
         self._hosts = hosts
         self._storage: Storage | None = None
         self._workers: Workers | None = None
+        self._events = LiveEvents()
+        self._turn = threading.Lock()
         self._counts = _Counts()
         self._routes = _compile(services.endpoints)
 
     def close(self) -> None:
         """Close the database. A later request opens it again."""
         if self._storage is not None:
+            self._events.close()
             if self._workers is not None:
                 self._workers.close()
                 self._workers = None
+            self._events = LiveEvents()
             self._storage.close()
             self._storage = None
+
+    def stop_work(self) -> None:
+        """Ask work to come to an end: the account is about to close."""
+        if self._workers is not None:
+            self._workers.stop()
+        self._events.close()
 
     def open(self) -> Storage:
         """Open the directory now rather than at the first request. Raises LayoutError when a newer version wrote it."""
@@ -148,15 +171,25 @@ class LocalAccount:
                 self._workers = Workers(
                     self._directory, self._services.work, storage=self._open_storage, call=self._call_of_job
                 )
+                self._services.reserve = self._workers.reserve
                 self._workers.notice(self._storage)
         return self._storage
 
     def _open_storage(self) -> Storage:
-        return Storage(self._directory, new_id=self._new_id)
+        return Storage(self._directory, new_id=self._new_id, turn=self._turn)
 
     def _call_of_job(self, storage: Storage, body: JsonObject) -> Call:
         now = int(self._clock())
-        return Call(storage, self._quirks, now, new_id=self._new_id, services=self._services, writes=True, body=body)
+        return Call(
+            storage,
+            self._quirks,
+            now,
+            new_id=self._new_id,
+            services=self._services,
+            live=self._events,
+            writes=True,
+            body=body,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -298,6 +331,7 @@ class LocalAccount:
             writes,
             self._new_id,
             self._services,
+            self._events,
             path,
             query=dict(query),
             body=body,

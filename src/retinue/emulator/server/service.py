@@ -15,8 +15,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
+from retinue.emulator.language_models.language_model import LanguageModel
+from retinue.emulator.language_models.rehearsal import Rehearsal
+from retinue.emulator.server.live_events import LiveEvents
 from retinue.emulator.server.quirks import Quirks
 from retinue.emulator.server.request_checks import Check
 from retinue.emulator.server.storage import JsonObject, Storage, Stored
@@ -44,6 +47,8 @@ class Call:
     """Whether the transaction may write. A read that finds nothing to settle runs without the write lock."""
     new_id: Callable[[str], str]
     services: Hosted
+    live: LiveEvents
+    """What is told of work while it is done."""
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     """What was asked for after ``?``; of a name given more than once, the last value."""
@@ -56,11 +61,26 @@ class Call:
         """The file sent under this name, the last one if there are several."""
         return next((each for each in reversed(self.files) if each.name == name), None)
 
-    def enqueue(self, kind: str, body: JsonObject) -> None:
-        """Have a worker do this once the transaction is over. ``kind`` is that of a service's ``work``."""
+    def enqueue(self, kind: str, body: JsonObject, *, here: bool = False) -> None:
+        """Have a worker do this once the transaction is over. ``kind`` is that of a service's ``work``.
+
+        ``here`` is for what somebody follows: it is done by this process, as long as that lives.
+        """
         if kind not in self.services.work:
             raise LookupError(f"no service does work of kind '{kind}'")
-        self.storage.add_job(kind, body)
+        self.storage.add_job(kind, body, owner=self.services.reserve() if here else "")
+
+    def publish(self, channel: str, *pieces: bytes) -> None:
+        """Tell those who follow, once the transaction is over: what they look at then is as they were told."""
+        self.storage.after_commit(lambda: self.live.publish(channel, *pieces))
+
+    def end(self, channel: str) -> None:
+        """As ``publish``: nothing more comes."""
+        self.storage.after_commit(lambda: self.live.end(channel))
+
+    def stop(self, channel: str) -> None:
+        """Ask whoever works on this to leave off, once the transaction is over."""
+        self.storage.after_commit(lambda: self.live.stop(channel))
 
     def remove(self, stored: Stored) -> None:
         """Remove an object, after the services that hold on to objects of its collection have let go of it."""
@@ -101,6 +121,53 @@ def server_sent_event(data: JsonObject | str, *, event: str | None = None) -> by
 Answer: TypeAlias = JsonObject | Rendered | Streamed
 Handler: TypeAlias = Callable[[Call], Answer]
 OnStored: TypeAlias = Callable[[Call, Stored], None]
+
+
+class Sandbox(Protocol):
+    """What runs the code of a model, and nothing but that: the package ``sandbox``, or another one of its shape."""
+
+    def open_session(self, directory: Path) -> AbstractContextManager[CodeSession]:
+        """A confined interpreter that knows the directory as ``/mnt/data``. Raises with the reason where nothing
+        confines it: code never runs unconfined."""
+
+    def read_written(self, directory: Path, name: str, most: int) -> bytes:
+        """The content of a file that code wrote there. Raises when it is not to be read, or longer than ``most``."""
+
+
+class CodeSession(Protocol):
+    """A confined interpreter that keeps its variables."""
+
+    def run(self, code: str, stop: threading.Event) -> CodeOutcome:
+        """Raises when it cannot be confined any more."""
+
+
+class CodeOutcome(Protocol):
+    """What came of a piece of code."""
+
+    @property
+    def logs(self) -> str:
+        """What it printed."""
+
+    @property
+    def error(self) -> str | None:
+        """Why it did not end well."""
+
+    @property
+    def files(self) -> Sequence[WrittenByCode]:
+        """What it wrote or changed."""
+
+
+class WrittenByCode(Protocol):
+    @property
+    def name(self) -> str:
+        """Relative to the directory."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def image(self) -> str | None:
+        """Its media type, if it is a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +218,8 @@ class Work:
     """What is written instead when ``perform`` raised, or was begun too often without coming to an end."""
     patience: float = 0.0
     """Seconds that the answer to whoever asked for it waits for its end, so that what is quick is there right after."""
+    threads: int = 4
+    """How many of its jobs are done side by side by one process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +238,19 @@ class Service:
 class Hosted:
     """The services of one account, put together. Raises ValueError when two lay claim to one collection or work."""
 
-    def __init__(self, services: Sequence[Service]) -> None:
+    def __init__(
+        self,
+        services: Sequence[Service],
+        *,
+        language_model: LanguageModel | None = None,
+        sandbox: Sandbox | None = None,
+    ) -> None:
+        self.language_model: LanguageModel = language_model or Rehearsal()
+        """What answers."""
+        self.sandbox = sandbox
+        """What runs the code that a model wrote; None where there is no such thing."""
+        self.reserve: Callable[[], str] = str
+        """Gives the name under which this process does work; what it is given to do, no other one takes."""
         self.endpoints = tuple(endpoint for service in services for endpoint in service.endpoints)
         self.expiry: dict[str, OnStored] = {}
         self.work: dict[str, Work] = {}

@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 """Came later than the layout, which is the same: versions that do not know the table pass over it."""
 
 _BY_OWNER = "CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner)"
+_BY_KIND = "CREATE INDEX IF NOT EXISTS jobs_by_kind ON jobs (kind, owner, id)"
 
 _BY_FACET = "CREATE INDEX IF NOT EXISTS objects_by_facet ON objects (collection, facet, parent, seq)"
 """Came later, too: for lists of the few that are still in progress, or have failed, among very many. The facet stands
@@ -177,13 +179,23 @@ class Storage:
     StorageError where not even that can be done.
     """
 
-    def __init__(self, directory: Path, *, new_id: Callable[[str], str], refused: Exception | None = None) -> None:
-        """`refused` is why nothing can be written, where that is known."""
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        new_id: Callable[[str], str],
+        refused: Exception | None = None,
+        turn: threading.Lock | None = None,
+    ) -> None:
+        """`refused` is why nothing can be written, where that is known. Threads that share a `turn` write one after the
+        other: SQLite would let those who wait sleep, for longer than anybody writes."""
         self.directory = directory
         self.blobs = directory / "blobs"
         self.unwritable: StorageError | None = None
         self.new_jobs: dict[int, str] = {}
         """Those stored since somebody last emptied this, with their kinds."""
+        self._turn = turn or threading.Lock()
+        self._told: list[Callable[[], None]] = []
         self._after_commit: list[Path] = []
         self._after_rollback: list[Path] = []
         try:
@@ -225,6 +237,7 @@ class Storage:
             self._index_words()
             self.db.execute(_JOBS)
             self.db.execute(_BY_OWNER)
+            self.db.execute(_BY_KIND)
             self.db.execute(_BY_FACET)
         row = self.db.execute("SELECT value FROM about WHERE key = 'project'").fetchone()
         if row is None:
@@ -242,16 +255,25 @@ class Storage:
     @contextlib.contextmanager
     def transaction(self, *, write: bool) -> Iterator[None]:
         """All or nothing; bytes on disk follow the database."""
-        self.db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-        try:
-            yield
-            self.db.execute("COMMIT")
-        except BaseException:
-            if self.db.in_transaction:
-                self.db.execute("ROLLBACK")
-            self._clear(self._after_rollback)
-            raise
-        self._clear(self._after_commit)
+        with self._turn if write else contextlib.nullcontext():
+            self.db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            try:
+                yield
+                self.db.execute("COMMIT")
+            except BaseException:
+                if self.db.in_transaction:
+                    self.db.execute("ROLLBACK")
+                self._told.clear()
+                self._clear(self._after_rollback)
+                raise
+            self._clear(self._after_commit)
+        told, self._told = self._told, []
+        for each in told:
+            each()
+
+    def after_commit(self, tell: Callable[[], None]) -> None:
+        """Call this once the transaction is over, unless nothing comes of it."""
+        self._told.append(tell)
 
     def _clear(self, unwanted: list[Path]) -> None:
         for path in unwanted:
@@ -344,8 +366,11 @@ class Storage:
 
     # Jobs
 
-    def add_job(self, kind: str, body: JsonObject) -> None:
-        made = self.db.execute("INSERT INTO jobs (kind, body) VALUES (?, ?) RETURNING id", [kind, _dump(body)])
+    def add_job(self, kind: str, body: JsonObject, *, owner: str = "") -> None:
+        """A job with an owner that has not begun it is kept for that one, as long as it lives."""
+        made = self.db.execute(
+            "INSERT INTO jobs (kind, body, owner) VALUES (?, ?, ?) RETURNING id", [kind, _dump(body), owner]
+        )
         self.new_jobs[made.fetchone()[0]] = kind
 
     def are_done(self, jobs: Iterable[int]) -> bool:
@@ -354,28 +379,34 @@ class Storage:
         found = self.db.execute("SELECT 1 FROM jobs WHERE id IN (SELECT value FROM json_each(?)) LIMIT 1", [listed])
         return found.fetchone() is None
 
-    def has_job(self, kinds: Iterable[str]) -> bool:
-        """Whether one of these kinds waits for somebody to do it."""
-        return self._free_job(kinds) is not None
+    def waiting_kinds(self, owner: str, kinds: Iterable[str]) -> list[str]:
+        """Those of the kinds of which a job waits for this owner, or for anybody, to do it."""
+        return [kind for kind in kinds if self._waiting_job(owner, kind) is not None]
 
-    def claim_job(self, owner: str, kinds: Iterable[str]) -> Claimed | None:
-        """The oldest job of these kinds that nobody does; from now on the owner does it."""
-        if self._free_job(kinds) is None:
+    def claim_job(self, owner: str, kind: str) -> Claimed | None:
+        """The oldest job of this kind that waits for this owner or for anybody; from now on the owner does it."""
+        if self._waiting_job(owner, kind) is None:
             return None
         with self.transaction(write=True):
-            found = self._free_job(kinds)
+            found = self._waiting_job(owner, kind)
             if found is None:
                 return None
-            job_id, kind, body, attempts = found
+            job_id, body, attempts = found
             self.db.execute("UPDATE jobs SET owner = ?, attempts = attempts + 1 WHERE id = ?", [owner, job_id])
         return Claimed(job_id, kind, json.loads(body), attempts + 1, owner)
 
-    def _free_job(self, kinds: Iterable[str]) -> tuple[int, str, str, int] | None:
-        found: tuple[int, str, str, int] | None = self.db.execute(
-            "SELECT id, kind, body, attempts FROM jobs"
-            " WHERE owner = '' AND kind IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT 1",
-            [json.dumps(list(kinds))],
-        ).fetchone()
+    def _waiting_job(self, owner: str, kind: str) -> tuple[int, str, int] | None:
+        found: tuple[int, str, int] | None = None
+        # One after the other, each by its index: there may be very many of another kind.
+        for whose in (owner, ""):
+            found = (
+                found
+                or self.db.execute(
+                    "SELECT id, body, attempts FROM jobs WHERE kind = ? AND owner = ? AND (owner = '' OR attempts = 0)"
+                    " ORDER BY id LIMIT 1",
+                    [kind, whose],
+                ).fetchone()
+            )
         return found
 
     def owns_job(self, job: Claimed) -> bool:

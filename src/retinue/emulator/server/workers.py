@@ -16,18 +16,29 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from retinue.emulator.server.service import Call, Job, StoppedError, Work
 from retinue.emulator.server.storage import Claimed, JsonObject, Storage
 
-_THREADS = 4
 _ATTEMPTS = 3
 """How often a job is begun before it fails: one that takes its process down with it must not do so for ever."""
 _PATIENCE = 5.0
 """Seconds that closing waits for a job that does not stop. What it would write later is written once, or not at all."""
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Pool:
+    """The threads that do work of one kind."""
+
+    threads: list[threading.Thread] = field(default_factory=list)
+    lock: threading.Condition = field(default_factory=threading.Condition)
+    idle: int = 0
+    wanted: int = 0
+    """How often somebody called since a thread looked."""
 
 
 class Workers:
@@ -47,8 +58,7 @@ class Workers:
         self._call = call
         self._name = secrets.token_hex(8)
         self._lock: sqlite3.Connection | None = None
-        self._threads: list[threading.Thread] = []
-        self._wanted = threading.Event()
+        self._pools = {kind: _Pool() for kind in works}
         self._stopping = threading.Event()
 
     def notice(self, storage: Storage) -> None:
@@ -59,44 +69,69 @@ class Workers:
             with storage.transaction(write=True):
                 for name in left:
                     storage.free_jobs(name)
-        if owners and storage.has_job(self._works):
-            self.wake()
+        if owners:
+            for kind in storage.waiting_kinds(self._name, self._works):
+                self._wake(kind)
 
-    def wake(self) -> None:
-        """There is work to do."""
+    def reserve(self) -> str:
+        """The name under which this process does work, from now on locked."""
         if self._lock is None:
             self._lock = _hold(self._directory / self._name)
-            self._threads = [
-                threading.Thread(target=self._run, name=f"local-account-worker-{number}", daemon=True)
-                for number in range(_THREADS)
-            ]
-            for thread in self._threads:
+        return self._name
+
+    def _wake(self, kind: str) -> None:
+        """There is work of this kind to do: one more thread for it, unless one has nothing to do or there are many."""
+        if self._stopping.is_set():
+            return
+        self.reserve()
+        pool = self._pools[kind]
+        with pool.lock:
+            pool.wanted = min(pool.wanted + 1, self._works[kind].threads)
+            if pool.idle:
+                pool.lock.notify()
+            elif len(pool.threads) < self._works[kind].threads:
+                name = f"local-account-{kind}-{len(pool.threads)}"
+                thread = threading.Thread(target=self._run, args=(kind, pool), name=name, daemon=True)
+                pool.threads.append(thread)
                 thread.start()
-        self._wanted.set()
+
+    def stop(self) -> None:
+        """Begin nothing any more, and ask the jobs under way to stop."""
+        self._stopping.set()
+        for pool in self._pools.values():
+            with pool.lock:
+                pool.lock.notify_all()
 
     def close(self) -> None:
-        """Ask the jobs under way to stop, and leave what is not done to whoever opens the account next."""
-        self._stopping.set()
-        self._wanted.set()
+        """As ``stop``, and wait for them. What is not done is left to whoever opens the account next."""
+        self.stop()
         deadline = time.monotonic() + _PATIENCE
-        for thread in self._threads:
+        for thread in [each for pool in self._pools.values() for each in pool.threads]:
             thread.join(max(0.0, deadline - time.monotonic()))
         if self._lock is not None:
             self._lock.close()
             (self._directory / self._name).unlink(missing_ok=True)
 
-    def _run(self) -> None:
+    def _run(self, kind: str, pool: _Pool) -> None:
         with contextlib.closing(self._open_storage()) as storage:
-            while self._wanted.wait():
-                self._wanted.clear()
-                if self._stopping.is_set():
-                    self._wanted.set()  # for the next thread
-                    return
+            while self._is_wanted(pool):
                 try:
-                    while not self._stopping.is_set() and (claimed := storage.claim_job(self._name, self._works)):
+                    while not self._stopping.is_set() and (claimed := storage.claim_job(self._name, kind)):
+                        if storage.waiting_kinds(self._name, [kind]):
+                            self._wake(kind)
                         self._do(storage, claimed)
                 except Exception:
                     _logger.exception("a worker could not go on")
+
+    def _is_wanted(self, pool: _Pool) -> bool:
+        """Wait until there is something to do; whether there is, or the account closes."""
+        with pool.lock:
+            pool.idle += 1
+            while not pool.wanted and not self._stopping.is_set():
+                pool.lock.wait()
+            pool.idle -= 1
+            pool.wanted = max(0, pool.wanted - 1)
+        return not self._stopping.is_set()
 
     def _do(self, storage: Storage, claimed: Claimed) -> None:
         work = self._works[claimed.kind]

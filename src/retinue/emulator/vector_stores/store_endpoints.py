@@ -55,9 +55,10 @@ _attachment = record(
 _STATUSES = ("in_progress", "completed", "failed", "cancelled")
 
 
-def require_store(call: Call) -> Stored:
-    """The store of the path, ready for use. An expired store can be looked at and deleted, not used."""
-    stored = require(call, STORES, call.path["id"])
+def require_store(call: Call, store_id: str = "") -> Stored:
+    """A store, that of the path if none is named, ready for use. An expired one can be looked at and deleted, not
+    used."""
+    stored = require(call, STORES, store_id or call.path["id"])
     if stored.body["status"] == "expired":
         raise invalid(f"Vector store '{stored.id}' has expired.", "vector_store_id")
     return stored

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from heapq import nlargest
 from itertools import islice
 from typing import Any
@@ -126,16 +126,46 @@ def _sort(value: Any) -> str:
 
 
 def _search(call: Call) -> JsonObject:
-    settle(call, parent=call.path["id"])
-    store = require_store(call)
     asked = call.body
-    admitted = _admitted(call, store.id, asked.get("filters"))
+    data = search_store(
+        call,
+        call.path["id"],
+        asked["query"],
+        wanted=asked.get("filters"),
+        threshold=asked.get("ranking_options", {}).get("score_threshold", 0.0),
+        most=asked.get("max_num_results", 10),
+    )
+    return {
+        "object": "vector_store.search_results.page",
+        "search_query": asked["query"],
+        "data": data,
+        "has_more": False,
+        "next_page": None,
+    }
+
+
+def search_store(
+    call: Call,
+    store_id: str,
+    queries: Sequence[str],
+    *,
+    wanted: JsonObject | None = None,
+    threshold: float = 0.0,
+    most: int = 10,
+) -> list[JsonObject]:
+    """The chunks that fit best, as the search shows them; the store was used by that.
+
+    ``wanted`` is a filter of attributes, ``threshold`` the least score. Raises ApiError for a store that is not there
+    or has expired.
+    """
+    settle(call, parent=store_id)
+    store = require_store(call, store_id)
+    admitted = _admitted(call, store.id, wanted)
     best: dict[tuple[str, int], tuple[float, str]] = {}
-    for query in asked["query"]:
+    for query in queries:
         for file, position, score, chunk in _hits(call, store.id, query, admitted):
             if score > best.get((file, position), (0.0, ""))[0]:
                 best[file, position] = (score, chunk)
-    threshold = asked.get("ranking_options", {}).get("score_threshold", 0.0)
     ranked = sorted(best.items(), key=lambda item: (-item[1][0], item[0]))
     found = [(file, score, chunk) for (file, _), (score, chunk) in ranked if score >= threshold]
     data = [
@@ -146,16 +176,10 @@ def _search(call: Call) -> JsonObject:
             "attributes": require(call, STORE_FILES, file, parent=store.id).body["attributes"],
             "content": [{"type": "text", "text": chunk}],
         }
-        for file, score, chunk in found[: asked.get("max_num_results", 10)]
+        for file, score, chunk in found[:most]
     ]
     touch(call, store)
-    return {
-        "object": "vector_store.search_results.page",
-        "search_query": asked["query"],
-        "data": data,
-        "has_more": False,
-        "next_page": None,
-    }
+    return data
 
 
 def _admitted(call: Call, store: str, wanted: JsonObject | None) -> frozenset[str]:
