@@ -29,7 +29,6 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import compile_path
 
 from retinue.emulator.language_models.language_model import LanguageModel
-from retinue.emulator import sandbox as confined
 from retinue.emulator.server.api_errors import (
     ApiError,
     incorrect_key,
@@ -105,7 +104,7 @@ def create_app(
     hosted = Hosted(
         find_services() if services is None else services,
         language_model=language_model,
-        sandbox=sandbox or confined,
+        sandbox=sandbox,
     )
     return LocalAccount(
         directory, hosted, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id or random_id, hosts=hosts

@@ -247,7 +247,7 @@ class Hosted:
     ) -> None:
         self.language_model: LanguageModel = language_model or Rehearsal()
         """What answers."""
-        self.sandbox = sandbox
+        self._sandbox = sandbox
         """What runs the code that a model wrote; None where there is no such thing."""
         self.reserve: Callable[[], str] = str
         """Gives the name under which this process does work; what it is given to do, no other one takes."""
@@ -262,6 +262,15 @@ class Hosted:
             self.work.update(service.work)
             for collection, let_go in service.removals.items():
                 self.removals.setdefault(collection, []).append(let_go)
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """What runs the code of models; unless one was given, in whatever this machine has that confines it."""
+        if self._sandbox is None:
+            from retinue.emulator import sandbox  # only who runs code pays for it
+
+            self._sandbox = sandbox
+        return self._sandbox
 
 
 @cache
