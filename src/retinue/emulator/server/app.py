@@ -95,9 +95,10 @@ def create_app(
     ``clock`` gives seconds since 1970; expiry is worked out from it on every request. ``new_id`` makes an id from its
     prefix (``asst_``, ``vs_`` …). With an ``api_key`` every request must carry it. ``services`` are what is hosted, by
     default all there is; ``language_model`` is what answers, by default the rehearsal model; ``sandbox`` runs the code
-    that it writes, by default in whatever this machine has that confines it. ``hosts`` are what the account is called besides loopback, as ``host_name``
-    writes it: requests for other hosts, and pages of other origins, are refused; None takes all, where no browser can
-    reach it.
+    that it writes, by default in whatever this machine has that confines it. ``hosts`` are what the account is called
+    besides loopback, as ``host_name`` writes it: requests for other hosts, and pages of other origins, are refused;
+    None takes all, where no browser can reach it.
+
     The application holds a database connection, opened by the first request; ``close`` it on the thread that served, or
     let the ASGI lifespan do so.
     """
