@@ -96,11 +96,8 @@ def make_prompt(body: JsonObject, said: Heard, read_file: FileReader) -> tuple[P
     """
     sources: dict[str, Source] = {}
     items: list[Item] = []
-    kept = 0
-    for index, (each, hidden) in enumerate((*said.before, *said.given)):
-        made = list(_made(each, hidden, said.files, read_file))
-        kept += len(made) if index >= len(said.before) else 0
-        items += made
+    for each, hidden in (*said.before, *said.given):
+        items += _made(each, hidden, said.files, read_file)
         sources |= {mark: Source(*source) for mark, source in hidden.get("sources", {}).items()}
     asked = [at for at, each in enumerate(items) if isinstance(each, Message) and each.role == "user"]
     usable = usable_tools(body)
@@ -116,7 +113,7 @@ def make_prompt(body: JsonObject, said: Heard, read_file: FileReader) -> tuple[P
         reasoning_effort=body["reasoning"]["effort"],
         response_format=_response_format(body["text"]["format"]),
     )
-    return prompt, sources, max(kept, len(items) - asked[-1] if asked else 0)
+    return prompt, sources, len(items) - asked[-1] if asked else 1
 
 
 def _response_format(asked: JsonObject) -> JsonObject:

@@ -33,8 +33,9 @@ from retinue.emulator.responses.response_prompt import (
 from retinue.emulator.responses.response_record import ResponseOverError, ResponseRecord, publish_event
 from retinue.emulator.responses.response_tools import WatchedTool, file_search, usable_tools
 from retinue.emulator.server.api_errors import ApiError
-from retinue.emulator.server.service import Call, Job, StoppedError, server_sent_event
+from retinue.emulator.server.service import Call, Job, Sandbox, StoppedError, server_sent_event
 from retinue.emulator.server.storage import JsonObject, Stored
+from retinue.emulator.turns.code_interpreter_tool import CodeInterpreter
 from retinue.emulator.turns.turn import Limits, OwnTool, take_turn
 from retinue.emulator.turns.turn_events import TurnEnded
 
@@ -123,7 +124,7 @@ def _take(job: Job, record: ResponseRecord, body: JsonObject, said: Heard, stop:
     try:
         with ExitStack() as opened:
             prompt, sources, begun = make_prompt(body, said, whole_file(stop))
-            own = [WatchedTool(each, record.begin_tool) for each in _own_tools(job, body, opened)]
+            own = [WatchedTool(each, record.begin_tool) for each in _own_tools(job, body, services.sandbox, opened)]
             events = take_turn(
                 services.language_model,
                 prompt,
@@ -132,6 +133,7 @@ def _take(job: Job, record: ResponseRecord, body: JsonObject, said: Heard, stop:
                 limits=Limits(completion=body["max_output_tokens"]),
                 sources=sources,
                 begun=begun,
+                keeps_first=False,
             )
             for event in events:
                 record.write(event)
@@ -147,8 +149,15 @@ def _take(job: Job, record: ResponseRecord, body: JsonObject, said: Heard, stop:
         _conclude(call, job, record, outcome)
 
 
-def _own_tools(job: Job, body: JsonObject, _opened: ExitStack) -> list[OwnTool]:
-    return [file_search(each, job.transaction) for each in usable_tools(body) if each["type"] == "file_search"]
+def _own_tools(job: Job, body: JsonObject, sandbox: Sandbox | None, opened: ExitStack) -> list[OwnTool]:
+    found: list[OwnTool] = []
+    for each in usable_tools(body):
+        if each["type"] == "file_search":
+            found.append(file_search(each, job.transaction))
+        elif each["type"] == "code_interpreter":
+            file_ids = each["container"].get("file_ids", ())
+            found.append(opened.enter_context(CodeInterpreter(sandbox, job.transaction, file_ids)))
+    return found
 
 
 def _conclude(call: Call, job: Job, record: ResponseRecord, outcome: TurnEnded | _Failure) -> None:
