@@ -82,6 +82,9 @@ ALLOWANCES = (
             "ListVectorStoreFilesResponse",
             "ResponseItemList",
             "ConversationItemList",
+            "ListMessagesResponse",
+            "ListRunsResponse",
+            "ListRunStepsResponse",
         )
         for member in ("first_id", "last_id")
     ),

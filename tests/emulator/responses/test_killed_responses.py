@@ -20,10 +20,8 @@ KILLED = {"code": "server_error", "message": "The local account ended while the 
 
 def follow(http: httpx2.Client, words: int, **body: object) -> str:
     """The id of a response that has said so many words."""
-    made = ""
-    with http.stream(
-        "POST", "/responses", json={"model": "gpt-4o", "input": "Go on.", "stream": True, **body}
-    ) as answer:
+    made, asked = "", {"model": "gpt-4o", "input": "Go on.", "stream": True, **body}
+    with http.stream("POST", "/responses", json=asked) as answer:
         for line in answer.iter_lines():
             if line.startswith('data: {"type":"response.created"'):
                 made = json.loads(line.removeprefix("data: "))["response"]["id"]

@@ -124,6 +124,13 @@ def test_a_message_that_is_none_is_refused(desk: Desk, body: dict[str, Any], par
     assert answer.json()["error"]["param"] == param
 
 
+def test_what_is_empty_is_listed(desk: Desk) -> None:
+    thread = desk.add_thread()
+    for path in ("messages", "runs"):
+        listed: Any = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+        assert desk.account.get(f"/threads/{thread}/{path}") == listed
+
+
 def test_there_is_no_list_of_threads(desk: Desk) -> None:
     assert desk.account.http.get("/threads").status_code == 405
 

@@ -16,7 +16,7 @@ from retinue.emulator.server.loopback import running_server
 from retinue.emulator.server.transport import LocalTransport
 from tests.emulator.conftest import HEADERS
 from tests.emulator.threads.conftest import Desk, OpenDesk, names, strict_client
-from tests.support.scripted_model import UNTIL_STOPPED, Gate, ScriptedModel, calls, says
+from tests.support.scripted_model import UNTIL_STOPPED, Gate, Scripted, ScriptedModel, calls, says
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -221,7 +221,8 @@ def test_a_run_at_work_expires_too(open_desk: OpenDesk) -> None:
     ],
 )
 def test_a_run_whose_model_fails_has_failed(open_desk: OpenDesk, error: Exception, code: str) -> None:
-    desk = open_desk(language_model=ScriptedModel([TextDelta("Well"), error], says("Yes.")))
+    script: list[Scripted] = [TextDelta("Well"), error]
+    desk = open_desk(language_model=ScriptedModel(script, says("Yes.")))
     thread, assistant = desk.add_thread("Go on."), desk.add_assistant()
     run = desk.run(thread, assistant)
     told = str(error) if isinstance(error, ModelError) else "Sorry, something went wrong."
@@ -237,7 +238,7 @@ def test_a_model_that_stops_halfway_has_failed(open_desk: OpenDesk) -> None:
 
 
 def test_an_answer_that_is_too_long_is_cut(open_desk: OpenDesk) -> None:
-    cut = [TextDelta("So far"), Finish("length", Usage(10, 256))]
+    cut: list[Scripted] = [TextDelta("So far"), Finish("length", Usage(10, 256))]
     desk = open_desk(language_model=ScriptedModel(cut))
     thread = desk.add_thread("Go on.")
     run = desk.run(thread, desk.add_assistant(), max_completion_tokens=256)
@@ -293,7 +294,8 @@ def test_a_thread_that_is_deleted_takes_its_run_along(open_desk: OpenDesk) -> No
 
 def test_a_closed_account_leaves_no_run_in_progress(open_desk: OpenDesk) -> None:
     waiting = threading.Event()
-    desk = open_desk(language_model=ScriptedModel([TextDelta("Well, "), waiting.set, UNTIL_STOPPED]))
+    script: list[Scripted] = [TextDelta("Well, "), waiting.set, UNTIL_STOPPED]
+    desk = open_desk(language_model=ScriptedModel(script))
     thread = desk.add_thread("Go on.")
     run = desk.start(thread, desk.add_assistant())
     assert waiting.wait(30)
@@ -327,7 +329,7 @@ def test_the_first_word_arrives_before_the_last_is_made(raw: tuple[openai.OpenAI
     assistant = client.beta.assistants.create(model="gpt-4o")
     thread = client.beta.threads.create(messages=[{"role": "user", "content": "Hi"}])
     with client.beta.threads.runs.stream(thread_id=thread.id, assistant_id=assistant.id) as stream:
-        words = stream.text_deltas
+        words = iter(stream.text_deltas)
         assert next(words) == "First"
         gate.wait()
         gate.open()
@@ -339,7 +341,7 @@ def test_a_run_goes_on_when_nobody_follows_it_any_more(raw: tuple[openai.OpenAI,
     assistant = client.beta.assistants.create(model="gpt-4o")
     thread = client.beta.threads.create(messages=[{"role": "user", "content": "Hi"}])
     with client.beta.threads.runs.stream(thread_id=thread.id, assistant_id=assistant.id) as stream:
-        assert next(stream.text_deltas) == "First"
+        assert next(iter(stream.text_deltas)) == "First"
         run = stream.current_run
     assert run is not None
     gate.wait()

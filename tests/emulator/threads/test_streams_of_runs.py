@@ -13,7 +13,7 @@ from openai.types.beta import AssistantStreamEvent
 from retinue.emulator.language_models.language_model import ModelError, TextDelta
 from tests.emulator.threads.conftest import Desk, Event, OpenDesk, names, read_events
 from tests.support.description import ABSENT, read_documents
-from tests.support.scripted_model import ScriptedModel, calls, says
+from tests.support.scripted_model import Scripted, ScriptedModel, calls, says
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -126,7 +126,7 @@ def test_the_handler_of_the_sdk_hears_everything(open_desk: OpenDesk) -> None:
 
 
 def test_a_run_that_fails_says_so_last(open_desk: OpenDesk) -> None:
-    broken = [TextDelta("Well"), ModelError("the model went away", code="rate_limit_exceeded")]
+    broken: list[Scripted] = [TextDelta("Well"), ModelError("the model went away", code="rate_limit_exceeded")]
     desk = open_desk(language_model=ScriptedModel(broken))
     events = desk.stream(f"/threads/{desk.add_thread('Hi')}/runs", assistant_id=desk.add_assistant())
     assert names(events)[-4:] == [

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from retinue.emulator.language_models.language_model import TextDelta, ToolOutput
+from retinue.emulator.server.quirks import Quirks
 from tests.emulator.threads.conftest import Desk, OpenDesk, names
 from tests.support.scripted_model import Ran, ScriptedModel, ScriptedSandbox, Written, calls, says
 
@@ -17,7 +18,7 @@ REFUNDS = b"# Refunds\n\nA refund takes five days. Ask for it by mail.\n"
 SHIPPING = b"# Shipping\n\nA parcel takes two days.\n"
 SEARCH = {"type": "file_search"}
 CODE = {"type": "code_interpreter"}
-CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
+CONTENT: Final = "step_details.tool_calls[*].file_search.results[*].content"
 
 
 def searching(desk: Desk, **more: Any) -> tuple[str, str]:
@@ -100,6 +101,14 @@ def test_files_of_the_thread_are_searched_too(desk: Desk) -> None:
     step = desk.steps(thread, desk.run(thread, assistant)["id"])[0]
     results = step["step_details"]["tool_calls"][0]["file_search"]["results"]
     assert {each["file_name"] for each in results} == {"weather.md", "refunds.md"}
+
+
+def test_a_search_waits_for_files_that_are_in_progress(open_desk: OpenDesk) -> None:
+    desk = open_desk(quirks=Quirks(indexing_polls=2))
+    assistant, _ = searching(desk)
+    thread = desk.add_thread("refund")
+    desk.run(thread, assistant)
+    assert "refunds.md" in desk.said(thread)[0]
 
 
 def test_a_search_without_files_finds_nothing(desk: Desk) -> None:
