@@ -51,7 +51,7 @@ def test_every_bundle_can_be_asked(applied: Team) -> None:
             shown = response.to_dict()
             for name in ("model", "instructions", "temperature", "top_p", "metadata"):
                 assert name not in arguments or shown[name] == arguments[name]
-            for asked, tool in zip(arguments["tools"], shown["tools"], strict=True):  # type: ignore[call-overload]
+            for asked, tool in zip(arguments["tools"], shown["tools"], strict=True):
                 assert {**tool, **asked} == tool
     if isinstance(judge, CheckedTransport):
         judge.check()

@@ -10,7 +10,7 @@ import httpx2
 import openai
 import pytest
 
-from retinue.emulator.language_models.language_model import Finish, RefusalDelta, TextDelta
+from retinue.emulator.language_models.language_model import Finish, Message, ReasoningDelta, RefusalDelta, TextDelta
 from retinue.emulator.server.loopback import running_server
 from retinue.emulator.server.transport import LocalTransport
 from tests.emulator.conftest import HEADERS
@@ -69,6 +69,20 @@ def test_a_refusal_is_a_part_of_its_own(open_caller: OpenCaller) -> None:
     refused = ["content_part.added", "refusal.delta", "refusal.done", "content_part.done"]
     assert names(events) == [*BEGUN, *MESSAGE[:-1], *refused, "output_item.done", "completed"]
     assert events[-1]["response"]["output"][0]["content"][1] == {"type": "refusal", "refusal": "I cannot."}
+
+
+def test_what_the_model_thinks_is_an_item_of_its_own(open_caller: OpenCaller) -> None:
+    """And nothing of it is said to the model again."""
+    model = ScriptedModel((ReasoningDelta("Hm"), ReasoningDelta("…"), *says("Yes.")), says("No."))
+    caller = open_caller(language_model=model)
+    events = caller.stream("Hello.")
+    thought = ["content_part.added", "reasoning_text.delta", "reasoning_text.done", "content_part.done"]
+    assert names(events) == [*BEGUN, "output_item.added", *thought, "output_item.done", *MESSAGE, "completed"]
+    reasoning, message = events[-1]["response"]["output"]
+    assert reasoning["content"] == [{"type": "reasoning_text", "text": "Hm…"}]
+    assert caller.text("Sure?", previous_response_id=events[-1]["response"]["id"]) == "No."
+    assert [each.text for each in model.prompts[1].items if isinstance(each, Message)] == ["Hello.", "Yes.", "Sure?"]
+    assert message["type"] == "message"
 
 
 def test_an_answer_without_a_word_has_an_empty_text(open_caller: OpenCaller) -> None:

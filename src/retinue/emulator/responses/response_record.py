@@ -30,6 +30,7 @@ from retinue.emulator.turns.turn_events import (
     CallsEnded,
     Event,
     Executed,
+    ReasoningGrew,
     Searched,
     TextBegun,
     TextEnded,
@@ -83,13 +84,18 @@ class ResponseRecord:
         self._container = ""
         self._items: list[JsonObject] = []
         self._message: JsonObject = {}
+        """The message, or the reasoning, that grows."""
         self._calls: list[_Called] = []
         self._begun_calls = 0
         self._spent: Usage | None = None
 
     def write(self, event: Event) -> None:
         """Raises ResponseOverError, and StoppedError when the job is somebody else's by now."""
+        if not isinstance(event, ReasoningGrew):
+            self._end_reasoning()
         match event:
+            case ReasoningGrew(text):
+                self._grow_reasoning(text)
             case TextBegun():
                 self._begin_message()
             case TextGrew():
@@ -205,6 +211,28 @@ class ResponseRecord:
             "start_index": start,
             "end_index": end,
         }
+
+    # Reasoning
+
+    def _grow_reasoning(self, text: str) -> None:
+        """What an endpoint shows of what its model thinks is the content of an item; there are no summaries of it."""
+        if self._message.get("type") != "reasoning":
+            thought = {"id": self._new_id(ID_PREFIXES["reasoning"]), "type": "reasoning", "status": "in_progress"}
+            self._message = {**thought, "summary": [], "content": []}
+            self._begin_item(self._message)
+            self._message["content"].append({"type": "reasoning_text", "text": ""})
+            self._tell_part("response.content_part.added", part=self._message["content"][0])
+        self._message["content"][0]["text"] += text
+        self._tell_part("response.reasoning_text.delta", delta=text)
+
+    def _end_reasoning(self) -> None:
+        if self._message.get("type") == "reasoning":
+            part = self._message["content"][0]
+            self._tell_part("response.reasoning_text.done", text=part["text"])
+            self._tell_part("response.content_part.done", part=part)
+            self._message["status"] = "completed"
+            self._end_item(self._message, {})
+            self._message = {}
 
     # Calls
 

@@ -21,6 +21,7 @@ from retinue.emulator.turns.turn_events import (
     CallsEnded,
     Event,
     Executed,
+    ReasoningGrew,
     Searched,
     TextBegun,
     TextEnded,
@@ -70,7 +71,7 @@ class RunRecord:
                 self._end_call(event)
             case CallsEnded(usage):
                 self._end_calls(usage)
-            case TurnEnded():
+            case TurnEnded() | ReasoningGrew():
                 pass
 
     def keep_partial(self, call: Call) -> None:

@@ -38,6 +38,7 @@ from retinue.emulator.turns.turn_events import (
     Event,
     Kind,
     Outcome,
+    ReasoningGrew,
     Source,
     TextBegun,
     TextEnded,
@@ -202,6 +203,8 @@ class _Turn:
                     yield from self._hear_call(piece, answer)
                 case Finish():
                     answer.finish = piece
+                case ReasoningDelta(text) if text:
+                    yield ReasoningGrew(text)
                 case TextDelta() | RefusalDelta() | ReasoningDelta():
                     pass
 
