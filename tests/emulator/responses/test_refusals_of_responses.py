@@ -10,6 +10,12 @@ from tests.emulator.responses.conftest import Caller
 
 INVALID = "invalid_value"
 ROLES = "'assistant', 'system', 'developer', and 'user'"
+CLOSED = {"type": "object", "additionalProperties": False}
+LOOSE = {
+    **CLOSED,
+    "properties": {"b": {"type": "array", "items": {**CLOSED, "properties": {"c": {"type": "string"}}}}},
+    "required": ["b"],
+}
 SAID = {"model": "gpt-4o", "input": "x"}
 
 
@@ -120,6 +126,20 @@ SAID = {"model": "gpt-4o", "input": "x"}
             "input",
             None,
             "Duplicate item found with id msg_1. Remove duplicate items from your input and try again.",
+        ),
+        (
+            {"tools": [{"type": "function", "name": "f", "strict": True, "parameters": {"type": "object"}}]},
+            "tools[0].parameters",
+            "invalid_function_parameters",
+            "Invalid schema for function 'f': In context=(), 'additionalProperties' is required to be supplied and to "
+            "be false.",
+        ),
+        (
+            {"text": {"format": {"type": "json_schema", "name": "a", "strict": True, "schema": LOOSE}}},
+            "text.format.schema",
+            "invalid_json_schema",
+            "Invalid schema for response_format 'a': In context=('properties', 'b', 'items'), 'required' is required "
+            "to be supplied and to be an array including every key in properties. Missing 'c'.",
         ),
         ({"background": True, "store": False}, "store", None, "Background mode requires 'store' to be true."),
         (

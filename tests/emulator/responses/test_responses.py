@@ -73,13 +73,14 @@ def test_a_response_is_what_was_asked_and_what_was_said(open_caller: OpenCaller)
 
 def test_the_model_is_asked_what_the_request_says(open_caller: OpenCaller) -> None:
     model = ScriptedModel(says("Yes."))
-    shape = {"type": "json_schema", "name": "answer", "schema": {"type": "object"}, "strict": True}
+    schema = {"type": "object", "additionalProperties": False}
+    shape = {"type": "json_schema", "name": "answer", "schema": schema, "strict": True}
     open_caller(language_model=model).ask(
         "Hello.", instructions="Be brief.", temperature=0.5, top_p=0.9, text={"format": shape}, max_output_tokens=100
     )
     (prompt,) = model.prompts
     assert (prompt.model, prompt.instructions, prompt.temperature, prompt.top_p) == ("gpt-4o", "Be brief.", 0.5, 0.9)
-    assert prompt.response_format["json_schema"] == {"name": "answer", "schema": {"type": "object"}, "strict": True}
+    assert prompt.response_format["json_schema"] == {"name": "answer", "schema": schema, "strict": True}
     assert prompt.items == (Message("user", "Hello."),)
     assert prompt.max_tokens == 100
 

@@ -32,6 +32,7 @@ from retinue.emulator.responses.response_prompt import heard, prompt_of, read_ch
 from retinue.emulator.responses.response_record import publish_event
 from retinue.emulator.responses.response_tools import refuse_choice_of_nothing, shown_tools, tool_choice, tools
 from retinue.emulator.responses.response_work import ANSWERING, end_response, result_channel
+from retinue.emulator.responses.schema_strictness import refuse_loose_format, refuse_loose_tools
 from retinue.emulator.server.api_errors import ApiError, invalid, missing_parameter
 from retinue.emulator.server.collection import page
 from retinue.emulator.server.live_events import Follower
@@ -143,6 +144,8 @@ def _create(call: Call) -> Answer:
     if "model" not in asked:
         raise missing_parameter("model")
     _refuse_unfit(asked)
+    refuse_loose_tools(asked.get("tools", []))
+    refuse_loose_format(asked.get("text", {}))
     conversation, before = _continued(call, asked)
     if conversation is not None:
         refuse_if_locked(call, conversation)

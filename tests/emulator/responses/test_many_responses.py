@@ -1,7 +1,8 @@
-"""A server that is killed while responses are made leaves none of them in progress."""
+"""Many responses at once, and a server that is killed while some are made, which leaves none of them in progress."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -10,12 +11,38 @@ import httpx2
 import pytest
 
 from retinue.emulator.responses import _AT_ONCE
-from tests.emulator.conftest import Clock, OpenAccount
-from tests.emulator.responses.conftest import Caller
+from retinue.emulator.server.loopback import running_server
+from tests.emulator.conftest import HEADERS, Clock, OpenAccount
+from tests.emulator.responses.conftest import Caller, read_events, text_of
 from tests.emulator.threads.conftest import strict_client
 from tests.emulator.threads.test_many_runs import killed_server
 
 KILLED = {"code": "server_error", "message": "The local account ended while the response was in progress."}
+
+
+@pytest.mark.slow
+def test_two_hundred_responses_at_once(tmp_path: Path) -> None:
+    """All of them come to an end, and each has answered its own question: waited for, streamed or looked up."""
+
+    async def ask(http: httpx2.AsyncClient, number: int) -> tuple[str, str]:
+        body = {"model": "gpt-4o", "input": f"question <{number}>"}
+        answer = await http.post("/responses", json={**body, "stream": number % 3 == 1, "background": number % 3 == 2})
+        response = read_events(answer.text)[-1]["response"] if number % 3 == 1 else answer.json()
+        while response["status"] in ("queued", "in_progress"):
+            await asyncio.sleep(0.02)
+            response = (await http.get(f"/responses/{response['id']}")).json()
+        return response["status"], text_of(response).rpartition(" ")[2]
+
+    async def ask_all(base_url: str) -> list[tuple[str, str]]:
+        limits = httpx2.Limits(max_connections=200)
+        async with httpx2.AsyncClient(
+            base_url=base_url, headers=HEADERS, timeout=120, limits=limits, verify=False
+        ) as http:
+            return await asyncio.gather(*(ask(http, number) for number in range(200)))
+
+    with running_server(tmp_path) as base_url:
+        ended = asyncio.run(ask_all(base_url))
+    assert ended == [("completed", f"<{number}>") for number in range(200)]
 
 
 def follow(http: httpx2.Client, words: int, **body: object) -> str:
