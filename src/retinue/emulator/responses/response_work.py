@@ -179,7 +179,7 @@ def _leave(call: Call, job: Job, record: ResponseRecord) -> None:
     response = find_response(call, job.body["response"])
     if response is None:
         _tell_gone(call, job.body["response"])
-    elif response.facet == "in_progress" and job.stopping.is_set():
+    elif response.facet == "in_progress" and (call.live.is_closed or job.stopping.is_set()):
         record.settle(response)
         end_response(call, response, "failed", error=_Failure(_CLOSED).shown())
     elif response.facet == "in_progress":
