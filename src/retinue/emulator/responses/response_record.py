@@ -30,11 +30,11 @@ from retinue.emulator.turns.turn_events import (
     CallsEnded,
     Event,
     Executed,
-    ReasoningGrew,
     Searched,
     TextBegun,
     TextEnded,
     TextGrew,
+    Thought,
     TurnEnded,
     WrittenFile,
 )
@@ -91,10 +91,10 @@ class ResponseRecord:
 
     def write(self, event: Event) -> None:
         """Raises ResponseOverError, and StoppedError when the job is somebody else's by now."""
-        if not isinstance(event, ReasoningGrew):
+        if not isinstance(event, Thought):
             self._end_reasoning()
         match event:
-            case ReasoningGrew(text):
+            case Thought(text) if text:
                 self._grow_reasoning(text)
             case TextBegun():
                 self._begin_message()
@@ -111,7 +111,7 @@ class ResponseRecord:
             case CallsEnded(usage):
                 self._spend(usage)
                 self._leave_open_calls()
-            case TurnEnded():
+            case Thought() | TurnEnded():
                 pass
 
     def settle(self, response: Stored) -> None:

@@ -38,11 +38,11 @@ from retinue.emulator.turns.turn_events import (
     Event,
     Kind,
     Outcome,
-    ReasoningGrew,
     Source,
     TextBegun,
     TextEnded,
     TextGrew,
+    Thought,
     TurnEnded,
 )
 
@@ -203,9 +203,9 @@ class _Turn:
                     yield from self._hear_call(piece, answer)
                 case Finish():
                     answer.finish = piece
-                case ReasoningDelta(text) if text:
-                    yield ReasoningGrew(text)
-                case TextDelta() | RefusalDelta() | ReasoningDelta():
+                case ReasoningDelta(text):
+                    yield Thought(text)
+                case TextDelta() | RefusalDelta():
                     pass
 
     def _hear_call(self, delta: CallDelta, answer: _Answer) -> Iterator[Event]:
