@@ -118,7 +118,14 @@ def test_input_comes_in_every_form(open_caller: OpenCaller) -> None:
     ]
     made = caller.ask(said)
     (prompt,) = model.prompts
-    images = (Image("https://example.com/a.png", "", "low"), Image("", file, "auto"))
+    # The bytes of pictures that are files come along.
+    blob = prompt.items[-1].images[1].path  # type: ignore[union-attr]
+    assert blob is not None
+    assert blob.read_bytes() == b"words of a file"
+    images = (
+        Image(url="https://example.com/a.png", detail="low"),
+        Image(file_id=file, filename="notes.txt", path=blob, detail="auto"),
+    )
     assert prompt.items == (
         Message("developer", "Mind the gap."),
         Message("user", "First."),

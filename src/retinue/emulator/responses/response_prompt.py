@@ -77,7 +77,7 @@ def heard(call: Call, before: Sequence[Kept], given: Sequence[Kept]) -> Heard:
     files = {}
     for body, _ in (*before, *given):
         for part in _parts(body):
-            file_id = part.get("file_id") if part["type"] == "input_file" else None
+            file_id = part.get("file_id")
             stored = call.storage.find(FILES.object, file_id) if file_id else None
             if stored is not None:
                 files[stored.id] = (stored.body["filename"], call.storage.blob(stored.id))
@@ -169,10 +169,16 @@ def _content(
             case "refusal":
                 texts.append(part["refusal"])
             case "input_image":
-                images.append(Image(part.get("image_url", ""), part.get("file_id", ""), part["detail"]))
+                images.append(_picture(part, files))
             case "input_file":
                 texts.append(_file_text(part, files, read_file))
     return texts, images
+
+
+def _picture(part: JsonObject, files: Mapping[str, tuple[str, Path]]) -> Image:
+    file_id = part.get("file_id", "")
+    filename, path = files.get(file_id, ("", None))
+    return Image(part.get("image_url", ""), file_id, filename=filename, path=path, detail=part["detail"])
 
 
 def _file_text(part: JsonObject, files: Mapping[str, tuple[str, Path]], read_file: FileReader) -> str:
