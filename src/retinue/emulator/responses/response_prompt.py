@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from retinue.emulator.files.stored_files import FILES
 from retinue.emulator.language_models.language_model import (
@@ -221,6 +220,6 @@ def briefly(name: str, path: Path) -> str:
     return path.read_bytes().decode(errors="replace") if path.exists() else ""
 
 
-def prompt_of(body: JsonObject, said: Heard) -> Any:
-    """For counting tokens."""
+def prompt_of(body: JsonObject, said: Heard) -> Prompt:
+    """The prompt as far as it is needed for counting tokens."""
     return make_prompt(body, said, briefly)[0]

@@ -7,7 +7,6 @@ background that is streamed every event is stored as well, so that it can be ask
 from __future__ import annotations
 
 import base64
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -351,15 +350,12 @@ class ResponseRecord:
         shown = shown_item(item, hidden, self._include)
         index = self._items.index(item)
         self._items[index] = shown
-        with self._transaction() as call:
+        with self._job.transaction() as call:
             response = self._response(call)
             add_item(call, self._id, shown, hidden, facet="output")
             response.body["output"] = self._items
             self._publish(call, response, "response.output_item.done", output_index=index, item=shown)
             call.storage.save(response)
-
-    def _transaction(self) -> AbstractContextManager[Call]:
-        return self._job.transaction()
 
     def _response(self, call: Call) -> Stored:
         response = find_response(call, self._id)
@@ -382,7 +378,7 @@ class ResponseRecord:
 
     def _tell(self, name: str, /, **members: Any) -> None:
         if self._keeps:
-            with self._transaction() as call:
+            with self._job.transaction() as call:
                 response = self._response(call)
                 self._publish(call, response, name, **members)
                 call.storage.save(response)
