@@ -242,6 +242,20 @@ def test_what_a_killed_process_left_is_finished_by_who_opens_next(
     assert list((tmp_path / "workers").iterdir()) == []
 
 
+def test_what_is_told_to_stop_begins_nothing_more(open_sums: OpenSums, adding: Adding, tmp_path: Path) -> None:
+    """Its jobs under way stop, too; requests are answered until it closes."""
+    adding.until_closed = True
+    http = open_sums()
+    begin(http, 20, 3)
+    assert adding.begun.acquire(timeout=30)
+    account = http._transport._app  # type: ignore[attr-defined]
+    account.stop_work()
+    begin(http, 5)
+    http.close()
+    assert jobs(tmp_path) == [("sum", 0)] * 2
+    assert len(adding.begins) == 1
+
+
 def test_a_server_finishes_what_was_left_without_being_asked(
     open_sums: OpenSums, adding: Adding, tmp_path: Path
 ) -> None:

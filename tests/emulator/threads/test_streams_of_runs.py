@@ -11,7 +11,16 @@ from openai.types.beta import AssistantStreamEvent
 from retinue.emulator.language_models.language_model import ModelError, TextDelta
 from tests.emulator.threads.conftest import Desk, Event, OpenDesk, names, read_events
 from tests.support.description import ABSENT, find_description, read_documents
-from tests.support.scripted_model import Ran, Scripted, ScriptedModel, ScriptedSandbox, Written, calls, says
+from tests.support.scripted_model import (
+    UNTIL_STOPPED,
+    Ran,
+    Scripted,
+    ScriptedModel,
+    ScriptedSandbox,
+    Written,
+    calls,
+    says,
+)
 from tests.support.sdk_types import problems
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -175,6 +184,28 @@ def test_a_run_that_fails_says_so_last(open_desk: OpenDesk) -> None:
     assert message["content"][0]["text"]["value"] == "Well"
     assert message["incomplete_details"] == {"reason": "run_failed"}
     assert run["last_error"] == step["last_error"] == {"code": "rate_limit_exceeded", "message": "the model went away"}
+
+
+def test_a_stream_whose_thread_is_deleted_ends_with_an_error(open_desk: OpenDesk) -> None:
+    """For the SDK, an exception with the reason."""
+
+    def delete() -> None:
+        desk.account.delete(f"/threads/{thread}")
+
+    script: list[Scripted] = [TextDelta("Well, "), delete, UNTIL_STOPPED]
+    desk = open_desk(language_model=ScriptedModel(script, script))
+    assistant = desk.add_assistant()
+    thread = desk.add_thread("Hi")
+    events = desk.stream(f"/threads/{thread}/runs", assistant_id=assistant)
+    (error, told), done = events[-2:]
+    assert (error, done[0]) == ("error", "done")
+    assert told["error"]["message"] == f"No run found with id '{events[0][1]['id']}'."
+    thread = desk.add_thread("Hi")
+    with (
+        pytest.raises(openai.APIError, match="No run found"),
+        desk.client.beta.threads.runs.stream(thread_id=thread, assistant_id=assistant) as stream,
+    ):
+        stream.until_done()
 
 
 def test_events_are_read_as_they_are_written() -> None:
