@@ -101,6 +101,11 @@ class LiveEvents:
             if event := self._stops.get(channel):
                 event.set()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether everybody was asked to leave off."""
+        return self._closed
+
     def close(self) -> None:
         """Ask everybody to leave off."""
         with self._lock:
