@@ -152,7 +152,7 @@ def _take(job: Job, record: ResponseRecord, body: JsonObject, said: Heard, stop:
         _conclude(call, job, record, outcome)
 
 
-def _own_tools(job: Job, body: JsonObject, sandbox: Sandbox | None, opened: ExitStack) -> list[OwnTool]:
+def _own_tools(job: Job, body: JsonObject, sandbox: Sandbox, opened: ExitStack) -> list[OwnTool]:
     found: list[OwnTool] = []
     given = {tool["type"]: tool for tool in reversed(usable_tools(body))}  # one named twice is one
     if "file_search" in given:

@@ -151,7 +151,7 @@ def _leave(call: Call, job: Job, record: RunRecord) -> None:
         end_run(call, run, "failed", error=_Failure(_CLOSED).shown())
 
 
-def _own_tools(job: Job, run: Stored, asked: RunPrompt, sandbox: Sandbox | None, opened: ExitStack) -> list[OwnTool]:
+def _own_tools(job: Job, run: Stored, asked: RunPrompt, sandbox: Sandbox, opened: ExitStack) -> list[OwnTool]:
     found: list[OwnTool] = []
     declared = {tool["type"]: tool for tool in reversed(run.body["tools"])}  # one named twice is one
     if "code_interpreter" in declared:

@@ -46,7 +46,7 @@ class CodeInterpreter:
 
     def __init__(
         self,
-        sandbox: Sandbox | None,
+        sandbox: Sandbox,
         transaction: Callable[[], AbstractContextManager[Call]],
         file_ids: Sequence[str] = (),
     ) -> None:
@@ -102,8 +102,6 @@ class CodeInterpreter:
 
     def _in_session(self, code: str, stop: threading.Event) -> CodeOutcome:
         """Raises ModelError when nothing confines the code."""
-        if self._sandbox is None:
-            raise ModelError("code_interpreter cannot run code: there is no sandbox, and it never runs outside of one")
         try:
             if self._session is None:
                 self._directory = Path(self._opened.enter_context(tempfile.TemporaryDirectory(prefix="retinue-code-")))
@@ -117,7 +115,7 @@ class CodeInterpreter:
 
     def _keep(self, written: WrittenByCode) -> WrittenFile | None:
         """Keep a file that code wrote, which goes with the session, in the account; None when nobody should read it."""
-        if self._sandbox is None or self._directory is None:
+        if self._directory is None:
             return None
         try:
             content = self._sandbox.read_written(self._directory, written.name, _MOST_BYTES)
