@@ -71,6 +71,8 @@ ALLOWANCES = (
         "object",
         {"const": "vector_store.file_batch"},
     ),
+    Allowance("a response without a user shows null, as in its examples", "ModelResponseProperties", "user", _NULL),
+    Allowance("a response without usage shows null, as in its examples", "Response", "usage", _NULL),
     *(
         Allowance(f"{member} of an empty {listed} is null", listed, member, _NULL)
         for listed in (
@@ -78,6 +80,11 @@ ALLOWANCES = (
             "ListAssistantsResponse",
             "ListVectorStoresResponse",
             "ListVectorStoreFilesResponse",
+            "ResponseItemList",
+            "ConversationItemList",
+            "ListMessagesResponse",
+            "ListRunsResponse",
+            "ListRunStepsResponse",
         )
         for member in ("first_id", "last_id")
     ),
@@ -110,12 +117,14 @@ class Description:
 
     def __init__(self, documents: list[dict[str, Any]], allowances: Sequence[Allowance] = ALLOWANCES) -> None:
         registry: Registry[Any] = Registry()
+        self._schemas: Mapping[str, Any] = {}
         self._operations: list[tuple[re.Pattern[str], str, dict[str, Any], str]] = []
         for number, original in enumerate(documents):
             document = _modern(original)
             _drop_path_parameters(document)
             _allow(document, allowances)
             uri = f"urn:description:{number}"
+            self._schemas = self._schemas or document["components"]["schemas"]
             registry = registry.with_resource(uri, DRAFT202012.create_resource(document))
             self._operations += list(_operations(document, uri))
         # A literal segment wins over a parameter: /agents/automations is not an agent.
@@ -150,14 +159,27 @@ class Description:
                 return [f"{method} {path}: not described"]
             operation, uri = found
             status = _DERIVED_STATUS.get(status, status) if _is_derived(operation) else status
+            if operation["responses"].get(str(status), {"content": None}).get("content", {}) == {}:
+                return []  # described, but not what it says
             if "application/json" not in operation["responses"].get(str(status), {}).get("content", {}):
                 return [f"{method} {path}: status {status} is not described"]
             pointer = f"{uri}/responses/{status}/content/application~1json/schema"
         return [f"{method} {path}: response {status} {each}" for each in self._problems(pointer, body)]
 
+    def check_events(self, method: str, path: str, stream: str) -> list[str]:
+        """``stream`` is the text of server-sent events, each of them JSON. A stream that is not described is fine."""
+        found = self._find(method, path.partition("?")[0])
+        operation, uri = found if found else ({}, "")
+        if "text/event-stream" not in operation.get("responses", {}).get("200", {}).get("content", {}):
+            return []
+        pointer = f"{uri}/responses/200/content/text~1event-stream/schema"
+        events = [json.loads(line.removeprefix("data: ")) for line in stream.splitlines() if line.startswith("data: ")]
+        return [f"{method} {path}: event {event} {each}" for event in events for each in self._problems(pointer, event)]
+
     def check_member(self, schema: str, member: str, value: Any) -> list[str]:
         """What is wrong with one member of a named schema of the official document."""
-        return list(self._problems(f"urn:description:0#/components/schemas/{schema}/properties/{member}", value))
+        part = _part_with(self._schemas[schema], member)
+        return list(self._problems(f"urn:description:0#/components/schemas/{schema}{part}/properties/{member}", value))
 
     def describes(self, method: str, path: str) -> bool:
         return self._find(method, path.partition("?")[0]) is not None
@@ -200,6 +222,8 @@ class CheckedTransport(httpx2.BaseTransport):
         if response.headers.get("content-type", "").startswith("application/json"):
             answer = json.loads(response.content)
             self.problems += self.description.check_response(request.method, path, response.status_code, answer)
+        if response.headers.get("content-type", "").startswith("text/event-stream"):
+            self.problems += self.description.check_events(request.method, path, response.text)
         return response
 
     def check(self) -> None:
@@ -235,11 +259,20 @@ def _modern(value: Any, anchor: str = "#") -> Any:
     return {"anyOf": [renamed, _NULL]} if is_nullable else renamed
 
 
+def _part_with(schema: Mapping[str, Any], member: str) -> str:
+    """Where in a schema the member is described: in itself, or in one of its parts."""
+    parts = enumerate(schema.get("allOf", ()))
+    found = (f"/allOf/{number}" for number, part in parts if member in part.get("properties", {}))
+    return next(found, "")
+
+
 def _allow(document: dict[str, Any], allowances: Sequence[Allowance]) -> None:
     schemas = document["components"]["schemas"]
     for allowance in allowances:
         if allowance.schema in schemas:
-            members = schemas[allowance.schema]["properties"]
+            schema = schemas[allowance.schema]
+            part = _part_with(schema, allowance.member).rpartition("/")[2]
+            members = (schema["allOf"][int(part)] if part else schema)["properties"]
             members[allowance.member] = {"anyOf": [members[allowance.member], dict(allowance.also)]}
 
 

@@ -18,9 +18,12 @@ from retinue.emulator.server.request_checks import Check, integer
 from retinue.emulator.server.service import Answer, Call, Endpoint, Handler, OnStored, Rendered
 from retinue.emulator.server.storage import JsonObject, Stored
 
-_LONG = ("skill_", "skillver_", "agent_", "envtmpl_", "automation_", "vault_", "cred_")
-"""48 hex digits: recorded for skills, seen in use for agents and templates, assumed for automations and vaults. The
-prefixes of automations and credentials are assumed too."""
+_LONG = (
+    *("skill_", "skillver_", "agent_", "envtmpl_", "automation_", "vault_", "cred_"),
+    *("resp_", "conv_", "fs_", "fc_", "fco_", "ci_", "rs_", "cntr_"),
+)
+"""48 hex digits: recorded for skills, published for responses and conversations, seen in use for agents and templates,
+assumed for automations and vaults. The prefixes of automations and credentials are assumed too."""
 
 
 def random_id(prefix: str) -> str:

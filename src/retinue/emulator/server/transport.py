@@ -25,7 +25,7 @@ import httpx2
 from retinue.emulator.language_models.language_model import LanguageModel
 from retinue.emulator.server.app import IN_PROCESS, LocalAccount, ResponseLostError, create_app
 from retinue.emulator.server.quirks import NONE, Quirks
-from retinue.emulator.server.service import Service
+from retinue.emulator.server.service import Sandbox, Service
 from retinue.emulator.server.storage import check_layout
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class LocalTransport(httpx2.BaseTransport):
         new_id: Callable[[str], str] | None = None,
         services: Sequence[Service] | None = None,
         language_model: LanguageModel | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         check_layout(directory)
         self._app = create_app(
@@ -62,6 +63,7 @@ class LocalTransport(httpx2.BaseTransport):
             new_id=new_id,
             services=services,
             language_model=language_model,
+            sandbox=sandbox,
             hosts=None,
         )
         self._lock = threading.Lock()

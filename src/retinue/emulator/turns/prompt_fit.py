@@ -21,8 +21,10 @@ def most_recent(items: Sequence[Item], messages: int) -> tuple[Item, ...]:
     return tuple(items[at[-messages] :]) if len(at) > messages else tuple(items)
 
 
-def fit(items: Sequence[Item], room: int, *, kept: int) -> tuple[Item, ...] | None:
+def fit(items: Sequence[Item], room: int, *, kept: int, keeps_first: bool = True) -> tuple[Item, ...] | None:
     """As many items as ``room`` tokens hold: the last ``kept``, which must be in, the first message, the most recent.
+
+    Without ``keeps_first`` items are dropped from the beginning, as responses do.
 
     None when not even the last ``kept`` fit.
     """
@@ -33,7 +35,7 @@ def fit(items: Sequence[Item], room: int, *, kept: int) -> tuple[Item, ...] | No
     older = len(items) - kept
     if sum(costs[:older]) <= left:
         return tuple(items)
-    first = 1 if older and isinstance(items[0], Message) and costs[0] <= left else 0
+    first = 1 if keeps_first and older and isinstance(items[0], Message) and costs[0] <= left else 0
     left -= costs[0] if first else 0
     begin = older
     while begin > first and costs[begin - 1] <= left:

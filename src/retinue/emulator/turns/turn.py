@@ -38,6 +38,7 @@ from retinue.emulator.turns.turn_events import (
     Event,
     Kind,
     Outcome,
+    ReasoningGrew,
     Source,
     TextBegun,
     TextEnded,
@@ -101,15 +102,17 @@ def take_turn(
     limits: Limits = NO_LIMITS,
     sources: Mapping[str, Source] | None = None,
     begun: int = 0,
+    keeps_first: bool = True,
 ) -> Iterator[Event]:
     """What happens, TurnEnded last. ``prompt`` has the functions; the tools of the account are added to them.
 
     ``sources`` are what the conversation may name already. The last ``begun`` items, the message that is answered and
-    what was done about it before, are put before the model whatever their length. Raises ModelError.
+    what was done about it before, are put before the model whatever their length; of a conversation that is too long
+    the first message is kept if it is to be. Raises ModelError.
     """
     own = {each.tool.name: each for each in own_tools}
     whole = replace(prompt, tools=(*(each.tool for each in own_tools), *prompt.tools))
-    yield from _Turn(model, whole, stop, own, limits, dict(sources or {}), begun).take()
+    yield from _Turn(model, whole, stop, own, limits, dict(sources or {}), begun, keeps_first).take()
 
 
 @dataclass(slots=True)
@@ -134,6 +137,7 @@ class _Turn:
     limits: Limits
     sources: dict[str, Source]
     begun: int
+    keeps_first: bool
     spent: Usage = field(init=False)
 
     def take(self) -> Iterator[Event]:
@@ -165,7 +169,7 @@ class _Turn:
         if self.limits.prompt is not None:
             limited = min(room, self.limits.prompt - self.spent.prompt_tokens)
         around, kept = count_around(prompt), min(max(self.begun, 1), len(prompt.items))
-        items = fit(prompt.items, limited - around, kept=kept)
+        items = fit(prompt.items, limited - around, kept=kept, keeps_first=self.keeps_first)
         if items is None:
             last = sum(count_item(each) for each in prompt.items[len(prompt.items) - kept :])
             if around + last > room:
@@ -199,6 +203,8 @@ class _Turn:
                     yield from self._hear_call(piece, answer)
                 case Finish():
                     answer.finish = piece
+                case ReasoningDelta(text) if text:
+                    yield ReasoningGrew(text)
                 case TextDelta() | RefusalDelta() | ReasoningDelta():
                     pass
 

@@ -77,12 +77,12 @@ _comparison = record(
 )
 
 
-def _filter(value: Any, at: str) -> Any:
+def attribute_filter(value: Any, at: str) -> Any:
     kind = any_object(value, at).get("type")
     if kind is None:
         raise missing_parameter(f"{at}.type")
     if kind in ("and", "or"):
-        compound = record({"type": anything, "filters": Field(array(_filter), required=True)})
+        compound = record({"type": anything, "filters": Field(array(attribute_filter), required=True)})
         return compound(value, at)
     if kind not in _COMPARISONS:
         raise unsupported_value(f"{at}.type", kind, [*_COMPARISONS, "and", "or"])
@@ -249,7 +249,7 @@ _request: Check = record(
         "query": Field(_query, required=True),
         "rewrite_query": boolean,
         "max_num_results": integer(1, 50),
-        "filters": _filter,
+        "filters": attribute_filter,
         "ranking_options": record(
             {"ranker": choice("none", "auto", "default-2024-11-15"), "score_threshold": number(0, 1)}
         ),
