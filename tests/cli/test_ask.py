@@ -281,6 +281,82 @@ def test_files_need_a_tool_that_reads_them(shell: Shell) -> None:
     assert "cannot be read" in shell("ask", "plain", "Hello?", "--file", "nowhere.txt").err
 
 
+# ── the Responses API ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def bundled(tutor: Shell) -> Shell:
+    """The same, as arguments of the Responses API."""
+    tutor.write("retinue.yaml", "stack: test\napi: responses\ninclude: ['*.yaml']\n")
+    assert tutor("apply", "--yes", "--allow-deletes", "9").code == 0
+    return tutor
+
+
+def test_a_bundle_answers_alike(bundled: Shell) -> None:
+    told = bundled("ask", "tutor", "When does money come back?")
+    assert told.code == 0, told.err
+    text, _, notes = told.out.partition("\n\n")
+    assert text.startswith("[rehearsal] ")
+    assert text.endswith(" [1]")
+    assert notes == "[1] refunds.md\n"
+    assert told.err == "* file_search: 1 passage of refunds.md\n  | When does money come back?\n"
+
+
+def test_functions_of_a_bundle(bundled: Shell) -> None:
+    told = bundled("ask", "tutor", CALL, "--tool-output", "get_weather=mild")
+    assert (told.code, told.out) == (0, "[rehearsal] get_weather gave: mild\n")
+    assert bundled("ask", "tutor", CALL).code == 9
+
+
+def test_a_draft_of_a_bundle(bundled: Shell) -> None:
+    changed = TUTOR.replace("get_weather", "get_time")
+    bundled.write("team.yaml", changed)
+    asked = CALL.replace("weather", "time")
+    told = bundled("ask", "tutor", asked, "--draft", "--tool-output", "get_time=noon")
+    assert told.out == "[rehearsal] get_time gave: noon\n"
+    as_applied = bundled("ask", "tutor", asked, "--tool-output", "get_time=noon")
+    assert "get_time gave" not in as_applied.out
+    assert "the files say something else" in as_applied.err
+
+
+class WithoutConversations(httpx2.BaseTransport):
+    """An account that has responses, and no conversations."""
+
+    def __init__(self, inner: httpx2.BaseTransport) -> None:
+        self.inner = inner
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if "/conversations" in request.url.path:
+            error = {"message": "Invalid URL (POST /v1/conversations)", "type": "invalid_request_error"}
+            return httpx2.Response(404, json={"error": error}, request=request)
+        return self.inner.handle_request(request)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["conversations", "none"])
+def test_a_conversation_over_responses(bundled: Shell, monkeypatch: pytest.MonkeyPatch, keeps: bool) -> None:
+    """Each question knows of those before it, and in the end nothing of it is left."""
+    calls: list[str] = []
+    account: httpx2.BaseTransport = Recorder(LocalTransport(bundled.team.account_directory), calls)
+    bundled.write("notes.txt", "Parcels leave on weekdays.\n")
+    before = held(bundled)
+    bundled.write("plain.yaml", "assistants:\n  echo: {model: gpt-4o, api: responses}\n")
+    with served(bundled, account if keeps else WithoutConversations(account), monkeypatch):
+        assert bundled("apply", "--yes", "--target", "assistant.echo").code == 0
+        lines = f"One?\n/file {bundled.team.root / 'notes.txt'}\nTwo?\nThree?\n"
+        monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+        calls.clear()
+        told = bundled("chat", "echo")
+    assert told.code == 0, told.err
+    assert re.findall(r"Message (\d) of", told.out) == ["1", "2", "3"]
+    sent = [each.partition("_")[0] for each in calls]
+    assert sent.count("POST /responses") == sent.count("DELETE /responses/resp") == 3
+    assert sent.count("POST /conversations") == sent.count("DELETE /conversations/conv") == keeps
+    assert held(bundled) == before
+
+
 # ── what an account does ──────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -30,9 +30,9 @@ def _head(tool: str, rest: str = "") -> Line:
 def _tool(ended: ToolEnded, *, whole: bool) -> Iterator[Line]:
     if ended.tool == "file_search":
         files = list(dict.fromkeys(ended.found))
-        queries = f" {' · '.join(ended.given.splitlines())}" if ended.given else ""
-        told = f": {count(len(ended.found), 'passage')} of {', '.join(files)}" if files else ": nothing found"
-        yield _head(ended.tool, queries + (told if files or not queries else ""))
+        told = f"{count(len(ended.found), 'passage')} of {', '.join(files)}" if files else "nothing found"
+        yield _head(ended.tool, f": {told}")
+        yield from _quoted("| ", ended.given, whole=whole)
         return
     yield _head(ended.tool)
     yield from _quoted("| ", ended.given, whole=whole)

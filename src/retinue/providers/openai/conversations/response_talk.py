@@ -32,6 +32,8 @@ from retinue.providers.openai.conversations.conversation import NOT_SERVED, Aske
 STOPPED = '{"error": "the person stopped this"}'
 """What a function came to that nobody carried out: the API takes no question before each call has its output."""
 HINT = "the account may not speak the Responses API: ask on one that does, or write 'api: assistants-v2'"
+SHOWN = {"file_search": "file_search_call.results", "code_interpreter": "code_interpreter_call.outputs"}
+"""What an answer shows of its tools only when it is asked to (SPEC IncludeEnum)."""
 _ENDS = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
 
 
@@ -115,6 +117,9 @@ class ResponseTalk:
 
     def _follow(self, items: list[Json]) -> Iterator[TalkEvent]:
         body: Json = {**self._arguments, "stream": True}
+        shown = [SHOWN[each.get("type")] for each in body.get("tools") or () if each.get("type") in SHOWN]
+        if shown:
+            body["include"] = list(dict.fromkeys((*(body.get("include") or ()), *shown)))
         if self._said is None:
             body |= {"conversation": self._id, "input": items}
         else:
