@@ -260,7 +260,7 @@ def test_a_conversation_is_removed_unless_it_is_kept(tutor: Shell, monkeypatch: 
         assert json.loads(again.out)["conversation"] == thread
         assert not [each for each in calls if each.startswith("DELETE /threads")]
     with tutor.team.client() as client:
-        said = client.beta.threads.messages.list(thread)  # type: ignore[attr-defined]
+        said = client.beta.threads.messages.list(thread)
         assert [each.role for each in said.data].count("user") == 2
 
 

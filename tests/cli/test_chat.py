@@ -162,6 +162,28 @@ def test_earlier_questions_come_back_with_the_arrow_keys(team: Team) -> None:
     assert history.stat().st_mode & 0o077 == 0
 
 
+# ── after an apply ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_apply_at_a_terminal_says_how_to_try_it(team: Team) -> None:
+    def applied(*args: str) -> str:
+        ended = in_terminal(command("apply", "--yes", "-C", str(team.root), *args), environ={"TERM": "dumb"})
+        assert ended.code == 0
+        return "\n".join(seen(ended.written, 80, 50))
+
+    assert "try it" not in applied()
+    team.write("refunds.md", "Money comes back at once.\n")
+    assert "try it" not in applied(), "a store answers nobody"
+    team.write("more.yaml", "assistants:\n  guide: {model: gpt-4o}\n")
+    assert "try it" not in applied("--json")
+    team.write("more.yaml", "assistants:\n  guide: {model: gpt-4o, name: Guide}\n")
+    assert applied().endswith('try it: retinue ask guide "…"')
+    team.write("more.yaml", "assistants:\n  guide: {model: gpt-4o, name: The guide}\n")
+    args = command("apply", "--yes", "-C", str(team.root))
+    piped = subprocess.run(args, capture_output=True, text=True, check=True, env=environment({}))
+    assert "try it" not in piped.stdout + piped.stderr
+
+
 # ── Ctrl-C ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

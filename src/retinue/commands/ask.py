@@ -100,6 +100,17 @@ def _choices(able: Mapping[str, Declared]) -> str:
     return f"there are: {listed}" if able else "declare an assistant first: 'retinue init' writes one to start with"
 
 
+def to_try(session: Session, applied: engine.Applied) -> str | None:
+    """How somebody may ask what was applied just now, as an address or a name that is enough; None where nothing of it
+    can be asked."""
+    able = {each.address for each in askable(session.reading.declared, session.kinds)}
+    done = [step.address for step in applied.plan.steps if step.action in ("create", "update")]
+    first = next((each for each in done if each in able), None)
+    if first is None or not applied.succeeded:
+        return None
+    return first.name if sum(each.name == first.name for each in able) == 1 else str(first)
+
+
 # ── the conversation ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
