@@ -100,9 +100,8 @@ def ask(
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
         watch_pauses(session, terminal)
-        with open_talk(session, address, draft=draft, thread=thread, keep=keep) as talk:
-            for note in talk.notes:
-                terminal.say(f"note: {note}")
+        options = {"draft": draft, "keep": keep}
+        with open_talk(session, address, note=terminal.say, thread=thread, **options) as talk:
             talking = Talking(talk, terminal, dict(given), allow_handlers, silent=as_json)
             attached = tuple(talk.conversation.attach(each) for each in files)
             try:
@@ -179,9 +178,8 @@ def chat(
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
         watch_pauses(session, terminal)
-        with open_talk(session, address, draft=draft, thread=thread, keep=keep) as talk:
-            for note in talk.notes:
-                terminal.say(f"note: {note}")
+        options = {"draft": draft, "keep": keep}
+        with open_talk(session, address, note=terminal.say, thread=thread, **options) as talk:
             talking = Talking(talk, terminal, dict(given), allow_handlers)
             loop = ChatLoop(talking, session.project.root / STATE / "chat_history", keep=keep)
             for each in files:

@@ -35,14 +35,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Talk:
-    """A conversation with one address. `notes` are what a person should know before the first answer."""
+    """A conversation with one address."""
 
     address: Address
     conversation: Conversation
     another: Callable[[], Conversation]
     handlers: Mapping[str, str]
     root: Path
-    notes: tuple[str, ...] = ()
     names: dict[str, str] = field(default_factory=dict)
 
     def file_name(self, file_id: str) -> str:
@@ -116,9 +115,16 @@ def to_try(session: Session, applied: engine.Applied) -> str | None:
 
 @contextmanager
 def open_talk(
-    session: Session, text: str, *, draft: bool = False, thread: str | None = None, keep: bool = False
+    session: Session,
+    text: str,
+    *,
+    note: Callable[[str], object],
+    draft: bool = False,
+    thread: str | None = None,
+    keep: bool = False,
 ) -> Iterator[Talk]:
-    """A conversation with what is applied at an address, or with `draft`, with what the files say now.
+    """A conversation with what is applied at an address, or with `draft`, with what the files say now. `note` hears of
+    what a person should know.
 
     `thread` goes on with one that the account has. In the end what was made for it is removed, unless it is to be
     kept. Raises UsageError for an address of nothing that can be asked, RetinueError where it is not applied.
@@ -134,14 +140,15 @@ def open_talk(
             f"{declared.address} is not applied yet",
             hint="run 'retinue apply', or ask what the files say with --draft",
         )
-    notes: list[str] = []
     body = None
     if draft:
         body, notes = _draft(declared, kind, live, {address: each.id for address, each in named.owned.items()})
+        for each in notes:
+            note(f"note: {each}")
     elif _is_behind(made, declared):
-        notes.append(
-            f"{declared.address} answers as it is applied, and the files say something else: 'retinue plan' shows it, "
-            "--draft asks it"
+        note(
+            f"note: {declared.address} answers as it is applied, and the files say something else: 'retinue plan' shows "
+            "it, --draft asks it"
         )
     applied = session.providers[live.home].handed_out(live) if live else None
 
@@ -151,7 +158,7 @@ def open_talk(
     conversation = begin()
     if thread is not None:
         conversation.resume(thread)
-    talk = Talk(declared.address, conversation, begin, declared.handlers, session.project.root, tuple(notes))
+    talk = Talk(declared.address, conversation, begin, declared.handlers, session.project.root)
     try:
         yield talk
     except BaseException:
@@ -159,7 +166,10 @@ def open_talk(
         with suppress(AccountError):
             talk.conversation.end(keep=keep)
         raise
-    talk.conversation.end(keep=keep)
+    try:
+        talk.conversation.end(keep=keep)
+    except AccountError as error:  # the answer is there all the same
+        note(f"note: something of the conversation is left in the account: {error}")
 
 
 def _open(session: Session, kind: Kind, title: str, applied: Any, draft: dict[str, Any] | None) -> Conversation:

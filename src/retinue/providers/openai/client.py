@@ -50,6 +50,8 @@ from retinue.providers.openai.retry_policy import (
 SLICE = 60.0
 """Seconds: a longer pause is interrupted by `on_answer`, so that a lease is kept meanwhile."""
 SLOW_DOWN, NO_ANSWER = "the account asks to slow down", "the account did not answer"
+LONGEST_SILENCE = 600.0
+"""Seconds that something may think without telling anything of it."""
 MOST_AT_ONCE = 64
 """Requests at once where nobody says how many."""
 _CHECK = "check base_url, and that what answers there speaks the API of OpenAI"

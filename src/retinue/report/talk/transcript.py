@@ -29,7 +29,7 @@ def to_document(turn: Turn, *, address: str, talk_id: str | None) -> dict[str, A
         "status": ended.status,
         "reason": ended.reason or None,
         "code": ended.code or None,
-        "text": turn.text,
+        "text": turn.text.rstrip("\n"),
         "footnotes": [
             {"number": at, "kind": mark.kind, "file_id": mark.file_id or None, "title": title, "url": mark.url or None}
             for at, (mark, title) in enumerate(turn.footnotes, 1)
