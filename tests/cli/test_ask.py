@@ -260,8 +260,9 @@ def test_a_conversation_is_removed_unless_it_is_kept(tutor: Shell, monkeypatch: 
         assert json.loads(again.out)["conversation"] == thread
         assert not [each for each in calls if each.startswith("DELETE /threads")]
     with tutor.team.client() as client:
-        said = client.beta.threads.messages.list(thread)
-        assert [each.role for each in said.data].count("user") == 2
+        headers = {"OpenAI-Beta": "assistants=v2"}
+        said = client.get(f"/threads/{thread}/messages", cast_to=httpx2.Response, options={"headers": headers}).json()
+    assert [each["role"] for each in said["data"]].count("user") == 2
 
 
 def test_a_conversation_that_is_not_there(tutor: Shell) -> None:
@@ -423,7 +424,36 @@ def test_how_an_answer_ends(
     assert json.loads(as_json.out)["status"] == event[1]["status"]
 
 
-def test_an_account_that_stops_telling(tutor: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+class Cut(httpx2.BaseTransport):
+    """The account, but that nobody hears what it tells of a run after so many events."""
+
+    def __init__(self, inner: httpx2.BaseTransport, events: int) -> None:
+        self.inner, self.events = inner, events
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        answer = self.inner.handle_request(request)
+        if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+            return answer
+        told = answer.read().split(b"\n\n")[: self.events]
+        headers = {"content-type": "text/event-stream"}
+        return httpx2.Response(200, headers=headers, content=b"".join(each + b"\n\n" for each in told), request=request)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@pytest.mark.parametrize("events", [0, 1, 8, 12, 20])
+def test_a_run_that_is_told_of_no_more_is_looked_at(tutor: Shell, monkeypatch: pytest.MonkeyPatch, events: int) -> None:
+    with served(tutor, Cut(LocalTransport(tutor.team.account_directory), events), monkeypatch):
+        told = tutor("ask", "tutor", "When does money come back?")
+        called = tutor("ask", "tutor", CALL, "--tool-output", "get_weather=mild")
+    assert told.code == 0, told.err
+    assert told.out.endswith(" [1]\n\n[1] refunds.md\n")
+    assert told.err == "* file_search: 1 passage of refunds.md\n"
+    assert (called.code, called.out) == (0, "[rehearsal] get_weather gave: mild\n")
+
+
+def test_an_account_that_tells_nothing(tutor: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     with served(tutor, Runs(LocalTransport(tutor.team.account_directory)), monkeypatch):
         told = tutor("ask", "tutor", "Hello?")
     assert told.code == 1

@@ -147,8 +147,8 @@ def open_talk(
             note(f"note: {each}")
     elif _is_behind(made, declared):
         note(
-            f"note: {declared.address} answers as it is applied, and the files say something else: 'retinue plan' shows "
-            "it, --draft asks it"
+            f"note: {declared.address} answers as it is applied, and the files say something else: 'retinue plan' "
+            "shows it, --draft asks it"
         )
     applied = session.providers[live.home].handed_out(live) if live else None
 

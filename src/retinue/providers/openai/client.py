@@ -391,6 +391,7 @@ class Account:
             if method == "delete":
                 return self.client.delete(path, cast_to=httpx2.Response, options=options)
             if streamed:
+                options["timeout"] = LONGEST_SILENCE
                 of = openai.Stream[object]
                 return self.client.post(
                     path, cast_to=object, body=body, options=options, stream=True, stream_cls=of

@@ -38,6 +38,8 @@ OVERRIDES = ("model", "instructions", "tools", "temperature", "top_p", "response
 CLEARED: Mapping[str, Any] = {"instructions": "", "tools": []}
 """What says in a run that an assistant has nothing of it, whatever is applied."""
 ACTIVE = ("queued", "in_progress", "requires_action", "cancelling")
+LOOKS = 3000
+"""How often a run is looked at that the account tells nothing of: ten minutes, after which it has expired."""
 PATIENCE, PAUSE = 50, 0.2
 """How often a run that is cancelled is looked at, and how many seconds apart."""
 
@@ -55,7 +57,7 @@ class ThreadTalk:
     _made_assistant: str | None = None
     _uploads: Uploads = field(init=False)
     _known: set[str] = field(default_factory=set)
-    _begun: set[str] = field(default_factory=set)
+    _told: list[TalkEvent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._uploads = Uploads(self.account)
@@ -75,6 +77,7 @@ class ThreadTalk:
         return self._uploads.add(path, purpose="assistants", image_purpose="vision")
 
     def ask(self, text: str, files: tuple[str, ...] = ()) -> Iterator[TalkEvent]:
+        self._told = []
         self._prepare()
         self.account.create(f"/threads/{self._thread}/messages", self._message(text, files), beta=BETA)
         body: Json = {"assistant_id": self._assistant, "stream": True, **self._overrides()}
@@ -90,11 +93,8 @@ class ThreadTalk:
         """A run that stops takes a moment to; the next question needs it to be over."""
         if self._thread is None:
             return
-        if self._run is None:  # it may have begun without our hearing of it
-            page = self.account.get(f"/threads/{self._thread}/runs", beta=BETA, query={"limit": 1, "order": "desc"})
-            self._run = next((str(each["id"]) for each in page.get("data", ())), None)
-            if self._run is None:
-                return
+        if self._latest() is None:
+            return
         path, self._run = f"/threads/{self._thread}/runs/{self._run}", None
         run = self.account.get(path, beta=BETA)
         if run.get("status") not in ACTIVE:
@@ -181,7 +181,6 @@ class ThreadTalk:
     # ── what comes ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _follow(self, path: str, body: Json) -> Iterator[TalkEvent]:
-        self._begun.clear()
         for event in self.account.events(path, body, beta=BETA):
             name, data = str(event.get("event", "")), event.get("data")
             if not isinstance(data, dict):
@@ -189,12 +188,59 @@ class ThreadTalk:
             with self.account.door("POST", path, event, expected="events of a run"):
                 found = list(self._read(name, data))
             yield from found
+            self._told += found
             if found and isinstance(found[-1], AnswerEnded | CallsWaiting):
                 return
+        yield from self._look()
+
+    def _look(self) -> Iterator[TalkEvent]:
+        """How the run goes on that the account stopped telling of: asked for until it waits or is over."""
+        path = f"/threads/{self._thread}/runs/{self._latest()}"
+        if self._run is not None:
+            for _ in range(LOOKS):
+                run = self.account.get(path, beta=BETA)
+                with self.account.door("GET", path, run, expected="a run"):
+                    status = run["status"]
+                    ends = list(self._read(f"run.{status}", run))
+                if ends:
+                    yield from self._rest(str(run["id"]), self._told)
+                    yield from ends
+                    return
+                self.account.sleep(PAUSE)
         raise AccountError(
             "the account stopped telling of the answer before it was over",
             hint="ask again; 'retinue show' tells whether the account answers at all",
         )
+
+    def _rest(self, run_id: str, told: list[TalkEvent]) -> Iterator[TalkEvent]:
+        """What a run has done and said beyond what was told of it."""
+        tools = sum(isinstance(each, ToolEnded) for each in told)
+        said = "".join(each.text for each in told if isinstance(each, TextGrew))
+        path = f"/threads/{self._thread}/runs/{run_id}/steps"
+        for step in self.account.pages(path, page=100, beta=BETA):
+            with self.account.door("GET", path, step, expected="what a run has done"):
+                done = list(_tools_ended(step["step_details"])) if step["status"] == "completed" else []
+            yield from done[tools:]
+            tools = max(0, tools - len(done))
+        path = f"/threads/{self._thread}/messages"
+        for message in self.account.pages(path, page=100, beta=BETA, run_id=run_id):
+            with self.account.door("GET", path, message, expected="what a run has said"):
+                parts = list(_said(message["content"]))
+            for each in parts:
+                if said.startswith(each.text) and each.text:
+                    said = said[len(each.text) :]
+                    continue
+                rest = each.text.removeprefix(said)
+                said = ""
+                yield TextGrew(rest, tuple(mark for mark in each.marks if not mark.text or mark.text in rest))
+            yield TextEnded()
+
+    def _latest(self) -> str | None:
+        """The run that we heard of, or the last one of the thread: it may have begun without our hearing of it."""
+        if self._run is None:
+            page = self.account.get(f"/threads/{self._thread}/runs", beta=BETA, query={"limit": 1, "order": "desc"})
+            self._run = next((str(each["id"]) for each in page.get("data") or ()), None)
+        return self._run
 
     def _read(self, name: str, data: Json) -> Iterator[TalkEvent]:
         match name.removeprefix("thread."):
@@ -228,7 +274,7 @@ class ThreadTalk:
                 yield ToolGrew(key, given)
 
 
-def _said(parts: Any) -> Iterator[TalkEvent]:
+def _said(parts: Any) -> Iterator[TextGrew]:
     for part in parts:
         if part.get("type") == "text":
             text = part.get("text") or {}
