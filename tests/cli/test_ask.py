@@ -212,6 +212,13 @@ def test_a_handler_is_never_sent_and_runs_only_when_allowed(handled: Shell) -> N
     assert "at work" in told.err
 
 
+def test_a_handler_of_an_agent_is_never_sent(handled: Shell) -> None:
+    agent = "agents:\n  helper: {model: gpt-6-luna, tools: [{function: get_weather}]}\n"
+    handled.write("agents.yaml", agent)
+    assert handled("apply", "--yes").code == 0
+    assert "handler" not in json.dumps(handled.team.listed("/agents"))
+
+
 def test_the_model_hears_of_a_handler_that_fails(handled: Shell) -> None:
     handled("apply", "--yes")
     told = handled("ask", "tutor", CALL.replace("Oslo", "Nowhere"), "--allow-handlers")

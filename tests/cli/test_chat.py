@@ -233,6 +233,37 @@ def test_ctrl_c_stops_the_answer_and_the_conversation_goes_on(team: Team) -> Non
     assert [each for each in account.calls if each.startswith("DELETE /threads")]
 
 
+def test_ctrl_c_while_a_function_waits_stops_the_run(team: Team) -> None:
+    """The thread is free for the next question, and everything is removed in the end."""
+    account = Hanging(LocalTransport(team.account_directory))
+    account.hangs = False
+    with serving(account) as url:
+        environ = at_account(team, url)
+        waiting = iter(['call get_weather {"city": "Oslo"}', "\x03", "Hello?", "\x04"])
+        ended = talked(chat(team), lambda _: next(waiting, "\x04"), size=(160, 24), environ=environ)
+    text = "\n".join(seen(ended.written, 160, 24))
+    assert ended.code == 0, text
+    assert "(Ctrl-C again, Ctrl-D or /quit leaves)" in text
+    assert "No passage of the files" in text
+    assert account.calls.count("POST /threads/thread/runs/run/cancel") == 1
+    assert account.calls.count("DELETE /threads/thread") == 1
+
+
+def test_ctrl_c_stops_one_question(team: Team) -> None:
+    account = Hanging(LocalTransport(team.account_directory))
+    with serving(account) as url:
+        environ = at_account(team, url)
+
+        def begun(terminal: int) -> None:
+            account.at = lambda: os.write(terminal, b"\x03")
+
+        asked = command("ask", "echo", "Hello?", "-C", str(team.root))
+        ended = in_terminal(asked, environ=environ, begun=begun)
+        account.over.set()
+    assert ended.code == 130
+    assert "DELETE /threads/thread" in account.calls
+
+
 def test_ctrl_c_twice_leaves(team: Team) -> None:
     then = {b"> ": b"\x03", b"leaves)\r\n> ": b"\x03"}
     ended = in_terminal(chat(team), environ={"TERM": "dumb"}, then=then)

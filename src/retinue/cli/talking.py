@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -97,17 +98,28 @@ class Talking:
             return self.allow_handlers
         named = ", ".join(sorted(set(handlers.values())))
         self.terminal.say(f"{self.talk.address} has its functions carried out by Python of this project: {named}")
-        return click.confirm("Run it?", default=False, err=True)
+        with _interrupts():
+            return click.confirm("Run it?", default=False, err=True)
 
     def _ask_person(self, call: FunctionCall) -> str | None:
         if not self._can_ask():
             return None
         self.terminal.say(render_done((call, None), color=self.terminal.error_color))
         while True:
-            told: str = click.prompt("  its output, as JSON or text", default="", show_default=False, err=True)
+            with _interrupts():
+                told: str = click.prompt("  its output, as JSON or text", default="", show_default=False, err=True)
             if told[:1] not in ("{", "[") or _is_json(told):
                 return told
             self.terminal.say("  that begins like JSON and is none: try again")
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Ctrl-C, or the end of what is typed, in the middle of an answer stops the answer."""
+    try:
+        yield
+    except click.Abort:
+        raise KeyboardInterrupt from None
 
 
 def _is_json(text: str) -> bool:
