@@ -36,6 +36,7 @@ class Talking:
     person: bool = True
     silent: bool = False
     turns: list[Turn] = field(default_factory=list)
+    _asked_for: str = ""
     _text: AnswerText = field(init=False)
     _footnotes: Footnotes = field(init=False)
     _functions: FunctionCalls = field(init=False)
@@ -88,6 +89,8 @@ class Talking:
 
     def _called(self, call: FunctionCall, output: str) -> None:
         self.turns[-1].done.append((call, output))
+        if call.id == self._asked_for:  # who wrote it has both before their eyes
+            return
         self.terminal.say(render_done((call, output), color=self.terminal.error_color))
 
     def _can_ask(self) -> bool:
@@ -104,6 +107,7 @@ class Talking:
     def _ask_person(self, call: FunctionCall) -> str | None:
         if not self._can_ask():
             return None
+        self._asked_for = call.id
         self.terminal.say(render_done((call, None), color=self.terminal.error_color))
         while True:
             with _interrupts():
