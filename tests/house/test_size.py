@@ -5,12 +5,12 @@ from __future__ import annotations
 from tests.house.source import modules
 
 MOST_FILES = 282
-MOST_LINES = 49_000
+MOST_LINES = 50_000
 """When the packages were cut anew there were 200 files with 32,500 lines. What was built since has its line here:
 accounts and networks that misbehave, hostile files and texts, documents that are really read (+20, +6,000); knowledge
 at scale: an index of files, one policy of requests, files that several stores hold, what nothing uses (+8, +3,000);
 threads and runs, one turn of a model with its tools, the rehearsal model (+28, +3,500); responses and conversations
-(+10, +1,900); talking to what was applied, over two APIs (+14, +1,500)."""
+(+10, +2,100); talking to what was applied, over two APIs (+14, +1,700)."""
 
 
 def test_there_are_not_more_files() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from retinue.emulator.language_models.language_model import CallDelta, Finish, Piece, Prompt, TextDelta, Usage
+from retinue.emulator.server.service import CodeSession
 
 Scripted = Piece | Callable[[], object] | Exception
 
@@ -96,6 +97,16 @@ class Ran:
     logs: str
     files: tuple[Written, ...] = ()
     error: str | None = None
+
+
+class NoSandbox:
+    """A machine where nothing confines code."""
+
+    def open_session(self, directory: Path) -> AbstractContextManager[CodeSession]:
+        raise RuntimeError("nothing confines it")
+
+    def read_written(self, directory: Path, name: str, most: int) -> bytes:
+        raise FileNotFoundError(name)
 
 
 class ScriptedSandbox:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import openai
 import pydantic
 import pytest
@@ -12,7 +14,10 @@ import pytest
 from retinue.emulator.language_models.language_model import Finish, Image, Message, ModelError, TextDelta, Usage
 from retinue.emulator.language_models.language_model import ToolCall as Called
 from retinue.emulator.language_models.language_model import ToolOutput as Output
+from retinue.emulator.server.transport import LocalTransport
+from tests.emulator.conftest import HEADERS
 from tests.emulator.responses.conftest import FUNCTION, Caller, OpenCaller, names, text_of
+from tests.emulator.threads.conftest import strict_client
 from tests.support.scripted_model import UNTIL_STOPPED, Gate, ScriptedModel, calls, says
 
 
@@ -113,7 +118,14 @@ def test_input_comes_in_every_form(open_caller: OpenCaller) -> None:
     ]
     made = caller.ask(said)
     (prompt,) = model.prompts
-    images = (Image("https://example.com/a.png", "", "low"), Image("", file, "auto"))
+    # The bytes of pictures that are files come along.
+    blob = prompt.items[-1].images[1].path  # type: ignore[union-attr]
+    assert blob is not None
+    assert blob.read_bytes() == b"words of a file"
+    images = (
+        Image(url="https://example.com/a.png", detail="low"),
+        Image(file_id=file, filename="notes.txt", path=blob, detail="auto"),
+    )
     assert prompt.items == (
         Message("developer", "Mind the gap."),
         Message("user", "First."),
@@ -175,11 +187,21 @@ def test_an_item_is_named_instead_of_said_again(caller: Caller) -> None:
     assert caller.account.get(f"/responses/{second['id']}/input_items")["data"] == [said]
 
 
-def test_what_is_not_stored_is_there_for_nobody(caller: Caller) -> None:
-    made = caller.ask("Hello.", store=False)
-    assert (made["status"], made["store"]) == ("completed", False)
-    assert caller.account.http.get(f"/responses/{made['id']}").status_code == 404
-    assert caller.refuse("/responses", model="gpt-4o", input="x", previous_response_id=made["id"])[0] == 400
+def test_what_is_not_stored_is_there_for_nobody(tmp_path: Path) -> None:
+    """Not while it is made, and nothing of it afterwards."""
+    gate = Gate()
+    transport = LocalTransport(tmp_path, language_model=ScriptedModel((TextDelta("One"), gate, *says(" two"))))
+    with httpx2.Client(transport=transport, base_url="http://local.invalid/v1", headers=HEADERS) as http:
+        client = strict_client(http)
+        with client.responses.stream(model="gpt-4o", input="Hello.", store=False) as stream:
+            made = next(iter(stream)).response.id  # type: ignore[union-attr]
+            gate.wait()
+            assert http.get(f"/responses/{made}").status_code == 404
+            gate.open()
+            said = stream.get_final_response().output[0].id  # type: ignore[union-attr]
+        assert http.get(f"/responses/{made}").status_code == 404
+        for more in ({"previous_response_id": made}, {"input": [{"type": "item_reference", "id": said}]}):
+            assert http.post("/responses", json={"model": "gpt-4o", "input": "x", **more}).is_client_error
 
 
 def test_a_response_is_gone_after_thirty_days(caller: Caller) -> None:
@@ -283,6 +305,19 @@ def test_a_response_that_is_deleted_while_it_is_made_comes_to_nothing(open_calle
     caller.account.delete(f"/responses/{made['id']}")
     assert caller.account.http.get(f"/responses/{made['id']}").status_code == 404
     assert caller.text("Hello.") == "Next."
+
+
+def test_a_response_that_was_under_way_when_the_account_was_closed_has_failed(tmp_path: Path) -> None:
+    gate = Gate()
+    transport = LocalTransport(tmp_path, language_model=ScriptedModel((gate, UNTIL_STOPPED)))
+    with httpx2.Client(transport=transport, base_url="http://local.invalid/v1", headers=HEADERS) as http:
+        made = http.post("/responses", json={"model": "gpt-4o", "input": "x", "background": True}).json()
+        gate.wait()
+        gate.open()
+    with httpx2.Client(transport=LocalTransport(tmp_path), base_url="http://local.invalid/v1") as http:
+        found = http.get(f"/responses/{made['id']}").json()
+    message = "The local account was closed while the response was in progress."
+    assert (found["status"], found["error"]) == ("failed", {"code": "server_error", "message": message})
 
 
 # ── with the SDK ──────────────────────────────────────────────────────────────────────────────────────────────────────

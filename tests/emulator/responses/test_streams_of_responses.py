@@ -149,6 +149,22 @@ def test_who_leaves_a_stream_ends_the_response(open_caller: OpenCaller) -> None:
     assert found["status"] == "cancelled"
 
 
+def test_who_leaves_instead_of_waiting_ends_the_response(tmp_path: Path) -> None:
+    """The conversation is free again."""
+    gate = Gate()
+    transport = LocalTransport(tmp_path, language_model=ScriptedModel((gate, UNTIL_STOPPED), says("Free.")))
+    with httpx2.Client(transport=transport, base_url="http://local.invalid/v1", headers=HEADERS) as http:
+        asked = {"model": "gpt-4o", "input": "x", "conversation": http.post("/conversations", json={}).json()["id"]}
+        with http.stream("POST", "/responses", json=asked) as response:
+            gate.wait()
+            gate.open()
+            response.close()
+        answer = http.post("/responses", json=asked)
+        while answer.status_code == 400 and answer.json()["error"]["code"] == "conversation_locked":
+            answer = http.post("/responses", json=asked)
+        assert answer.json()["status"] == "completed"
+
+
 def judged(events: list[Event]) -> list[Event]:
     """Streams of a response that is asked for again are not described, but their events are."""
     description = find_description() or pytest.skip(ABSENT)

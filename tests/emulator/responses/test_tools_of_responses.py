@@ -42,7 +42,7 @@ def search(caller: Caller) -> dict[str, Any]:
 
 def test_passages_are_cited(caller: Caller, search: dict[str, Any]) -> None:
     """A mark is no part of the text but an annotation where it stood, after what it is about."""
-    events = caller.stream("refunds", tools=[search])
+    events = caller.stream("refunds take days", tools=[search])
     told = [each for each in names(events) if not each.startswith(("output_text.d", "content_part"))]
     cited = "output_text.annotation.added"
     assert told == [
@@ -56,10 +56,10 @@ def test_passages_are_cited(caller: Caller, search: dict[str, Any]) -> None:
         "completed",
     ]
     searched, said = events[-1]["response"]["output"]
-    assert (searched["queries"], searched["results"], searched["status"]) == (["refunds"], None, "completed")
+    assert (searched["queries"], searched["results"], searched["status"]) == (["refunds take days"], None, "completed")
     (part,) = said["content"]
     assert "【" not in part["text"]
-    assert [each["filename"] for each in part["annotations"]] == ["fees.md", "refunds.md"]
+    assert [each["filename"] for each in part["annotations"]] == ["refunds.md", "fees.md"]
     for each in part["annotations"]:
         assert part["text"][: each["index"]].rstrip().endswith(("Fees of refunds.”", "Refunds take five days.”"))
     added = [each for each in events if each["type"].endswith("annotation.added")]
@@ -78,11 +78,11 @@ def test_results_are_shown_to_who_asks_for_them(caller: Caller, search: dict[str
         "attributes": {"team": "a"},
         "text": "Refunds take five days.",
     }
-    later = caller.ask("refunds", tools=[search])
+    later = caller.ask("refunds take days", tools=[search])
     found = caller.account.http.get(
         f"/responses/{later['id']}", params={"include[]": "file_search_call.results"}
     ).json()
-    assert [each["filename"] for each in found["output"][0]["results"]] == ["fees.md", "refunds.md"]
+    assert [each["filename"] for each in found["output"][0]["results"]] == ["refunds.md", "fees.md"]
     threshold = {**search, "ranking_options": {"ranker": "auto", "score_threshold": 1.0}}
     assert caller.ask("refunds", tools=[threshold], include=["file_search_call.results"])["output"][0]["results"] == []
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import openai
-import pydantic
 import pytest
 from openai.types.beta import AssistantStreamEvent
 
 from retinue.emulator.language_models.language_model import ModelError, TextDelta
 from tests.emulator.threads.conftest import Desk, Event, OpenDesk, names, read_events
-from tests.support.description import ABSENT, read_documents
-from tests.support.scripted_model import Scripted, ScriptedModel, calls, says
+from tests.support.description import ABSENT, find_description, read_documents
+from tests.support.scripted_model import (
+    UNTIL_STOPPED,
+    Ran,
+    Scripted,
+    ScriptedModel,
+    ScriptedSandbox,
+    Written,
+    calls,
+    says,
+)
+from tests.support.sdk_types import problems
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -27,6 +35,14 @@ WEATHER = {
 ARGUMENTS = '{"location":"San Francisco, CA"}'
 
 
+SCHEMAS = {
+    "thread": "ThreadObject",
+    "thread.run": "RunObject",
+    "thread.run.step": "RunStepObject",
+    "thread.message": "MessageObject",
+}
+
+
 def published(path: str, title: str) -> list[str]:
     """The names of the events of an example, deltas that follow each other told once."""
     documents = read_documents() or pytest.skip(ABSENT)
@@ -37,10 +53,13 @@ def published(path: str, title: str) -> list[str]:
 
 
 def check_types(events: list[Event]) -> None:
-    """Every event is one of those that the SDK knows, whole."""
-    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(AssistantStreamEvent)
+    """Every event is one of those that the SDK knows, whole, and has an object of the published description."""
+    description = find_description()
     for name, data in events[:-1]:
-        adapter.validate_json(json.dumps({"event": name, "data": data}), strict=True)
+        assert problems(AssistantStreamEvent, name, {"event": name, "data": data}) == []
+        schema = SCHEMAS.get(data["object"])
+        if description is not None and schema is not None:
+            assert description.check_object(schema, data) == []
     assert events[-1] == ("done", "[DONE]")
 
 
@@ -125,6 +144,31 @@ def test_the_handler_of_the_sdk_hears_everything(open_desk: OpenDesk) -> None:
     assert second.heard == ["text", "said It is sunny."]
 
 
+def test_pictures_come_before_the_words_about_them(open_desk: OpenDesk) -> None:
+    class Handler(openai.AssistantEventHandler):
+        heard: tuple[str, ...] = ()
+
+        def on_image_file_done(self, image_file: Any) -> None:
+            self.heard += (image_file.file_id,)
+
+        def on_text_done(self, text: Any) -> None:
+            self.heard += (text.value,)
+
+    plot = Ran("", (Written("plot.png", b"\x89PNG", "image/png"),))
+    model = ScriptedModel(calls(("code_interpreter", '{"code":"plot()"}')), says("Here", " it is."))
+    desk = open_desk(language_model=model, sandbox=ScriptedSandbox({"plot()": plot}))
+    thread, assistant = desk.add_thread("Draw."), desk.add_assistant(tools=[{"type": "code_interpreter"}])
+    handler = Handler()
+    with desk.client.beta.threads.runs.stream(
+        thread_id=thread, assistant_id=assistant, event_handler=handler
+    ) as stream:
+        (message,) = stream.get_final_messages()
+    picture = message.content[0]
+    assert picture.type == "image_file"
+    assert handler.heard == (picture.image_file.file_id, "Here it is.")
+    assert desk.account.get(f"/files/{picture.image_file.file_id}")["filename"] == "plot.png"
+
+
 def test_a_run_that_fails_says_so_last(open_desk: OpenDesk) -> None:
     broken: list[Scripted] = [TextDelta("Well"), ModelError("the model went away", code="rate_limit_exceeded")]
     desk = open_desk(language_model=ScriptedModel(broken))
@@ -140,6 +184,28 @@ def test_a_run_that_fails_says_so_last(open_desk: OpenDesk) -> None:
     assert message["content"][0]["text"]["value"] == "Well"
     assert message["incomplete_details"] == {"reason": "run_failed"}
     assert run["last_error"] == step["last_error"] == {"code": "rate_limit_exceeded", "message": "the model went away"}
+
+
+def test_a_stream_whose_thread_is_deleted_ends_with_an_error(open_desk: OpenDesk) -> None:
+    """For the SDK, an exception with the reason."""
+
+    def delete() -> None:
+        desk.account.delete(f"/threads/{thread}")
+
+    script: list[Scripted] = [TextDelta("Well, "), delete, UNTIL_STOPPED]
+    desk = open_desk(language_model=ScriptedModel(script, script))
+    assistant = desk.add_assistant()
+    thread = desk.add_thread("Hi")
+    events = desk.stream(f"/threads/{thread}/runs", assistant_id=assistant)
+    (error, told), done = events[-2:]
+    assert (error, done[0]) == ("error", "done")
+    assert told["error"]["message"] == f"No run found with id '{events[0][1]['id']}'."
+    thread = desk.add_thread("Hi")
+    with (
+        pytest.raises(openai.APIError, match="No run found"),
+        desk.client.beta.threads.runs.stream(thread_id=thread, assistant_id=assistant) as stream,
+    ):
+        stream.until_done()
 
 
 def test_events_are_read_as_they_are_written() -> None:

@@ -10,7 +10,7 @@ import pytest
 from retinue.emulator.language_models.language_model import TextDelta, ToolOutput
 from retinue.emulator.server.quirks import Quirks
 from tests.emulator.threads.conftest import Desk, OpenDesk, names
-from tests.support.scripted_model import Ran, ScriptedModel, ScriptedSandbox, Written, calls, says
+from tests.support.scripted_model import NoSandbox, Ran, ScriptedModel, ScriptedSandbox, Written, calls, says
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -71,6 +71,9 @@ def test_the_text_that_was_found_is_told_who_asks_for_it(desk: Desk) -> None:
     query = {"include[]": CONTENT}
     again = desk.account.get(f"/threads/{thread}/runs/{run}/steps/{step.id}", **query)
     assert again == step.to_dict()
+    events = desk.stream(f"/threads/{thread}/runs?include[]={CONTENT}", assistant_id=assistant)
+    told = next(data for name, data in events if name == "thread.run.step.completed")
+    assert told["step_details"]["tool_calls"][0]["file_search"]["results"][0]["content"]
     refused = desk.account.http.get(f"/threads/{thread}/runs/{run}/steps", params={"include[]": "everything"})
     assert refused.status_code == 400
 
@@ -151,7 +154,8 @@ def test_the_model_is_given_the_passages_with_their_marks(open_desk: OpenDesk) -
     model = ScriptedModel(calls(("file_search", '{"queries":["refund"]}')), says("Five."))
     desk = open_desk(language_model=model)
     assistant, _ = searching(desk)
-    desk.run(desk.add_thread("refund"), assistant, tool_choice={"type": "file_search"})
+    twice = {"tools": [SEARCH, SEARCH]}
+    desk.run(desk.add_thread("refund"), assistant, tool_choice={"type": "file_search"}, **twice)
     first, second = model.prompts
     assert [each.kind for each in first.tools] == ["file_search"]
     assert [first.tool_choice, second.tool_choice] == ["=file_search", "auto"]
@@ -204,10 +208,11 @@ def test_code_is_shown_as_it_comes(open_desk: OpenDesk) -> None:
 
 def test_without_a_sandbox_no_code_runs(open_desk: OpenDesk) -> None:
     """The run fails with the reason, and shows what it would have run."""
-    desk = open_desk(language_model=ScriptedModel(calls(("code_interpreter", '{"code":"print(1)"}'))))
+    model = ScriptedModel(calls(("code_interpreter", '{"code":"print(1)"}')))
+    desk = open_desk(language_model=model, sandbox=NoSandbox())
     thread = desk.add_thread("Go.")
     run = desk.run(thread, desk.add_assistant(tools=[CODE]))
-    reason = "code_interpreter cannot run code: there is no sandbox, and it never runs outside of one"
+    reason = "code_interpreter cannot run code: nothing confines it"
     assert (run["status"], run["last_error"]) == ("failed", {"code": "server_error", "message": reason})
     (step,) = desk.steps(thread, run["id"])
     assert (step["status"], step["last_error"]["message"]) == ("failed", reason)

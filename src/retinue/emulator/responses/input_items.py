@@ -235,8 +235,9 @@ def _keep(call: Call, item: JsonObject, at: str) -> Kept:
         return found.body, found.hidden
     body = {key: value for key, value in item.items() if value is not None}
     body["id"] = body.get("id") or call.new_id(ID_PREFIXES[item["type"]])
-    body["status"] = body.get("status") or "completed"
-    known = find_item(call, body["id"]) if "id" in item else None
+    if item["type"] != "reasoning":
+        body.setdefault("status", "completed")
+    known = find_item(call, body["id"])  # what the account knows of it stays known when it is sent back
     match item["type"]:
         case "message":
             body["content"] = [_kept_part(call, each, at) for each in _parts(item)]
@@ -246,8 +247,6 @@ def _keep(call: Call, item: JsonObject, at: str) -> Kept:
             body["results"] = item.get("results")
         case "code_interpreter_call":
             body |= {key: item.get(key) for key in ("code", "outputs")} | {"container_id": item.get("container_id", "")}
-        case "reasoning":
-            body.pop("status" if item.get("status") is None else "", None)
     return body, known.hidden if known else {}
 
 

@@ -309,11 +309,9 @@ async def _pieces(follower: Follower, leave: Callable[[], None]) -> AsyncIterato
 
 
 def _retrieve(call: Call) -> Answer:
-    # Followed before anything is read: what happens from now on is heard, what happened before is stored.
-    follower = call.live.follow(call.path["id"])
-    asked, response = included(call), require_response(call)
     if call.query.get("stream") == "true":
-        return _replay(call, response, follower)
+        return _replay(call)
+    asked, response = included(call), require_response(call)
     if not asked:
         return response.body
     hidden = {each.id: each.hidden for each in items_of(call, response.id, "output")}
@@ -322,7 +320,10 @@ def _retrieve(call: Call) -> Answer:
     return {**response.body, "output": output}
 
 
-def _replay(call: Call, response: Stored, follower: Follower) -> Streamed:
+def _replay(call: Call) -> Streamed:
+    # Followed before anything is read: what happens from now on is heard, what happened before is stored.
+    follower = call.live.follow(call.path["id"])
+    response = require_response(call)
     if not response.hidden["keeps_events"]:  # the rule is published (background guide), its wording is not
         raise invalid("Only a response created with 'background' and 'stream' can be streamed again.", "stream")
     try:

@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from retinue.emulator.files.stored_files import FILES
 from retinue.emulator.language_models.language_model import (
@@ -77,7 +76,7 @@ def heard(call: Call, before: Sequence[Kept], given: Sequence[Kept]) -> Heard:
     files = {}
     for body, _ in (*before, *given):
         for part in _parts(body):
-            file_id = part.get("file_id") if part["type"] == "input_file" else None
+            file_id = part.get("file_id")
             stored = call.storage.find(FILES.object, file_id) if file_id else None
             if stored is not None:
                 files[stored.id] = (stored.body["filename"], call.storage.blob(stored.id))
@@ -169,10 +168,16 @@ def _content(
             case "refusal":
                 texts.append(part["refusal"])
             case "input_image":
-                images.append(Image(part.get("image_url", ""), part.get("file_id", ""), part["detail"]))
+                images.append(_picture(part, files))
             case "input_file":
                 texts.append(_file_text(part, files, read_file))
     return texts, images
+
+
+def _picture(part: JsonObject, files: Mapping[str, tuple[str, Path]]) -> Image:
+    file_id = part.get("file_id", "")
+    filename, path = files.get(file_id, ("", None))
+    return Image(part.get("image_url", ""), file_id, filename=filename, path=path, detail=part["detail"])
 
 
 def _file_text(part: JsonObject, files: Mapping[str, tuple[str, Path]], read_file: FileReader) -> str:
@@ -215,6 +220,6 @@ def briefly(name: str, path: Path) -> str:
     return path.read_bytes().decode(errors="replace") if path.exists() else ""
 
 
-def prompt_of(body: JsonObject, said: Heard) -> Any:
-    """For counting tokens."""
+def prompt_of(body: JsonObject, said: Heard) -> Prompt:
+    """The prompt as far as it is needed for counting tokens."""
     return make_prompt(body, said, briefly)[0]

@@ -7,7 +7,6 @@ background that is streamed every event is stored as well, so that it can be ask
 from __future__ import annotations
 
 import base64
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,11 +29,11 @@ from retinue.emulator.turns.turn_events import (
     CallsEnded,
     Event,
     Executed,
-    ReasoningGrew,
     Searched,
     TextBegun,
     TextEnded,
     TextGrew,
+    Thought,
     TurnEnded,
     WrittenFile,
 )
@@ -91,10 +90,10 @@ class ResponseRecord:
 
     def write(self, event: Event) -> None:
         """Raises ResponseOverError, and StoppedError when the job is somebody else's by now."""
-        if not isinstance(event, ReasoningGrew):
+        if not isinstance(event, Thought):
             self._end_reasoning()
         match event:
-            case ReasoningGrew(text):
+            case Thought(text) if text:
                 self._grow_reasoning(text)
             case TextBegun():
                 self._begin_message()
@@ -111,7 +110,7 @@ class ResponseRecord:
             case CallsEnded(usage):
                 self._spend(usage)
                 self._leave_open_calls()
-            case TurnEnded():
+            case Thought() | TurnEnded():
                 pass
 
     def settle(self, response: Stored) -> None:
@@ -351,15 +350,12 @@ class ResponseRecord:
         shown = shown_item(item, hidden, self._include)
         index = self._items.index(item)
         self._items[index] = shown
-        with self._transaction() as call:
+        with self._job.transaction() as call:
             response = self._response(call)
             add_item(call, self._id, shown, hidden, facet="output")
             response.body["output"] = self._items
             self._publish(call, response, "response.output_item.done", output_index=index, item=shown)
             call.storage.save(response)
-
-    def _transaction(self) -> AbstractContextManager[Call]:
-        return self._job.transaction()
 
     def _response(self, call: Call) -> Stored:
         response = find_response(call, self._id)
@@ -382,7 +378,7 @@ class ResponseRecord:
 
     def _tell(self, name: str, /, **members: Any) -> None:
         if self._keeps:
-            with self._transaction() as call:
+            with self._job.transaction() as call:
                 response = self._response(call)
                 self._publish(call, response, name, **members)
                 call.storage.save(response)

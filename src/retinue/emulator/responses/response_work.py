@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from retinue.emulator.language_models.language_model import ModelError
@@ -38,6 +38,7 @@ from retinue.emulator.server.storage import JsonObject, Stored
 from retinue.emulator.turns.code_interpreter_tool import CodeInterpreter
 from retinue.emulator.turns.turn import Limits, OwnTool, take_turn
 from retinue.emulator.turns.turn_events import TurnEnded
+from retinue.emulator.vector_stores.text_extraction import AbandonedError
 
 ANSWERING = "response"
 """The kind of work."""
@@ -135,12 +136,14 @@ def _take(job: Job, record: ResponseRecord, body: JsonObject, said: Heard, stop:
                 begun=begun,
                 keeps_first=False,
             )
-            for event in events:
+            for event in opened.enter_context(closing(events)):
                 record.write(event)
                 if isinstance(event, TurnEnded):
                     outcome = event
     except ModelError as error:
         outcome = _Failure(str(error), error.code)
+    except AbandonedError:
+        outcome = TurnEnded("stopped")
     except (ResponseOverError, StoppedError):
         raise
     except Exception:
@@ -151,12 +154,12 @@ def _take(job: Job, record: ResponseRecord, body: JsonObject, said: Heard, stop:
 
 def _own_tools(job: Job, body: JsonObject, sandbox: Sandbox | None, opened: ExitStack) -> list[OwnTool]:
     found: list[OwnTool] = []
-    for each in usable_tools(body):
-        if each["type"] == "file_search":
-            found.append(file_search(each, job.transaction))
-        elif each["type"] == "code_interpreter":
-            file_ids = each["container"].get("file_ids", ())
-            found.append(opened.enter_context(CodeInterpreter(sandbox, job.transaction, file_ids)))
+    given = {tool["type"]: tool for tool in reversed(usable_tools(body))}  # one named twice is one
+    if "file_search" in given:
+        found.append(file_search(given["file_search"], job.transaction))
+    if "code_interpreter" in given:
+        file_ids = given["code_interpreter"]["container"].get("file_ids", ())
+        found.append(opened.enter_context(CodeInterpreter(sandbox, job.transaction, file_ids)))
     return found
 
 
@@ -179,7 +182,7 @@ def _leave(call: Call, job: Job, record: ResponseRecord) -> None:
     response = find_response(call, job.body["response"])
     if response is None:
         _tell_gone(call, job.body["response"])
-    elif response.facet == "in_progress" and job.stopping.is_set():
+    elif response.facet == "in_progress" and (call.live.is_closed or job.stopping.is_set()):
         record.settle(response)
         end_response(call, response, "failed", error=_Failure(_CLOSED).shown())
     elif response.facet == "in_progress":

@@ -148,13 +148,19 @@ class LocalAccount:
     def close(self) -> None:
         """Close the database. A later request opens it again."""
         if self._storage is not None:
+            self._events.close()
             if self._workers is not None:
-                self._events.close()
                 self._workers.close()
                 self._workers = None
-                self._events = LiveEvents()
+            self._events = LiveEvents()
             self._storage.close()
             self._storage = None
+
+    def stop_work(self) -> None:
+        """Ask work to come to an end: the account is about to close."""
+        if self._workers is not None:
+            self._workers.stop()
+        self._events.close()
 
     def open(self) -> Storage:
         """Open the directory now rather than at the first request. Raises LayoutError when a newer version wrote it."""

@@ -18,21 +18,30 @@ class Follower:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._lock = threading.Lock()
+        self._heard: list[bytes | None] = []
+        self._news = asyncio.Event()
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """What is published, until the channel ends."""
-        while (piece := await self._pieces.get()) is not None:
-            yield piece
+        while True:
+            await self._news.wait()
+            with self._lock:
+                self._news.clear()
+                heard, self._heard = self._heard, []
+            for piece in heard:
+                if piece is None:
+                    return
+                yield piece
 
     def hear(self, pieces: Sequence[bytes | None]) -> None:
+        with self._lock:
+            is_known = bool(self._heard)  # then the loop has been told already, which costs more than all the rest
+            self._heard += pieces
         # A loop that is closed has no reader any more.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._put, pieces)
-
-    def _put(self, pieces: Sequence[bytes | None]) -> None:
-        for piece in pieces:
-            self._pieces.put_nowait(piece)
+            if not is_known:
+                self._loop.call_soon_threadsafe(self._news.set)
 
 
 class LiveEvents:
@@ -91,6 +100,11 @@ class LiveEvents:
         with self._lock:
             if event := self._stops.get(channel):
                 event.set()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether everybody was asked to leave off."""
+        return self._closed
 
     def close(self) -> None:
         """Ask everybody to leave off."""

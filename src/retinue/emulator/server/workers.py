@@ -81,6 +81,8 @@ class Workers:
 
     def _wake(self, kind: str) -> None:
         """There is work of this kind to do: one more thread for it, unless one has nothing to do or there are many."""
+        if self._stopping.is_set():
+            return
         self.reserve()
         pool = self._pools[kind]
         with pool.lock:
@@ -93,12 +95,16 @@ class Workers:
                 pool.threads.append(thread)
                 thread.start()
 
-    def close(self) -> None:
-        """Ask the jobs under way to stop, and leave what is not done to whoever opens the account next."""
+    def stop(self) -> None:
+        """Begin nothing any more, and ask the jobs under way to stop."""
         self._stopping.set()
         for pool in self._pools.values():
             with pool.lock:
                 pool.lock.notify_all()
+
+    def close(self) -> None:
+        """As ``stop``, and wait for them. What is not done is left to whoever opens the account next."""
+        self.stop()
         deadline = time.monotonic() + _PATIENCE
         for thread in [each for pool in self._pools.values() for each in pool.threads]:
             thread.join(max(0.0, deadline - time.monotonic()))

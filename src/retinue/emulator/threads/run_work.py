@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from retinue.emulator.language_models.language_model import ModelError
@@ -49,6 +49,7 @@ def perform_run(job: Job) -> Callable[[Call], None]:
     with job.transaction() as call:
         live, run_id = call.live, str(job.body["run"])
     with live.stoppable(run_id) as stop:
+        job.check()
         if (begun := _begin(job)) is not None:
             record, run, asked = begun
             try:
@@ -102,7 +103,7 @@ def _take(job: Job, record: RunRecord, run: Stored, asked: RunPrompt, stop: thre
                 sources=asked.sources,
                 begun=asked.begun,
             )
-            for event in events:
+            for event in opened.enter_context(closing(events)):
                 record.write(event)
                 if isinstance(event, TurnEnded):
                     outcome = event
@@ -138,7 +139,8 @@ def _leave(call: Call, job: Job, record: RunRecord) -> None:
     """The run was to stop before its end: somebody ended it, or the account closes."""
     run = find_run(call, job.body["thread"], job.body["run"])
     if run is None:
-        gone = ApiError(404, f"No run found with id '{job.body['run']}'.").body()["error"]
+        # In the shape of any refusal, which is what the SDK takes for one in a stream.
+        gone = ApiError(404, f"No run found with id '{job.body['run']}'.").body()
         call.publish(job.body["run"], server_sent_event(gone, event="error"))
         finish_telling(call, job.body["run"])
         return
@@ -151,12 +153,12 @@ def _leave(call: Call, job: Job, record: RunRecord) -> None:
 
 def _own_tools(job: Job, run: Stored, asked: RunPrompt, sandbox: Sandbox | None, opened: ExitStack) -> list[OwnTool]:
     found: list[OwnTool] = []
-    for tool in run.body["tools"]:
-        if tool["type"] == "code_interpreter":
-            found.append(opened.enter_context(CodeInterpreter(sandbox, job.transaction, asked.file_ids)))
-        if tool["type"] == "file_search":
-            options = tool.get("file_search", {})
-            threshold = options.get("ranking_options", {}).get("score_threshold", 0.0)
-            most = options.get("max_num_results", MOST_RESULTS)
-            found.append(FileSearch(asked.store_ids, job.transaction, most=most, threshold=threshold))
+    declared = {tool["type"]: tool for tool in reversed(run.body["tools"])}  # one named twice is one
+    if "code_interpreter" in declared:
+        found.append(opened.enter_context(CodeInterpreter(sandbox, job.transaction, asked.file_ids)))
+    if "file_search" in declared:
+        options = declared["file_search"].get("file_search", {})
+        threshold = options.get("ranking_options", {}).get("score_threshold", 0.0)
+        most = options.get("max_num_results", MOST_RESULTS)
+        found.append(FileSearch(asked.store_ids, job.transaction, most=most, threshold=threshold))
     return found

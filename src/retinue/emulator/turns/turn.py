@@ -38,11 +38,11 @@ from retinue.emulator.turns.turn_events import (
     Event,
     Kind,
     Outcome,
-    ReasoningGrew,
     Source,
     TextBegun,
     TextEnded,
     TextGrew,
+    Thought,
     TurnEnded,
 )
 
@@ -103,7 +103,7 @@ def take_turn(
     sources: Mapping[str, Source] | None = None,
     begun: int = 0,
     keeps_first: bool = True,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """What happens, TurnEnded last. ``prompt`` has the functions; the tools of the account are added to them.
 
     ``sources`` are what the conversation may name already. The last ``begun`` items, the message that is answered and
@@ -140,7 +140,7 @@ class _Turn:
     keeps_first: bool
     spent: Usage = field(init=False)
 
-    def take(self) -> Iterator[Event]:
+    def take(self) -> Generator[Event, None, None]:
         self.spent = self.limits.spent
         for _ in range(_MOST_ANSWERS):
             fitted = self._fitted()
@@ -203,9 +203,9 @@ class _Turn:
                     yield from self._hear_call(piece, answer)
                 case Finish():
                     answer.finish = piece
-                case ReasoningDelta(text) if text:
-                    yield ReasoningGrew(text)
-                case TextDelta() | RefusalDelta() | ReasoningDelta():
+                case ReasoningDelta(text):
+                    yield Thought(text)
+                case TextDelta() | RefusalDelta():
                     pass
 
     def _hear_call(self, delta: CallDelta, answer: _Answer) -> Iterator[Event]:

@@ -1,7 +1,7 @@
 """What happens in a turn, in the order it happens.
 
 for each answer of the model
-    ReasoningGrew…                               when it shows what it thinks
+    Thought…                                     when it shows what it thinks
     TextBegun  TextGrew…  TextEnded              when it says something
     CallBegun  CallGrew…                         for each tool it calls
     CallEnded                                    for each, in their order, once it is carried out
@@ -81,8 +81,8 @@ Outcome: TypeAlias = Searched | Executed
 
 
 @dataclass(frozen=True, slots=True)
-class ReasoningGrew:
-    """More of what the model thinks; it is over when something else follows."""
+class Thought:
+    """Words that the model thought, where it shows them."""
 
     text: str
 
@@ -153,5 +153,5 @@ class TurnEnded:
 
 
 Event: TypeAlias = (
-    ReasoningGrew | TextBegun | TextGrew | TextEnded | CallBegun | CallGrew | CallEnded | CallsEnded | TurnEnded
+    Thought | TextBegun | TextGrew | TextEnded | CallBegun | CallGrew | CallEnded | CallsEnded | TurnEnded
 )
