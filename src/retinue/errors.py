@@ -9,6 +9,9 @@
     ├── BlockedError             4  a guard, a protection or ownership forbids it
     ├── PartialError             5  some steps were carried out, others were not
     ├── LeaseError               6  somebody else is applying the stack
+    ├── UnfinishedError          7  an answer ended before it was complete
+    ├── ExpiredError             8  an answer took longer than the account waits
+    ├── UnansweredError          9  a function that an answer needs was carried out by nobody
     ├── UsageError              64  the command line is wrong
     └── Interrupted            130  the person pressed Ctrl-C
 
@@ -103,6 +106,24 @@ class LeaseError(RetinueError):
     def __init__(self, message: str, *, hint: str | None = None, ends: float | None = None) -> None:
         super().__init__(message, hint=hint)
         self.ends = ends
+
+
+class UnfinishedError(RetinueError):
+    """An answer ended before it was complete: at a limit of tokens, or because of its content."""
+
+    exit_code = 7
+
+
+class ExpiredError(RetinueError):
+    """An answer took longer than the account waits for one."""
+
+    exit_code = 8
+
+
+class UnansweredError(RetinueError):
+    """A function that an answer needs was carried out by nobody."""
+
+    exit_code = 9
 
 
 class UsageError(RetinueError):

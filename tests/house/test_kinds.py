@@ -17,6 +17,13 @@ OTHER_WORDS = {
     ("providers/bundle/lock_file.py", "assistants"): "a key of the published lock file",
     ("providers/bundle/reader.py", "assistants"): "a key of the published lock file",
     ("report/account/migration_text.py", "assistants"): "a key of the published document of a migration",
+    ("providers/openai/conversations/thread_talk.py", "assistants"): "a key of the description of the API's version",
+    ("providers/openai/conversations/thread_talk.py", "function"): "a type of tool in what runs tell",
+    (
+        "providers/openai/conversations/thread_talk.py",
+        "/vector_stores/",
+    ): "what the account makes for files of a thread",
+    ("report/talk/transcript.py", "function"): "a word of the document of an answer",
     ("cli/import_commands.py", "agents"): "the word for a home that --to takes",
 }
 """Texts that are equal to the name of a kind and mean something else: module and text, and what it means."""

@@ -17,6 +17,7 @@ from retinue.cli.account_commands import doctor, drift, gc, models, output, serv
 from retinue.cli.import_commands import import_, migrate
 from retinue.cli.plan_commands import apply, destroy, plan, show_saved_plan
 from retinue.cli.project_commands import diff, init, render, schema, validate
+from retinue.cli.talk_commands import ask, chat
 from retinue.cli.terminal import Terminal
 from retinue.cli.wakeful import stay_wakeful
 from retinue.errors import OUR_BUG, Interrupted, RetinueError, UsageError, machine_error
@@ -24,7 +25,9 @@ from retinue.errors import OUR_BUG, Interrupted, RetinueError, UsageError, machi
 EPILOG = """\b
 Exit codes: 0 done or no changes · 1 error · 2 changes, only with
 --detailed-exitcode · 3 stale · 4 blocked · 5 applied in part ·
-6 somebody else is applying · 64 usage · 70 a bug in retinue · 130 interrupted.
+6 somebody else is applying · 7 an answer is not complete · 8 it expired ·
+9 nobody carried its function out · 64 usage · 70 a bug in retinue ·
+130 interrupted.
 
 \b
 Shell completion, for bash (zsh and fish alike):
@@ -61,6 +64,7 @@ def retinue() -> None:
 COMMANDS = (
     *(init, validate, schema, render, diff),
     *(plan, show_saved_plan, apply, destroy, drift),
+    *(ask, chat),
     *(show, output, models, gc, serve),
     *(import_, migrate, doctor),
 )

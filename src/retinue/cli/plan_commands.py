@@ -28,12 +28,14 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import CHANGES, BlockedError, UsageError
 
 if TYPE_CHECKING:
+    from retinue.cli.apply_output import Telling
+    from retinue.engine import Applied
     from retinue.model.steps import Plan
     from retinue.model.values import Address
     from retinue.planning.policy import Approval, FailOn
     from retinue.report import Form
     from retinue.report.text.change_text import Detail
-    from retinue.session import Where
+    from retinue.session import Session, Where
 
 SAVED = click.Path(dir_okay=False, path_type=Path)
 DESTROYED = "Nothing of this stack is left."
@@ -201,7 +203,7 @@ def apply(
       retinue apply --yes --json | jq -r 'select(.type == "step").address'
     """
     from retinue import engine
-    from retinue.cli.audience import CommandLine, ended, watch_pauses
+    from retinue.cli.audience import CommandLine, watch_pauses
 
     if file is not None and targets:
         raise UsageError("a saved plan has its own targets", hint="leave --target out")
@@ -224,7 +226,7 @@ def apply(
                     wait_lease=wait_lease,
                     wait_timeout=0.0 if no_wait else wait_timeout,
                 )
-                return ended(applied, telling, summary)
+                return _ended(session, applied, telling, place, summary)
 
             def make() -> Plan:
                 return engine.plan(session, targets=targets, fail_on=fail_on, allow_missing=allow_missing)
@@ -238,9 +240,22 @@ def apply(
                 wait_lease=wait_lease,
                 wait_timeout=0.0 if no_wait else wait_timeout,
             )
-        return ended(applied, telling, summary)
+            return _ended(session, applied, telling, place, summary)
 
     return telling.run(work) if isinstance(telling, AsEvents) else work()
+
+
+def _ended(session: Session, applied: Applied, telling: Telling, place: Where, summary: Path | None) -> int:
+    """The exit code; a person at a terminal is told how to try what is there now."""
+    from retinue.cli.audience import ended
+    from retinue.commands.ask import to_try
+
+    code, terminal = ended(applied, telling, summary), Terminal.detect()
+    who = to_try(session, applied) if terminal.shared and not telling.streams else None
+    if who is not None:
+        where = f" -e {place.environment}" if place.environment else ""
+        terminal.say(f'try it: retinue ask{where} {who} "…"')
+    return code
 
 
 def _approval(file: Path | None, expected: str | None, *, yes: bool) -> Approval:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import click
 
 from retinue.errors import RetinueError, reason_of
-from retinue.model.printable import masked, printable
+from retinue.model.printable import Printable, masked, printable
 
 _WAITING = 100_000
 """Characters that are gathered before they are written."""
@@ -53,6 +53,11 @@ class Terminal:
         """Data: to stdout, ending in one line end. Raises RetinueError when it cannot be written there."""
         if text:
             self._write(f"{printed(text)}\n")
+
+    def write(self, text: Printable, *, before: str = "") -> None:
+        """Data as it comes, which was made safe as a part of its line: to stdout at once, as it is."""
+        if text:
+            self._write(f"{before}{text}")
 
     def print_pieces(self, pieces: Iterable[str]) -> None:
         """The same for a text that is made while it is written, in pieces that begin where a line ends."""

@@ -262,6 +262,12 @@ class Entry:
         return self.kind.name, self.name
 
 
+def _may_be(schema: Mapping[str, Any], value: Any) -> bool:
+    """Whether a value has the form of a field: others use the word `handler`, too, for something of another form."""
+    pattern = schema.get("pattern")
+    return not (pattern and isinstance(value, str)) or re.search(pattern, value) is not None
+
+
 class Sections:
     """Reads the entries of files."""
 
@@ -361,7 +367,7 @@ class Sections:
         for entry in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
             if not isinstance(entry, dict) or not entry:
                 continue
-            fitting = len(entry.keys() & known.keys())
+            fitting = sum(_may_be(known[key], each) for key, each in entry.items() if key in known)
             guesses -= 1
             if guesses >= 0:
                 fitting += sum(bool(near(key, known)) for key in entry.keys() - known.keys())

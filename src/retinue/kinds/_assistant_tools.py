@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retinue.kinds._responses import RANKERS
-from retinue.kinds._shapes import FILE_ID, FUNCTION_NAME, FUNCTION_PROPERTIES, NAME_OR_ID, by_key, canonical_function
+from retinue.kinds._shapes import (
+    FILE_ID,
+    FUNCTION_NAME,
+    FUNCTION_PROPERTIES,
+    HANDLER,
+    NAME_OR_ID,
+    by_key,
+    canonical_function,
+)
 from retinue.model.paths import without_defaults
 
 FILE_SEARCH_OPTIONS = ("max_num_results", "ranking_options")
@@ -155,7 +163,11 @@ TOOL = {
                         {"type": "string", "minLength": 1},
                         {
                             "type": "object",
-                            "properties": {"name": {"type": "string", "pattern": FUNCTION_NAME}, **FUNCTION_PROPERTIES},
+                            "properties": {
+                                "name": {"type": "string", "pattern": FUNCTION_NAME},
+                                **FUNCTION_PROPERTIES,
+                                "handler": HANDLER,
+                            },
                             "required": ["name"],
                             "additionalProperties": False,
                         },

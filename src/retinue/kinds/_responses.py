@@ -185,6 +185,7 @@ def responses_home(kind: Kind) -> Kind:
     return replace(
         kind,
         home="responses",
+        talk="responses",
         fields=(*fields, Field("extra", default={}, canonical=_canonical_extra), Field(EDITED)),
         expand=expand,
         check=check,

@@ -130,6 +130,12 @@ FUNCTION_PROPERTIES: dict[str, Schema] = {
     "strict": {"type": "boolean", "description": "Hold the model to the exact schema. Default: false."},
 }
 
+HANDLER: Schema = {
+    "type": "string",
+    "pattern": r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$",
+    "description": "Python that 'retinue ask' and 'chat' call for it, as package.module:function. Never sent.",
+}
+
 
 # SDK resources/files.py: a file may be up to 512 MB.
 LARGEST_FILE = 512 * 1024 * 1024

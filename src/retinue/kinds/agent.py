@@ -304,6 +304,7 @@ KIND = Kind(
         Inclusion(("text", "format", "schema"), "schema"),
     ),
     keyed=(keyed_tools(IDENTIFIED_BY),),
+    handlers=("tools", "*", "function", "handler"),
     expand=expand,
     compose=compose,
     check=check,

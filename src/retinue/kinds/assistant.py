@@ -275,5 +275,7 @@ _STORED = Kind(
     expand=expand,
     compose=compose,
     check=check,
+    talk="threads",
+    handlers=("tools", "*", "function", "handler"),
 )
 KIND = replace(_STORED, homes={"responses": responses_home(_STORED)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from retinue.kinds._shapes import FUNCTION_NAME, FUNCTION_PROPERTIES
+from retinue.kinds._shapes import FUNCTION_NAME, FUNCTION_PROPERTIES, HANDLER
 from retinue.kinds.kind import Inclusion, Kind
 from retinue.kinds.strict_schema import strict_function_problems
 from retinue.model.declared import Problem
@@ -23,7 +23,7 @@ KIND = Kind(
     schema={
         "type": "object",
         "description": "A function that assistants call by its name.",
-        "properties": FUNCTION_PROPERTIES,
+        "properties": {**FUNCTION_PROPERTIES, "handler": HANDLER},
         "additionalProperties": False,
     },
     inclusions=(Inclusion(("parameters",), "schema"),),

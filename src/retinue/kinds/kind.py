@@ -107,6 +107,9 @@ class Kind:
     - `assemble` has the last word on a body: (body, the whole specification with ids in it, the live object or
       None when it is created) → body.
     - `retire` gives, for a live specification, the fields that let the object end on its own after a while.
+    - `talk` names the API that answers questions to its objects; None for a kind that cannot be asked anything.
+    - `handlers` is the place of a name of Python code that carries a function out, beside the function's own name; it
+      is for this machine, and never sent.
     - `homes` are other places for what is declared, by the value of `api` in a declaration; `home` is the name of this
       one. A kind in another home differs in store, fields and checks.
     """
@@ -131,6 +134,8 @@ class Kind:
     home: str | None = None
     homes: Mapping[str, Kind] = field(default_factory=dict)
     retire: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    talk: Literal["threads", "responses"] | None = None
+    handlers: Pattern | None = None
     _index: dict[str, Field] = field(default_factory=dict, init=False, repr=False, compare=False)
     _known: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 

@@ -90,6 +90,10 @@ class Store:
     fixed_field: ClassVar[str | None] = None
     """The field that says where the object stands, rather than what it is."""
 
+    def collection(self, within: str | None) -> str:  # noqa: ARG002
+        """The path of the collection of its objects; empty where there is none."""
+        return ""
+
     @property
     def marks(self) -> Marks:
         """Where the ownership tag stands."""
@@ -99,6 +103,10 @@ class Store:
     def room(self) -> int | None:
         """How many pairs fit where the tag stands, everybody's counted; None where that is nobody's concern."""
         return None
+
+    def as_sent(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What an application would send of a body, with live ids in it."""
+        return dict(body)
 
     def check_lifecycle(self, lifecycle: Lifecycle, title: str) -> Iterator[Problem]:  # noqa: ARG002
         """What a declaration may not say of the life of an object that is kept like this."""
@@ -301,6 +309,9 @@ class Rendered(Store):
     title: str
     home: str
     kept: ClassVar[tuple[str, ...]] = ("name", "description")
+
+    def as_sent(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self.render(body)
 
     stored: ClassVar[bool] = True
     rendered: ClassVar[bool] = True

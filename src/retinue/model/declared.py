@@ -113,7 +113,8 @@ class Lifecycle:
 class Declared:
     """One object as the declarations want it. `spec` maps field names of the kind to canonical values.
 
-    `home` is where it is to live, when that is another of the homes of its kind than the first.
+    `home` is where it is to live, when that is another of the homes of its kind than the first. `handlers` name the
+    Python code that carries its functions out on this machine, by the names of the functions; it is never sent.
     """
 
     address: Address
@@ -122,6 +123,7 @@ class Declared:
     origins: Mapping[Path, Path] = field(default_factory=dict)
     lifecycle: Lifecycle = Lifecycle()
     home: str | None = None
+    handlers: Mapping[str, str] = field(default_factory=dict)
 
     def position(self, path: Path = ()) -> Position:
         """Where the canonical `path` was written; the nearest enclosing part, or the entry itself, stands in."""

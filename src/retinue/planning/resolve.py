@@ -203,13 +203,26 @@ def _declare(
     lifecycle = Lifecycle(**{**said, "ignore": tuple(said.get("ignore", ()))})
     chosen = written.pop("api", None) if kind.homes else None
     kind = kind.at(chosen or home)
+    written, handlers = _without_handlers(written, kind)
     misplaced = kind.misplaced_extras(written)
     if misplaced:
         return None, [_diagnostic(each, linked.places.at(each.path, key=True)) for each in misplaced]
     spec, origins, problems = kind.declare(written, seal)
-    declared = Declared(address, spec, linked.places, origins, lifecycle, kind.home if kind.store.rendered else None)
+    place = kind.home if kind.store.rendered else None
+    declared = Declared(address, spec, linked.places, origins, lifecycle, place, handlers)
     problems = [*kind.lifecycle_problems(lifecycle), *problems]
     return declared, [_diagnostic(each, declared.position(each.path)) for each in problems]
+
+
+def _without_handlers(written: dict[str, Any], kind: Kind) -> tuple[dict[str, Any], dict[str, str]]:
+    """A declaration without what is for this machine alone, and that by the names of functions."""
+    found: dict[str, str] = {}
+    *above, last = kind.handlers or ("",)
+    for path, function in list(matches(written, tuple(above))) if above else ():
+        if isinstance(function, Mapping) and last in function:
+            found[str(function.get("name"))] = str(function[last])
+            written = replaced(written, path, {key: each for key, each in function.items() if key != last})
+    return written, found
 
 
 # ── diagnostics ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -50,6 +50,8 @@ from retinue.providers.openai.retry_policy import (
 SLICE = 60.0
 """Seconds: a longer pause is interrupted by `on_answer`, so that a lease is kept meanwhile."""
 SLOW_DOWN, NO_ANSWER = "the account asks to slow down", "the account did not answer"
+LONGEST_SILENCE = 600.0
+"""Seconds that something may think without telling anything of it."""
 MOST_AT_ONCE = 64
 """Requests at once where nobody says how many."""
 LARGEST_PART = 64_000_000
@@ -224,6 +226,28 @@ class Account:
         answer: bytes = self._repeat("get", path, raw=True)["content"]
         return answer
 
+    def events(self, path: str, body: Json, *, beta: str | None = None) -> Iterator[Json]:
+        """Begin something and follow it: what the account tells of it, one event after the other, as it comes.
+
+        Raises AmbiguousError like `create` when it cannot be known whether it began, and AccountError when the account
+        tells no more of it. What is not read to the end is left alone: closing it ends the connection.
+        """
+        response = self._repeat("post", path, once=True, streamed=True, beta=beta, body=body)["response"]
+        asked = f"POST {self.full_path(path)}"
+        with openai.Stream(cast_to=object, response=response, client=self.client) as told:
+            try:
+                for event in told:
+                    if isinstance(event, dict):
+                        yield event
+            except openai.APIConnectionError as error:
+                raise _explained(error, self) from error
+            except openai.APIError as error:  # the account says so in the middle of it
+                message = excerpt(str(error.message), self._hidden()).rstrip(".")
+                code = error.code if isinstance(error.code, str) else None
+                raise AccountError(f"{message} ({asked})", code=code) from error
+            except ValueError as error:
+                raise self.answer_error(asked, "events as JSON", None) from error
+
     def close(self) -> None:
         self.client.close()
 
@@ -294,6 +318,9 @@ class Account:
                         self.before_creation()
                     response = self._send(method, path, **request)
                 self.gate.came_through()
+                if request.get("streamed"):
+                    self._note(response.headers)
+                    return {"response": response}
                 return self._taken(response, method, path, raw=bool(request.get("raw")))
             except OSError as error:
                 if hint := getattr(error, "hint", None):  # the local account says so itself
@@ -372,6 +399,7 @@ class Account:
         body: Json | None = None,
         files: list[tuple[str, tuple[str, Any]]] | None = None,
         raw: bool = False,  # noqa: ARG002 - about what becomes of the answer
+        streamed: bool = False,
     ) -> httpx2.Response:
         headers = {"OpenAI-Beta": beta} if beta else {}
         if files:
@@ -383,6 +411,12 @@ class Account:
                 return self.client.get(path, cast_to=httpx2.Response, options=options)
             if method == "delete":
                 return self.client.delete(path, cast_to=httpx2.Response, options=options)
+            if streamed:
+                options["timeout"] = LONGEST_SILENCE
+                of = openai.Stream[object]
+                return self.client.post(
+                    path, cast_to=object, body=body, options=options, stream=True, stream_cls=of
+                ).response
             return self.client.post(path, cast_to=httpx2.Response, body=body, files=files, options=options)
         except TooLargeError as error:
             too_long = self.answer_error(asked, str(error), error.start)

@@ -45,12 +45,13 @@ class TooLargeError(Exception):
 
 
 class BoundedClient(httpx2.Client):
-    """Reads every answer whole, unless it is too much; what is too much of an error is left unread."""
+    """Reads every answer whole, unless it is too much; what is too much of an error is left unread. One that is to be
+    followed as it comes is left to whoever asked."""
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
     largest, largest_refusal = LARGEST, LARGEST_REFUSAL
 
-    def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:  # noqa: ARG002
+    def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
         """Raises TooLargeError, and what httpx2 raises."""
         try:
             answer = super().send(request, stream=True, **options)
@@ -59,6 +60,8 @@ class BoundedClient(httpx2.Client):
                 raise
             raise httpx2.ProxyError(f"the proxy does not speak SOCKS 5: {error}", request=request) from error
         most = self.largest_refusal if answer.is_error else self.largest
+        if stream and not answer.is_error:
+            return answer
         content, ends = bytearray(), self.clock() + LONGEST_ANSWER
         try:
             for piece in answer.iter_bytes():

@@ -1,0 +1,1 @@
+"""What is said in a conversation: answers as they come, tools, footnotes, transcripts."""
