@@ -66,19 +66,24 @@ class LiveEvents:
             return bool(self._followers.get(channel))
 
     def publish(self, channel: str, *pieces: bytes) -> None:
-        self._tell(channel, pieces)
+        self.tell([(channel, each) for each in pieces])
 
     def end(self, channel: str) -> None:
         """Nothing more comes for those who follow now."""
-        self._tell(channel, (None,))
-        with self._lock:
-            self._followers.pop(channel, None)
+        self.tell([(channel, None)])
 
-    def _tell(self, channel: str, pieces: Sequence[bytes | None]) -> None:
+    def tell(self, news: Sequence[tuple[str, bytes | None]]) -> None:
+        """Publish pieces, each with its channel; None ends one. Who hears of it is settled before anybody does: who
+        follows a channel anew because of a piece hears nothing of what belongs to those before."""
+        heard: dict[Follower, list[bytes | None]] = {}
         with self._lock:
-            followers = list(self._followers.get(channel, ()))
-        for each in followers:
-            each.hear(pieces)
+            for channel, piece in news:
+                for each in self._followers.get(channel, ()):
+                    heard.setdefault(each, []).append(piece)
+                if piece is None:
+                    self._followers.pop(channel, None)
+        for follower, pieces in heard.items():
+            follower.hear(pieces)
 
     @contextlib.contextmanager
     def stoppable(self, channel: str) -> Iterator[threading.Event]:

@@ -72,11 +72,18 @@ class Call:
 
     def publish(self, channel: str, *pieces: bytes) -> None:
         """Tell those who follow, once the transaction is over: what they look at then is as they were told."""
-        self.storage.after_commit(lambda: self.live.publish(channel, *pieces))
+        self._tell([(channel, each) for each in pieces])
 
     def end(self, channel: str) -> None:
         """As ``publish``: nothing more comes."""
-        self.storage.after_commit(lambda: self.live.end(channel))
+        self._tell([(channel, None)])
+
+    def _tell(self, news: Sequence[tuple[str, bytes | None]]) -> None:
+        """All that one transaction tells is told at once."""
+        gathered = self.storage.news
+        if not gathered:
+            self.storage.after_commit(lambda: self.live.tell(gathered))
+        gathered += news
 
     def stop(self, channel: str) -> None:
         """Ask whoever works on this to leave off, once the transaction is over."""

@@ -196,6 +196,8 @@ class Storage:
         """Those stored since somebody last emptied this, with their kinds."""
         self._turn = turn or threading.Lock()
         self._told: list[Callable[[], None]] = []
+        self.news: list[tuple[str, bytes | None]] = []
+        """What the transaction under way tells those who follow, each piece with its channel; None ends one."""
         self._after_commit: list[Path] = []
         self._after_rollback: list[Path] = []
         try:
@@ -264,10 +266,11 @@ class Storage:
                 if self.db.in_transaction:
                     self.db.execute("ROLLBACK")
                 self._told.clear()
+                self.news = []
                 self._clear(self._after_rollback)
                 raise
             self._clear(self._after_commit)
-        told, self._told = self._told, []
+        told, self._told, self.news = self._told, [], []
         for each in told:
             each()
 
