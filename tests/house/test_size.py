@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from tests.house.source import modules
 
-MOST_FILES = 238
+MOST_FILES = 239
 MOST_LINES = 44_000
 """When the packages were cut anew there were 200 files with 32,500 lines. What was built since has its line here:
 accounts and networks that misbehave, hostile files and texts, documents that are really read (+20, +6,000); knowledge
 at scale: an index of files, one policy of requests, files that several stores hold, what nothing uses (+8, +3,000);
 large files in parts, files that move, what a killed apply was about to delete, how an apply went as a page (+2,
-+800); code that models write, confined (+8, +1,600)."""
++800); code that models write, confined (+8, +1,600); what storage costs a day (+1, within the lines)."""
 
 
 def test_there_are_not_more_files() -> None:
