@@ -45,6 +45,7 @@ from retinue.planning.policy import (
     is_approved,
     refusals,
 )
+from retinue.planning.storage_cost import storage_change
 from retinue.session import (
     Reading,
     Session,
@@ -162,6 +163,8 @@ def decide(
     if _look_closer(session, made):
         made = make()
     made = _with_parts(session, made)
+    if project.prices:
+        made = replace(made, storage=storage_change(made.steps, session.live, session.kinds, project.prices))
     blocks = () if destroy or allow_missing else tuple(account_blocks(session, remembered))
     if not blocks:
         _remember(session, made)

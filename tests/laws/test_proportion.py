@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 from collections import deque
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ import pytest
 from retinue.content.manifest_diff import compare_manifest, manifest_changes
 from retinue.model.declared import Diagnostic, Handover, Position
 from retinue.model.printable import json_pieces
-from retinue.model.steps import Event, Plan
+from retinue.model.steps import Event, Plan, Prices
 from retinue.model.values import Address
 from retinue.planning.documents.drift_document import drift_document
 from retinue.planning.documents.plan_diff import compare_plans
@@ -34,6 +35,7 @@ from retinue.planning.object_diff import compare
 from retinue.planning.policy import UNASKED, USUAL, refusals
 from retinue.planning.redaction import hide
 from retinue.planning.resolve import resolve
+from retinue.planning.storage_cost import storage_change
 from retinue.providers.live_reader import read_live
 from retinue.report import render
 from retinue.report.diagnostics.findings import Findings
@@ -198,6 +200,16 @@ def planning_a_store(number: int) -> Work:
     wanted = many.store(number)
     there = many.live_store(wanted)
     return lambda: (many.plan([wanted], [there]), many.plan([wanted]), many.plan([wanted], [there], destroy=True))
+
+
+@stage
+def telling_what_storage_costs(number: int) -> Work:
+    wanted = many.store(number)
+    there = many.live_store(wanted)
+    there = replace(there, files=tuple(replace(each, usage=1) for each in there.files))
+    found = replace(there, files=(*there.files[: number // 2], *changed(there.files)[number // 2 :]))
+    steps = many.plan([wanted], [found]).steps
+    return lambda: storage_change(steps, [found], many.KINDS, Prices(Decimal(1)))
 
 
 @stage

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Literal
 
 from retinue.content.manifest import attached_spec
 from retinue.kinds import all_kinds
 from retinue.model.declared import Declared, Handover, Lifecycle, Position
 from retinue.model.live import Live, LiveFile
-from retinue.model.steps import AccountInfo, Plan
+from retinue.model.steps import AccountInfo, Plan, Prices
 from retinue.model.tag import Tag, write_tag
 from retinue.model.values import Address, FileRef, Path, Ref
 from retinue.planning.planner import make_plan
+from retinue.planning.storage_cost import storage_change
 from retinue.providers.live_reader import read_live
 
 KINDS = all_kinds()
@@ -264,6 +266,31 @@ def duplicates() -> Plan:
     return plan([declared(TUTOR, MATH)], [live("asst_1", TUTOR, MATH), live("asst_2", TUTOR, MATH)])
 
 
+def storage_costs() -> Plan:
+    """With prices: a store that changes, whose other files tell of new ones, one that comes, and one that goes."""
+    old, glossary = Address("vector_store", "archive"), Address("vector_store", "glossary")
+    kept = knowledge("handbook/kept.md", "a", 1_000_000)
+    store: Spec = {"name": "Course handbook", "files": {**kept, **knowledge("handbook/edited.md", "b", 2_000_000)}}
+    cut = attached(3, "handbook/cut-otherwise.md", "c", 400)
+    there = (
+        replace(attached(1, "handbook/kept.md", "a", 0), usage=3_000_000),
+        replace(attached(2, "handbook/edited.md", "9", 0), usage=1_500_000),
+        replace(cut, usage=5_000, chunking={"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 50}),
+    )
+    store["files"] |= knowledge(cut.path or "", "c", 400)
+    found = [
+        replace(live("vs_1", HANDBOOK, {**store, "files": attached_spec(there)}, files=there), usage=4_505_000),
+        replace(live("vs_2", old, {"name": "Archive"}, files=(attached(4, "old.pdf", "e", 0),)), usage=700_000_000),
+    ]
+    wanted = [
+        declared(HANDBOOK, store),
+        declared(glossary, {"name": "Glossary", "files": knowledge("glossary.md", "d", 12_000_000)}),
+    ]
+    made = plan(wanted, found)
+    prices = Prices(Decimal("0.10"), "USD")
+    return replace(made, storage=storage_change(made.steps, found, KINDS, prices))
+
+
 def _sixty_files() -> tuple[Spec, tuple[LiveFile, ...]]:
     wanted: Spec = {}
     found: list[LiveFile] = []
@@ -446,6 +473,7 @@ CASES: dict[str, tuple[Callable[[], Plan], tuple[View, ...]]] = {
         (duplicates, BRIEF),
         (files_many, ("text", "summary", "full", *PAGES)),
         (files_few, ALL),
+        (storage_costs, (*BRIEF, *PAGES, "page")),
         (function_schema, ALL),
         (hostile, (*ALL, *PAGES, "page")),
         (scripts, ALL),

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -22,6 +23,7 @@ from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import MOST_GUESSES, Position
+from retinue.model.steps import Prices
 from retinue.model.values import NAME, Path
 from retinue.planning.policy import USUAL, Limits
 
@@ -36,6 +38,7 @@ class Project:
     `stack` is complete: with an environment it is STACK-ENVIRONMENT, unless the environment names its own. `account` is
     as written: 'local', 'openai', or a mapping. `account_position` is where that stands, None when it was left out.
     `api` is the home of declarations that do not choose one, `guards` how much one apply may do unseen.
+    `prices` is None where none are given.
     """
 
     root: FilePath
@@ -47,6 +50,7 @@ class Project:
     account_position: Position | None = None
     api: str | None = None
     guards: Limits = USUAL
+    prices: Prices | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +171,7 @@ class _ProjectReader:
             account_position=position,
             api=self._api(interpolator),
             guards=self._guards(),
+            prices=self._prices(),
         )
         return ProjectFile(project, lookup, included, changed, overlays, outline, written)
 
@@ -298,6 +303,15 @@ class _ProjectReader:
     def _guards(self) -> Limits:
         """Limits are taken one by one: an environment that sets one leaves the others as the project has them."""
         return Limits(**{**mapping(self._data.get("guards")), **mapping(self._environment.get("guards"))})
+
+    def _prices(self) -> Prices | None:
+        """Prices, too, are taken one by one."""
+        written = {**mapping(self._data.get("prices")), **mapping(self._environment.get("prices"))}
+        price = written.get("vector_store_gb_day")
+        if price is None:
+            return None
+        # The shortest text of a number is the one that was written: 0.1 is a tenth.
+        return Prices(**{**written, "vector_store_gb_day": Decimal(str(price))})
 
     def _included(self, interpolator: Interpolator) -> tuple[tuple[str, Position | None], ...]:
         written, path = self._setting("include")

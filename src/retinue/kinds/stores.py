@@ -85,6 +85,8 @@ class Store:
     unfinished: ClassVar[str] = "an earlier apply did not finish"
     reason: ClassVar[str | None] = None
     """What a plan says of every creation."""
+    billed: ClassVar[str | None] = None
+    """The field with what accounts bill by size and day."""
     numbers: ClassVar[bool] = False
     """Whether declarations may name a version by its number, which has to exist."""
     fixed_field: ClassVar[str | None] = None
@@ -221,6 +223,7 @@ class WithFiles(Plain):
 
     files: ClassVar[str] = "files"
     wait: ClassVar[str] = "wait_timeout"
+    billed: ClassVar[str] = files
     files_path: str = ""
     batch_path: str = ""
     purpose: str = "assistants"

@@ -18,7 +18,8 @@ class LiveFile:
     account that keeps no attributes: nothing is known of them, and nothing of its chunking where that is empty. One
     that is `unmarked` lost our marks, and this machine remembers it. `given` is the digest of the attributes that the
     account was given, where it made those of them that are there. One that is `shared` may be attached to others, too,
-    or nothing says that it is not.
+    or nothing says that it is not. `usage` is what it takes up once indexed, in bytes, as the account bills it; None
+    where that is not known. It says what is stored and nothing about what that is.
     """
 
     id: str
@@ -34,6 +35,7 @@ class LiveFile:
     unmarked: bool = False
     given: str | None = None
     shared: bool = False
+    usage: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class Live:
     this machine knew after its last apply. `failed` are those that could not be indexed before, as far as this machine
     knows: by path, the digest and why. `missing` are ids of files that it carries and that the account no longer has.
     `home` is where it lives, when that is not the account. `within` is the id of the object in whose collection it
-    stands. `answer` is for the provider that read it, and for nobody else.
+    stands, `usage` what all that it holds takes up, in bytes, where the account tells. `answer` is for the provider
+    that read it, and for nobody else.
     """
 
     id: str
@@ -84,6 +87,7 @@ class Live:
     missing: frozenset[str] = frozenset()
     home: str | None = None
     within: str | None = None
+    usage: int | None = None
     spec: Mapping[str, Any] = field(default_factory=dict)
     answer: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 

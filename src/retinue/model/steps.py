@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, localcontext
 from typing import Any, Literal, NamedTuple
 
 from retinue.model.declared import Diagnostic, Position
@@ -194,6 +195,56 @@ class AccountInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What the project file says that storage costs: a GB (10⁹ bytes) of what vector stores hold, for a day."""
+
+    vector_store_gb_day: Decimal
+    currency: str = "USD"
+
+
+Basis = Literal["file_size", "usage_ratio"]
+"""Where the size of new content comes from: it is that of the files, or that times what the store made of others."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChange:
+    """What one object comes to hold more and less, in bytes as they are billed.
+
+    `added` is an estimate, on the `basis` where anything is new; `removed` is what the account tells of what goes.
+    `unknown` counts the files that change and are in neither, since nothing tells of them.
+    """
+
+    address: Address
+    added: int = 0
+    removed: int = 0
+    basis: Basis | None = None
+    unknown: int = 0
+
+    @property
+    def bytes(self) -> int:
+        return self.added - self.removed
+
+
+@dataclass(frozen=True, slots=True)
+class StorageChange:
+    """What the storage of a plan's account changes by, over the `stores` where it does, and what that costs a day."""
+
+    prices: Prices
+    stores: tuple[StoreChange, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        return sum(each.bytes for each in self.stores)
+
+    @property
+    def per_day(self) -> Decimal:
+        """In the currency of the prices, exact."""
+        with localcontext() as context:
+            context.prec = 100
+            return Decimal(self.bytes) * self.prices.vector_store_gb_day / 10**9
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What an apply would do, in order. `targets` is set when the plan was narrowed and is therefore incomplete.
 
@@ -203,7 +254,8 @@ class Plan:
     live objects. `given` are the ids that steps write as they were declared. `destroy`: it deletes everything that
     is owned. `retired` counts, per kind, what was let go and is to end by itself. `parts` counts the files and
     versions that the owned objects hold, as far as they are known. `removes` is what an apply takes away of
-    Retinue's own that no step is about: a marker, what an apply that was cut off left behind.
+    Retinue's own that no step is about: a marker, what an apply that was cut off left behind. `storage` is what billed
+    storage changes by, where the project has prices.
     """
 
     stack: str
@@ -224,6 +276,7 @@ class Plan:
     given: tuple[GivenId, ...] = ()
     parts: int = 0
     removes: tuple[Removal, ...] = ()
+    storage: StorageChange | None = None
 
     @property
     def losses(self) -> tuple[tuple[Step, Removal], ...]:

@@ -25,7 +25,7 @@ def read_live(raw: Mapping[str, Any], kind: Kind, marks: Mapping[str, Any]) -> L
         raise TypeError(f"of another form: {', '.join(odd)}")
     tag, problem, damaged, recorded = _read_marks(marks, kind)
     title = held.get(kind.identity) if kind.has(kind.identity) else raw.get(kind.identity)
-    status, born = raw.get("status"), raw.get("created_at")
+    status, born, usage = raw.get("status"), raw.get("created_at"), raw.get("usage_bytes")
     return Live(
         str(raw["id"]),
         kind.name,
@@ -38,6 +38,7 @@ def read_live(raw: Mapping[str, Any], kind: Kind, marks: Mapping[str, Any]) -> L
         born=born if isinstance(born, int) else 0,
         refers_to={live_id: name for each in kind.fields for live_id, name in each.references(held[each.name]).items()},
         recorded=recorded,
+        usage=usage if isinstance(usage, int) else None,
         answer=raw,
     )
 

@@ -58,6 +58,7 @@ class FileNotes:
                 each.shared,
                 chunkings.setdefault(json.dumps(each.chunking, sort_keys=True), len(chunkings)),
                 each.attributes,
+                each.usage,
             )
             for each in files
         ]
@@ -76,7 +77,7 @@ def _is_ordinary(file: LiveFile) -> bool:
 
 
 def _read(rows: Sequence[Sequence[Any]], chunkings: Sequence[dict[str, Any]]) -> Iterator[LiveFile]:
-    for live_id, path, sha256, created_at, shared, chunking, attributes in rows:
+    for live_id, path, sha256, created_at, shared, chunking, attributes, *usage in rows:
         texts = [each for each in (path, sha256) if each is not None]
         if not all(isinstance(each, str) for each in (live_id, *texts)) or not isinstance(created_at, int):
             raise TypeError("a file is noted in another form")
@@ -89,4 +90,5 @@ def _read(rows: Sequence[Sequence[Any]], chunkings: Sequence[dict[str, Any]]) ->
             attributes=dict(attributes),
             chunking=dict(chunkings[chunking]),
             shared=shared is True,
+            usage=usage[0] if usage and isinstance(usage[0], int) else None,  # which notes did not have at first
         )

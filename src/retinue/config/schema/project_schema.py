@@ -206,6 +206,25 @@ _GUARDS = {
     "additionalProperties": False,
 }
 
+_PRICES = {
+    "type": "object",
+    "description": "What storage costs: a plan then says what it changes a day. Default: nothing is said.",
+    "properties": {
+        "vector_store_gb_day": {
+            "type": ["number", "null"],
+            "minimum": 0,
+            "maximum": 1_000_000,
+            "description": "The price of a GB (10⁹ bytes) in vector stores for a day; null to say nothing.",
+        },
+        "currency": {
+            "type": "string",
+            "pattern": "^[A-Z]{3}$",
+            "description": "The currency of the prices, by its code. Default: USD.",
+        },
+    },
+    "additionalProperties": False,
+}
+
 PROJECT: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -214,6 +233,7 @@ PROJECT: dict[str, Any] = {
         "api": _API,
         "include": _INCLUDE,
         "guards": _GUARDS,
+        "prices": _PRICES,
         "variables": _VARIABLES,
         "environments": {
             "type": "object",
@@ -227,6 +247,7 @@ PROJECT: dict[str, Any] = {
                     "api": _API,
                     "include": _INCLUDE,
                     "guards": _GUARDS,
+                    "prices": _PRICES,
                     "variables": {
                         "type": "object",
                         "description": "Values of declared variables.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from retinue.model.declared import Severity
-from retinue.model.steps import Action, FileAction
+from retinue.model.steps import Action, Basis, FileAction
 from retinue.model.values import Cause
 from retinue.planning.documents.document_schema import Defined
 
@@ -255,6 +255,36 @@ class SummaryDocument(TypedDict):
     retired: NotRequired[Annotated[CountByKind, "Live objects that were retired and end by themselves, by kind."]]
 
 
+Decimal = Annotated[str, ("pattern", r"^-?[0-9]+(\.[0-9]+)?$")]
+Unknown = Annotated[Count, "Files that change and are in no sum: cut in another way, or kept by somebody else."]
+
+
+class StoreChangeDocument(TypedDict):
+    """What one vector store comes to hold more and less."""
+
+    address: Address
+    bytes: Annotated[int, "The difference: `added` less `removed`."]
+    added: Annotated[Count, "What is new, estimated."]
+    removed: Annotated[Count, "What goes, as the account tells."]
+    basis: Annotated[
+        Basis | None,
+        "How `added` was estimated: `file_size`, by the sizes of the files; `usage_ratio`, by these and by what the "
+        "store takes up for its other files. Null where nothing is new.",
+    ]
+    unknown: Unknown
+
+
+class StorageDocument(TypedDict):
+    """About what billed storage changes by, in bytes as they are billed: text and index."""
+
+    bytes: Annotated[int, "The sum over the stores."]
+    per_day: Annotated[Decimal, "What that costs a day more, or with a minus less: `bytes` times the price, exact."]
+    currency: Annotated[str, "The currency of the prices."]
+    gb_day: Annotated[Decimal, "The price of a GB (10⁹ bytes) for a day, as the project file has it."]
+    unknown: Unknown
+    stores: Annotated[list[StoreChangeDocument], "The vector stores whose content changes, by address."]
+
+
 class PlanDocument(_StackDocument):
     """What an apply would do, in order: the output of `retinue plan --json`."""
 
@@ -280,6 +310,7 @@ class PlanDocument(_StackDocument):
             "that an apply left which was cut off. Left out when there is nothing.",
         ]
     ]
+    storage: NotRequired[Annotated[StorageDocument, "Left out without `prices` in the project file."]]
 
 
 # ── drift ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,12 +10,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from types import MappingProxyType, NoneType
 from typing import Any, get_args
 
 from retinue.model.declared import Diagnostic, Position
 from retinue.model.printable import masked_data
-from retinue.model.steps import AccountInfo, Action, Block, FieldChange, FileChange, Plan, Removal, Step
+from retinue.model.steps import (
+    AccountInfo,
+    Action,
+    Block,
+    FieldChange,
+    FileChange,
+    Plan,
+    Prices,
+    Removal,
+    Step,
+    StorageChange,
+    StoreChange,
+)
 from retinue.model.tag import read_tag, write_tag
 from retinue.model.values import ABSENT, Address, FileRef, Gone, Ref, Sealed
 from retinue.planning.documents.document_types import (
@@ -23,6 +36,7 @@ from retinue.planning.documents.document_types import (
     BlockDocument,
     DiagnosticDocument,
     PositionDocument,
+    StorageDocument,
 )
 from retinue.planning.documents.plan_digest import plan_digest
 
@@ -54,7 +68,37 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "ids": {str(address): live_id for address, live_id in plan.ids.items()},
         "retags": [step_document(each) for each in plan.retags],
         **({"removes": [_removal(each) for each in plan.removes]} if plan.removes else {}),
+        **({"storage": storage_document(plan.storage)} if plan.storage else {}),
     }
+
+
+def storage_document(storage: StorageChange) -> StorageDocument:
+    """What storage changes by. Money is a text of decimal digits: a JSON number would not be exact everywhere."""
+    return {
+        "bytes": storage.bytes,
+        "per_day": _decimal(storage.per_day),
+        "currency": storage.prices.currency,
+        "gb_day": _decimal(storage.prices.vector_store_gb_day),
+        "unknown": sum(each.unknown for each in storage.stores),
+        "stores": [
+            {
+                "address": str(each.address),
+                "bytes": each.bytes,
+                "added": each.added,
+                "removed": each.removed,
+                "basis": each.basis,
+                "unknown": each.unknown,
+            }
+            for each in storage.stores
+        ],
+    }
+
+
+def _decimal(number: Decimal) -> str:
+    """A number without an exponent and without zeros at its end."""
+    text = f"{number:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 def summarise(plan: Plan) -> dict[str, Any]:
@@ -288,8 +332,9 @@ def from_document(document: Mapping[str, Any]) -> Plan:
             destroy=document["destroy"],
             retired=document["summary"].get("retired", {}),
             removes=_read_removals(document),
+            storage=_read_storage(document["storage"]) if "storage" in document else None,
         )
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         missing = f": {error} is missing" if isinstance(error, KeyError) else ""
         raise PlanFormatError(f"it is not a complete plan{missing}") from error
 
@@ -329,6 +374,14 @@ def _read_step(each: Mapping[str, Any]) -> Step:
 
 def _read_removals(each: Mapping[str, Any]) -> tuple[Removal, ...]:
     return tuple(Removal(one["what"], one["name"], one["id"]) for one in each.get("removes", ()))
+
+
+def _read_storage(each: Mapping[str, Any]) -> StorageChange:
+    stores = (
+        StoreChange(Address.parse(one["address"]), one["added"], one["removed"], one["basis"], one["unknown"])
+        for one in each["stores"]
+    )
+    return StorageChange(Prices(Decimal(_typed(each["gb_day"], str)), each["currency"]), tuple(stores))
 
 
 def _read_field_change(each: Mapping[str, Any]) -> FieldChange:

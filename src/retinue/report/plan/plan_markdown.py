@@ -26,6 +26,7 @@ from retinue.report.plan.plan_text import (
     step_block,
     step_head,
     step_summary,
+    storage_lines,
     summary_sentence,
     unmanaged_lines,
     warning_lines,
@@ -70,8 +71,9 @@ def render_plan_markdown(document: Mapping[str, Any], *, detail: Detail = "hunks
 
 
 def overview(document: Mapping[str, Any]) -> list[str]:
-    """The summary sentence, what the plan is about, and its digest."""
-    blocks = [f"**{summary_sentence(document)}**", *(code(text_of(each)) for each in header_lines(document))]
+    """The summary sentence, what storage costs, what the plan is about, and its digest."""
+    lines = [*storage_lines(document), *header_lines(document)]
+    blocks = [f"**{summary_sentence(document)}**", *(code(text_of(each)) for each in lines)]
     return [*blocks, f"Digest: {code(document['digest'])}"] if document.get("digest") else blocks
 
 

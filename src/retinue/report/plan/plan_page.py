@@ -25,6 +25,7 @@ from retinue.report.plan.plan_text import (
     replaced_ids,
     shown_changes,
     step_head,
+    storage_lines,
     summary_sentence,
     unmanaged_lines,
     warning_lines,
@@ -117,7 +118,7 @@ def _has_tables(groups: Iterable[Group]) -> bool:
 
 
 def _header(document: Mapping[str, Any]) -> str:
-    lines = "".join(f"<p>{_spans(each)}</p>\n" for each in header_lines(document))
+    lines = "".join(f"<p>{_spans(each)}</p>\n" for each in (*storage_lines(document), *header_lines(document)))
     digest = f"<p>Digest: <code>{_text(document['digest'])}</code></p>\n" if document.get("digest") else ""
     sentence = f'<p class="sentence">{_text(summary_sentence(document))}</p>\n'
     return f"<header>\n<h1>Plan for <code>{_text(document['stack'])}</code></h1>\n{sentence}{lines}{digest}</header>\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from rich.cells import cell_len
@@ -51,6 +52,7 @@ _FILE_SIGNS: dict[str, tuple[str, Role, str]] = {
     "remove": ("-", "removed", "removed"),
     "wait": ("…", "faint", "waited for"),
 }
+_BASES = {"usage_ratio": "by the ratio of their store", "file_size": "by their size"}
 _TAKING = ("replace", "remove")
 """What takes a file away, and is always named."""
 _MANY = 20
@@ -63,7 +65,8 @@ def render_plan(document: Document, *, detail: Detail = "hunks", width: int = 80
     sections = [header_lines(document), *_steps(document, detail=detail, width=width, marks=not color)]
     sections += [warning_lines(each) for each in document["warnings"]]
     sections += [block_lines(each) for each in document["blocks"]]
-    summary = [line((summary_sentence(document), "strong")), line("Digest: ", document["digest"])]
+    summary = [line((summary_sentence(document), "strong")), *storage_lines(document)]
+    summary.append(line("Digest: ", document["digest"]))
     sections += [removal_lines(document), unmanaged_lines(document["summary"]), summary]
     return paint(with_blanks_between(sections, width), color=color)
 
@@ -422,6 +425,27 @@ def summary_sentence(document: Document) -> str:
     if reverts:
         text += f". {count(reverts, 'change')} made outside of retinue would be reverted"
     return f"{text}."
+
+
+def storage_lines(document: Document) -> list[Line]:
+    """About what storage costs more or less a day, in one line; none without prices, or where no content changes."""
+    storage = document.get("storage")
+    if not storage or not storage["stores"]:
+        return []
+    size = f"{'-' if storage['bytes'] < 0 else '+'}{show_size(abs(storage['bytes']))}"
+    bases = [_BASES[each] for each in _BASES if any(store["basis"] == each for store in storage["stores"])]
+    notes = [f"new files {' or '.join(bases)}"] if bases else []
+    notes += [f"{count(storage['unknown'], 'file')} not counted"] if storage["unknown"] else []
+    money = _money(storage["per_day"])
+    return [line(f"Storage: {money} {storage['currency']} a day ({'; '.join([size, *notes])})")]
+
+
+def _money(amount: str) -> str:
+    """An amount in round: cents, of less than one cent four digits, of still less that it is less."""
+    number = Decimal(amount)
+    if 0 < abs(number) < Decimal("0.0001"):
+        return "less than 0.0001"
+    return f"about {number:+.{2 if abs(number) >= Decimal('0.01') else 4}f}" if number else "about 0.00"
 
 
 def destroyed(summary: Mapping[str, Any]) -> str:

@@ -189,6 +189,7 @@ class WithFilesStore(PlainStore[WithFiles]):
         attributes = raw.get("attributes") or {}
         path, error = attributes.get(PATH_ATTRIBUTE), raw.get("last_error") or {}
         known = None if PATH_ATTRIBUTE in attributes else records.get(str(raw["id"]))
+        usage = raw.get("usage_bytes")
         return LiveFile(
             id=str(raw["id"]),
             path=known.path if known else path if isinstance(path, str) and path else None,
@@ -202,6 +203,7 @@ class WithFilesStore(PlainStore[WithFiles]):
             unmarked=isinstance(known, FileNote),
             given=given_digest(attributes),
             shared=SHARED_ATTRIBUTE in attributes or isinstance(known, FileRef) or (known is not None and known.shared),
+            usage=usage if isinstance(usage, int) else None,
         )
 
     def _chunking(
