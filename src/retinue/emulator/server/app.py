@@ -28,6 +28,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import compile_path
 
+from retinue.emulator.embeddings.embedder import Embedder
 from retinue.emulator.language_models.language_model import LanguageModel
 from retinue.emulator.server.api_errors import (
     ApiError,
@@ -86,19 +87,22 @@ def create_app(
     new_id: Callable[[str], str] | None = None,
     services: Sequence[Service] | None = None,
     language_model: LanguageModel | None = None,
+    embedder: Embedder | None = None,
     hosts: Collection[str] | None = (),
 ) -> LocalAccount:
     """An ASGI application that serves the account kept in ``directory`` (made when it does not exist).
 
     ``clock`` gives seconds since 1970; expiry is worked out from it on every request. ``new_id`` makes an id from its
     prefix (``asst_``, ``vs_`` …). With an ``api_key`` every request must carry it. ``services`` are what is hosted, by
-    default all there is; ``language_model`` is what answers, by default the rehearsal model. ``hosts`` are what the
+    default all there is; ``language_model`` is what answers, by default the rehearsal model; with an
+    ``embedder`` vector stores are searched by meaning. ``hosts`` are what the
     account is called besides loopback, as ``host_name`` writes it: requests for other hosts, and pages of other
     origins, are refused; None takes all, where no browser can reach it.
     The application holds a database connection, opened by the first request; ``close`` it on the thread that served, or
     let the ASGI lifespan do so.
     """
-    hosted = Hosted(find_services() if services is None else services, language_model=language_model)
+    found = find_services() if services is None else services
+    hosted = Hosted(found, language_model=language_model, embedder=embedder)
     return LocalAccount(
         directory, hosted, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id or random_id, hosts=hosts
     )

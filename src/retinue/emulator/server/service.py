@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from retinue.emulator.embeddings.embedder import Embedder
 from retinue.emulator.language_models.language_model import LanguageModel
 from retinue.emulator.language_models.rehearsal import Rehearsal
 from retinue.emulator.server.live_events import LiveEvents
@@ -191,9 +192,17 @@ class Service:
 class Hosted:
     """The services of one account, put together. Raises ValueError when two lay claim to one collection or work."""
 
-    def __init__(self, services: Sequence[Service], *, language_model: LanguageModel | None = None) -> None:
+    def __init__(
+        self,
+        services: Sequence[Service],
+        *,
+        language_model: LanguageModel | None = None,
+        embedder: Embedder | None = None,
+    ) -> None:
         self.language_model: LanguageModel = language_model or Rehearsal()
         """What answers."""
+        self.embedder = embedder
+        """What gives texts their vectors; None where stores are searched by words."""
         self.reserve: Callable[[], str] = str
         """Gives the name under which this process does work; what it is given to do, no other one takes."""
         self.endpoints = tuple(endpoint for service in services for endpoint in service.endpoints)
