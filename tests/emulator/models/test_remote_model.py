@@ -129,7 +129,7 @@ def test_one_name_can_stand_for_every_model(server: ModelServer) -> None:
 
 def test_tokens_are_passed_on_before_the_answer_is_complete(server: ModelServer) -> None:
     heard = threading.Event()
-    server.answer([HEAD, delta(content="Hel"), heard.wait, delta("stop", content="lo"), usage(5, 2), DONE])
+    server.answer([HEAD, delta(content="Hel"), lambda: heard.wait(10), delta("stop", content="lo"), usage(5, 2), DONE])
     answer = model_at(server).answer(HELLO, threading.Event())
     assert next(answer) == TextDelta("Hel")
     heard.set()  # the server says nothing more before this

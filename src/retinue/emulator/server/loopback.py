@@ -49,7 +49,7 @@ def serve(
         models: dict[str, Any] = {"language_model": language_model, "embedder": embedder}
         server = _server(directory, api_key=api_key, quirks=quirks, hosts=hosts, **models)
         on_ready(_base_url(host, listener))
-        with _signals_end_quietly():
+        with _signals_end_quietly(server):
             server.run(sockets=[listener])
 
 
@@ -93,12 +93,16 @@ def _server(
 
 
 @contextlib.contextmanager
-def _signals_end_quietly() -> Iterator[None]:
-    """uvicorn shuts down on SIGINT and SIGTERM and then raises them again; that second time ends nothing here."""
+def _signals_end_quietly(server: uvicorn.Server) -> Iterator[None]:
+    """uvicorn shuts down on SIGINT and SIGTERM and then raises them again; that second time ends nothing here. One that
+    comes before uvicorn listens for it is not lost, either."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {each: signal.signal(each, lambda *_: None) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        each: signal.signal(each, lambda *_: setattr(server, "should_exit", True))
+        for each in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:

@@ -19,6 +19,7 @@ from retinue.emulator.language_models.language_model import (
 from retinue.emulator.server.service import Call
 from retinue.emulator.server.storage import JsonObject, Stored
 from retinue.emulator.threads.thread_objects import MESSAGES, THREADS, steps_of
+from retinue.emulator.turns.file_images import with_file_images
 from retinue.emulator.turns.prompt_fit import most_recent
 from retinue.emulator.turns.turn import Limits
 from retinue.emulator.turns.turn_events import Source
@@ -52,7 +53,7 @@ def read_prompt(call: Call, run: Stored) -> RunPrompt:
         Prompt(
             model=body["model"],
             instructions=body["instructions"],
-            items=(*before, *done),
+            items=with_file_images(call, (*before, *done)),
             tools=tuple(_function(each["function"]) for each in body["tools"] if each["type"] == "function"),
             tool_choice="auto" if done and body["tool_choice"] != "none" else _choice(body["tool_choice"]),
             parallel_tool_calls=body["parallel_tool_calls"],
