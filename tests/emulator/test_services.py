@@ -47,7 +47,7 @@ SERVICE = Service(
 )
 
 
-SHARED = {"server", "language_models", "turns"}
+SHARED = {"server", "language_models", "turns", "embeddings", "model_endpoints"}
 """What several services are made of."""
 
 

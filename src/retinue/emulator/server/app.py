@@ -257,7 +257,10 @@ class LocalAccount:
             raise missing_beta(endpoint.beta)
         try:
             async with read_request(request, endpoint, self.open()) as (body, sent):
-                answer = self._run_or_read(endpoint, request, path, body, sent)
+                prepared = None
+                if endpoint.prepare is not None:
+                    prepared = await asyncio.to_thread(endpoint.prepare, self._services, body)
+                answer = self._run_or_read(endpoint, request, path, body, sent, prepared)
                 await self._await_work()
                 return _response(self._as_kept(answer), status=endpoint.status)
         except ApiError as error:
@@ -295,20 +298,32 @@ class LocalAccount:
         raise invalid_url(request.method, path)
 
     def _run_or_read(
-        self, endpoint: Endpoint, request: Request, path: dict[str, str], body: JsonObject, sent: list[SentFile]
+        self,
+        endpoint: Endpoint,
+        request: Request,
+        path: dict[str, str],
+        body: JsonObject,
+        sent: list[SentFile],
+        prepared: object,
     ) -> Answer:
         """What is read is answered although nothing can be written any more."""
         try:
-            return self._run(endpoint, request, path, body, sent)
+            return self._run(endpoint, request, path, body, sent, prepared)
         except (OSError, sqlite3.Error) as error:
             if endpoint.method != "GET" or self.open().unwritable is not None or not is_unwritable(error):
                 raise
             self.close()
             self._storage = Storage(self._directory, new_id=self._new_id, refused=error)
-        return self._run(endpoint, request, path, body, sent)
+        return self._run(endpoint, request, path, body, sent, prepared)
 
     def _run(
-        self, endpoint: Endpoint, request: Request, path: dict[str, str], body: JsonObject, sent: list[SentFile]
+        self,
+        endpoint: Endpoint,
+        request: Request,
+        path: dict[str, str],
+        body: JsonObject,
+        sent: list[SentFile],
+        prepared: object,
     ) -> Answer:
         """Let the handler answer inside a transaction, after what has expired is gone."""
         storage, now = self.open(), int(self._clock())
@@ -326,6 +341,7 @@ class LocalAccount:
             query=dict(query),
             body=body,
             files=tuple(sent),
+            prepared=prepared,
             asked=tuple(query.multi_items()),
         )
         if storage.unwritable is not None and endpoint.method != "GET":

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from retinue.emulator.embeddings.embedder import Embedder
 from retinue.emulator.language_models.language_model import LanguageModel
@@ -55,6 +55,8 @@ class Call:
     """What was asked for after ``?``; of a name given more than once, the last value."""
     body: JsonObject = field(default_factory=dict)
     files: tuple[SentFile, ...] = ()
+    prepared: Any = None
+    """What the endpoint's ``prepare`` gave."""
     asked: tuple[tuple[str, str], ...] = ()
     """The whole query in the order it was sent, for names given more than once."""
 
@@ -136,6 +138,8 @@ class Endpoint:
     """The value of ``OpenAI-Beta`` without which the endpoint refuses."""
     status: int = 200
     """The status of an answer that is no refusal."""
+    prepare: Callable[[Hosted, JsonObject], Any] | None = None
+    """What others have to be asked for a body, before the transaction and in a thread, so that nobody else waits."""
     reserved: tuple[str, ...] = ()
     """What the ``{id}`` of the path never is, because the API has a collection of that name there."""
 
