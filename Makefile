@@ -9,10 +9,10 @@ WORKERS ?= auto
 QUICK   := $(addprefix tests/,house core plans config errors edits engine state compat report)
 
 .DEFAULT_GOAL := help
-.PHONY: help apply test quick chaos lint format schemas bench clean
+.PHONY: help apply test quick chaos lint format schemas bench bench-search clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 apply: $(VENV)/installed ## Apply the example stack to the embedded local account
 	@$(BIN)/retinue apply --yes
@@ -40,6 +40,9 @@ schemas: $(VENV)/installed ## Write schemas/ anew
 
 bench: $(VENV)/installed-dev ## Measure speed, side by side with others (ARGS=--quick: two minutes)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-search: $(VENV)/installed-dev ## Measure how well questions find their section of the handbook
+	@$(BIN)/python -m benchmarks.search_quality $(ARGS)
 
 clean: ## Remove what the other targets made (the local account too)
 	rm -rf $(VENV) .retinue .mypy_cache .pytest_cache .ruff_cache
