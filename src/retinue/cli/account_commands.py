@@ -387,7 +387,7 @@ def serve(
 
     try:
         chosen = Quirks.parse({**configured, **dict(quirks)})
-        answering = read_models({**(account if isinstance(account, Mapping) else {}), **model}, os.environ)
+        answering = read_models({**(account if isinstance(account, Mapping) else {}), **model}, os.environ, root=root)
         answering.check_keys()
         run(
             stored,

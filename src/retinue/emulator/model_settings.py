@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from retinue.emulator.embeddings.embedder import Embedder
 from retinue.emulator.embeddings.remote_embeddings import RemoteEmbeddings
+from retinue.emulator.language_models.bundled_model import BundledModel
 from retinue.emulator.language_models.language_model import LanguageModel
 from retinue.emulator.language_models.remote_model import ANY, RemoteModel
 from retinue.emulator.model_endpoints.remote_endpoint import EndpointError, Key, RemoteEndpoint, Timeouts
@@ -28,6 +30,8 @@ class Models:
         if isinstance(model := self.language_model, RemoteModel):
             names = ", ".join(name if to == name else f"{to} for {_any(name)}" for name, to in model.names.items())
             lines = [f"answers come from {model.endpoint.url}" + (f" ({names})" if names else "")]
+        if isinstance(model, BundledModel):
+            lines = [f"answers come from {model.file.stem} in this process: real tokens, little sense"]
         if isinstance(embedder := self.embedder, RemoteEmbeddings):
             lines.append(f"search is by meaning, with {embedder.model} at {embedder.endpoint.url}")
         return lines
@@ -43,12 +47,12 @@ class Models:
                     raise ValueError(f"{endpoint.url} {error}") from error
 
 
-def read_models(setting: Any, environ: Mapping[str, str]) -> Models:
-    """The models of an account as a project file has it. Raises ValueError for what is no model, saying which."""
+def read_models(setting: Any, environ: Mapping[str, str], *, root: Path = Path()) -> Models:
+    """The models of an account, as the project file in ``root`` has it. Raises ValueError for what is none, saying why."""
     model = setting.get("model") if isinstance(setting, Mapping) else None
     embeddings = setting.get("embeddings") if isinstance(setting, Mapping) else None
     return Models(
-        None if model is None else _named("model", model, lambda told: _remote_model(told, environ)),
+        None if model is None else _named("model", model, lambda told: _language_model(told, environ, root)),
         None if embeddings is None else _named("embeddings", embeddings, lambda told: _embedder(told, environ)),
     )
 
@@ -60,7 +64,11 @@ def _named(name: str, setting: Any, read: Callable[[Mapping[str, Any]], Any]) ->
         raise ValueError(f"'{name}' of the account is wrong: {error}") from error
 
 
-def _remote_model(setting: Mapping[str, Any], environ: Mapping[str, str]) -> RemoteModel:
+def _language_model(setting: Mapping[str, Any], environ: Mapping[str, str], root: Path) -> LanguageModel:
+    if setting.get("bundled") or setting.get("file"):
+        if setting.get("base_url"):
+            raise ValueError("it has a 'base_url', and is to be in this process")
+        return BundledModel(root / str(setting["file"]) if setting.get("file") else None)
     api = setting.get("api", APIS[0])
     if api not in APIS:
         raise ValueError(f"'api' is {api!r}, not one of: {', '.join(APIS)}")

@@ -468,6 +468,15 @@ RESPONSES = {
         {"type": "response.output_item.done", "output_index": 1, "item": CALLED},
         {"type": "response.completed", "response": ENDED},
     ],
+    "items by their ids": [
+        {"type": "response.output_item.added", "item": {"type": "message", "id": "msg_1"}},
+        {"type": "response.output_text.delta", "item_id": "msg_1", "delta": "Hello"},
+        {"type": "response.output_item.done", "item": {**SAID, "id": "msg_1"}},
+        {"type": "response.output_item.added", "item": {**CALLED, "id": "fc_1", "arguments": ""}},
+        {"type": "response.function_call_arguments.delta", "item_id": "fc_1", "delta": FIRST},
+        {"type": "response.output_item.done", "item": {**CALLED, "id": "fc_1"}},
+        {"type": "response.completed", "response": ENDED},
+    ],
     "items whole": [
         {"type": "response.output_item.done", "output_index": 0, "item": SAID},
         {"type": "response.output_item.done", "output_index": 1, "item": CALLED},

@@ -130,9 +130,11 @@ _ENDPOINT = {
 }
 _MODEL = {
     "type": "object",
-    "description": "What answers in place of the rehearsal model: any endpoint that speaks the OpenAI API.",
+    "description": "What answers in place of the rehearsal model: an endpoint, or a small model in this process.",
     "properties": {
         **_ENDPOINT,
+        "bundled": {"const": True, "description": "Let the small model of the extra retinue[model] answer."},
+        "file": {**_TEXT, "description": "The same with another model: the path of a GGUF file."},
         "names": {
             "type": "object",
             "description": "What models are called there: gpt-4o: llama3.2; '*' stands for every other model.",
@@ -145,7 +147,8 @@ _MODEL = {
             "description": "Tokens of prompt and answer together. Default: those of the model that is stood in for.",
         },
     },
-    "required": ["base_url"],
+    "minProperties": 1,
+    "oneOf": [{"required": ["base_url"]}, {"required": ["bundled"]}, {"required": ["file"]}],
     "additionalProperties": False,
 }
 _EMBEDDINGS = {

@@ -107,6 +107,7 @@ class ResponsesAnswer:
     """Reads the events of one answer."""
 
     def __init__(self) -> None:
+        self._ids: dict[Any, Any] = {}
         self._calls: dict[Any, int] = {}
         self._with_text: set[Any] = set()
         self._with_arguments: set[int] = set()
@@ -121,7 +122,7 @@ class ResponsesAnswer:
         """Raises AnswerError."""
         if not isinstance(event, dict):
             raise AnswerError("answered what is no event of a response")
-        at = event.get("output_index", event.get("item_id"))
+        at = self._place(event)
         match event.get("type"):
             case "response.output_text.delta":
                 self._with_text.add(at)
@@ -151,6 +152,13 @@ class ResponsesAnswer:
         if self._reason is None and not is_done:
             raise AnswerError("broke off in the middle of its answer")
         yield Finish(finish_reason(self._reason, has_calls=bool(self._calls)), self._usage)
+
+    def _place(self, event: Mapping[str, Any]) -> Any:
+        """Which item an event is about. Some name it by its id, some by its index, some by either."""
+        index, item_id = event.get("output_index"), event.get("item_id") or _dict(event.get("item")).get("id")
+        if index is not None and item_id:
+            self._ids.setdefault(index, item_id)
+        return item_id or self._ids.get(index, index)
 
     def _begin_call(self, at: Any, item: Mapping[str, Any]) -> Iterator[Piece]:
         if item.get("type") == "function_call" and at not in self._calls:

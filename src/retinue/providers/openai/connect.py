@@ -63,7 +63,7 @@ def _open_local(setting: Mapping[str, Any], root: Path, environ: Mapping[str, st
     except ValueError as error:
         raise RetinueError(f"the account's quirks are wrong: {error}") from error
     try:
-        models = read_models(setting, environ)
+        models = read_models(setting, environ, root=root)
     except ValueError as error:
         raise RetinueError(str(error), hint="docs/local-models.md says what goes there") from error
     try:
