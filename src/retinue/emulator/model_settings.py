@@ -48,7 +48,7 @@ class Models:
 
 
 def read_models(setting: Any, environ: Mapping[str, str], *, root: Path = Path()) -> Models:
-    """The models of an account, as the project file in ``root`` has it. Raises ValueError for what is none, saying why."""
+    """The models of an account, as the project file in ``root`` has it. Raises ValueError for what is none."""
     model = setting.get("model") if isinstance(setting, Mapping) else None
     embeddings = setting.get("embeddings") if isinstance(setting, Mapping) else None
     return Models(
