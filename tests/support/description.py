@@ -78,6 +78,9 @@ ALLOWANCES = (
             "ListAssistantsResponse",
             "ListVectorStoresResponse",
             "ListVectorStoreFilesResponse",
+            "ListMessagesResponse",
+            "ListRunsResponse",
+            "ListRunStepsResponse",
         )
         for member in ("first_id", "last_id")
     ),
@@ -158,6 +161,10 @@ class Description:
     def check_member(self, schema: str, member: str, value: Any) -> list[str]:
         """What is wrong with one member of a named schema of the official document."""
         return list(self._problems(f"urn:description:0#/components/schemas/{schema}/properties/{member}", value))
+
+    def check_object(self, schema: str, value: Any) -> list[str]:
+        """What is wrong with an object by a named schema of the official document."""
+        return list(self._problems(f"urn:description:0#/components/schemas/{schema}", value))
 
     def describes(self, method: str, path: str) -> bool:
         return self._find(method, path.partition("?")[0]) is not None

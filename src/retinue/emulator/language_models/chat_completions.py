@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from retinue.emulator.language_models.image_data import image_name, image_url
 from retinue.emulator.language_models.language_model import (
     CallDelta,
     Finish,
@@ -88,15 +89,15 @@ def _content(message: Message) -> str | list[dict[str, Any]]:
     if not message.images:
         return message.text
     if message.role != "user":  # the others take no pictures
-        return "\n".join(filter(None, (message.text, *["[image]"] * len(message.images))))
+        return "\n".join(filter(None, (message.text, *map(image_name, message.images))))
     text = [{"type": "text", "text": message.text}] if message.text else []
     return [*text, *(_image(each) for each in message.images)]
 
 
 def _image(image: Image) -> dict[str, Any]:
-    if not image.url:
-        return {"type": "text", "text": f"[image {image.file_id}]"}
-    return {"type": "image_url", "image_url": {"url": image.url, "detail": image.detail}}
+    if not (url := image_url(image)):
+        return {"type": "text", "text": image_name(image)}
+    return {"type": "image_url", "image_url": {"url": url, "detail": image.detail}}
 
 
 def _tool(tool: Tool) -> dict[str, Any]:

@@ -9,15 +9,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture in a message: a URL (``https:`` or ``data:``), or the id of a file of the account."""
+    """A picture in a message: a URL (``https:`` or ``data:``), or a file of the account."""
 
     url: str = ""
     file_id: str = ""
+    filename: str = ""
+    path: Path | None = None
+    """Where the bytes of the file are on this machine."""
     detail: str = "auto"
 
 

@@ -16,6 +16,7 @@ from retinue.emulator.language_models.chat_completions import (
     finish_reason,
     read_usage,
 )
+from retinue.emulator.language_models.image_data import image_name, image_url
 from retinue.emulator.language_models.language_model import (
     CallDelta,
     Finish,
@@ -76,14 +77,14 @@ def _content(message: Message) -> list[dict[str, Any]]:
     kind = "output_text" if message.role == "assistant" else "input_text"
     text = [{"type": kind, "text": message.text}] if message.text or not message.images else []
     if message.role == "assistant":
-        return [*text, *({"type": kind, "text": "[image]"} for _ in message.images)]
+        return [*text, *({"type": kind, "text": image_name(each)} for each in message.images)]
     return [*text, *(_image(each) for each in message.images)]
 
 
 def _image(image: Image) -> dict[str, Any]:
-    if not image.url:
-        return {"type": "input_text", "text": f"[image {image.file_id}]"}
-    return {"type": "input_image", "image_url": image.url, "detail": image.detail}
+    if not (url := image_url(image)):
+        return {"type": "input_text", "text": image_name(image)}
+    return {"type": "input_image", "image_url": url, "detail": image.detail}
 
 
 def _tool(tool: Tool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The models the account knows: a list to read and to check assistants against. No model ever runs here.
+"""The models the account knows: a list to read and to check assistants and runs against. None of them runs here.
 
 From the models and deprecations pages as of November 2026. ``created`` is the API's own where it was published, else 0.
 A model that has shut down is not listed. The clock plays no part: the table, not the date, says what is accepted.

@@ -54,6 +54,7 @@ from retinue.emulator.server.service import (
     Endpoint,
     Hosted,
     Rendered,
+    Sandbox,
     SentFile,
     Service,
     Streamed,
@@ -88,21 +89,26 @@ def create_app(
     services: Sequence[Service] | None = None,
     language_model: LanguageModel | None = None,
     embedder: Embedder | None = None,
+    sandbox: Sandbox | None = None,
     hosts: Collection[str] | None = (),
 ) -> LocalAccount:
     """An ASGI application that serves the account kept in ``directory`` (made when it does not exist).
 
     ``clock`` gives seconds since 1970; expiry is worked out from it on every request. ``new_id`` makes an id from its
     prefix (``asst_``, ``vs_`` …). With an ``api_key`` every request must carry it. ``services`` are what is hosted, by
-    default all there is; ``language_model`` is what answers, by default the rehearsal model; with an
-    ``embedder`` vector stores are searched by meaning. ``hosts`` are what the
-    account is called besides loopback, as ``host_name`` writes it: requests for other hosts, and pages of other
+    default all there is; ``language_model`` is what answers, by default the rehearsal model; ``sandbox`` runs the code
+    that it writes, by default none does; with an ``embedder`` vector stores are searched by meaning. ``hosts`` are what
+    the account is called besides loopback, as ``host_name`` writes it: requests for other hosts, and pages of other
     origins, are refused; None takes all, where no browser can reach it.
     The application holds a database connection, opened by the first request; ``close`` it on the thread that served, or
     let the ASGI lifespan do so.
     """
-    found = find_services() if services is None else services
-    hosted = Hosted(found, language_model=language_model, embedder=embedder)
+    hosted = Hosted(
+        find_services() if services is None else services,
+        language_model=language_model,
+        embedder=embedder,
+        sandbox=sandbox,
+    )
     return LocalAccount(
         directory, hosted, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id or random_id, hosts=hosts
     )
@@ -152,6 +158,10 @@ class LocalAccount:
                 self._events = LiveEvents()
             self._storage.close()
             self._storage = None
+
+    def stop_work(self) -> None:
+        """Ask what is followed to come to an end: the account is about to close."""
+        self._events.close()
 
     def open(self) -> Storage:
         """Open the directory now rather than at the first request. Raises LayoutError when a newer version wrote it."""

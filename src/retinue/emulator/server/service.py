@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from retinue.emulator.embeddings.embedder import Embedder
 from retinue.emulator.language_models.language_model import LanguageModel
@@ -126,6 +126,53 @@ Handler: TypeAlias = Callable[[Call], Answer]
 OnStored: TypeAlias = Callable[[Call, Stored], None]
 
 
+class Sandbox(Protocol):
+    """What runs the code of a model, and nothing but that: the package ``sandbox``, or another one of its shape."""
+
+    def open_session(self, directory: Path) -> AbstractContextManager[CodeSession]:
+        """A confined interpreter that knows the directory as ``/mnt/data``. Raises with the reason where nothing
+        confines it: code never runs unconfined."""
+
+    def read_written(self, directory: Path, name: str, most: int) -> bytes:
+        """The content of a file that code wrote there. Raises when it is not to be read, or longer than ``most``."""
+
+
+class CodeSession(Protocol):
+    """A confined interpreter that keeps its variables."""
+
+    def run(self, code: str, stop: threading.Event) -> CodeOutcome:
+        """Raises when it cannot be confined any more."""
+
+
+class CodeOutcome(Protocol):
+    """What came of a piece of code."""
+
+    @property
+    def logs(self) -> str:
+        """What it printed."""
+
+    @property
+    def error(self) -> str | None:
+        """Why it did not end well."""
+
+    @property
+    def files(self) -> Sequence[WrittenByCode]:
+        """What it wrote or changed."""
+
+
+class WrittenByCode(Protocol):
+    @property
+    def name(self) -> str:
+        """Relative to the directory."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def image(self) -> str | None:
+        """Its media type, if it is a picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     method: Literal["GET", "POST", "DELETE"]
@@ -202,11 +249,14 @@ class Hosted:
         *,
         language_model: LanguageModel | None = None,
         embedder: Embedder | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self.language_model: LanguageModel = language_model or Rehearsal()
         """What answers."""
         self.embedder = embedder
         """What gives texts their vectors; None where stores are searched by words."""
+        self.sandbox = sandbox
+        """What runs the code that a model wrote; None where there is no such thing."""
         self.reserve: Callable[[], str] = str
         """Gives the name under which this process does work; what it is given to do, no other one takes."""
         self.endpoints = tuple(endpoint for service in services for endpoint in service.endpoints)

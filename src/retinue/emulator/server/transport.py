@@ -26,7 +26,7 @@ from retinue.emulator.embeddings.embedder import Embedder
 from retinue.emulator.language_models.language_model import LanguageModel
 from retinue.emulator.server.app import IN_PROCESS, LocalAccount, ResponseLostError, create_app
 from retinue.emulator.server.quirks import NONE, Quirks
-from retinue.emulator.server.service import Service
+from retinue.emulator.server.service import Sandbox, Service
 from retinue.emulator.server.storage import check_layout
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class LocalTransport(httpx2.BaseTransport):
         services: Sequence[Service] | None = None,
         language_model: LanguageModel | None = None,
         embedder: Embedder | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         check_layout(directory)
         self._app = create_app(
@@ -65,6 +66,7 @@ class LocalTransport(httpx2.BaseTransport):
             services=services,
             language_model=language_model,
             embedder=embedder,
+            sandbox=sandbox,
             hosts=None,
         )
         self._lock = threading.Lock()

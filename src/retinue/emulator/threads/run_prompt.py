@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from retinue.emulator.files.stored_files import FILES
 from retinue.emulator.language_models.language_model import (
     Image,
     Item,
@@ -19,7 +20,6 @@ from retinue.emulator.language_models.language_model import (
 from retinue.emulator.server.service import Call
 from retinue.emulator.server.storage import JsonObject, Stored
 from retinue.emulator.threads.thread_objects import MESSAGES, THREADS, steps_of
-from retinue.emulator.turns.file_images import with_file_images
 from retinue.emulator.turns.prompt_fit import most_recent
 from retinue.emulator.turns.turn import Limits
 from retinue.emulator.turns.turn_events import Source
@@ -43,7 +43,7 @@ def read_prompt(call: Call, run: Stored) -> RunPrompt:
     """Everything that a run depends on, read in one transaction."""
     body = run.body
     said = call.storage.select(MESSAGES.object, parent=run.parent)
-    before: tuple[Item, ...] = tuple(_message(each.body) for each in said if each.facet != run.id)
+    before: tuple[Item, ...] = tuple(_message(call, each.body) for each in said if each.facet != run.id)
     strategy = body["truncation_strategy"]
     if strategy["type"] == "last_messages" and strategy.get("last_messages"):
         before = most_recent(before, strategy["last_messages"])
@@ -53,7 +53,7 @@ def read_prompt(call: Call, run: Stored) -> RunPrompt:
         Prompt(
             model=body["model"],
             instructions=body["instructions"],
-            items=with_file_images(call, (*before, *done)),
+            items=(*before, *done),
             tools=tuple(_function(each["function"]) for each in body["tools"] if each["type"] == "function"),
             tool_choice="auto" if done and body["tool_choice"] != "none" else _choice(body["tool_choice"]),
             parallel_tool_calls=body["parallel_tool_calls"],
@@ -74,7 +74,7 @@ def read_prompt(call: Call, run: Stored) -> RunPrompt:
     )
 
 
-def _message(body: JsonObject) -> Message:
+def _message(call: Call, body: JsonObject) -> Message:
     texts, images = [], []
     for part in body["content"]:
         match part["type"]:
@@ -85,10 +85,15 @@ def _message(body: JsonObject) -> Message:
             case "image_url":
                 images.append(Image(url=part["image_url"]["url"], detail=part["image_url"]["detail"]))
             case "image_file":
-                images.append(
-                    Image(file_id=part["image_file"]["file_id"], detail=part["image_file"].get("detail", "auto"))
-                )
+                image = part["image_file"]
+                images.append(_picture(call, image["file_id"], image.get("detail", "auto")))
     return Message(body["role"], "\n".join(texts), tuple(images))
+
+
+def _picture(call: Call, file_id: str, detail: str) -> Image:
+    file = call.storage.find(FILES.object, file_id)
+    filename = file.body["filename"] if file else ""  # it may be deleted since
+    return Image(file_id=file_id, filename=filename, path=call.storage.blob(file_id) if file else None, detail=detail)
 
 
 def _done(call: Call, run: Stored) -> tuple[Sequence[Item], dict[str, Source]]:
@@ -100,7 +105,7 @@ def _done(call: Call, run: Stored) -> tuple[Sequence[Item], dict[str, Source]]:
         if details["type"] == "message_creation":
             message = call.storage.find(MESSAGES.object, details["message_creation"]["message_id"], parent=run.parent)
             if message is not None:
-                items.append(_message(message.body))
+                items.append(_message(call, message.body))
             continue
         items += [ToolCall(*each) for each in step.hidden["calls"]]
         outputs = {**step.hidden["outputs"], **_given(details["tool_calls"])}

@@ -5,6 +5,7 @@ What is under way is stored at the beginning and the end of each step and messag
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from retinue.emulator.language_models.language_model import ToolCall, Usage
@@ -25,8 +26,12 @@ from retinue.emulator.turns.turn_events import (
     TextBegun,
     TextEnded,
     TextGrew,
+    Thought,
     TurnEnded,
 )
+
+LOOK = 1.0
+"""Seconds after which it is looked whether the run is still in progress: another process may have ended it."""
 
 
 class RunOverError(Exception):
@@ -41,6 +46,7 @@ class RunRecord:
         self._live = call.live
         self._run_id = run.id
         self._thread_id = run.parent
+        self._looked = time.monotonic()
         self._step_id = ""
         self._message_id = ""
         self._parts: list[JsonObject] = []
@@ -48,9 +54,16 @@ class RunRecord:
         self._annotations = 0
         self._kinds: list[str] = []
         """The tools that the step has called so far."""
+        self._calls: list[JsonObject] = []
+        """Those of its calls that are not stored yet, as they are shown."""
+        self._images: list[str] = []
+        """The pictures that code made and no message shows yet."""
 
     def write(self, event: Event) -> None:
         """Raises RunOverError, and StoppedError when the job is somebody else's by now."""
+        if time.monotonic() - self._looked > LOOK:
+            with self._job.transaction() as call:
+                self._run(call)
         match event:
             case TextBegun():
                 self._begin_message()
@@ -61,16 +74,20 @@ class RunRecord:
             case CallBegun():
                 self._begin_call(event)
             case CallGrew(index, text):
-                self._tell_call(index, {_GROWING[self._kinds[index]]: text})
+                self._grow_call(index, text)
             case CallEnded():
                 self._end_call(event)
             case CallsEnded(usage):
                 self._end_calls(usage)
-            case TurnEnded():
+            case Thought() | TurnEnded():
                 pass
 
     def keep_partial(self, call: Call) -> None:
-        """Store what the message says so far, since nothing more comes."""
+        """Store what the message says so far, or what the step calls, since nothing more comes."""
+        step = call.storage.find(STEPS.object, self._step_id, parent=self._run_id) if self._calls else None
+        if step is not None and step.body["status"] == "in_progress":
+            step.body["step_details"]["tool_calls"] += self._calls
+            call.storage.save(step)
         if self._message_id and self._parts:
             message = call.storage.find(MESSAGES.object, self._message_id, parent=self._thread_id)
             if message is not None and message.body["status"] == "in_progress":
@@ -91,6 +108,11 @@ class RunRecord:
             stored = require(call, MESSAGES, message["id"], parent=run.parent)
             tell(call, run, stored, state="created")
             tell(call, run, stored)
+        for index, file_id in enumerate(self._images):
+            part = {"type": "image_file", "image_file": {"file_id": file_id}}
+            self._parts.append({"type": "image_file", "image_file": {"file_id": file_id, "detail": "auto"}})
+            self._tell("thread.message.delta", self._message_id, {"content": [{"index": index, **part}]})
+        self._images = []
 
     def _grow_message(self, event: TextGrew) -> None:
         if event.is_refusal:
@@ -134,14 +156,20 @@ class RunRecord:
             with self._job.transaction() as call:
                 hidden: JsonObject = {"calls": [], "outputs": {}, "sources": {}, "content": {}}
                 self._begin_step(call, self._run(call), {"type": "tool_calls", "tool_calls": []}, hidden)
-            self._kinds = []
+            self._kinds, self._calls = [], []
         self._kinds.append(event.kind)
         empty: dict[str, JsonObject] = {
             "function": {"name": event.name, "arguments": "", "output": None},
             "code_interpreter": {"input": "", "outputs": []},
             "file_search": {},
         }
+        self._calls.append({"id": event.id, "type": event.kind, event.kind: empty[event.kind]})
         self._tell_call(event.index, empty[event.kind], id=event.id)
+
+    def _grow_call(self, index: int, text: str) -> None:
+        kind = self._kinds[index]
+        self._calls[index][kind][_GROWING[kind]] += text
+        self._tell_call(index, {_GROWING[kind]: text})
 
     def _end_call(self, event: CallEnded) -> None:
         with self._job.transaction() as call:
@@ -151,7 +179,9 @@ class RunRecord:
             step.hidden["calls"].append([event.call.id, event.call.name, event.call.arguments])
             _note_outcome(step, event)
             call.storage.save(step)
+        self._calls.pop(0)
         if isinstance(event.outcome, Executed):
+            self._images += [each.file_id for each in event.outcome.files if each.is_image]
             outputs = [{"index": number, **each} for number, each in enumerate(_shown_outputs(event.outcome))]
             self._tell_call(event.index, {"outputs": outputs})
 
@@ -176,6 +206,7 @@ class RunRecord:
     # What both have in common
 
     def _run(self, call: Call) -> Stored:
+        self._looked = time.monotonic()
         run = find_run(call, self._thread_id, self._run_id)
         if run is None or run.facet != "in_progress":
             raise RunOverError

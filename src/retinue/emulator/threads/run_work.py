@@ -9,16 +9,18 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from retinue.emulator.language_models.language_model import ModelError
 from retinue.emulator.server.api_errors import ApiError
-from retinue.emulator.server.service import Call, Job, StoppedError, server_sent_event
+from retinue.emulator.server.service import Call, Job, Sandbox, StoppedError, server_sent_event
 from retinue.emulator.server.storage import JsonObject, Stored
 from retinue.emulator.threads.run_prompt import RunPrompt, read_prompt
 from retinue.emulator.threads.run_record import RunOverError, RunRecord, waiting_calls
 from retinue.emulator.threads.run_states import end_run, find_run, finish_telling, move_run
 from retinue.emulator.threads.thread_objects import steps_of
+from retinue.emulator.turns.code_interpreter_tool import CodeInterpreter
 from retinue.emulator.turns.file_search_tool import MOST_RESULTS, FileSearch
 from retinue.emulator.turns.turn import OwnTool, take_turn
 from retinue.emulator.turns.turn_events import TurnEnded
@@ -87,22 +89,23 @@ def _begin(job: Job) -> tuple[RunRecord, Stored, RunPrompt] | None:
 def _take(job: Job, record: RunRecord, run: Stored, asked: RunPrompt, stop: threading.Event) -> None:
     """Raises RunOverError when somebody ended the run meanwhile."""
     with job.transaction() as call:
-        model = call.services.language_model
+        services = call.services
     outcome: TurnEnded | _Failure = _Failure(_BROKEN)
     try:
-        events = take_turn(
-            model,
-            asked.prompt,
-            stop,
-            own_tools=_own_tools(job, run, asked),
-            limits=asked.limits,
-            sources=asked.sources,
-            begun=asked.begun,
-        )
-        for event in events:
-            record.write(event)
-            if isinstance(event, TurnEnded):
-                outcome = event
+        with ExitStack() as opened:
+            events = take_turn(
+                services.language_model,
+                asked.prompt,
+                stop,
+                own_tools=_own_tools(job, run, asked, services.sandbox, opened),
+                limits=asked.limits,
+                sources=asked.sources,
+                begun=asked.begun,
+            )
+            for event in events:
+                record.write(event)
+                if isinstance(event, TurnEnded):
+                    outcome = event
     except ModelError as error:
         outcome = _Failure(str(error), error.code)
     except (RunOverError, StoppedError):
@@ -146,9 +149,11 @@ def _leave(call: Call, job: Job, record: RunRecord) -> None:
         end_run(call, run, "failed", error=_Failure(_CLOSED).shown())
 
 
-def _own_tools(job: Job, run: Stored, asked: RunPrompt) -> list[OwnTool]:
+def _own_tools(job: Job, run: Stored, asked: RunPrompt, sandbox: Sandbox | None, opened: ExitStack) -> list[OwnTool]:
     found: list[OwnTool] = []
     for tool in run.body["tools"]:
+        if tool["type"] == "code_interpreter":
+            found.append(opened.enter_context(CodeInterpreter(sandbox, job.transaction, asked.file_ids)))
         if tool["type"] == "file_search":
             options = tool.get("file_search", {})
             threshold = options.get("ranking_options", {}).get("score_threshold", 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,12 +17,19 @@ from retinue.emulator.server.storage import JsonObject
 from retinue.emulator.turns.text_marks import mark
 from retinue.emulator.turns.turn import Result
 from retinue.emulator.turns.turn_events import Passage, Searched, Source
+from retinue.emulator.vector_stores.store_endpoints import require_store
+from retinue.emulator.vector_stores.store_index import settle
 from retinue.emulator.vector_stores.store_search import meanings_of, search_store
 
 MOST_RESULTS = 20
 """Passages that are given to the model when nobody says how many (published for every model but the oldest)."""
 
 _MOST_QUERIES = 10
+
+_PATIENCE = 60.0
+"""Seconds that a search waits for files that are in progress, as runs do (file search guide)."""
+_LOOK = 0.05
+"""Seconds between two looks."""
 
 _TOOL = Tool(
     "file_search",
@@ -59,8 +67,11 @@ class FileSearch:
             embedder = call.services.embedder
         meanings = meanings_of(embedder, queries, stop)
         found: list[JsonObject] = []
+        deadline = time.monotonic() + _PATIENCE
         try:
             for store_id in self.store_ids:
+                while not self._is_ready(store_id) and time.monotonic() < deadline and not stop.wait(_LOOK):
+                    pass
                 with self.transaction() as call:
                     found += search_store(
                         call,
@@ -83,6 +94,12 @@ class FileSearch:
             Searched(tuple(queries), passages),
             {each.mark: Source(each.file_id, each.filename) for each in passages},
         )
+
+    def _is_ready(self, store_id: str) -> bool:
+        """Whether none of its files is in progress. Raises ApiError when it is gone or has expired."""
+        with self.transaction() as call:
+            settle(call, parent=store_id)
+            return bool(require_store(call, store_id).body["file_counts"]["in_progress"] == 0)
 
 
 def _queries(arguments: str) -> list[str]:

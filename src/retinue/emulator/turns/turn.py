@@ -42,6 +42,7 @@ from retinue.emulator.turns.turn_events import (
     TextBegun,
     TextEnded,
     TextGrew,
+    Thought,
     TurnEnded,
 )
 
@@ -199,7 +200,9 @@ class _Turn:
                     yield from self._hear_call(piece, answer)
                 case Finish():
                     answer.finish = piece
-                case TextDelta() | RefusalDelta() | ReasoningDelta():
+                case ReasoningDelta(text):
+                    yield Thought(text)
+                case TextDelta() | RefusalDelta():
                     pass
 
     def _hear_call(self, delta: CallDelta, answer: _Answer) -> Iterator[Event]:

@@ -1,6 +1,7 @@
 """What happens in a turn, in the order it happens.
 
 for each answer of the model
+    Thought…                                     when it shows what it thinks
     TextBegun  TextGrew…  TextEnded              when it says something
     CallBegun  CallGrew…                         for each tool it calls
     CallEnded                                    for each, in their order, once it is carried out
@@ -80,6 +81,13 @@ Outcome: TypeAlias = Searched | Executed
 
 
 @dataclass(frozen=True, slots=True)
+class Thought:
+    """Words that the model thought, where it shows them."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class TextBegun:
     pass
 
@@ -144,4 +152,6 @@ class TurnEnded:
     """The functions that the application is to carry out."""
 
 
-Event: TypeAlias = TextBegun | TextGrew | TextEnded | CallBegun | CallGrew | CallEnded | CallsEnded | TurnEnded
+Event: TypeAlias = (
+    Thought | TextBegun | TextGrew | TextEnded | CallBegun | CallGrew | CallEnded | CallsEnded | TurnEnded
+)
