@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from retinue.emulator.language_models.chat_completions import AnswerError, ChatAnswer
 from retinue.emulator.language_models.language_model import (
     CallDelta,
     Finish,
@@ -26,6 +30,7 @@ from retinue.emulator.language_models.language_model import (
     ToolOutput,
     Usage,
 )
+from retinue.emulator.language_models.model_responses import ResponsesAnswer
 from retinue.emulator.language_models.remote_model import RemoteModel
 from retinue.emulator.model_endpoints.remote_endpoint import Key, RemoteEndpoint, Timeouts
 from tests.support.model_server import DONE, HANG, HEAD, ModelServer, delta, event, serving_models, usage, whole
@@ -399,6 +404,56 @@ def test_an_address_holds_no_secret(url: str) -> None:
     with pytest.raises(ValueError, match="it ") as caught:
         RemoteEndpoint(url)
     assert "secret" not in str(caught.value)
+
+
+# Whatever comes
+
+ODD = st.sampled_from(
+    (None, True, 0, -1, "", "x", "function_call", "message", "output_text", [], {}, [None], ["x"], {"x": 1})
+)
+
+
+def shaped(**members: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """An object that may have these, or something else in its place."""
+    return st.fixed_dictionaries({}, optional=members) | ODD
+
+
+def several(each: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(each, max_size=2) | ODD
+
+
+CALL = shaped(index=ODD, id=ODD, function=shaped(name=ODD, arguments=ODD))
+DELTA = shaped(content=ODD, refusal=ODD, reasoning=ODD, tool_calls=several(CALL))
+CHUNK = shaped(choices=several(shaped(delta=DELTA, message=DELTA, finish_reason=ODD)), usage=ODD, error=ODD)
+ITEM = shaped(type=ODD, id=ODD, call_id=ODD, name=ODD, arguments=ODD, content=several(shaped(type=ODD, text=ODD)))
+TYPES = ("output_item.added", "output_item.done", "output_text.delta", "function_call_arguments.delta", "completed")
+RESPONSE = shaped(output=several(ITEM), usage=ODD, error=ODD, status=ODD, incomplete_details=ODD)
+EVENT = shaped(
+    type=st.sampled_from([f"response.{each}" for each in TYPES]),
+    output_index=ODD,
+    item_id=ODD,
+    item=ITEM,
+    delta=ODD,
+    response=RESPONSE,
+)
+
+
+@given(st.lists(CHUNK, max_size=3))
+def test_chunks_that_make_no_sense_are_an_answer_that_failed(chunks: list[Any]) -> None:
+    """And never a fault of the account."""
+    assert_understood_or_refused(ChatAnswer(), chunks)
+
+
+@given(st.lists(EVENT, max_size=3))
+def test_events_that_make_no_sense_are_an_answer_that_failed(events: list[Any]) -> None:
+    assert_understood_or_refused(ResponsesAnswer(), events)
+
+
+def assert_understood_or_refused(answer: ChatAnswer | ResponsesAnswer, events: list[Any]) -> None:
+    with contextlib.suppress(AnswerError):
+        for each in events:
+            list(answer.read(each))
+        assert isinstance(list(answer.end(is_done=True))[-1], Finish)
 
 
 # Responses

@@ -220,6 +220,15 @@ def test_prefixes_stand_before_texts_and_queries(server: ModelServer) -> None:
     assert embedded(server) == ["passage: a", "query: b"]
 
 
+def test_nobody_waits_for_what_is_searched_for(server: ModelServer) -> None:
+    """A busy endpoint is asked once."""
+    server.compute = None
+    server.answer(whole({"error": "busy"}, "503 X", retry_after="0"))
+    with pytest.raises(EmbeddingError, match="answered 503: busy"):
+        embedder_at(server).embed(["a"], threading.Event(), as_query=True)
+    assert len(server.asked) == 1
+
+
 @pytest.mark.parametrize("status", ["429 X", "503 X"])
 def test_a_busy_endpoint_is_asked_again(server: ModelServer, status: str) -> None:
     answers = [whole({"error": "busy"}, status, retry_after="0"), whole({"data": [{"index": 0, "embedding": [3, 4]}]})]

@@ -18,6 +18,8 @@ _ATTEMPTS = 4
 _PAUSE = 0.5
 """Seconds before the second attempt, and twice as many before each further one, unless the endpoint says how many."""
 _LONGEST_PAUSE = 30.0
+_QUERY_TIME = 15.0
+"""Seconds for what is searched for, asked once: somebody waits, and words are there to search by."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class RemoteEmbeddings:
         vectors: list[Vector] = []
         for batch in _batches([prefix + each for each in texts]):
             try:
-                vectors += self._ask(batch, stop)
+                vectors += self._ask(batch, stop, is_urgent=as_query)
             except EndpointError as error:
                 raise EmbeddingError(f"the model '{self.model}' at {self.endpoint.url} {error}") from error
             if stop.is_set():
@@ -48,16 +50,16 @@ class RemoteEmbeddings:
             raise EmbeddingError(f"the model '{self.model}' at {self.endpoint.url} answered vectors of several lengths")
         return vectors
 
-    def _ask(self, texts: Sequence[str], stop: threading.Event) -> list[Vector]:
+    def _ask(self, texts: Sequence[str], stop: threading.Event, *, is_urgent: bool) -> list[Vector]:
         # As numbers: the other encoding, base64, is not known everywhere.
         body = {"model": self.model, "input": list(texts), "encoding_format": "float"}
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self.endpoint.ask("embeddings", body, stop) as answer:
-                    found = answer.next()
+                    found = answer.next(_QUERY_TIME if is_urgent else None)
                 return [] if stop.is_set() else _vectors(found, len(texts))
             except EndpointError as error:
-                if attempt == _ATTEMPTS or not (error.status == 429 or (error.status or 0) >= 500):
+                if is_urgent or attempt == _ATTEMPTS or not (error.status == 429 or (error.status or 0) >= 500):
                     raise
                 pause = _PAUSE * 2 ** (attempt - 1) if error.retry_after is None else error.retry_after
                 if stop.wait(min(pause, _LONGEST_PAUSE)):

@@ -138,8 +138,8 @@ class ChatAnswer:
         self._usage = read_usage(chunk.get("usage"), "prompt", "completion") or self._usage
         for choice in _dicts(chunk.get("choices")):
             # A message where there should be a delta is an answer in one piece.
-            delta = choice.get("delta") or choice.get("message") or {}
-            yield from self._read_delta(delta)
+            delta = choice.get("delta") or choice.get("message")
+            yield from self._read_delta(delta if isinstance(delta, dict) else {})
             reason = choice.get("finish_reason")
             if reason == "error":
                 raise AnswerError("reported an error")

@@ -157,6 +157,7 @@ class ResponsesAnswer:
     def _place(self, event: Mapping[str, Any]) -> Any:
         """Which item an event is about. Some name it by its id, some by its index, some by either."""
         index, item_id = event.get("output_index"), event.get("item_id") or _dict(event.get("item")).get("id")
+        index, item_id = (each if isinstance(each, str | int) else None for each in (index, item_id))
         if index is not None and item_id:
             self._ids.setdefault(index, item_id)
         return item_id or self._ids.get(index, index)
@@ -181,7 +182,7 @@ class ResponsesAnswer:
             yield from self._grow_call(at, str(item.get("arguments") or ""))
         if item.get("type") == "message" and at not in self._with_text:
             self._with_text.add(at)
-            for part in item.get("content") or []:
+            for part in map(_dict, _list(item.get("content"))):
                 if part.get("type") == "output_text":
                     yield TextDelta(str(part.get("text") or ""))
                 elif part.get("type") == "refusal":
@@ -189,7 +190,7 @@ class ResponsesAnswer:
 
     def _whole(self, response: Mapping[str, Any]) -> Iterator[Piece]:
         """An answer in one piece."""
-        for at, item in enumerate(response.get("output") or []):
+        for at, item in enumerate(_list(response.get("output"))):
             yield from self._whole_item(at, _dict(item))
         yield from self._end(response)
 
@@ -201,6 +202,10 @@ class ResponsesAnswer:
         cuts = {"max_output_tokens": "length", "content_filter": "content_filter"}
         self._reason = cuts.get(str(why), "stop")
         yield from ()
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _dict(value: Any) -> Mapping[str, Any]:
