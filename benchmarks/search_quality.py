@@ -126,6 +126,7 @@ def main() -> None:
     parser.add_argument("--embeddings-url", metavar="URL", help="an endpoint with /embeddings")
     parser.add_argument("--embeddings-model", metavar="NAME", help="what the model is called there")
     parser.add_argument("--embeddings-key-env", metavar="VARIABLE", help="the variable that holds its key")
+    parser.add_argument("--bundled", action="store_true", help="the model of the extra retinue[semantic]")
     parser.add_argument("--each", action="store_true", help="print the rank of every question, too")
     chosen = parser.parse_args()
     ways: dict[str, Embedder | None] = {"words": None}
@@ -136,6 +137,8 @@ def main() -> None:
             "api_key_env": chosen.embeddings_key_env,
         }
         ways[str(chosen.embeddings_model)] = read_models({"embeddings": setting}, os.environ).embedder
+    if chosen.bundled:
+        ways["retinue[semantic]"] = read_models({"embeddings": {"bundled": True}}, os.environ).embedder
     print(f"{len(QUESTIONS)} questions over {len(list(sections()))} sections")
     print(f"{'':<24}{'hit@1':>10}{'hit@3':>14}{'MRR':>8}")
     found = {name: ranks(embedder) for name, embedder in ways.items()}

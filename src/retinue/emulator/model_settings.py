@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from retinue.emulator.embeddings.bundled_embeddings import BundledEmbeddings
 from retinue.emulator.embeddings.embedder import Embedder
 from retinue.emulator.embeddings.remote_embeddings import RemoteEmbeddings
 from retinue.emulator.language_models.bundled_model import BundledModel
@@ -32,6 +33,8 @@ class Models:
             lines = [f"answers come from {model.endpoint.url}" + (f" ({names})" if names else "")]
         if isinstance(model, BundledModel):
             lines = [f"answers come from {model.file.stem} in this process: real tokens, little sense"]
+        if isinstance(self.embedder, BundledEmbeddings):
+            lines.append(f"search is by meaning, with {self.embedder.name} in this process")
         if isinstance(embedder := self.embedder, RemoteEmbeddings):
             lines.append(f"search is by meaning, with {embedder.model} at {embedder.endpoint.url}")
         return lines
@@ -77,6 +80,10 @@ def _language_model(setting: Mapping[str, Any], environ: Mapping[str, str], root
 
 
 def _embedder(setting: Mapping[str, Any], environ: Mapping[str, str]) -> Embedder:
+    if setting.get("bundled"):
+        if setting.get("base_url"):
+            raise ValueError("it has a 'base_url', and is to be in this process")
+        return BundledEmbeddings()
     if not setting.get("model"):
         raise ValueError("'model' is missing")
     prefixes = {name: str(setting[name]) for name in ("query_prefix", "text_prefix") if setting.get(name)}

@@ -171,7 +171,8 @@ def test_options_say_it_for_one_time(server: ModelServer, tmp_path: Path) -> Non
         tmp_path, "--model-url", server.url, "--model-name", "gpt-4o=llama3.2", "--model-name", "qwen"
     ) as served:
         assert served.stdout is not None
-        served.stdout.readline()
+        with openai.OpenAI(base_url=served.stdout.readline().strip(), api_key="local") as client:
+            client.models.list()  # it is up, and has said everything
         served.terminate()
         assert f"answers come from {server.url} (llama3.2 for gpt-4o, qwen for every model)" in served.communicate()[1]
 

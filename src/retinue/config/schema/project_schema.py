@@ -156,11 +156,12 @@ _EMBEDDINGS = {
     "description": "What lets vector stores be searched by meaning: any endpoint with /embeddings. Default: by words.",
     "properties": {
         **_ENDPOINT,
+        "bundled": {"const": True, "description": "Take the model of the extra retinue[semantic], without a network."},
         "model": {**_TEXT, "description": "What the model is called there."},
         "query_prefix": {"type": "string", "description": "What the model wants before what is searched for."},
         "text_prefix": {"type": "string", "description": "What the model wants before what is found."},
     },
-    "required": ["base_url", "model"],
+    "oneOf": [{"required": ["base_url", "model"]}, {"required": ["bundled"]}],
     "additionalProperties": False,
 }
 _ACCOUNT = {
