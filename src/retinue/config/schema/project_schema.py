@@ -148,7 +148,6 @@ _MODEL = {
         },
     },
     "minProperties": 1,
-    "oneOf": [{"required": ["base_url"]}, {"required": ["bundled"]}, {"required": ["file"]}],
     "additionalProperties": False,
 }
 _EMBEDDINGS = {
@@ -161,7 +160,7 @@ _EMBEDDINGS = {
         "query_prefix": {"type": "string", "description": "What the model wants before what is searched for."},
         "text_prefix": {"type": "string", "description": "What the model wants before what is found."},
     },
-    "oneOf": [{"required": ["base_url", "model"]}, {"required": ["bundled"]}],
+    "minProperties": 1,
     "additionalProperties": False,
 }
 _ACCOUNT = {
