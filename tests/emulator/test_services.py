@@ -47,7 +47,7 @@ SERVICE = Service(
 )
 
 
-SHARED = {"server", "language_models", "sandbox", "turns"}
+SHARED = {"server", "language_models", "sandbox", "turns", "embeddings", "model_endpoints"}
 """What several services are made of."""
 
 

@@ -324,6 +324,21 @@ LOCAL_KEY = "RETINUE_LOCAL_API_KEY"
     metavar="NAME=VALUE",
     help="Switch an awkward behaviour of the real service on, such as list-lag=3; may be repeated.",
 )
+@click.option(
+    "--model-url",
+    metavar="URL",
+    help="Let this endpoint answer, such as http://127.0.0.1:11434/v1, instead of what retinue.yaml says.",
+    show_default=False,
+)
+@click.option(
+    "--model-name",
+    "model_names",
+    multiple=True,
+    metavar="[NAME=]NAME",
+    help="What a model is called there, such as gpt-4o=llama3.2; llama3.2 alone is for all. May be repeated.",
+)
+@click.option("--model-key-env", metavar="VARIABLE", help="The variable with the endpoint's key.", show_default=False)
+@click.option("--model-api", type=click.Choice(["chat", "responses"]), help="Which API it is asked by.")
 def serve(
     directory: Path,
     host: str,
@@ -332,16 +347,22 @@ def serve(
     api_key: str | None,
     api_key_file: Path | None,
     quirks: Variables,
+    model_url: str | None,
+    model_names: tuple[str, ...],
+    model_key_env: str | None,
+    model_api: str | None,
 ) -> int:
     """Serve the local account for any OpenAI client.
 
     \b
     Example:
       retinue serve --port 8765
+      retinue serve --model-url http://127.0.0.1:11434/v1 --model-name gpt-4o=llama3.2
       OPENAI_BASE_URL=http://127.0.0.1:8765/v1 OPENAI_API_KEY=local python app.py
     """
     # The local account is a program of its own; only the place that opens it and this command know of it.
     from retinue import engine
+    from retinue.emulator.model_settings import read_models
     from retinue.emulator.server.loopback import serve as run
     from retinue.emulator.server.quirks import Quirks
     from retinue.emulator.server.storage import LayoutError, StorageError
@@ -353,16 +374,32 @@ def serve(
     # Declarations may hold mistakes: where the account is stands in the project file.
     project = loaded.project
     root = project.root if project else directory
-    stored, configured = local_setting(project.account if project else "local", root)
+    account = project.account if project else "local"
+    stored, configured = local_setting(account, root)
+    model = _model_setting(model_url, model_names, model_key_env, model_api)
 
     def ready(base_url: str) -> None:
         terminal.print(base_url)
         terminal.say(f"serving the local account of {root.resolve()} (Ctrl-C stops)")
         terminal.say(f"  export OPENAI_BASE_URL={base_url} OPENAI_API_KEY={'…' if key else 'local'}")
+        for line in answering.told():
+            terminal.say(line)
 
     try:
         chosen = Quirks.parse({**configured, **dict(quirks)})
-        run(stored, host=host, port=port, api_key=key, quirks=chosen, allowed_hosts=allowed_hosts, on_ready=ready)
+        answering = read_models({**(account if isinstance(account, Mapping) else {}), **model}, os.environ, root=root)
+        answering.check_keys()
+        run(
+            stored,
+            host=host,
+            port=port,
+            api_key=key,
+            quirks=chosen,
+            allowed_hosts=allowed_hosts,
+            language_model=answering.language_model,
+            embedder=answering.embedder,
+            on_ready=ready,
+        )
     except ValueError as error:
         raise UsageError(str(error)) from error
     except LayoutError as error:
@@ -374,6 +411,24 @@ def serve(
             f"cannot listen on {host}:{port}: {reason_of(error)}", hint="choose another --port"
         ) from error
     return 0
+
+
+def _model_setting(
+    url: str | None, names: tuple[str, ...], key_env: str | None, api: str | None
+) -> dict[str, dict[str, object]]:
+    """The options as a project file would say it; nothing when there is no URL. Raises UsageError."""
+    told = {"--model-name": names, "--model-key-env": key_env, "--model-api": api}
+    if url is None:
+        for option, value in told.items():
+            if value:
+                raise UsageError(f"{option} goes with --model-url")
+        return {}
+    pairs = [each.partition("=") for each in names]
+    if any(not (name and (to or not equals)) for name, equals, to in pairs):
+        raise UsageError("--model-name is of the form NAME or NAME=NAME")
+    called = {name if equals else "*": to if equals else name for name, equals, to in pairs}
+    setting = {"base_url": url, "names": called, "api_key_env": key_env, "api": api}
+    return {"model": {name: value for name, value in setting.items() if value}}
 
 
 def _local_key(given: str | None, file: Path | None) -> str | None:

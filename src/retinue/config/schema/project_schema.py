@@ -108,6 +108,61 @@ _PACING = {
         },
     ],
 }
+_SECONDS = {"type": "number", "exclusiveMinimum": 0, "maximum": 3600}
+_URL = {"type": "string", "pattern": r"^https?://|\$\{\{"}
+_VARIABLE = {"type": "string", "pattern": r"^[A-Za-z_][A-Za-z0-9_]*$"}
+_ENDPOINT = {
+    "base_url": {**_URL, "description": "Where the endpoint's paths begin, such as http://127.0.0.1:11434/v1."},
+    "api_key_env": {
+        **_VARIABLE,
+        "description": "The environment variable that holds its key. Default: no key is sent.",
+    },
+    "timeouts": {
+        "type": "object",
+        "description": "How long to wait, in seconds.",
+        "properties": {
+            "connect": {**_SECONDS, "description": "For a connection. Default: 10."},
+            "first_token": {**_SECONDS, "description": "For an answer to begin. Default: 300."},
+            "between_tokens": {**_SECONDS, "description": "For an answer to go on. Default: 60."},
+        },
+        "additionalProperties": False,
+    },
+}
+_MODEL = {
+    "type": "object",
+    "description": "What answers in place of the rehearsal model: an endpoint, or a small model in this process.",
+    "properties": {
+        **_ENDPOINT,
+        "bundled": {"const": True, "description": "Let the small model of the extra retinue[model] answer."},
+        "file": {**_TEXT, "description": "The same with another model: the path of a GGUF file."},
+        "names": {
+            "type": "object",
+            "description": "What models are called there: gpt-4o: llama3.2; '*' stands for every other model.",
+            "additionalProperties": _TEXT,
+        },
+        "api": {"enum": ["chat", "responses"], "description": "Which API it is asked by. Default: chat."},
+        "context_window": {
+            "type": "integer",
+            "minimum": 256,
+            "description": "Tokens of prompt and answer together. Default: those of the model that is stood in for.",
+        },
+    },
+    "minProperties": 1,
+    "additionalProperties": False,
+}
+_EMBEDDINGS = {
+    "type": "object",
+    "description": "What lets vector stores be searched by meaning: any endpoint with /embeddings. Default: by words.",
+    "properties": {
+        **_ENDPOINT,
+        "bundled": {"const": True, "description": "Take the model of the extra retinue[semantic], without a network."},
+        "model": {**_TEXT, "description": "What the model is called there."},
+        "query_prefix": {"type": "string", "description": "What the model wants before what is searched for."},
+        "text_prefix": {"type": "string", "description": "What the model wants before what is found."},
+    },
+    "minProperties": 1,
+    "additionalProperties": False,
+}
 _ACCOUNT = {
     "description": "Where objects live: 'local', 'openai', or the details of one of the two. Default: local.",
     "anyOf": [
@@ -121,6 +176,8 @@ _ACCOUNT = {
                     "minLength": 1,
                     "description": "Its directory, relative to the project. Default: .retinue/local.",
                 },
+                "model": _MODEL,
+                "embeddings": _EMBEDDINGS,
                 "quirks": {"type": "object", "description": "Ways to misbehave, for tests and demonstrations."},
             },
             "required": ["local"],

@@ -28,6 +28,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import compile_path
 
+from retinue.emulator.embeddings.embedder import Embedder
 from retinue.emulator.language_models.language_model import LanguageModel
 from retinue.emulator.server.api_errors import (
     ApiError,
@@ -87,6 +88,7 @@ def create_app(
     new_id: Callable[[str], str] | None = None,
     services: Sequence[Service] | None = None,
     language_model: LanguageModel | None = None,
+    embedder: Embedder | None = None,
     sandbox: Sandbox | None = None,
     hosts: Collection[str] | None = (),
 ) -> LocalAccount:
@@ -95,9 +97,9 @@ def create_app(
     ``clock`` gives seconds since 1970; expiry is worked out from it on every request. ``new_id`` makes an id from its
     prefix (``asst_``, ``vs_`` …). With an ``api_key`` every request must carry it. ``services`` are what is hosted, by
     default all there is; ``language_model`` is what answers, by default the rehearsal model; ``sandbox`` runs the code
-    that it writes, by default in whatever this machine has that confines it. ``hosts`` are what the account is called
-    besides loopback, as ``host_name`` writes it: requests for other hosts, and pages of other origins, are refused;
-    None takes all, where no browser can reach it.
+    that it writes, by default in whatever this machine has that confines it; with an ``embedder`` vector stores are
+    searched by meaning. ``hosts`` are what the account is called besides loopback, as ``host_name`` writes it: requests
+    for other hosts, and pages of other origins, are refused; None takes all, where no browser can reach it.
 
     The application holds a database connection, opened by the first request; ``close`` it on the thread that served, or
     let the ASGI lifespan do so.
@@ -105,6 +107,7 @@ def create_app(
     hosted = Hosted(
         find_services() if services is None else services,
         language_model=language_model,
+        embedder=embedder,
         sandbox=sandbox,
     )
     return LocalAccount(
@@ -267,7 +270,10 @@ class LocalAccount:
             raise missing_beta(endpoint.beta)
         try:
             async with read_request(request, endpoint, self.open()) as (body, sent):
-                answer = self._run_or_read(endpoint, request, path, body, sent)
+                prepared = None
+                if endpoint.prepare is not None:
+                    prepared = await asyncio.to_thread(endpoint.prepare, self._services, body)
+                answer = self._run_or_read(endpoint, request, path, body, sent, prepared)
                 await self._await_work()
                 return _response(self._as_kept(answer), status=endpoint.status)
         except ApiError as error:
@@ -305,20 +311,32 @@ class LocalAccount:
         raise invalid_url(request.method, path)
 
     def _run_or_read(
-        self, endpoint: Endpoint, request: Request, path: dict[str, str], body: JsonObject, sent: list[SentFile]
+        self,
+        endpoint: Endpoint,
+        request: Request,
+        path: dict[str, str],
+        body: JsonObject,
+        sent: list[SentFile],
+        prepared: object,
     ) -> Answer:
         """What is read is answered although nothing can be written any more."""
         try:
-            return self._run(endpoint, request, path, body, sent)
+            return self._run(endpoint, request, path, body, sent, prepared)
         except (OSError, sqlite3.Error) as error:
             if endpoint.method != "GET" or self.open().unwritable is not None or not is_unwritable(error):
                 raise
             self.close()
             self._storage = Storage(self._directory, new_id=self._new_id, refused=error)
-        return self._run(endpoint, request, path, body, sent)
+        return self._run(endpoint, request, path, body, sent, prepared)
 
     def _run(
-        self, endpoint: Endpoint, request: Request, path: dict[str, str], body: JsonObject, sent: list[SentFile]
+        self,
+        endpoint: Endpoint,
+        request: Request,
+        path: dict[str, str],
+        body: JsonObject,
+        sent: list[SentFile],
+        prepared: object,
     ) -> Answer:
         """Let the handler answer inside a transaction, after what has expired is gone."""
         storage, now = self.open(), int(self._clock())
@@ -336,6 +354,7 @@ class LocalAccount:
             query=dict(query),
             body=body,
             files=tuple(sent),
+            prepared=prepared,
             asked=tuple(query.multi_items()),
         )
         if storage.unwritable is not None and endpoint.method != "GET":

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from retinue.emulator.embeddings.embedder import Embedder
+from retinue.emulator.language_models.language_model import LanguageModel
 from retinue.emulator.server.app import LocalAccount, create_app
 from retinue.emulator.server.quirks import NONE, Quirks
 from retinue.emulator.server.request_source import host_name, is_loopback
@@ -30,6 +32,8 @@ def serve(
     api_key: str | None = None,
     quirks: Quirks = NONE,
     allowed_hosts: Iterable[str] = (),
+    language_model: LanguageModel | None = None,
+    embedder: Embedder | None = None,
     on_ready: Callable[[str], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM. ``on_ready`` gets the base URL once the port is bound; port 0 picks one.
@@ -42,9 +46,10 @@ def serve(
     if api_key is None and not is_loopback(host_name(host)):
         raise ValueError(f"'{host}' can be reached from other machines: set an API key, or serve on 127.0.0.1")
     with _bound(host, port) as listener:
-        server = _server(directory, api_key=api_key, quirks=quirks, hosts=hosts)
+        models: dict[str, Any] = {"language_model": language_model, "embedder": embedder}
+        server = _server(directory, api_key=api_key, quirks=quirks, hosts=hosts, **models)
         on_ready(_base_url(host, listener))
-        with _signals_end_quietly():
+        with _signals_end_quietly(server):
             server.run(sockets=[listener])
 
 
@@ -107,12 +112,16 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _signals_end_quietly() -> Iterator[None]:
-    """uvicorn shuts down on SIGINT and SIGTERM and then raises them again; that second time ends nothing here."""
+def _signals_end_quietly(server: uvicorn.Server) -> Iterator[None]:
+    """uvicorn shuts down on SIGINT and SIGTERM and then raises them again; that second time ends nothing here. One that
+    comes before uvicorn listens for it is not lost, either."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {each: signal.signal(each, lambda *_: None) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        each: signal.signal(each, lambda *_: setattr(server, "should_exit", True))
+        for each in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:

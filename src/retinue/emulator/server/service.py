@@ -15,8 +15,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
+from retinue.emulator.embeddings.embedder import Embedder
 from retinue.emulator.language_models.language_model import LanguageModel
 from retinue.emulator.language_models.rehearsal import Rehearsal
 from retinue.emulator.server.live_events import LiveEvents
@@ -54,6 +55,8 @@ class Call:
     """What was asked for after ``?``; of a name given more than once, the last value."""
     body: JsonObject = field(default_factory=dict)
     files: tuple[SentFile, ...] = ()
+    prepared: Any = None
+    """What the endpoint's ``prepare`` gave."""
     asked: tuple[tuple[str, str], ...] = ()
     """The whole query in the order it was sent, for names given more than once."""
 
@@ -189,6 +192,8 @@ class Endpoint:
     """The value of ``OpenAI-Beta`` without which the endpoint refuses."""
     status: int = 200
     """The status of an answer that is no refusal."""
+    prepare: Callable[[Hosted, JsonObject], Any] | None = None
+    """What others have to be asked for a body, before the transaction and in a thread, so that nobody else waits."""
     reserved: tuple[str, ...] = ()
     """What the ``{id}`` of the path never is, because the API has a collection of that name there."""
 
@@ -250,12 +255,14 @@ class Hosted:
         services: Sequence[Service],
         *,
         language_model: LanguageModel | None = None,
+        embedder: Embedder | None = None,
         sandbox: Sandbox | None = None,
     ) -> None:
         self.language_model: LanguageModel = language_model or Rehearsal()
         """What answers."""
+        self.embedder = embedder
+        """What gives texts their vectors; None where stores are searched by words."""
         self._sandbox = sandbox
-        """What runs the code that a model wrote; None where there is no such thing."""
         self.reserve: Callable[[], str] = str
         """Gives the name under which this process does work; what it is given to do, no other one takes."""
         self.endpoints = tuple(endpoint for service in services for endpoint in service.endpoints)

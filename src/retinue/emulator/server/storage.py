@@ -84,6 +84,19 @@ CREATE TABLE IF NOT EXISTS jobs (
 """
 """Came later than the layout, which is the same: versions that do not know the table pass over it."""
 
+_VECTORS = """
+CREATE TABLE IF NOT EXISTS vectors (
+    chunk INTEGER PRIMARY KEY,
+    model TEXT NOT NULL,  -- whose vectors have nothing in common with those of another one
+    vector BLOB NOT NULL  -- 32-bit numbers of this machine, of length 1
+)
+"""
+_VECTOR_GOES = """
+CREATE TRIGGER IF NOT EXISTS vector_removed AFTER DELETE ON chunks BEGIN
+    DELETE FROM vectors WHERE chunk = old.id;
+END
+"""
+
 _BY_OWNER = "CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner)"
 _BY_KIND = "CREATE INDEX IF NOT EXISTS jobs_by_kind ON jobs (kind, owner, id)"
 
@@ -238,6 +251,8 @@ class Storage:
                 self.db.execute(f"PRAGMA user_version = {LAYOUT}")
             self._index_words()
             self.db.execute(_JOBS)
+            self.db.execute(_VECTORS)
+            self.db.execute(_VECTOR_GOES)
             self.db.execute(_BY_OWNER)
             self.db.execute(_BY_KIND)
             self.db.execute(_BY_FACET)
@@ -375,6 +390,11 @@ class Storage:
             "INSERT INTO jobs (kind, body, owner) VALUES (?, ?, ?) RETURNING id", [kind, _dump(body), owner]
         )
         self.new_jobs[made.fetchone()[0]] = kind
+
+    def has_job(self, kind: str, body: JsonObject) -> bool:
+        """Whether this is asked for already, and not done yet."""
+        found = self.db.execute("SELECT 1 FROM jobs WHERE kind = ? AND body = ? LIMIT 1", [kind, _dump(body)])
+        return found.fetchone() is not None
 
     def are_done(self, jobs: Iterable[int]) -> bool:
         """Whether none of these jobs is there any more."""

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from retinue.emulator.embeddings.embedder import Embedder
 from retinue.emulator.language_models.language_model import LanguageModel
 from retinue.emulator.server.app import IN_PROCESS, LocalAccount, ResponseLostError, create_app
 from retinue.emulator.server.quirks import NONE, Quirks
@@ -52,6 +53,7 @@ class LocalTransport(httpx2.BaseTransport):
         new_id: Callable[[str], str] | None = None,
         services: Sequence[Service] | None = None,
         language_model: LanguageModel | None = None,
+        embedder: Embedder | None = None,
         sandbox: Sandbox | None = None,
     ) -> None:
         check_layout(directory)
@@ -63,6 +65,7 @@ class LocalTransport(httpx2.BaseTransport):
             new_id=new_id,
             services=services,
             language_model=language_model,
+            embedder=embedder,
             sandbox=sandbox,
             hosts=None,
         )

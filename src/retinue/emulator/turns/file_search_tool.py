@@ -19,7 +19,7 @@ from retinue.emulator.turns.turn import Result
 from retinue.emulator.turns.turn_events import Passage, Searched, Source
 from retinue.emulator.vector_stores.store_endpoints import require_store
 from retinue.emulator.vector_stores.store_index import settle
-from retinue.emulator.vector_stores.store_search import search_store
+from retinue.emulator.vector_stores.store_search import meanings_of, search_store
 
 MOST_RESULTS = 20
 """Passages that are given to the model when nobody says how many (published for every model but the oldest)."""
@@ -54,6 +54,8 @@ class FileSearch:
     most: int = MOST_RESULTS
     threshold: float = 0.0
     filters: JsonObject | None = None
+    weights: tuple[float, float] | None = None
+    """Of meaning and words, when both are to count."""
     tool: Tool = _TOOL
 
     def shown(self, arguments: str) -> str:  # noqa: ARG002 - what is searched for is not shown while it comes
@@ -61,6 +63,9 @@ class FileSearch:
 
     def run(self, arguments: str, *, place: int, stop: threading.Event) -> Result:
         queries = _queries(arguments)
+        with self.transaction() as call:
+            embedder = call.services.embedder
+        meanings = meanings_of(embedder, queries, stop)
         found: list[JsonObject] = []
         deadline = time.monotonic() + _PATIENCE
         try:
@@ -69,7 +74,14 @@ class FileSearch:
                     pass
                 with self.transaction() as call:
                     found += search_store(
-                        call, store_id, queries, wanted=self.filters, threshold=self.threshold, most=self.most
+                        call,
+                        store_id,
+                        queries,
+                        wanted=self.filters,
+                        threshold=self.threshold,
+                        most=self.most,
+                        meanings=meanings,
+                        weights=self.weights,
                     )
         except ApiError as refusal:
             raise ModelError(f"file_search could not be carried out: {refusal.message}") from None

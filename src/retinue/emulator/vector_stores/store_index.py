@@ -9,16 +9,19 @@ without being detached first. A token is taken to be four characters; no tokeniz
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
+from retinue.emulator.embeddings.embedder import Embedder, EmbeddingError, Vector
 from retinue.emulator.language_models.token_count import CHARACTERS_PER_TOKEN
 from retinue.emulator.server.api_errors import invalid, no_such_file
 from retinue.emulator.server.collection import Collection, create
 from retinue.emulator.server.request_checks import TYPE, Field, integer, record, variant
 from retinue.emulator.server.service import Answer, Call, Job, Rendered, StoppedError
 from retinue.emulator.server.storage import JsonObject, Stored
+from retinue.emulator.vector_stores.store_vectors import keep_vector
 from retinue.emulator.vector_stores.text_extraction import (
     AbandonedError,
     UnsearchableError,
@@ -196,20 +199,32 @@ def _fail(call: Call, attached: Stored, problem: UnsearchableError) -> None:
     finish(call, attached, "failed")
 
 
-def _add_chunks(call: Call, attached: Stored, chunks: Iterable[tuple[int, str]]) -> None:
-    for position, chunk in chunks:
-        call.storage.db.execute(
+def _add_chunks(
+    call: Call, attached: Stored, chunks: Iterable[tuple[int, str]], vectors: Sequence[Vector] = ()
+) -> None:
+    """``vectors`` are those of the account's embedder, one for each chunk, where it has one."""
+    for (position, chunk), vector in zip_longest(chunks, vectors):
+        added = call.storage.db.execute(
             "INSERT INTO chunks (store, file, position, text) VALUES (?, ?, ?, ?)",
             [attached.parent, attached.id, position, chunk],
         )
+        if vector is not None:
+            keep_vector(call, added.lastrowid or 0, vector)
         attached.body["usage_bytes"] += _VECTOR_BYTES + len(chunk.encode())
+
+
+def _embedded(job: Job, embedder: Embedder | None, chunks: Sequence[tuple[int, str]]) -> list[Vector]:
+    """The vectors of chunks; none where stores are searched by words. Raises EmbeddingError."""
+    found = [] if embedder is None else embedder.embed([chunk for _, chunk in chunks], job.stopping)
+    job.check()
+    return found
 
 
 def _hand_over(call: Call, attached: Stored, filename: str) -> bool:
     """Whether the file takes time, and a worker has been asked to index it. Then no read moves it on."""
     if call.quirks.sticks(filename) or call.quirks.fails(filename):
         return False
-    if not takes_time(filename, call.storage.blob(attached.id)):
+    if call.services.embedder is None and not takes_time(filename, call.storage.blob(attached.id)):
         return False
     attached.polls = None
     call.storage.save(attached)
@@ -221,7 +236,7 @@ def index_file(job: Job) -> Callable[[Call], None]:
     """The work of a worker: read the file, cut it, and write what it comes to in portions."""
     with job.transaction() as call:
         attached, file = _of_job(call), call.storage.find(FILE, job.body["file"])
-        path = call.storage.blob(job.body["file"])
+        path, embedder = call.storage.blob(job.body["file"]), call.services.embedder
     if attached is None or file is None:
         return fail_file
     try:
@@ -236,13 +251,17 @@ def index_file(job: Job) -> Callable[[Call], None]:
     attached.body["usage_bytes"] = 0
     for start in range(0, len(chunks), _PORTION):
         job.stopping.wait(_BREATH)
-        job.check()
+        portion = chunks[start : start + _PORTION]
+        try:
+            vectors = _embedded(job, embedder, portion)
+        except EmbeddingError as error:
+            return partial(_fail_job, problem=UnsearchableError("server_error", f"No vectors: {error}."))
         with job.transaction() as call:
             if _of_job(call) is None:
                 return fail_file
             if start == 0:  # what a worker wrote that did not come to the end
                 _remove_chunks(call, attached)
-            _add_chunks(call, attached, chunks[start : start + _PORTION])
+            _add_chunks(call, attached, portion, vectors)
     return partial(_complete_job, usage_bytes=attached.body["usage_bytes"])
 
 

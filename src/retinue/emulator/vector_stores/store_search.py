@@ -1,21 +1,28 @@
-"""Search in a vector store: words, not meaning.
+"""Search in a vector store: by words, or by meaning where the account has an embedder.
 
 Chunks that share a word with the query, or another form of an English one, are found with SQLite's FTS5 and scored by
 how many of the query's words they have, a word itself counting for more than its forms, and by bm25. Scores lie between
 0 and 1 as the API's do, but mean something else. ``rewrite_query`` and the choice of ranker change nothing. A script
 written without spaces is matched by whole runs of characters.
+
+By meaning, every chunk is compared with the query, and its score is the cosine between the two vectors. Both together
+are merged by their ranks. Where the vectors of a store are not complete, or there is none of the query, it is searched
+by words.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import re
+import threading
 import unicodedata
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from heapq import nlargest
 from itertools import islice
 from typing import Any
 
+from retinue.emulator.embeddings.embedder import Embedder, EmbeddingError, Vector
 from retinue.emulator.files.stored_files import require_file
 from retinue.emulator.server.api_errors import invalid, missing_parameter, unsupported_value, wrong_type
 from retinue.emulator.server.collection import require
@@ -32,10 +39,13 @@ from retinue.emulator.server.request_checks import (
     record,
     text,
 )
-from retinue.emulator.server.service import Call, Endpoint
+from retinue.emulator.server.service import Call, Endpoint, Hosted
 from retinue.emulator.server.storage import JsonObject
 from retinue.emulator.vector_stores.store_endpoints import require_store, touch
 from retinue.emulator.vector_stores.store_index import STORE_FILES, settle
+from retinue.emulator.vector_stores.store_vectors import Scores, has_vectors, nearest
+
+_logger = logging.getLogger(__name__)
 
 _WORD = re.compile(r"\w+")
 
@@ -45,6 +55,9 @@ _MAX_WORDS = 200
 
 _MOST_SCORED = 500
 """Chunks whose text is looked at for one query."""
+
+_RANKS = 60
+"""What is added to ranks, so that the first few do not outweigh all others: the usual number."""
 
 _FORM = 0.75
 """What another form of a word is worth beside the word itself."""
@@ -134,6 +147,7 @@ def _search(call: Call) -> JsonObject:
         wanted=asked.get("filters"),
         threshold=asked.get("ranking_options", {}).get("score_threshold", 0.0),
         most=asked.get("max_num_results", 10),
+        meanings=call.prepared,
     )
     return {
         "object": "vector_store.search_results.page",
@@ -144,6 +158,22 @@ def _search(call: Call) -> JsonObject:
     }
 
 
+def _prepare(services: Hosted, body: JsonObject) -> list[Vector]:
+    return meanings_of(services.embedder, body["query"], threading.Event())
+
+
+def meanings_of(embedder: Embedder | None, queries: Sequence[str], stop: threading.Event) -> list[Vector]:
+    """The vectors of queries, to be had outside of any transaction; none where the search is by words."""
+    if embedder is None:
+        return []
+    try:
+        found = embedder.embed(queries, stop, as_query=True)
+    except EmbeddingError as error:
+        _logger.warning("searched by words, since there are no vectors: %s", error)
+        return []
+    return found if len(found) == len(queries) else []
+
+
 def search_store(
     call: Call,
     store_id: str,
@@ -152,22 +182,27 @@ def search_store(
     wanted: JsonObject | None = None,
     threshold: float = 0.0,
     most: int = 10,
+    meanings: Sequence[Vector] = (),
+    weights: tuple[float, float] | None = None,
 ) -> list[JsonObject]:
     """The chunks that fit best, as the search shows them; the store was used by that.
 
-    ``wanted`` is a filter of attributes, ``threshold`` the least score. Raises ApiError for a store that is not there
-    or has expired.
+    ``wanted`` is a filter of attributes, ``threshold`` the least score. ``meanings`` are what ``meanings_of`` gave for
+    the queries; ``weights`` are those of meaning and words when both are to count. Raises ApiError for a store that is
+    not there or has expired.
     """
     settle(call, parent=store_id)
     store = require_store(call, store_id)
     admitted = _admitted(call, store.id, wanted)
-    best: dict[tuple[str, int], tuple[float, str]] = {}
-    for query in queries:
-        for file, position, score, chunk in _hits(call, store.id, query, admitted):
-            if score > best.get((file, position), (0.0, ""))[0]:
-                best[file, position] = (score, chunk)
-    ranked = sorted(best.items(), key=lambda item: (-item[1][0], item[0]))
-    found = [(file, score, chunk) for (file, _), (score, chunk) in ranked if score >= threshold]
+    if meanings and has_vectors(call, store.id):
+        by_meaning = nearest(call, store.id, admitted, meanings)
+        best = (
+            by_meaning if weights is None else _fused(by_meaning, _by_words(call, store.id, queries, admitted), weights)
+        )
+    else:
+        best = _by_words(call, store.id, queries, admitted)
+    ranked = sorted(best.items(), key=lambda item: (-item[1], item[0]))[:most]
+    found = [(file, score, _text_at(call, store.id, file, at)) for (file, at), score in ranked if score >= threshold]
     data = [
         {
             "file_id": file,
@@ -176,10 +211,36 @@ def search_store(
             "attributes": require(call, STORE_FILES, file, parent=store.id).body["attributes"],
             "content": [{"type": "text", "text": chunk}],
         }
-        for file, score, chunk in found[:most]
+        for file, score, chunk in found
     ]
     touch(call, store)
     return data
+
+
+def _text_at(call: Call, store: str, file: str, position: int) -> str:
+    found = call.storage.db.execute(
+        "SELECT text FROM chunks WHERE store = ? AND file = ? AND position = ?", [store, file, position]
+    )
+    return str(found.fetchone()[0])
+
+
+def _by_words(call: Call, store: str, queries: Sequence[str], admitted: Container[str]) -> Scores:
+    best: Scores = {}
+    for query in queries:
+        for file, position, score in _hits(call, store, query, admitted):
+            best[file, position] = max(score, best.get((file, position), 0.0))
+    return best
+
+
+def _fused(by_meaning: Scores, by_words: Scores, weights: tuple[float, float]) -> Scores:
+    """Reciprocal rank fusion, as published for ``hybrid_search``, brought to 0 to 1; how the API does that is not."""
+    fused: Scores = {}
+    for scores, weight in zip((by_meaning, by_words), weights, strict=True):
+        ranked = sorted(scores, key=lambda each: (-scores[each], each))
+        for rank, place in enumerate(ranked, start=1):
+            fused[place] = fused.get(place, 0.0) + weight / (_RANKS + rank)
+    top = sum(weights) / (_RANKS + 1)
+    return {place: round(score / top, 6) for place, score in fused.items()} if top else {}
 
 
 def _admitted(call: Call, store: str, wanted: JsonObject | None) -> frozenset[str]:
@@ -192,7 +253,7 @@ def _admitted(call: Call, store: str, wanted: JsonObject | None) -> frozenset[st
     return frozenset(file for file, told in rows if wanted is None or matches(wanted, json.loads(told)))
 
 
-def _hits(call: Call, store: str, query: str, files: Container[str]) -> Iterator[tuple[str, int, float, str]]:
+def _hits(call: Call, store: str, query: str, files: Container[str]) -> Iterator[tuple[str, int, float]]:
     words = dict(_query_words(query))
     if not words:
         return
@@ -210,7 +271,7 @@ def _hits(call: Call, store: str, query: str, files: Container[str]) -> Iterator
     patterns = {word: re.compile(rf"(?<!\w){re.escape(word)}(?!\w)") for word in words}
     for chunk_id, file, rank in likely:
         position, chunk = db.execute("SELECT position, text FROM chunks WHERE id = ?", [chunk_id]).fetchone()
-        yield file, position, _score(patterns, [chunk_id in each for each in forms], chunk, rank), chunk
+        yield file, position, _score(patterns, [chunk_id in each for each in forms], chunk, rank)
 
 
 def _query_words(query: str) -> Iterator[tuple[str, str]]:
@@ -256,4 +317,4 @@ _request: Check = record(
     }
 )
 
-ENDPOINTS = (Endpoint("POST", "/vector_stores/{id}/search", _search, body=_request),)
+ENDPOINTS = (Endpoint("POST", "/vector_stores/{id}/search", _search, body=_request, prepare=_prepare),)

@@ -33,7 +33,7 @@ def open_account(
     """
     details = setting if isinstance(setting, Mapping) else {}
     if setting == "local" or "local" in details:
-        account = _open_local(details, root)
+        account = _open_local(details, root, environ)
     elif setting == "openai" or isinstance(setting, Mapping):
         account = _open_remote(details, environ)
     else:
@@ -51,7 +51,8 @@ def local_setting(setting: Any, root: Path) -> tuple[Path, Mapping[str, Any]]:
     return root / (chosen if isinstance(chosen, str) else LOCAL_DIRECTORY), quirks
 
 
-def _open_local(setting: Mapping[str, Any], root: Path) -> Account:
+def _open_local(setting: Mapping[str, Any], root: Path, environ: Mapping[str, str]) -> Account:
+    from retinue.emulator.model_settings import read_models
     from retinue.emulator.server.quirks import Quirks
     from retinue.emulator.server.storage import LayoutError, StorageError
     from retinue.emulator.server.transport import LocalTransport
@@ -62,7 +63,13 @@ def _open_local(setting: Mapping[str, Any], root: Path) -> Account:
     except ValueError as error:
         raise RetinueError(f"the account's quirks are wrong: {error}") from error
     try:
-        transport = LocalTransport(directory, quirks=quirks)
+        models = read_models(setting, environ, root=root)
+    except ValueError as error:
+        raise RetinueError(str(error), hint="docs/local-models.md says what goes there") from error
+    try:
+        transport = LocalTransport(
+            directory, quirks=quirks, language_model=models.language_model, embedder=models.embedder
+        )
     except LayoutError as error:
         raise RetinueError(str(error)) from error
     except StorageError as error:
