@@ -34,12 +34,16 @@ _function = record(
     {"name": Field(_NAME, required=True), "description": text(), "parameters": any_object, "strict": nullable(boolean)}
 )
 
+_hybrid_search = record(
+    {"embedding_weight": Field(number(0), required=True), "text_weight": Field(number(0), required=True)}
+)
+
 _ranking_options = record(
     {
         "ranker": choice("auto", "default_2024_08_21"),
         "score_threshold": Field(number(0, 1), required=True),
         # Not in the published description, but the server shows it, and what is shown can be sent back.
-        "hybrid_search": nullable(any_object),
+        "hybrid_search": nullable(_hybrid_search),
     }
 )
 

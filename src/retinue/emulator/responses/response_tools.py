@@ -32,7 +32,7 @@ from retinue.emulator.server.request_checks import (
 )
 from retinue.emulator.server.service import Call
 from retinue.emulator.server.storage import JsonObject
-from retinue.emulator.turns.file_search_tool import FileSearch
+from retinue.emulator.turns.file_search_tool import FileSearch, hybrid_weights
 from retinue.emulator.turns.turn import OwnTool, Result
 from retinue.emulator.turns.turn_events import Searched
 from retinue.emulator.vector_stores.store_endpoints import STORES
@@ -41,11 +41,15 @@ from retinue.emulator.vector_stores.store_search import attribute_filter
 _NAME = text(minimum=1, maximum=64, pattern="[a-zA-Z0-9_-]+")
 _callers = nullable(array(choice("direct", "programmatic")))
 
+_hybrid_search = record(
+    {"embedding_weight": Field(number(0), required=True), "text_weight": Field(number(0), required=True)}
+)
+
 _ranking_options = record(
     {
         "ranker": choice("auto", "default-2024-11-15"),
         "score_threshold": number(0, 1),
-        "hybrid_search": nullable(any_object),
+        "hybrid_search": nullable(_hybrid_search),
     }
 )
 
@@ -208,6 +212,7 @@ def file_search(tool: JsonObject, transaction: Callable[[], AbstractContextManag
         most=tool["max_num_results"],
         threshold=tool["ranking_options"]["score_threshold"],
         filters=tool["filters"],
+        weights=hybrid_weights(tool["ranking_options"]),
     )
 
 

@@ -21,7 +21,7 @@ from retinue.emulator.threads.run_record import RunOverError, RunRecord, waiting
 from retinue.emulator.threads.run_states import end_run, find_run, finish_telling, move_run
 from retinue.emulator.threads.thread_objects import steps_of
 from retinue.emulator.turns.code_interpreter_tool import CodeInterpreter
-from retinue.emulator.turns.file_search_tool import MOST_RESULTS, FileSearch
+from retinue.emulator.turns.file_search_tool import MOST_RESULTS, FileSearch, hybrid_weights
 from retinue.emulator.turns.turn import OwnTool, take_turn
 from retinue.emulator.turns.turn_events import TurnEnded
 
@@ -158,7 +158,8 @@ def _own_tools(job: Job, run: Stored, asked: RunPrompt, sandbox: Sandbox, opened
         found.append(opened.enter_context(CodeInterpreter(sandbox, job.transaction, asked.file_ids)))
     if "file_search" in declared:
         options = declared["file_search"].get("file_search", {})
-        threshold = options.get("ranking_options", {}).get("score_threshold", 0.0)
-        most = options.get("max_num_results", MOST_RESULTS)
-        found.append(FileSearch(asked.store_ids, job.transaction, most=most, threshold=threshold))
+        ranking = options.get("ranking_options", {})
+        most, threshold = options.get("max_num_results", MOST_RESULTS), ranking.get("score_threshold", 0.0)
+        weights = hybrid_weights(ranking)
+        found.append(FileSearch(asked.store_ids, job.transaction, most=most, threshold=threshold, weights=weights))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -100,6 +100,12 @@ class FileSearch:
         with self.transaction() as call:
             settle(call, parent=store_id)
             return bool(require_store(call, store_id).body["file_counts"]["in_progress"] == 0)
+
+
+def hybrid_weights(ranking_options: Mapping[str, Any]) -> tuple[float, float] | None:
+    """What ``FileSearch`` takes as weights, as ``ranking_options.hybrid_search`` has it; None without it."""
+    asked = ranking_options.get("hybrid_search")
+    return (float(asked["embedding_weight"]), float(asked["text_weight"])) if asked else None
 
 
 def _queries(arguments: str) -> list[str]:
