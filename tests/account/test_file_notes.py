@@ -84,7 +84,7 @@ def test_a_change_costs_what_it_changes_and_no_list(team: Team) -> None:
         found = Counter(each.split(" ")[0] for each in team.calls)
         assert lists(team) == 2, "ten files that stand side by side: one look for the plan, and one before the writes"
         assert found["DELETE"] == 2 * len(SOME)
-        assert found["POST"] == len(SOME) + 5, "and a batch, the lease and its return, and the tag twice"
+        assert found["POST"] == len(SOME) + 6, "and a batch, the lease, what is let go, its return, and the tag twice"
         assert found["GET"] <= 7 + 2 + 7
     assert_in_place(team)
 

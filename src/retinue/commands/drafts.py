@@ -242,7 +242,8 @@ def judge(session: Session, files: Mapping[str, str | bytes], drafts: Mapping[Ad
     changed = False
     for declared in resolved.declared:
         draft, kind = drafts[declared.address], session.kinds[declared.address.kind]
-        unseen = tuple(each.name for each in kind.fields if not each.shown and each.name not in declared.spec)
+        unsaid = (each for each in kind.fields if not each.shown and each.in_body)
+        unseen = tuple(each.name for each in unsaid if each.name not in declared.spec)
         if unseen != draft.unseen:
             draft.unseen, changed = unseen, True
         for key, path in _different(session, declared, draft.live, named).items():

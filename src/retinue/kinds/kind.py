@@ -222,7 +222,8 @@ class Kind:
             name, dot, key = entry.partition(".")
             if not self.has(name):
                 close = difflib.get_close_matches(name, self._index, n=1)
-                hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(self._index)}"
+                names = ", ".join(each.name for each in self.fields if each.shown or each.in_body)
+                hint = f"did you mean '{close[0]}'?" if close else f"there are: {names}"
                 yield Problem("unknown-field", path, f"there is no field '{name}' to ignore", hint)
             elif dot and not (key and self._index[name].by_key):
                 hint = f"ignore '{name}', or a key of a map such as 'metadata.KEY'"
