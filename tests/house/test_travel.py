@@ -18,8 +18,8 @@ TRACER = Path(__file__).parent / "travel.py"
 # When the packages were cut, a plan kept within 28, 32 and 14 and an apply within 38. What came since: texts are made
 # safe to print (model/printable), content is told from declarations (config/content_files), answers are checked and
 # compared with what was written (providers/openai/answers, report/events/unkept_text), requests are paced and the
-# key is watched while steps are carried out (providers/openai/pacing, providers/execution), and carrying out is a module
-# beside the engine (applying). Nothing else may come.
+# key is watched while steps are carried out (providers/openai/pacing, providers/execution), and carrying out is a
+# module beside the engine (applying). Nothing else may come.
 MOST = {
     ("plan", "modules"): 28,
     ("plan", "hand-overs"): 32,
