@@ -212,6 +212,18 @@ known_members = sorted(
         "transport",
         "bytes",
         "filename",
+        "additional_messages",
+        "assistant_id",
+        "attachments",
+        "content",
+        "max_prompt_tokens",
+        "messages",
+        "role",
+        "stream",
+        "thread",
+        "tool_choice",
+        "tool_outputs",
+        "truncation_strategy",
     ]
 )
 
@@ -228,6 +240,7 @@ def owners(account: Account) -> dict[str, str]:
         "/agents/automations": account.post("/agents/automations", **automation)["id"],
         "/agents": account.post("/agents", model="gpt-6-astra")["id"],
         "/vaults": account.post("/vaults")["id"],
+        "/threads": account.post("/threads")["id"],
     }
 
 
@@ -237,6 +250,9 @@ def test_no_body_makes_the_account_fail(account: Account) -> None:
     auth = {"type": "static_bearer", "mcp_server_url": "https://mcp.example.com", "token": "secret"}
     credential = account.post(f"/vaults/{made['/vaults']}/credentials", name="a", auth=auth)["id"]
     names = {"credential_id": credential, "file_id": "file-x", "batch_id": "vsfb_x"}
+    names["message_id"] = account.post(f"/threads/{made['/threads']}/messages", role="user", content="Hi")["id"]
+    run = account.post(f"/threads/{made['/threads']}/runs", assistant_id=made["/assistants"])
+    names["run_id"] = run["id"]
     members = st.dictionaries(st.sampled_from(known_members), json_values, max_size=4)
     bodies = st.recursive(members, lambda inner: st.dictionaries(st.sampled_from(known_members), inner, max_size=3))
 

@@ -20,12 +20,12 @@ import pytest
 
 from retinue.emulator.server.api_errors import conflict
 from retinue.emulator.server.app import LocalAccount
-from retinue.emulator.server.collection import Collection, create, require
+from retinue.emulator.server.collection import Collection, create, random_id, require
 from retinue.emulator.server.loopback import running_server
 from retinue.emulator.server.quirks import NONE
 from retinue.emulator.server.request_checks import array, integer, record
 from retinue.emulator.server.service import Call, Endpoint, Hosted, Job, Service, Work
-from retinue.emulator.server.storage import JsonObject
+from retinue.emulator.server.storage import JsonObject, Storage
 from retinue.emulator.server.transport import LocalTransport
 
 SUMS = Collection("sum", "sum_", "sum", "sum_id")
@@ -269,6 +269,23 @@ def test_nobody_takes_work_from_a_worker_that_lives(open_sums: OpenSums, adding:
     assert adding.written.acquire(timeout=30)
     assert look(other, made)["total"] == 1
     assert adding.begins == [made]
+
+
+def test_work_that_is_kept_for_one_worker_is_taken_by_no_other(tmp_path: Path) -> None:
+    """Unless that one lives no more. It is begun once, too."""
+    storage = Storage(tmp_path, new_id=random_id)
+    with storage.transaction(write=True):
+        storage.add_job("sum", {"kept": True}, owner="me")
+    assert storage.claim_job("you", "sum") is None
+    assert storage.waiting_kinds("you", ["sum"]) == []
+    assert storage.waiting_kinds("me", ["sum"]) == ["sum"]
+    assert storage.claim_job("me", "sum") is not None
+    assert storage.claim_job("me", "sum") is None
+    storage.free_jobs("me")
+    taken = storage.claim_job("you", "sum")
+    assert taken is not None
+    assert (taken.body, taken.attempts) == ({"kept": True}, 2)
+    storage.close()
 
 
 def test_work_that_takes_its_process_down_fails_in_the_end(open_sums: OpenSums, adding: Adding, tmp_path: Path) -> None:

@@ -181,6 +181,10 @@ class Description:
         part = _part_with(self._schemas[schema], member)
         return list(self._problems(f"urn:description:0#/components/schemas/{schema}{part}/properties/{member}", value))
 
+    def check_object(self, schema: str, value: Any) -> list[str]:
+        """What is wrong with an object by a named schema of the official document."""
+        return list(self._problems(f"urn:description:0#/components/schemas/{schema}", value))
+
     def describes(self, method: str, path: str) -> bool:
         return self._find(method, path.partition("?")[0]) is not None
 

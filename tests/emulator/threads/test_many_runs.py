@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,10 +17,12 @@ from typing import Any
 import httpx2
 import pytest
 
+from retinue.emulator.language_models.language_model import TextDelta
 from retinue.emulator.server.loopback import running_server
 from retinue.emulator.threads import _AT_ONCE
 from tests.emulator.conftest import HEADERS, Clock, OpenAccount
 from tests.emulator.threads.conftest import read_events
+from tests.support.scripted_model import UNTIL_STOPPED, Scripted, ScriptedModel
 
 SERVER = """
 import sys, time
@@ -85,6 +88,27 @@ def killed_server(directory: Path, words: int) -> Iterator[httpx2.Client]:
                 yield http
         finally:
             process.send_signal(signal.SIGKILL)
+
+
+def test_a_server_that_is_told_to_stop_ends_its_runs_first(tmp_path: Path) -> None:
+    """Who follows one hears how it ended."""
+    waiting = threading.Event()
+    script: list[Scripted] = [TextDelta("Well, "), waiting.set, UNTIL_STOPPED]
+    told: list[str] = []
+
+    def listen(base_url: str) -> None:
+        with httpx2.Client(base_url=base_url, headers=HEADERS, timeout=60, verify=False) as http:
+            assistant = http.post("/assistants", json={"model": "gpt-4o"}).json()["id"]
+            told.append(http.post("/threads/runs", json={"assistant_id": assistant, "stream": True}).text)
+
+    with running_server(tmp_path, language_model=ScriptedModel(script)) as base_url:
+        listener = threading.Thread(target=listen, args=(base_url,))
+        listener.start()
+        assert waiting.wait(30)
+    listener.join(30)
+    events = read_events(told[0])
+    assert [name for name, _ in events[-2:]] == ["thread.run.failed", "done"]
+    assert events[-2][1]["last_error"]["message"] == "The local account was closed while the run was in progress."
 
 
 def follow(http: httpx2.Client, assistant: str, words: int) -> str:

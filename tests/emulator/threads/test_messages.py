@@ -106,6 +106,17 @@ def test_a_file_attached_for_search_is_in_the_store_of_the_thread(desk: Desk) ->
     assert desk.account.get(f"/vector_stores/{store}")["expires_after"] == {"anchor": "last_active_at", "days": 7}
 
 
+def test_a_thread_whose_store_has_expired_gets_another_one(desk: Desk) -> None:
+    thread, file = desk.add_thread(), desk.account.add_file()
+    body: dict[str, Any] = {"role": "user", "content": "Look.", "attachments": [{"file_id": file, "tools": [SEARCH]}]}
+    desk.account.post(f"/threads/{thread}/messages", **body)
+    desk.account.clock.advance(days=7)
+    desk.account.post(f"/threads/{thread}/messages", **body)
+    (store,) = desk.account.get(f"/threads/{thread}")["tool_resources"]["file_search"]["vector_store_ids"]
+    assert desk.account.get(f"/vector_stores/{store}")["status"] == "completed"
+    assert desk.account.ids(f"/vector_stores/{store}/files") == [file]
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [

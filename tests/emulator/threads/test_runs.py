@@ -14,6 +14,7 @@ import pytest
 from retinue.emulator.language_models.language_model import Finish, ModelError, TextDelta, Usage
 from retinue.emulator.server.loopback import running_server
 from retinue.emulator.server.transport import LocalTransport
+from retinue.emulator.threads import run_record
 from tests.emulator.conftest import HEADERS
 from tests.emulator.threads.conftest import Desk, OpenDesk, names, strict_client
 from tests.support.scripted_model import UNTIL_STOPPED, Gate, Scripted, ScriptedModel, calls, says
@@ -290,6 +291,31 @@ def test_a_thread_that_is_deleted_takes_its_run_along(open_desk: OpenDesk) -> No
     gate.open()
     assert desk.account.http.get(f"/threads/{thread}/runs").status_code == 404
     assert desk.run(desk.add_thread("Again."), assistant)["status"] == "completed"
+
+
+def test_who_follows_is_told_by_the_process_that_is_followed(open_desk: OpenDesk) -> None:
+    """Where several have the account open, another one does not take the work away."""
+    desk, other = (open_desk(language_model=ScriptedModel(*[says(name)] * 20)) for name in ("mine", "theirs"))
+    assistant, thread = desk.add_assistant(), desk.add_thread("Hi")
+    for _ in range(10):
+        other.add_assistant()  # which looks for work
+        assert desk.stream(f"/threads/{thread}/runs", assistant_id=assistant)[-2][0] == "thread.run.completed"
+    assert desk.said(thread) == [*["mine"] * 10, "Hi"]
+
+
+def test_a_run_hears_that_another_process_cancelled_it(open_desk: OpenDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_record, "LOOK", -1.0)  # always
+    gate = Gate()
+    script: list[Scripted] = [TextDelta("Well, "), gate, TextDelta("no."), UNTIL_STOPPED]
+    desk = open_desk(language_model=ScriptedModel(script))
+    thread = desk.add_thread("Go on.")
+    run = desk.start(thread, desk.add_assistant())
+    gate.wait()
+    other = open_desk()
+    other.account.post(f"/threads/{thread}/runs/{run}/cancel")
+    gate.open()
+    assert other.finish(thread, run)["status"] == "cancelled"
+    assert other.said(thread) == ["Well, ", "Go on."]
 
 
 def test_a_closed_account_leaves_no_run_in_progress(open_desk: OpenDesk) -> None:

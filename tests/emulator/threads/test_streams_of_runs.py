@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import openai
-import pydantic
 import pytest
 from openai.types.beta import AssistantStreamEvent
 
 from retinue.emulator.language_models.language_model import ModelError, TextDelta
 from tests.emulator.threads.conftest import Desk, Event, OpenDesk, names, read_events
-from tests.support.description import ABSENT, read_documents
+from tests.support.description import ABSENT, find_description, read_documents
 from tests.support.scripted_model import Scripted, ScriptedModel, calls, says
+from tests.support.sdk_types import problems
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -27,6 +26,14 @@ WEATHER = {
 ARGUMENTS = '{"location":"San Francisco, CA"}'
 
 
+SCHEMAS = {
+    "thread": "ThreadObject",
+    "thread.run": "RunObject",
+    "thread.run.step": "RunStepObject",
+    "thread.message": "MessageObject",
+}
+
+
 def published(path: str, title: str) -> list[str]:
     """The names of the events of an example, deltas that follow each other told once."""
     documents = read_documents() or pytest.skip(ABSENT)
@@ -37,10 +44,13 @@ def published(path: str, title: str) -> list[str]:
 
 
 def check_types(events: list[Event]) -> None:
-    """Every event is one of those that the SDK knows, whole."""
-    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(AssistantStreamEvent)
+    """Every event is one of those that the SDK knows, whole, and has an object of the published description."""
+    description = find_description()
     for name, data in events[:-1]:
-        adapter.validate_json(json.dumps({"event": name, "data": data}), strict=True)
+        assert problems(AssistantStreamEvent, name, {"event": name, "data": data}) == []
+        schema = SCHEMAS.get(data["object"])
+        if description is not None and schema is not None:
+            assert description.check_object(schema, data) == []
     assert events[-1] == ("done", "[DONE]")
 
 

@@ -71,6 +71,9 @@ def test_the_text_that_was_found_is_told_who_asks_for_it(desk: Desk) -> None:
     query = {"include[]": CONTENT}
     again = desk.account.get(f"/threads/{thread}/runs/{run}/steps/{step.id}", **query)
     assert again == step.to_dict()
+    events = desk.stream(f"/threads/{thread}/runs?include[]={CONTENT}", assistant_id=assistant)
+    told = next(data for name, data in events if name == "thread.run.step.completed")
+    assert told["step_details"]["tool_calls"][0]["file_search"]["results"][0]["content"]
     refused = desk.account.http.get(f"/threads/{thread}/runs/{run}/steps", params={"include[]": "everything"})
     assert refused.status_code == 400
 

@@ -156,6 +156,10 @@ class LocalAccount:
             self._storage.close()
             self._storage = None
 
+    def stop_work(self) -> None:
+        """Ask what is followed to come to an end: the account is about to close."""
+        self._events.close()
+
     def open(self) -> Storage:
         """Open the directory now rather than at the first request. Raises LayoutError when a newer version wrote it."""
         if self._storage is None:

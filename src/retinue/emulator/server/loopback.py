@@ -78,13 +78,25 @@ def _server(
     quirks: Quirks,
     **account: Any,
 ) -> uvicorn.Server:
-    app = around(create_app(directory, api_key=api_key, quirks=quirks, **account))
+    app = create_app(directory, api_key=api_key, quirks=quirks, **account)
     check_layout(directory)
     # "critical": uvicorn would log the traceback of a connection that a quirk broke on purpose.
     config = uvicorn.Config(
-        app, log_level="critical", lifespan="on", ws="none", timeout_graceful_shutdown=5, date_header=False
+        around(app), log_level="critical", lifespan="on", ws="none", timeout_graceful_shutdown=5, date_header=False
     )
-    return uvicorn.Server(config)
+    return _Server(config, app)
+
+
+class _Server(uvicorn.Server):
+    """Has work that is followed come to an end before it waits for those who follow."""
+
+    def __init__(self, config: uvicorn.Config, account: LocalAccount) -> None:
+        super().__init__(config)
+        self._account = account
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._account.stop_work()
+        await super().shutdown(sockets)
 
 
 @contextlib.contextmanager

@@ -125,10 +125,10 @@ def _give_to_code(thread: Stored, file_id: str) -> None:
 
 
 def _give_to_search(call: Call, thread: Stored, file_id: str) -> None:
-    """Into the thread's own store, which is made for its first attachment and expires when nobody uses it."""
+    """Into the thread's own store, made for its first attachment, which expires when nobody uses it; then anew."""
     resources = thread.body["tool_resources"]
     ids = resources.get("file_search", {}).get("vector_store_ids")
-    if not ids:
+    if not ids or require(call, STORES, ids[0]).body["status"] == "expired":
         ids = [add_store(call, {"expires_after": EXPIRY})["id"]]
         resources["file_search"] = {"vector_store_ids": ids}
     store = require(call, STORES, ids[0])

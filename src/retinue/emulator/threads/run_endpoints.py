@@ -150,7 +150,7 @@ def _add_run(call: Call, thread: Stored, assistant: Stored) -> Stored:
         "top_p": asked.get("top_p", has["top_p"]),
         "max_completion_tokens": asked.get("max_completion_tokens"),
         "max_prompt_tokens": asked.get("max_prompt_tokens"),
-        "truncation_strategy": {"last_messages": None, **strategy},
+        "truncation_strategy": {"type": strategy["type"], "last_messages": strategy.get("last_messages")},
         "incomplete_details": None,
         "usage": None,
         "response_format": asked.get("response_format", has["response_format"]),

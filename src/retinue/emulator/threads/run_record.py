@@ -5,6 +5,7 @@ What is under way is stored at the beginning and the end of each step and messag
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from retinue.emulator.language_models.language_model import ToolCall, Usage
@@ -29,6 +30,9 @@ from retinue.emulator.turns.turn_events import (
     TurnEnded,
 )
 
+LOOK = 1.0
+"""Seconds after which it is looked whether the run is still in progress: another process may have ended it."""
+
 
 class RunOverError(Exception):
     """The run is not in progress any more: cancelled, expired, or deleted with its thread."""
@@ -42,6 +46,7 @@ class RunRecord:
         self._live = call.live
         self._run_id = run.id
         self._thread_id = run.parent
+        self._looked = time.monotonic()
         self._step_id = ""
         self._message_id = ""
         self._parts: list[JsonObject] = []
@@ -56,6 +61,9 @@ class RunRecord:
 
     def write(self, event: Event) -> None:
         """Raises RunOverError, and StoppedError when the job is somebody else's by now."""
+        if time.monotonic() - self._looked > LOOK:
+            with self._job.transaction() as call:
+                self._run(call)
         match event:
             case TextBegun():
                 self._begin_message()
@@ -198,6 +206,7 @@ class RunRecord:
     # What both have in common
 
     def _run(self, call: Call) -> Stored:
+        self._looked = time.monotonic()
         run = find_run(call, self._thread_id, self._run_id)
         if run is None or run.facet != "in_progress":
             raise RunOverError

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from retinue.emulator.server.service import Call, server_sent_event
 from retinue.emulator.server.storage import JsonObject, Stored
-from retinue.emulator.threads.thread_objects import ACTIVE, MESSAGES, RUNS, steps_of
+from retinue.emulator.threads.thread_objects import ACTIVE, MESSAGES, RUNS, STEPS, steps_of, with_content
 
 LIFETIME = 600
 """Seconds after which a run that is not over has expired (assistants guide)."""
@@ -29,7 +29,8 @@ def tell(call: Call, run: Stored, stored: Stored | None = None, *, state: str = 
     """Publish what one of the objects of a run has become: ``thread.run.completed`` and so on."""
     shown = stored or run
     name = f"{shown.collection}.{state or shown.body['status']}"
-    call.publish(run.id, server_sent_event(shown.body, event=name))
+    body = with_content(shown) if shown.collection == STEPS.object and run.hidden["include"] else shown.body
+    call.publish(run.id, server_sent_event(body, event=name))
 
 
 def move_run(call: Call, run: Stored, status: str, **members: object) -> None:

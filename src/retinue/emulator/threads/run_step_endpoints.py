@@ -7,18 +7,9 @@ import json
 from retinue.emulator.server.collection import page, retrieve
 from retinue.emulator.server.quirks import ASSISTANTS as ASSISTANTS_BETA
 from retinue.emulator.server.service import Answer, Call, Endpoint, Rendered
-from retinue.emulator.server.storage import JsonObject, Stored
+from retinue.emulator.server.storage import JsonObject
 from retinue.emulator.threads.run_endpoints import included
-from retinue.emulator.threads.thread_objects import STEPS, require_run, steps_of
-
-
-def with_content(step: Stored) -> JsonObject:
-    """A step with the texts that file_search found."""
-    for each in step.body["step_details"].get("tool_calls", []):
-        texts = step.hidden["content"].get(each["id"], []) if each["type"] == "file_search" else []
-        for result, text in zip(each.get("file_search", {}).get("results", []), texts, strict=False):
-            result["content"] = [{"type": "text", "text": text}]
-    return step.body
+from retinue.emulator.threads.thread_objects import STEPS, require_run, steps_of, with_content
 
 
 def _list(call: Call) -> Answer:

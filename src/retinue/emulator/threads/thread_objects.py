@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from retinue.emulator.server.api_errors import invalid
@@ -55,6 +56,16 @@ def refuse_run_if_locked(call: Call, thread_id: str) -> None:
 def steps_of(call: Call, run_id: str) -> list[Stored]:
     """The steps of a run, in their order."""
     return call.storage.select(STEPS.object, parent=run_id)
+
+
+def with_content(step: Stored) -> JsonObject:
+    """A step with the texts that file_search found, which are shown when they are asked for."""
+    body = copy.deepcopy(step.body)
+    for each in body["step_details"].get("tool_calls", []):
+        texts = step.hidden["content"].get(each["id"], []) if each["type"] == "file_search" else []
+        for result, text in zip(each.get("file_search", {}).get("results", []), texts, strict=False):
+            result["content"] = [{"type": "text", "text": text}]
+    return body
 
 
 def new_message(

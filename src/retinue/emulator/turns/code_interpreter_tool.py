@@ -126,7 +126,8 @@ class CodeInterpreter:
             return None
         with self._transaction() as call:
             scratch = call.storage.scratch()
-            scratch.write_bytes(content)
+        scratch.write_bytes(content)  # outside of any transaction: others wait for those
+        with self._transaction() as call:
             name = written.name.rpartition("/")[2]
             file = add_file(call, filename=name, size=len(content), purpose="assistants_output", expiry=None)
             call.storage.keep_blob(scratch, file["id"])

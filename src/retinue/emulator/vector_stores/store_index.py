@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from retinue.emulator.language_models.token_count import CHARACTERS_PER_TOKEN
 from retinue.emulator.server.api_errors import invalid, no_such_file
 from retinue.emulator.server.collection import Collection, create
 from retinue.emulator.server.request_checks import TYPE, Field, integer, record, variant
@@ -33,8 +34,6 @@ INDEXING = "vector_store.file.indexing"
 
 _VECTOR_BYTES = 1024
 """What one chunk costs besides its text: a 21-byte file was recorded to use 1045 bytes."""
-
-_CHARACTERS_PER_TOKEN = 4
 
 _MOST_AT_ONCE = 500
 """Files that one read moves on. Whoever waits for more asks again, and others are served in between."""
@@ -78,8 +77,8 @@ def effective(strategy: Mapping[str, Any] | None) -> JsonObject:
 
 def cut(text: str, sizes: Mapping[str, int]) -> Iterator[str]:
     """Chunks of at most the given size that end at white space where there is any near the end."""
-    size = sizes["max_chunk_size_tokens"] * _CHARACTERS_PER_TOKEN
-    overlap = sizes["chunk_overlap_tokens"] * _CHARACTERS_PER_TOKEN
+    size = sizes["max_chunk_size_tokens"] * CHARACTERS_PER_TOKEN
+    overlap = sizes["chunk_overlap_tokens"] * CHARACTERS_PER_TOKEN
     start = 0
     while start < len(text):
         end = min(start + size, len(text))
@@ -95,7 +94,7 @@ def cut(text: str, sizes: Mapping[str, int]) -> Iterator[str]:
 
 def join(chunks: Iterable[str], sizes: Mapping[str, int]) -> str:
     """The text that was cut into these."""
-    overlap = sizes["chunk_overlap_tokens"] * _CHARACTERS_PER_TOKEN
+    overlap = sizes["chunk_overlap_tokens"] * CHARACTERS_PER_TOKEN
     return "".join(chunk[overlap:] if number else chunk for number, chunk in enumerate(chunks))
 
 
