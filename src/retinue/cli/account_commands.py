@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -332,6 +332,7 @@ def serve(
     api_key: str | None,
     api_key_file: Path | None,
     quirks: Variables,
+    opened: Callable[[str], None] | None = None,
 ) -> int:
     """Serve the local account for any OpenAI client.
 
@@ -356,9 +357,11 @@ def serve(
     stored, configured = local_setting(project.account if project else "local", root)
 
     def ready(base_url: str) -> None:
-        terminal.print(base_url)
+        (opened or terminal.print)(base_url)
         terminal.say(f"serving the local account of {root.resolve()} (Ctrl-C stops)")
         terminal.say(f"  export OPENAI_BASE_URL={base_url} OPENAI_API_KEY={'…' if key else 'local'}")
+        if opened is None:
+            terminal.say(f"  in a browser: {base_url.removesuffix('v1')}")
 
     try:
         chosen = Quirks.parse({**configured, **dict(quirks)})

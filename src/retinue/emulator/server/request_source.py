@@ -53,9 +53,10 @@ def check_source(request: Request, hosts: Collection[str]) -> None:
     own = {f"{scheme}://{named}".lower() for scheme in ("http", "https")}
     if not own.issuperset(each.lower() for each in request.headers.getlist("origin")):
         raise foreign_origin()
+    fetch = {each: request.headers.get(f"sec-fetch-{each}", "none") for each in ("site", "mode", "dest")}
     # A person who follows a link to the account is no page that asks it for something.
-    is_opened = request.headers.get("sec-fetch-mode") == "navigate" and request.headers.get("sec-fetch-dest") == "document"
-    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not is_opened:
+    is_opened = (fetch["mode"], fetch["dest"]) == ("navigate", "document")
+    if fetch["site"] not in ("none", "same-origin") and not is_opened:
         raise foreign_origin()
 
 

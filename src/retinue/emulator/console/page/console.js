@@ -12,7 +12,7 @@ function el(tag, attributes = {}, ...children) {
     if (typeof value === "function") made.addEventListener(name.slice(2), value);
     else made.setAttribute(name, value === true ? "" : String(value));
   }
-  made.append(...children.flat(2).filter((each) => each !== null && each !== undefined && each !== ""));
+  made.append(...children.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== ""));
   return made;
 }
 
@@ -31,8 +31,8 @@ function when(seconds) {
 
 function size(bytes) {
   if (bytes === null || bytes === undefined) return "";
-  for (const [unit, of] of [["MB", 1e6], ["kB", 1e3]]) if (bytes >= of) return `${(bytes / of).toFixed(1)} ${unit}`;
-  return `${bytes} B`;
+  const [unit, of] = [["MB", 1e6], ["kB", 1e3]].find((each) => bytes >= each[1]) ?? ["B", 1];
+  return `${of === 1 ? bytes : (bytes / of).toFixed(1)}\u00a0${unit}`;
 }
 
 const GOOD = ["completed", "enabled", "active", "processed"];
@@ -65,6 +65,7 @@ function seconds(from, to) {
 }
 
 const tokens = (usage) => (usage?.total_tokens ? `${usage.total_tokens.toLocaleString()} tokens` : "");
+const counted = (number, word) => `${number.toLocaleString()} ${word}${number === 1 ? "" : "s"}`;
 const dotted = (...parts) => parts.filter(Boolean).join(" · ");
 
 // ── The account ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -164,7 +165,7 @@ function failure(error) {
 /** Fill a place when what it needs is there. */
 function later(place, make) {
   place.append(el("p", { class: "quiet", role: "status" }, "Reading…"));
-  make().then((made) => place.replaceChildren(...[made].flat(3).filter(Boolean)), (error) => {
+  make().then((made) => place.replaceChildren(...[made].flat(Infinity).filter(Boolean)), (error) => {
     if (error.name !== "AbortError") place.replaceChildren(failure(error));
   });
   return place;
@@ -176,7 +177,7 @@ function fold(title, make, open = false) {
   const fill = () => {
     if (!made.open || filled) return;
     filled = true;
-    made.append(...[make()].flat(3).filter(Boolean));
+    made.append(el("div", { class: "inside" }, make()));
   };
   made.addEventListener("toggle", fill);
   fill();
@@ -384,7 +385,7 @@ function toolCall(call, open = true) {
   const read = readCall(call);
   if (!read) return fold(call.type ?? "item", () => pre(json(call)), false);
   const isCode = read.title === "code_interpreter";
-  const summary = [el("strong", {}, read.title), " ", read.state ? status(read.state) : "", read.results?.length ? el("span", { class: "quiet" }, `${read.results.length} passages`) : ""];
+  const summary = [el("strong", {}, read.title), " ", read.state ? status(read.state) : "", read.results?.length ? el("span", { class: "quiet" }, counted(read.results.length, "passage")) : ""];
   return fold(summary, () => [
     read.queries?.length ? paragraph("Searched for: ", read.queries.map((each) => `“${each}”`).join(", ")) : null,
     read.input ? pre(isCode ? read.input : pretty(read.input)) : null,
@@ -478,7 +479,12 @@ function showObject(slug, id) {
   const kind = KINDS[slug];
   return later(el("div"), async () => {
     const query = slug === "responses" ? { "include[]": "file_search_call.results" } : {};
-    return kind.show(await get(`${kind.one ?? kind.path}/${encodeURIComponent(id)}`, query), slug);
+    try {
+      return kind.show(await get(`${kind.one ?? kind.path}/${encodeURIComponent(id)}`, query));
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      return [heading("It cannot be shown"), failure(error), paragraph(link([slug], `All ${kind.title.toLowerCase()}`))];
+    }
   });
 }
 
@@ -504,7 +510,7 @@ function showAssistant(object) {
         tool.function ? pre(json(tool.function.parameters ?? {})) : null,
         tool.file_search ? pre(json(tool.file_search)) : null,
         tool.type === "file_search" ? stores.map((id) => paragraph("Searches in ", link(["vector_stores", id], id))) : null,
-        tool.type === "code_interpreter" ? files.map((id) => paragraph("Has the file ", link(["files", id], id))) : null,
+        tool.type === "code_interpreter" ? (files.length ? files.map((id) => paragraph("Has the file ", link(["files", id], id))) : el("p", { class: "quiet" }, "Has no files.")) : null,
       ], tool.type !== "function")) : el("p", { class: "quiet" }, "none"),
     el("h2", {}, "Settings"), fields(object, "name", "instructions", "description", "tools", "tool_resources", "created_at"), raw(object),
   ];
@@ -520,7 +526,7 @@ function showStore(object) {
     found.replaceChildren();
     later(found, async () => {
       const answer = await (await request(`${path}/search`, { body: { query: field.value.trim(), max_num_results: 20 } })).json();
-      return answer.data.length ? [el("p", { class: "quiet" }, `${answer.data.length} passages, best first`), answer.data.map(hit)]
+      return answer.data.length ? [el("p", { class: "quiet" }, `${counted(answer.data.length, "passage")}, best first`), answer.data.map(hit)]
         : el("p", { class: "quiet" }, "Nothing in the store matches. Fewer and more usual words find more.");
     });
   } }, field, el("button", { class: "main" }, "Search"));
@@ -560,6 +566,8 @@ function showFile(object) {
   return [aboutObject(object), fields(object, "filename", "created_at"),
     el("div", { class: "bar" }, el("button", { type: "button", onclick: show }, "Show the content"), download(object.id, object.filename)), place, raw(object)];
 }
+
+const PASSAGES = "step_details.tool_calls[*].file_search.results[*].content";
 
 // ── Threads, responses, conversations ───────────────────────────────────────────────────────────────────────────────
 
@@ -604,8 +612,7 @@ function runView(run) {
       ["Tokens", run.usage ? `${run.usage.prompt_tokens} in, ${run.usage.completion_tokens} out` : ""]]
       .filter(([, value]) => value).map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
     later(el("div"), async () => {
-      const content = "step_details.tool_calls[*].file_search.results[*].content";
-      const { data } = await readAll(`/v1/threads/${encodeURIComponent(run.thread_id)}/runs/${encodeURIComponent(run.id)}/steps`, { order: "asc", "include[]": content });
+            const { data } = await readAll(`/v1/threads/${encodeURIComponent(run.thread_id)}/runs/${encodeURIComponent(run.id)}/steps`, { order: "asc", "include[]": PASSAGES });
       return data.length ? data.map(stepView) : el("p", { class: "quiet" }, "No steps.");
     }),
     fold("Instructions of the run", () => pre(run.instructions || "none")), raw(run),
@@ -696,6 +703,7 @@ function showPlayground(mode, id) {
     if (!text || send.disabled) return;
     field.value = "";
     log.append(bubble("user", richText(text)));
+    goDown();
     follow(() => (chosen === "assistant" ? askAssistant(text) : askModel(text)));
   } }, field, el("div", { class: "bar" }, send, stop, fresh, el("span", { class: "quiet" }, el("kbd", {}, "Enter"), " sends, ", el("kbd", {}, "Shift+Enter"), " begins a line")));
 
@@ -715,7 +723,7 @@ function showPlayground(mode, id) {
     leaving.signal.addEventListener("abort", () => connection.abort());
     talk.stop = () => connection.abort();
     talk.tell = (word) => state.replaceChildren(status(word));
-    talk.add = (...nodes) => { const low = isLow(); state.before(...nodes.flat(3).filter(Boolean)); if (low) form.scrollIntoView({ block: "end" }); };
+    talk.add = (...nodes) => { const low = isLow(); state.before(...nodes.flat(Infinity).filter(Boolean)); if (low) goDown(); };
     talk.signal = connection.signal;
     try {
       await work();
@@ -730,8 +738,9 @@ function showPlayground(mode, id) {
     }
   }
 
+  const goDown = () => scrollTo(0, document.documentElement.scrollHeight);
   const isLow = () => innerHeight + scrollY > document.documentElement.scrollHeight - 160;
-  const open = async (path, body) => eventsOf(await request(path, { body: { ...body, stream: true }, signal: talk.signal }));
+  const open = async (path, body) => eventsOf(await request(path.startsWith("/v1/threads") ? `${path}?include[]=${encodeURIComponent(PASSAGES)}` : path, { body: { ...body, stream: true }, signal: talk.signal }));
 
   // An assistant: a thread, and one run for each message.
 
@@ -780,7 +789,7 @@ function showPlayground(mode, id) {
     }
     if (name === "thread.message.completed" || name === "thread.message.incomplete") {
       content.classList.remove("typing");
-      content.replaceChildren(...parts(data.content).flat(3));
+      content.replaceChildren(...parts(data.content).flat(Infinity));
     }
   }
 
@@ -789,7 +798,7 @@ function showPlayground(mode, id) {
     let place = content.querySelector(`[data-index="${Number(index)}"]`);
     if (!place) content.append(place = el("div", { class: "text", "data-index": index }));
     place.append(text);
-    if (low) form.scrollIntoView({ block: "end" });
+    if (low) goDown();
   }
 
   function followStep(name, data, steps) {
@@ -844,7 +853,7 @@ function showPlayground(mode, id) {
         place.made.replaceChildren(toolCall(place.item));
       } else if (data.type === "response.output_item.done") {
         place.made.classList.remove("typing");
-        place.made.replaceChildren(...(data.item.type === "message" ? parts(data.item.content).flat(3) : [item(data.item)]));
+        place.made.replaceChildren(...(data.item.type === "message" ? parts(data.item.content).flat(Infinity) : [item(data.item)]));
       } else if (data.response) {
         talk.tell(data.response.status);
         if (data.response.error) talk.add(el("p", { class: "failed", role: "alert" }, data.response.error.message));
@@ -920,7 +929,7 @@ function route() {
   else if (slug === "playground") made = showPlayground(first, second);
   else if (Object.hasOwn(KINDS, slug)) made = first ? showObject(slug, first) : showList(slug);
   else made = [heading("There is no such page"), paragraph(link([], "To the overview"))];
-  main.replaceChildren(...[made].flat(3).filter(Boolean));
+  main.replaceChildren(...[made].flat(Infinity).filter(Boolean));
   if (slug !== "") readCounts().catch(() => {});
   if (!isFirst) {
     scrollTo(0, 0);
