@@ -210,6 +210,20 @@ def test_a_long_list_is_read_page_by_page(open_page: OpenPage, tmp_path: Path) -
         assert "Number 123" in shown
 
 
+def test_a_file_is_read_and_downloaded(open_page: OpenPage) -> None:
+    with open_page() as page:
+        words, picture = (
+            page.account.add_file("notes.md", "Grüße, 世界".encode()),
+            page.account.add_file("a.png", PIXEL),
+        )
+        page.open("files", words)
+        page.browser.run("document.querySelector('.bar button').click()")
+        page.wait_for("Grüße, 世界")
+        page.open("files", picture)
+        page.browser.run("document.querySelector('.bar button').click()")
+        page.browser.wait_for("[...document.images].some((each) => each.complete && each.naturalWidth === 1)")
+
+
 # ── What it must never do ─────────────────────────────────────────────────────────────────────────────────────────────
 
 

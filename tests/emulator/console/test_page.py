@@ -19,11 +19,13 @@ from retinue.emulator.console import SERVICE
 from retinue.emulator.language_models.rehearsal import Rehearsal
 from retinue.emulator.server.loopback import running_server
 from retinue.emulator.server.served_account import who_answers
+from retinue.emulator.server.service import find_services
 from tests.emulator.conftest import Account, OpenAccount
 from tests.emulator.test_error_shape import refused
 
 FILES = sorted(SERVICE.static)
-INTERNAL = [each.path for each in SERVICE.internal]
+LISTS = [each.path for each in SERVICE.internal if "{" not in each.path]
+INTERNAL = [*LISTS, "/_internal/files/file-nothing/content"]
 ROOT = Path(__file__).parents[3]
 
 
@@ -35,6 +37,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
         httpx2.Client(base_url=base_url.removesuffix("v1"), verify=False, trust_env=False) as http,
     ):
         yield http
+
+
+@pytest.fixture
+def account(open_account: OpenAccount) -> Account:
+    """One whose answers no published description judges: the console's own are in none."""
+    return open_account(services=find_services())
 
 
 KEY = {"authorization": "Bearer key-of-the-test"}
@@ -147,7 +155,7 @@ def test_a_link_to_the_console_may_be_followed(served: httpx2.Client) -> None:
 def test_what_the_account_holds_is_told_with_the_key_only(served: httpx2.Client, path: str) -> None:
     assert refused(served.get(path), 401)["code"] is None
     assert refused(served.get(path, headers={"authorization": "Bearer another"}), 401)["code"] == "invalid_api_key"
-    assert served.get(path, headers=KEY).status_code == 200
+    assert served.get(path, headers=KEY).status_code == (200 if path in LISTS else 404)
     refused(served.post(path, headers=KEY), 405)
 
 
@@ -159,7 +167,7 @@ def internal(account: Account, path: str, **query: Any) -> Any:
 
 
 def test_counts_follow_what_is_made_and_removed(open_account: OpenAccount) -> None:
-    account = open_account(language_model=Rehearsal())
+    account = open_account(services=find_services(), language_model=Rehearsal())
     before = internal(account, "account")["counts"]
     assert set(before.values()) == {0}
     store = account.add_store(("a.txt", b"words"), ("b.txt", b"more words"))
@@ -209,6 +217,18 @@ def test_responses_and_conversations_are_listed(account: Account) -> None:
 def test_pages_are_refused_like_those_of_the_api(account: Account) -> None:
     answer = account.http.get("http://local.invalid/_internal/threads", params={"limit": 1000})
     assert refused(answer, 400)["param"] == "limit"
+
+
+def test_the_content_of_any_file_is_read_as_bytes(account: Account) -> None:
+    """Also of one that the API gives to nobody, and never as a page of its own."""
+    page = b"<script>alert(1)</script>"
+    file = account.add_file("page.html", page)
+    assert account.http.get(f"/files/{file}/content").status_code == 400
+    answer = account.http.get(f"http://local.invalid/_internal/files/{file}/content")
+    assert answer.content == page
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-disposition"] == "attachment"
 
 
 # ── The command ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,5 @@
-"""What the console asks for and the API does not tell: how much there is, and lists of threads, responses and
-conversations. Of each there is what tells it from others, for a person."""
+"""What the console asks for and the API does not tell: how much there is, lists of threads, responses and conversations
+with what tells one from another, and the content of files, whatever they are for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from retinue.emulator.agents.agent_endpoints import AGENTS
 from retinue.emulator.assistants.assistant_endpoints import ASSISTANTS
-from retinue.emulator.files.stored_files import FILES
+from retinue.emulator.files.stored_files import FILES, require_file
 from retinue.emulator.language_models.rehearsal import Rehearsal
 from retinue.emulator.responses.response_objects import CONVERSATIONS, ITEMS, RESPONSES
 from retinue.emulator.server.collection import Collection, page
@@ -64,6 +64,13 @@ def _conversations(call: Call) -> Rendered:
     return _listed(call, CONVERSATIONS, tell)
 
 
+def _content(call: Call) -> Rendered:
+    """As it is, and for nobody to guess what it is: only the console's own script reads it."""
+    file = require_file(call, call.path["id"])
+    headers = {"x-content-type-options": "nosniff", "content-disposition": "attachment"}
+    return Rendered(call.storage.blob(file.id).read_bytes(), "application/octet-stream", headers)
+
+
 def _listed(call: Call, collection: Collection, tell: Callable[[JsonObject], JsonObject]) -> Rendered:
     found = json.loads(page(call, collection.object).content)
     found["data"] = [tell(each) for each in found["data"] if each.get("store", True)]
@@ -95,4 +102,5 @@ ENDPOINTS = (
     Endpoint("GET", "/_internal/threads", _threads),
     Endpoint("GET", "/_internal/responses", _responses),
     Endpoint("GET", "/_internal/conversations", _conversations),
+    Endpoint("GET", "/_internal/files/{id}/content", _content),
 )

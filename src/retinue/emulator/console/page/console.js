@@ -100,7 +100,7 @@ const get = async (path, query = {}) => {
   const asked = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "" && value !== undefined));
   return (await request(String(asked) ? `${path}?${asked}` : path)).json();
 };
-const blobOf = async (fileId) => (await request(`/v1/files/${encodeURIComponent(fileId)}/content`)).blob();
+const blobOf = async (fileId) => (await request(`/_internal/files/${encodeURIComponent(fileId)}/content`)).blob();
 
 let asking = null;
 function askForKey(complaint) {
