@@ -31,8 +31,8 @@ def console(ctx: click.Context, directory: Path, port: int, no_browser: bool) ->
     """Look at the local account in a browser.
 
     Prints the address of the page, and opens it for a person at a terminal. The page shows what the account holds,
-    searches in stores and talks to assistants. Nothing leaves this machine. When `retinue serve` runs already on the
-    port, it is used; otherwise this command serves until Ctrl-C.
+    searches in stores and talks to assistants. When `retinue serve` runs already on the port, it is used; otherwise
+    this command serves until Ctrl-C.
 
     \b
     Example:

@@ -381,7 +381,7 @@ function pretty(text) {
   }
 }
 
-function toolCall(call, open = true) {
+function toolCall(call, open = !call.type?.startsWith("file_search")) { // what was found is long; the answer is below it
   const read = readCall(call);
   if (!read) return fold(call.type ?? "item", () => pre(json(call)), false);
   const isCode = read.title === "code_interpreter";
@@ -723,7 +723,7 @@ function showPlayground(mode, id) {
     leaving.signal.addEventListener("abort", () => connection.abort());
     talk.stop = () => connection.abort();
     talk.tell = (word) => state.replaceChildren(status(word));
-    talk.add = (...nodes) => { const low = isLow(); state.before(...nodes.flat(Infinity).filter(Boolean)); if (low) goDown(); };
+    talk.add = (...nodes) => keepLow(() => state.before(...nodes.flat(Infinity).filter(Boolean)));
     talk.signal = connection.signal;
     try {
       await work();
@@ -735,11 +735,18 @@ function showPlayground(mode, id) {
       send.disabled = false;
       stop.disabled = true;
       talk.stop = null;
+      readCounts().catch(() => {});
     }
   }
 
+  /** Who reads at the end of the conversation stays there when it grows. */
+  function keepLow(change) {
+    const isLow = innerHeight + scrollY > document.documentElement.scrollHeight - 160;
+    change();
+    if (isLow) goDown();
+  }
+
   const goDown = () => scrollTo(0, document.documentElement.scrollHeight);
-  const isLow = () => innerHeight + scrollY > document.documentElement.scrollHeight - 160;
   const open = async (path, body) => eventsOf(await request(path.startsWith("/v1/threads") ? `${path}?include[]=${encodeURIComponent(PASSAGES)}` : path, { body: { ...body, stream: true }, signal: talk.signal }));
 
   // An assistant: a thread, and one run for each message.
@@ -789,16 +796,14 @@ function showPlayground(mode, id) {
     }
     if (name === "thread.message.completed" || name === "thread.message.incomplete") {
       content.classList.remove("typing");
-      content.replaceChildren(...parts(data.content).flat(Infinity));
+      keepLow(() => content.replaceChildren(...parts(data.content).flat(Infinity)));
     }
   }
 
   function grow(content, index, text) {
-    const low = isLow();
     let place = content.querySelector(`[data-index="${Number(index)}"]`);
     if (!place) content.append(place = el("div", { class: "text", "data-index": index }));
-    place.append(text);
-    if (low) goDown();
+    keepLow(() => place.append(text));
   }
 
   function followStep(name, data, steps) {
@@ -806,7 +811,7 @@ function showPlayground(mode, id) {
       const known = steps.get(data.id);
       if (!known) return;
       for (const each of data.delta.step_details?.tool_calls ?? []) mergeCall(known.calls, each);
-      known.place.replaceChildren(...known.calls.map((each) => toolCall(each)));
+      keepLow(() => known.place.replaceChildren(...known.calls.map((each) => toolCall(each))));
     } else if (data.type === "tool_calls") {
       if (!steps.has(data.id)) {
         steps.set(data.id, { place: el("div"), calls: [] });
@@ -814,7 +819,7 @@ function showPlayground(mode, id) {
       }
       const known = steps.get(data.id);
       if (data.step_details.tool_calls.length) known.calls = data.step_details.tool_calls;
-      known.place.replaceChildren(...known.calls.map((each) => toolCall(each)));
+      keepLow(() => known.place.replaceChildren(...known.calls.map((each) => toolCall(each))));
     }
   }
 
@@ -827,7 +832,7 @@ function showPlayground(mode, id) {
       const outputs = calls.map((call, index) => ({ tool_call_id: call.id, output: fields[index].value }));
       follow(async () => followRun(await open(`/v1/threads/${run.thread_id}/runs/${run.id}/submit_tool_outputs`, { tool_outputs: outputs })));
     } }, el("strong", {}, calls.length === 1 ? "The assistant calls a function: you are the program." : "The assistant calls functions: you are the program."),
-      calls.map((call, index) => [el("label", {}, call.function.name), pre(pretty(call.function.arguments)), fields[index]]),
+      calls.map((call, index) => [el("label", {}, call.function.name), fields[index]]),
       el("div", { class: "bar" }, el("button", { class: "main" }, "Hand it back")));
     return made;
   }
@@ -853,7 +858,8 @@ function showPlayground(mode, id) {
         place.made.replaceChildren(toolCall(place.item));
       } else if (data.type === "response.output_item.done") {
         place.made.classList.remove("typing");
-        place.made.replaceChildren(...(data.item.type === "message" ? parts(data.item.content).flat(Infinity) : [item(data.item)]));
+        const made = data.item.type === "message" ? parts(data.item.content).flat(Infinity) : [item(data.item)];
+        keepLow(() => place.made.replaceChildren(...made));
       } else if (data.response) {
         talk.tell(data.response.status);
         if (data.response.error) talk.add(el("p", { class: "failed", role: "alert" }, data.response.error.message));
