@@ -206,7 +206,7 @@ function ownership(object) {
 }
 
 /** A list with a filter, page by page. Filtering reads on until it has found enough. */
-function listing({ path, query = {}, columns, empty, filter = true, tools = [] }) {
+function listing({ path, query = {}, columns, empty, filter = true, most = 50 }) {
   const rows = el("tbody");
   const table = el("table", { hidden: true }, el("thead", {}, el("tr", {}, columns.map(([label]) => el("th", { scope: "col" }, label)))), rows);
   const told = el("p", { class: "quiet", role: "status" }, "Reading…");
@@ -227,10 +227,10 @@ function listing({ path, query = {}, columns, empty, filter = true, tools = [] }
   async function read() {
     const now = state;
     more.hidden = true;
-    const target = now.shown + 50;
+    const target = now.shown + most;
     try {
       while (now.hasMore && now.shown < target && now === state) {
-        const page = await get(path, { ...query, limit: now.word ? 100 : 50, after: now.after });
+        const page = await get(path, { ...query, limit: now.word ? 100 : most, after: now.after });
         if (now !== state) return;
         for (const object of page.data) {
           now.seen += 1;
@@ -254,7 +254,7 @@ function listing({ path, query = {}, columns, empty, filter = true, tools = [] }
   }
 
   begin();
-  return [filter || tools.length ? el("div", { class: "bar" }, filter ? field : null, tools) : null, table, told, more];
+  return [filter ? el("div", { class: "bar" }, field) : null, table, told, more];
 }
 
 // ── What was said ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -661,7 +661,7 @@ async function showOverview() {
     account.rehearsal ? notice(paragraph("The rehearsal model answers here: it shows that tools, citations and streams work, and understands nothing."),
       account.code ? null : paragraph("There is no sandbox, so nothing runs the code of a model.")) : null,
     el("h2", {}, "Use it from a program"), pre(`export OPENAI_BASE_URL=${location.origin}/v1 OPENAI_API_KEY=${key ? "…" : "local"}`),
-    account.counts.thread ? [el("h2", {}, "Latest threads"), listing({ path: KINDS.threads.path, filter: false, columns: [["Name", named("threads")], ...KINDS.threads.columns], empty: "" })] : null,
+    account.counts.thread ? [el("h2", {}, "Latest threads"), listing({ path: KINDS.threads.path, filter: false, most: 10, columns: [["Name", named("threads")], ...KINDS.threads.columns], empty: "" })] : null,
   ];
 }
 
