@@ -135,6 +135,27 @@ def test_an_assistant_shows_its_owner_and_its_whole_prompt(open_page: OpenPage) 
         assert "get_weather" in shown
 
 
+def test_agents_and_what_belongs_to_them_are_shown(open_page: OpenPage) -> None:
+    with open_page() as page:
+        tools = [
+            {"type": "function", "name": "get_weather", "description": "Weather.", "parameters": {"type": "object"}}
+        ]
+        made = {
+            "agents": page.account.post("/agents", name="Scout", model="gpt-4o", instructions="Look.", tools=tools)[
+                "id"
+            ],
+            "vaults": page.account.post("/vaults", name="Keys")["id"],
+            "skills": page.account.add_skill("sums"),
+            "templates": page.account.post("/agents/environments/templates", name="Bench")["id"],
+        }
+        for (where, each), shown in zip(made.items(), ("Scout", "Keys", "sums", "Bench"), strict=True):
+            assert shown in page.open(where), where
+            assert shown in page.open(where, each), where
+        agent = page.open("agents", made["agents"])
+        assert "Look." in agent
+        assert "get_weather" in agent
+
+
 def test_a_store_shows_its_files_and_is_searched(open_page: OpenPage) -> None:
     with open_page() as page:
         files = (("refunds.md", b"A refund takes five days."), ("tea.md", b"Tea is at noon."), ("a.pdf", b"%PDF"))
@@ -247,6 +268,11 @@ def test_whatever_the_account_holds_is_text(open_page: OpenPage) -> None:
         assert shown.count("<script>alert(2)</script>") >= 3
         links = page.browser.run("[...document.querySelectorAll('a')].map((each) => each.getAttribute('href'))")
         assert all(each.startswith("#") for each in links)
+        assert (
+            page.browser.run("try { document.body.innerHTML = 'x'; 'made' } catch (error) { error.name }")
+            == "TypeError"
+        )
+        page.browser.complaints.clear()
 
 
 def test_the_key_is_asked_for_and_kept_nowhere(open_page: OpenPage) -> None:
