@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from retinue.emulator.server.served_account import who_answers
 from retinue.emulator.server.service import find_services
 from tests.emulator.conftest import Account, OpenAccount
 from tests.emulator.test_error_shape import refused
+from tests.support.scripted_model import Gate, ScriptedModel, says
 
 FILES = sorted(SERVICE.static)
 LISTS = [each.path for each in SERVICE.internal if "{" not in each.path]
@@ -207,11 +209,25 @@ def test_a_thread_says_how_its_last_run_went(account: Account) -> None:
 def test_responses_and_conversations_are_listed(account: Account) -> None:
     conversation = account.post("/conversations", items=[{"role": "user", "content": "Good morning"}])["id"]
     kept = account.post("/responses", model="gpt-4o", input="What is kept?")["id"]
-    account.post("/responses", model="gpt-4o", input="What is not?", store=False)
     (listed,) = internal(account, "responses")["data"]
     assert (listed["id"], listed["title"], listed["model"]) == (kept, "What is kept?", "gpt-4o")
     (shown,) = internal(account, "conversations")["data"]
     assert (shown["id"], shown["title"]) == (conversation, "Good morning")
+
+
+def test_a_response_that_is_not_kept_is_not_listed(open_account: OpenAccount) -> None:
+    """Not even while a model answers it."""
+    gate = Gate()
+    account = open_account(services=find_services(), language_model=ScriptedModel((gate, *says("Nothing."))))
+    other = open_account(services=find_services())
+    body = {"model": "gpt-4o", "input": "What is not kept?", "store": False}
+    asking = threading.Thread(target=account.http.post, args=["/responses"], kwargs={"json": body})
+    asking.start()
+    gate.wait()
+    assert internal(other, "account")["counts"]["response"] == 1
+    assert internal(other, "responses")["data"] == []
+    gate.open()
+    asking.join()
 
 
 def test_pages_are_refused_like_those_of_the_api(account: Account) -> None:
