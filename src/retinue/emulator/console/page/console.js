@@ -247,6 +247,7 @@ function listing({ path, query = {}, columns, empty, filter = true, most = 50 })
       return;
     }
     table.hidden = now.shown === 0;
+    field.hidden = !now.seen && !now.word;
     more.hidden = !now.hasMore;
     if (!now.seen) told.replaceChildren(empty);
     else if (!now.shown) told.textContent = `None of ${now.seen.toLocaleString()} has “${now.word}” in it.`;
@@ -927,8 +928,10 @@ function route() {
   const main = byId("main");
   const [slug = "", first, second] = view();
   document.querySelectorAll("nav a").forEach((each) => {
-    if (each.dataset.slug === slug) each.setAttribute("aria-current", "page");
-    else each.removeAttribute("aria-current");
+    if (each.dataset.slug === slug) {
+      each.setAttribute("aria-current", "page");
+      each.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a phone, the list is wider than the screen
+    } else each.removeAttribute("aria-current");
   });
   let made;
   if (slug === "") made = later(el("div"), showOverview);
