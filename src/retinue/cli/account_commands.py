@@ -359,9 +359,9 @@ def serve(
     def ready(base_url: str) -> None:
         (opened or terminal.print)(base_url)
         terminal.say(f"serving the local account of {root.resolve()} (Ctrl-C stops)")
-        terminal.say(f"  export OPENAI_BASE_URL={base_url} OPENAI_API_KEY={'…' if key else 'local'}")
         if opened is None:
             terminal.say(f"  in a browser: {base_url.removesuffix('v1')}")
+        terminal.say(f"  export OPENAI_BASE_URL={base_url} OPENAI_API_KEY={'…' if key else 'local'}")
 
     try:
         chosen = Quirks.parse({**configured, **dict(quirks)})
