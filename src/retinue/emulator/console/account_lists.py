@@ -27,7 +27,6 @@ def _account(call: Call) -> JsonObject:
         "object": "account",
         "project": call.storage.project,
         "rehearsal": isinstance(call.services.language_model, Rehearsal),
-        "code": call.services.sandbox is not None,
         "counts": {each.object: _count(call, each) for each in _COUNTED},
     }
 

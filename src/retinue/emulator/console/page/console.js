@@ -659,8 +659,7 @@ async function showOverview() {
     heading("What the account holds"),
     isEmpty ? notice(paragraph("Nothing yet. In a project, run ", command("retinue apply"), "; without one, begin with:"), pre("retinue init my-assistants\ncd my-assistants\nretinue apply")) : null,
     el("div", { class: "cards" }, shown.map(([slug, kind]) => link([slug], [el("b", {}, (account.counts[kind.counted] ?? 0).toLocaleString()), el("span", {}, kind.title)]))),
-    account.rehearsal ? notice(paragraph("The rehearsal model answers here: it shows that tools, citations and streams work, and understands nothing."),
-      account.code ? null : paragraph("There is no sandbox, so nothing runs the code of a model.")) : null,
+    account.rehearsal ? notice(paragraph("The rehearsal model answers here: it shows that tools, citations and streams work, and understands nothing.")) : null,
     el("h2", {}, "Use it from a program"), pre(`export OPENAI_BASE_URL=${location.origin}/v1 OPENAI_API_KEY=${key ? "…" : "local"}`),
     account.counts.thread ? [el("h2", {}, "Latest threads"), listing({ path: KINDS.threads.path, filter: false, most: 10, columns: [["Name", named("threads")], ...KINDS.threads.columns], empty: "" })] : null,
   ];
