@@ -33,8 +33,8 @@ ALLOWED = {
     "__main__": {"cli"},
     "emulator": set(),
 }
-# The one place that opens the default account, and the command that serves it.
-MAY_OPEN_EMULATOR = {"providers/openai/connect.py", "cli/account_commands.py"}
+# The one place that opens the default account, and the commands that serve it.
+MAY_OPEN_EMULATOR = {"providers/openai/connect.py", "cli/account_commands.py", "cli/console_command.py"}
 HOMES = {
     "yaml": {"config"},
     "jsonschema": {"config"},

@@ -14,6 +14,7 @@ import click
 
 from retinue import __version__
 from retinue.cli.account_commands import doctor, drift, gc, models, output, serve, show
+from retinue.cli.console_command import console
 from retinue.cli.import_commands import import_, migrate
 from retinue.cli.plan_commands import apply, destroy, plan, show_saved_plan
 from retinue.cli.project_commands import diff, init, render, schema, validate
@@ -65,7 +66,7 @@ COMMANDS = (
     *(init, validate, schema, render, diff),
     *(plan, show_saved_plan, apply, destroy, drift),
     *(ask, chat),
-    *(show, output, models, gc, serve),
+    *(show, output, models, gc, serve, console),
     *(import_, migrate, doctor),
 )
 for command in COMMANDS:

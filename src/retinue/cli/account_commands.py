@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -351,6 +351,7 @@ def serve(
     model_names: tuple[str, ...],
     model_key_env: str | None,
     model_api: str | None,
+    opened: Callable[[str], None] | None = None,
 ) -> int:
     """Serve the local account for any OpenAI client.
 
@@ -379,8 +380,10 @@ def serve(
     model = _model_setting(model_url, model_names, model_key_env, model_api)
 
     def ready(base_url: str) -> None:
-        terminal.print(base_url)
+        (opened or terminal.print)(base_url)
         terminal.say(f"serving the local account of {root.resolve()} (Ctrl-C stops)")
+        if opened is None:
+            terminal.say(f"  in a browser: {base_url.removesuffix('v1')}")
         terminal.say(f"  export OPENAI_BASE_URL={base_url} OPENAI_API_KEY={'…' if key else 'local'}")
         for line in answering.told():
             terminal.say(line)

@@ -60,6 +60,7 @@ from retinue.emulator.server.service import (
     Streamed,
     find_services,
 )
+from retinue.emulator.server.static_files import answer_static
 from retinue.emulator.server.storage import JsonObject, Storage, is_unwritable, storage_error
 from retinue.emulator.server.workers import Workers
 
@@ -147,7 +148,7 @@ class LocalAccount:
         self._events = LiveEvents()
         self._turn = threading.Lock()
         self._counts = _Counts()
-        self._routes = _compile(services.endpoints)
+        self._routes = _compile(services.endpoints, _PREFIX) + _compile(services.internal)
 
     def close(self) -> None:
         """Close the database. A later request opens it again."""
@@ -220,7 +221,8 @@ class LocalAccount:
             if request.scope["path"] == _HEALTH:
                 await _response({"status": "ok"})(scope, receive, send)
                 return
-            response = await self._answer(request)
+            static = self._services.static.get(request.scope["path"])
+            response = answer_static(request, static) if static else await self._answer(request)
         except ApiError as error:
             response = _response(error.body(), status=error.status)
             response.headers.update(error.headers)
@@ -398,8 +400,8 @@ class LocalAccount:
         return _is_nth(self._counts.writes, self._quirks.lose_response_every)
 
 
-def _compile(endpoints: tuple[Endpoint, ...]) -> tuple[tuple[re.Pattern[str], Endpoint], ...]:
-    return tuple((compile_path(_PREFIX + endpoint.path)[0], endpoint) for endpoint in endpoints)
+def _compile(endpoints: tuple[Endpoint, ...], prefix: str = "") -> tuple[tuple[re.Pattern[str], Endpoint], ...]:
+    return tuple((compile_path(prefix + endpoint.path)[0], endpoint) for endpoint in endpoints)
 
 
 def _is_nth(count: int, every: int) -> bool:

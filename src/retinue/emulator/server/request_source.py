@@ -1,8 +1,8 @@
 """Where a request comes from: a served account answers programs, and no page of a browser but its own.
 
 Any page can send requests to this machine. What gives it away is what browsers send and pages cannot choose: the name
-it reached the account by (``Host``, which after DNS rebinding is a name of the page's owner), and its ``Origin``. No
-answer ever has a CORS header, so a page could not read one either.
+it reached the account by (``Host``, which after DNS rebinding is a name of the page's owner), its ``Origin``, and where
+it has none, ``Sec-Fetch-Site``. No answer ever has a CORS header, so a page could not read one either.
 """
 
 from __future__ import annotations
@@ -52,6 +52,11 @@ def check_source(request: Request, hosts: Collection[str]) -> None:
         raise foreign_host(named)
     own = {f"{scheme}://{named}".lower() for scheme in ("http", "https")}
     if not own.issuperset(each.lower() for each in request.headers.getlist("origin")):
+        raise foreign_origin()
+    fetch = {each: request.headers.get(f"sec-fetch-{each}", "none") for each in ("site", "mode", "dest")}
+    # A person who follows a link to the account is no page that asks it for something.
+    is_opened = (fetch["mode"], fetch["dest"]) == ("navigate", "document")
+    if fetch["site"] not in ("none", "same-origin") and not is_opened:
         raise foreign_origin()
 
 

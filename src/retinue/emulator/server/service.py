@@ -128,6 +128,14 @@ def server_sent_event(data: JsonObject | str, *, event: str | None = None) -> by
     return f"event: {event}\ndata: {content}\n\n".encode() if event else f"data: {content}\n\n".encode()
 
 
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """What a browser gets to see without a key: there is nothing of the account in it."""
+
+    path: Path
+    media_type: str
+
+
 Answer: TypeAlias = JsonObject | Rendered | Streamed
 Handler: TypeAlias = Callable[[Call], Answer]
 OnStored: TypeAlias = Callable[[Call, Stored], None]
@@ -245,6 +253,10 @@ class Service:
     """What this service does before an object of another service's collection is removed."""
     work: Mapping[str, Work] = field(default_factory=dict)
     """What its workers do, by the kind that ``Call.enqueue`` is given."""
+    internal: tuple[Endpoint, ...] = ()
+    """What is no part of the API, by whole paths that begin with ``/_internal``."""
+    static: Mapping[str, StaticFile] = field(default_factory=dict)
+    """What is the same for everybody, by whole paths."""
 
 
 class Hosted:
@@ -266,6 +278,8 @@ class Hosted:
         self.reserve: Callable[[], str] = str
         """Gives the name under which this process does work; what it is given to do, no other one takes."""
         self.endpoints = tuple(endpoint for service in services for endpoint in service.endpoints)
+        self.internal = tuple(endpoint for service in services for endpoint in service.internal)
+        self.static = {path: file for service in services for path, file in service.static.items()}
         self.expiry: dict[str, OnStored] = {}
         self.work: dict[str, Work] = {}
         self.removals: dict[str, list[OnStored]] = {}
