@@ -190,6 +190,9 @@ class RunRecord:
         with self._job.transaction() as call:
             run = self._run(call)
             step = require(call, STEPS, self._step_id, parent=run.id)
+            # Those that the model did not bring to an end are shown as far as they came.
+            step.body["step_details"]["tool_calls"] += self._calls
+            self._calls = []
             self._note_usage(call, run, step, usage)
             if waiting_calls(step):
                 return

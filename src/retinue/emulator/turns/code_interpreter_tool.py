@@ -21,6 +21,7 @@ from typing import Self
 
 from retinue.emulator.files.stored_files import FILES, add_file
 from retinue.emulator.language_models.language_model import ModelError, Tool
+from retinue.emulator.model_endpoints.whole_characters import mend
 from retinue.emulator.server.service import Call, CodeOutcome, CodeSession, Sandbox, WrittenByCode
 from retinue.emulator.turns.text_marks import PLACE
 from retinue.emulator.turns.turn import Result
@@ -141,6 +142,6 @@ def _code(arguments: str) -> str:
         return ""
     text = _HALF.sub("", found[1])
     try:
-        return str(json.loads(f'"{text}"', strict=False))
+        return mend(json.loads(f'"{text}"', strict=False))
     except json.JSONDecodeError:
         return ""
