@@ -97,6 +97,7 @@ class Ran:
     logs: str
     files: tuple[Written, ...] = ()
     error: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
 class NoSandbox:

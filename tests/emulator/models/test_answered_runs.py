@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -62,6 +63,14 @@ def test_a_run_is_answered_by_the_model(server: ModelServer, client: openai.Open
     assert run.usage is not None
     assert (run.usage.prompt_tokens, run.usage.completion_tokens) == (12, 3)
     assert server.asked[0].body["model"] == "llama3.2"
+
+
+def test_halves_of_characters_do_not_reach_the_account(server: ModelServer, client: openai.OpenAI) -> None:
+    """JSON can spell them; a run that heard one could not be stored."""
+    spelt = [json.dumps({"choices": [{"delta": {"content": each}}]}) for each in ("a\ud83db", "c\U0001f600")]
+    server.answer([HEAD, *(f"data: {each}\n\n".encode() for each in spelt), delta("stop"), DONE])
+    run = ask(client)
+    assert (run.status, said(client, run)) == ("completed", "a\ufffdbc\U0001f600")
 
 
 def test_tokens_reach_the_reader_before_the_answer_is_complete(server: ModelServer, client: openai.OpenAI) -> None:

@@ -198,6 +198,30 @@ def test_file_search_of_a_run_is_by_meaning(server: ModelServer, open_account: O
     assert "A kitten purrs." in shown
 
 
+@pytest.mark.parametrize(("weights", "best"), [((1, 0), "cats.md"), ((0, 1), "words.md"), (None, "cats.md")])
+def test_hybrid_search_is_weighed_as_declared(
+    server: ModelServer, open_account: OpenAccount, weights: tuple[int, int] | None, best: str
+) -> None:
+    """By a run and by a response: only words put the file first that has those of the question."""
+    account = open_account(embedder=embedder_at(server))
+    store = account.add_store(("words.md", b"my my my own"), *PASSAGES)
+    settled(account, store)
+    named = dict(zip(("embedding_weight", "text_weight"), weights, strict=True)) if weights else None
+    ranking = {"score_threshold": 0.0, **({"hybrid_search": named} if named else {})}
+    resources = {"file_search": {"vector_store_ids": [store]}}
+    tool: Any = {"type": "file_search", "file_search": {"ranking_options": ranking}}
+    assistant = account.post("/assistants", model="gpt-4o", tools=[tool], tool_resources=resources)
+    thread = {"messages": [{"role": "user", "content": "my own feline"}]}
+    run = {"assistant_id": assistant["id"], "thread": thread, "stream": True}
+    told = account.http.post("/threads/runs", json=run).raise_for_status().text
+    asked = next(line for line in told.split("\n") if '"object":"thread.run.step"' in line and '"results"' in line)
+    assert asked.partition('"file_name":"')[2].partition('"')[0] == best
+    tool = {"type": "file_search", "vector_store_ids": [store], "ranking_options": ranking}
+    include = ["file_search_call.results"]
+    response = account.post("/responses", model="gpt-4o", input="my own feline", tools=[tool], include=include)
+    assert response["output"][0]["results"][0]["filename"] == best
+
+
 # What the endpoint is asked
 
 

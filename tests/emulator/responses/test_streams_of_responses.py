@@ -10,14 +10,22 @@ import httpx2
 import openai
 import pytest
 
-from retinue.emulator.language_models.language_model import Finish, Message, ReasoningDelta, RefusalDelta, TextDelta
+from retinue.emulator.language_models.language_model import (
+    CallDelta,
+    Finish,
+    Message,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    Usage,
+)
 from retinue.emulator.server.loopback import running_server
 from retinue.emulator.server.transport import LocalTransport
 from tests.emulator.conftest import HEADERS
 from tests.emulator.responses.conftest import FUNCTION, Caller, Event, OpenCaller, names, read_events
 from tests.emulator.threads.conftest import strict_client
 from tests.support.description import ABSENT, find_description
-from tests.support.scripted_model import UNTIL_STOPPED, Gate, ScriptedModel, calls, says
+from tests.support.scripted_model import UNTIL_STOPPED, Gate, Scripted, ScriptedModel, calls, says
 
 MESSAGE = [
     "output_item.added",
@@ -222,3 +230,17 @@ def test_the_sdk_puts_a_stream_together(caller: Caller) -> None:
         final = stream.get_final_response()
     assert final.output[0].type == "function_call"
     assert final.output[0].arguments == '{"word": "a"}'
+
+
+def test_what_is_said_behind_a_call_is_a_message_of_its_own(open_caller: OpenCaller) -> None:
+    """As some models do behind endpoints; so is a thought in the middle of a text, which does not cut it in two."""
+    finish = Finish("tool_calls", Usage(1, 1))
+    call = CallDelta(0, "{}", "call_0", "look_up")
+    said: list[Scripted] = [TextDelta("Be"), ReasoningDelta("Hm."), TextDelta("fore."), call, TextDelta("Behind.")]
+    caller = open_caller(language_model=ScriptedModel([*said, finish]))
+    events = caller.stream("Go.", tools=[FUNCTION])
+    output = events[-1]["response"]["output"]
+    assert [each["type"] for each in output] == ["message", "function_call", "message"]
+    assert [output[at]["content"][0]["text"] for at in (0, 2)] == ["Before.", "Behind."]
+    done = [each["item"]["id"] for each in events if each["type"] == "response.output_item.done"]
+    assert done == [each["id"] for each in output]

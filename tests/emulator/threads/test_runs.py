@@ -23,7 +23,7 @@ from retinue.emulator.language_models.language_model import (
 from retinue.emulator.server.loopback import running_server
 from retinue.emulator.server.transport import LocalTransport
 from retinue.emulator.threads import run_record
-from tests.emulator.conftest import HEADERS
+from tests.emulator.conftest import HEADERS, Clock
 from tests.emulator.threads.conftest import Desk, OpenDesk, names, strict_client
 from tests.support.scripted_model import UNTIL_STOPPED, Gate, Scripted, ScriptedModel, calls, says
 
@@ -425,3 +425,35 @@ def test_cancelling_is_told_to_who_follows(open_desk: OpenDesk) -> None:
         "thread.run.cancelled",
         "done",
     ]
+
+
+def test_a_message_that_is_deleted_while_it_comes_does_not_undo_the_run(open_desk: OpenDesk) -> None:
+    gate = Gate()
+    desk = open_desk(language_model=ScriptedModel([TextDelta("Good"), gate, *says(" day.")]))
+    thread = desk.add_thread("Hello.")
+    run = desk.start(thread, desk.add_assistant())
+    gate.wait()
+    message = desk.account.get(f"/threads/{thread}/messages")["data"][0]
+    assert message["status"] == "in_progress"
+    desk.account.delete(f"/threads/{thread}/messages/{message['id']}")
+    gate.open()
+    found = desk.finish(thread, run)
+    assert (found["status"], found["last_error"]) == ("completed", None)
+    assert desk.said(thread) == ["Hello."]
+    assert [each["status"] for each in desk.steps(thread, run)] == ["completed"]
+
+
+def test_what_was_said_before_a_run_expired_is_kept(open_desk: OpenDesk, clock: Clock) -> None:
+    gate = Gate()
+    desk = open_desk(language_model=ScriptedModel([TextDelta("Good"), gate, *says(" day.")]))
+    thread = desk.add_thread("Hello.")
+    run = desk.start(thread, desk.add_assistant())
+    gate.wait()
+    clock.advance(seconds=601)
+    assert desk.account.get(f"/threads/{thread}/runs/{run}")["status"] == "expired"
+    gate.open()
+    desk.account.http.close()  # which waits for what is at work
+    again = open_desk()
+    message = again.account.get(f"/threads/{thread}/messages")["data"][0]
+    assert (message["status"], message["incomplete_details"]) == ("incomplete", {"reason": "run_expired"})
+    assert again.said(thread)[0] == "Good"

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from retinue.emulator.language_models.language_model import TextDelta, ToolOutput
+from retinue.emulator.sandbox import confinement
 from retinue.emulator.server.quirks import Quirks
 from tests.emulator.threads.conftest import Desk, OpenDesk, names
 from tests.support.scripted_model import NoSandbox, Ran, ScriptedModel, ScriptedSandbox, Written, calls, says
@@ -164,6 +165,7 @@ def test_the_model_is_given_the_passages_with_their_marks(open_desk: OpenDesk) -
     assert output.output == f"【1:0†refunds.md】\n{REFUNDS.decode()}"
 
 
+PASS = ("code_interpreter", '{"code":"pass"}')
 PLOT = Ran("42\n", (Written("plot.png", b"\x89PNG", "image/png"), Written("out/sums.csv", b"1,2")))
 
 
@@ -269,3 +271,69 @@ def test_a_model_that_never_stops_calling_is_stopped(open_desk: OpenDesk) -> Non
     desk = open_desk(language_model=model)
     run = desk.run(desk.add_thread("Go."), desk.add_assistant(tools=[SEARCH]))
     assert run["last_error"]["message"] == "the model called tools 50 times without coming to an end"
+
+
+def test_the_model_hears_of_what_nobody_is_given(open_desk: OpenDesk) -> None:
+    """Or it would promise files that there are not."""
+    lost = tuple(f"link-{number}: it is a symbolic link." for number in range(101))
+    model = ScriptedModel(calls(("code_interpreter", '{"code":"pass"}')), says("Done."))
+    sandbox = ScriptedSandbox({"pass": Ran("1\n", left_out=lost)})
+    desk = open_desk(language_model=model, sandbox=sandbox)
+    thread = desk.add_thread("Go.")
+    run = desk.run(thread, desk.add_assistant(tools=[CODE]))
+    output = model.prompts[1].items[-1]
+    assert isinstance(output, ToolOutput)
+    shown = "\n".join(lost[:100])
+    assert output.output == f"1\n\nWritten, but not given to anybody:\n{shown}\n… and 1 more"
+    (call,) = desk.steps(thread, run["id"])[0]["step_details"]["tool_calls"]
+    assert call["code_interpreter"]["outputs"] == [{"type": "logs", "logs": "1\n"}]
+
+
+PICTURE = """\
+import os, struct, zlib
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+head = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
+dot = zlib.compress(bytes(2))
+png = b"\\x89PNG\\r\\n\\x1a\\n" + chunk(b"IHDR", head) + chunk(b"IDAT", dot) + chunk(b"IEND", b"")
+open("/mnt/data/dot.png", "wb").write(png)
+os.symlink("/etc/passwd", "/mnt/data/passwd.txt")
+print(open("/mnt/data/numbers.csv").read())
+"""
+
+
+def test_a_picture_comes_out_of_a_real_sandbox(desk: Desk) -> None:
+    """As content of the message, as an output of the step, and as a file with the bytes that were written."""
+    if (offered := confinement()).name is None:
+        pytest.skip(str(offered))
+    given = desk.account.add_file("numbers.csv", b"1,2")
+    assistant = desk.add_assistant(tools=[CODE], tool_resources={"code_interpreter": {"file_ids": [given]}})
+    thread = desk.add_thread(f"Please run this:\n```python\n{PICTURE}```\n")
+    run = desk.run(thread, assistant)
+    assert run["status"] == "completed", run["last_error"]
+    picture, part = desk.account.get(f"/threads/{thread}/messages")["data"][0]["content"]
+    file = picture["image_file"]["file_id"]
+    (call,) = desk.steps(thread, run["id"])[0]["step_details"]["tool_calls"]
+    logs, image = call["code_interpreter"]["outputs"]
+    assert (logs["logs"], image) == ("1,2\n", {"type": "image", "image": {"file_id": file}})
+    (annotation,) = part["text"]["annotations"]
+    assert (annotation["text"], annotation["file_path"]) == ("sandbox:/mnt/data/dot.png", {"file_id": file})
+    content = desk.account.http.get(f"/files/{file}/content").content
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    assert content.endswith(b"IEND\xaeB`\x82")
+    assert part["text"]["value"].endswith("Written, but not given to anybody:\n'passwd.txt': is a symbolic link")
+
+
+@pytest.mark.parametrize("name", ["..", "x" * 255, "ä" * 127 + ".csv", "x" * 300 + ".csv"])
+def test_a_file_with_a_name_that_no_directory_takes_gets_another(open_desk: OpenDesk, name: str) -> None:
+    sandbox = ScriptedSandbox({"pass": Ran("")})
+    desk = open_desk(language_model=ScriptedModel(calls(PASS), says("Done.")), sandbox=sandbox)
+    files = [desk.account.add_file(name) for _ in range(2)]
+    assistant = desk.add_assistant(tools=[CODE], tool_resources={"code_interpreter": {"file_ids": files}})
+    run = desk.run(desk.add_thread("Go."), assistant)
+    assert (run["status"], run["last_error"]) == ("completed", None)
+    (seen,) = sandbox.seen
+    assert len(seen) == 2
+    assert all(each.endswith(".csv") for each in seen) == name.endswith(".csv")

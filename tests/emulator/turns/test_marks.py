@@ -62,3 +62,16 @@ def test_every_name_of_a_file_can_be_marked(name: str) -> None:
     marked = mark(4, 0, name)
     _, annotations, _ = read(["As ", marked, "."], {marked: NOTES})
     assert [each.text for each in annotations] == [marked]
+
+
+ODD = ("a b.txt", "a b.txt (1)", "par(en).txt", "b]r.txt", "q'uote.txt", "dot.txt.", "sub/dir x/f.txt")
+
+
+@given(st.lists(st.integers(0, 500), max_size=40))
+def test_files_with_names_in_which_a_path_would_end_are_found(at: list[int]) -> None:
+    sources = {f"sandbox:/mnt/data/{name}": Source(name, name, "file_path") for name in ODD}
+    text = "".join(f"[it](sandbox:/mnt/data/{name})\n" for name in ODD) + "sandbox:/mnt/data/a b"
+    found, annotations, shown = read(cut(text, at), sources)
+    assert found == "".join(shown) == text
+    assert [each.source.filename for each in annotations] == list(ODD)
+    assert all(text[each.start : each.end] == each.text for each in annotations)

@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from retinue.emulator.model_endpoints.whole_characters import mend_all
+
 LARGEST = 32 * 1024 * 1024
 """Bytes of one event: an answer as a whole fits in."""
 _DONE = "[DONE]"
@@ -57,6 +59,7 @@ class EventReader:
         elif self._data:
             try:
                 event = json.loads(self._data)
+                event = mend_all(event) if "\\ud" in self._data.lower() else event
             except (json.JSONDecodeError, RecursionError):
                 return  # a value on several lines goes on, and what is none is found at its end
             self._data = ""

@@ -174,6 +174,10 @@ class CodeOutcome(Protocol):
     def files(self) -> Sequence[WrittenByCode]:
         """What it wrote or changed."""
 
+    @property
+    def left_out(self) -> Sequence[str]:
+        """What else it wrote, each with the reason why nobody is given it."""
+
 
 class WrittenByCode(Protocol):
     @property

@@ -85,12 +85,12 @@ class RunRecord:
     def keep_partial(self, call: Call) -> None:
         """Store what the message says so far, or what the step calls, since nothing more comes."""
         step = call.storage.find(STEPS.object, self._step_id, parent=self._run_id) if self._calls else None
-        if step is not None and step.body["status"] == "in_progress":
+        if step is not None and step.body["status"] != "completed":
             step.body["step_details"]["tool_calls"] += self._calls
             call.storage.save(step)
         if self._message_id and self._parts:
             message = call.storage.find(MESSAGES.object, self._message_id, parent=self._thread_id)
-            if message is not None and message.body["status"] == "in_progress":
+            if message is not None and message.body["status"] != "completed":  # it may have ended with the run
                 message.body["content"] = self._parts
                 call.storage.save(message)
 
@@ -140,9 +140,10 @@ class RunRecord:
     def _end_message(self, event: TextEnded) -> None:
         with self._job.transaction() as call:
             run = self._run(call)
-            message = require(call, MESSAGES, self._message_id, parent=run.parent)
-            message.body["content"] = self._parts or [{"type": "text", "text": {"value": "", "annotations": []}}]
-            end_message(call, run, message, reason=event.cut)
+            message = call.storage.find(MESSAGES.object, self._message_id, parent=run.parent)
+            if message is not None:  # somebody may have deleted it, which does not undo the run
+                message.body["content"] = self._parts or [{"type": "text", "text": {"value": "", "annotations": []}}]
+                end_message(call, run, message, reason=event.cut)
             step = require(call, STEPS, self._step_id, parent=run.id)
             if event.usage is not None:
                 self._note_usage(call, run, step, event.usage)
@@ -190,6 +191,9 @@ class RunRecord:
         with self._job.transaction() as call:
             run = self._run(call)
             step = require(call, STEPS, self._step_id, parent=run.id)
+            # Those that the model did not bring to an end are shown as far as they came.
+            step.body["step_details"]["tool_calls"] += self._calls
+            self._calls = []
             self._note_usage(call, run, step, usage)
             if waiting_calls(step):
                 return

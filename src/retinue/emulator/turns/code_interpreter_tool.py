@@ -11,7 +11,6 @@ import json
 import logging
 import re
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -21,7 +20,9 @@ from typing import Self
 
 from retinue.emulator.files.stored_files import FILES, add_file
 from retinue.emulator.language_models.language_model import ModelError, Tool
+from retinue.emulator.model_endpoints.whole_characters import mend
 from retinue.emulator.server.service import Call, CodeOutcome, CodeSession, Sandbox, WrittenByCode
+from retinue.emulator.turns.code_directory import code_directory
 from retinue.emulator.turns.text_marks import PLACE
 from retinue.emulator.turns.turn import Result
 from retinue.emulator.turns.turn_events import Executed, Source, WrittenFile
@@ -41,6 +42,12 @@ _MOST_BYTES = 512 * 1024 * 1024
 """Of a file that code wrote: what a file of the API may have."""
 
 
+_LONGEST_NAME = 255
+"""Bytes that file systems take."""
+_MOST_TOLD = 100
+"""Files that the model is told of after one piece of code."""
+
+
 class CodeInterpreter:
     """The tool, for one turn: its session begins with the first code and ends with the turn."""
 
@@ -57,8 +64,8 @@ class CodeInterpreter:
             for file_id in file_ids:
                 file = call.storage.find(FILES.object, file_id)
                 if file is not None:  # one may be deleted while it is named
-                    name = Path(file.body["filename"]).name or file_id
-                    name = f"{file_id}-{name}" if name in self._files else name
+                    name = _fitting(Path(file.body["filename"]).name, file_id)
+                    name = _fitting(f"{file_id}-{name}", file_id) if name in self._files else name
                     self._files[name] = call.storage.blob(file_id)
         listed = f" Given are: {', '.join(f'/mnt/data/{each}' for each in self._files)}." if self._files else ""
         self.tool = Tool(
@@ -92,10 +99,16 @@ class CodeInterpreter:
         code = _code(arguments)
         outcome = self._in_session(code, stop)
         logs = "\n".join(each for each in (outcome.logs, outcome.error) if each)
-        files = tuple(kept for each in outcome.files if (kept := self._keep(each)))
-        links = "\n".join(f"[{Path(each.path).name}](sandbox:{each.path})" for each in files)
+        written = [(each, self._keep(each)) for each in outcome.files]
+        files = tuple(kept for _, kept in written if kept)
+        lost = [*outcome.left_out, *(f"{each.name}: it cannot be read." for each, kept in written if not kept)]
+        told = (
+            logs,
+            _listed("Files written:", [f"[{Path(each.path).name}](sandbox:{each.path})" for each in files]),
+            _listed("Written, but not given to anybody:", lost),
+        )
         return Result(
-            "\n".join(each for each in (logs, links and f"Files written:\n{links}") if each) or "It printed nothing.",
+            "\n".join(each for each in told if each) or "It printed nothing.",
             Executed(code, logs, files),
             {f"sandbox:{each.path}": Source(each.file_id, Path(each.path).name, "file_path") for each in files},
         )
@@ -104,7 +117,7 @@ class CodeInterpreter:
         """Raises ModelError when nothing confines the code."""
         try:
             if self._session is None:
-                self._directory = Path(self._opened.enter_context(tempfile.TemporaryDirectory(prefix="retinue-code-")))
+                self._directory = self._opened.enter_context(code_directory())
                 for name, blob in self._files.items():
                     with contextlib.suppress(FileNotFoundError):
                         shutil.copyfile(blob, self._directory / name)
@@ -132,6 +145,24 @@ class CodeInterpreter:
         return WrittenFile(file["id"], f"/mnt/data/{written.name}", is_image=written.image is not None)
 
 
+def _fitting(name: str, file_id: str) -> str:
+    """A name that a directory takes: the file's own, one that is shorter, or its id."""
+    if name in ("", ".", ".."):
+        return file_id
+    if len(name.encode()) <= _LONGEST_NAME:
+        return name
+    end = Path(name).suffix if len(Path(name).suffix.encode()) < _LONGEST_NAME // 4 else ""
+    room = _LONGEST_NAME - len(file_id) - 1 - len(end.encode())
+    start = name.removeprefix(f"{file_id}-").removesuffix(end).encode()[:room].decode(errors="ignore")
+    return f"{file_id}-{start}{end}"
+
+
+def _listed(title: str, lines: Sequence[str]) -> str:
+    """As the model is told; nothing without any lines."""
+    more = [f"… and {len(lines) - _MOST_TOLD:,} more"] if len(lines) > _MOST_TOLD else []
+    return "\n".join([title, *lines[:_MOST_TOLD], *more]) if lines else ""
+
+
 def _code(arguments: str) -> str:
     """The code in the arguments of a call, which may not be whole; a model may also write it without JSON around."""
     if not arguments.lstrip().startswith("{"):
@@ -141,6 +172,6 @@ def _code(arguments: str) -> str:
         return ""
     text = _HALF.sub("", found[1])
     try:
-        return str(json.loads(f'"{text}"', strict=False))
+        return mend(json.loads(f'"{text}"', strict=False))
     except json.JSONDecodeError:
         return ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retinue.emulator.language_models.language_model import ModelError, Tool
+from retinue.emulator.model_endpoints.whole_characters import mend
 from retinue.emulator.server.api_errors import ApiError
 from retinue.emulator.server.service import Call
 from retinue.emulator.server.storage import JsonObject
@@ -117,7 +118,7 @@ def _queries(arguments: str) -> list[str]:
     if isinstance(given, dict):
         given = given.get("queries", given.get("query", ""))
     listed = given if isinstance(given, list) else [given]
-    return [each for each in listed if isinstance(each, str) and each.strip()][:_MOST_QUERIES]
+    return [mend(each) for each in listed if isinstance(each, str) and each.strip()][:_MOST_QUERIES]
 
 
 def _passage(found: JsonObject, marked: str) -> Passage:

@@ -33,6 +33,10 @@ class MarkedText:
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = sources
+        # Code may give files names in which a path would have ended, such as those with a blank.
+        self._odd = [each for each in sources if each.startswith(PLACE) and not _PATH.fullmatch(each)]
+        longest_first = sorted(map(re.escape, self._odd), key=len, reverse=True)
+        self._path = re.compile("|".join([*longest_first, _PATH.pattern])) if self._odd else _PATH
         self._held = ""
         self.text = ""
         self.annotations: list[Annotation] = []
@@ -55,6 +59,9 @@ class MarkedText:
             return opened
         if not any(each.startswith(PLACE) for each in self._sources):
             return len(held)
+        at = held.rfind(PLACE)
+        if at >= 0 and any(each != held[at:] and each.startswith(held[at:]) for each in self._odd):
+            return at
         if found := _OPEN_PATH.search(held):
             return found.start() if len(held) - found.start() < _LONGEST else len(held)
         for length in range(min(len(PLACE) - 1, len(held)), 0, -1):
@@ -65,9 +72,11 @@ class MarkedText:
     def _release(self, until: int) -> Iterator[tuple[str, tuple[Annotation, ...]]]:
         ready, self._held = self._held[:until], self._held[until:]
         at = 0
-        found = sorted([*_MARK.finditer(ready), *_PATH.finditer(ready)], key=lambda each: each.start())
+        found = sorted([*_MARK.finditer(ready), *self._path.finditer(ready)], key=lambda each: each.start())
         for each in found:
-            text = each[0].rstrip(".,;:!?") if each[0].startswith(PLACE) else each[0]
+            text = each[0]
+            if text.startswith(PLACE) and text not in self._sources:
+                text = text.rstrip(".,;:!?")
             source = self._sources.get(text)
             if source is None or each.start() < at:
                 continue

@@ -125,7 +125,13 @@ class _Answer:
     text_ended: bool = False
     calls: list[ToolCall] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
+    late: list[TextDelta | RefusalDelta] = field(default_factory=list)
+    """What it said after it had begun to call."""
     finish: Finish | None = None
+
+    @property
+    def late_text(self) -> str:
+        return "".join(each.text for each in self.late if isinstance(each, TextDelta))
 
 
 @dataclass(slots=True)
@@ -189,6 +195,8 @@ class _Turn:
             if self.stop.is_set():
                 return
             match piece:
+                case TextDelta(text) | RefusalDelta(text) if text and answer.calls:
+                    answer.late.append(piece)
                 case TextDelta(text) | RefusalDelta(text) if text:
                     if not answer.has_text:
                         answer.has_text = True
@@ -203,16 +211,18 @@ class _Turn:
                     yield from self._hear_call(piece, answer)
                 case Finish():
                     answer.finish = piece
-                case ReasoningDelta(text):
+                case ReasoningDelta(text) if not answer.has_text or answer.text_ended:
                     yield Thought(text)
-                case TextDelta() | RefusalDelta():
-                    pass
+                case TextDelta() | RefusalDelta() | ReasoningDelta():
+                    pass  # nothing, or a thought in the middle of a text, which would cut it in two
 
     def _hear_call(self, delta: CallDelta, answer: _Answer) -> Iterator[Event]:
         if answer.has_text and not answer.text_ended:
             yield from self._end_text(answer, None)
         if delta.index == len(answer.calls):
-            call = ToolCall(delta.id or new_call_id(), delta.name, "")
+            # Endpoints that number their calls begin anew with every answer; what came of which must stay clear.
+            known = {each.id for each in (*self.prompt.items, *answer.calls) if isinstance(each, ToolCall)}
+            call = ToolCall(new_call_id() if delta.id in ("", *known) else delta.id, delta.name, "")
             answer.calls.append(call)
             answer.shown.append("")
             yield CallBegun(delta.index, call.id, call.name, self._kind(call.name))
@@ -258,18 +268,38 @@ class _Turn:
             handed_back = yield from self._carry_out(answer)
             if self.stop.is_set():
                 return TurnEnded("stopped")
+            yield CallsEnded(usage)
+            yield from self._say_late(answer)
             if handed_back:
-                yield CallsEnded(usage)
                 return TurnEnded("requires_action", calls=handed_back)
-        if answer.calls:
+        elif answer.calls:
             yield CallsEnded(usage)
         if cut:
             return TurnEnded("incomplete", "content_filter" if cut == "content_filter" else "max_completion_tokens")
         return None if answer.calls else TurnEnded("completed")
 
+    def _say_late(self, answer: _Answer) -> Iterator[Event]:
+        """What was said after a call had begun is a message of its own, behind the calls: a step is over before the
+        next begins."""
+        if not answer.late:
+            return
+        text, refusal = MarkedText(self.sources), ""
+        yield TextBegun()
+        for piece in answer.late:
+            if isinstance(piece, RefusalDelta):
+                refusal += piece.text
+                yield TextGrew(piece.text, is_refusal=True)
+            else:
+                for shown, marks in text.grow(piece.text):
+                    yield TextGrew(shown, marks)
+        for shown, marks in text.end():
+            yield TextGrew(shown, marks)
+        yield TextEnded(text.text, tuple(text.annotations), refusal, None, None)
+
     def _carry_out(self, answer: _Answer) -> Generator[Event, None, tuple[ToolCall, ...]]:
         """Carry out what is the account's own; gives what is not."""
-        said: list[Item] = [Message("assistant", answer.text.text)] if answer.text.text else []
+        text = answer.text.text + answer.late_text
+        said: list[Item] = [Message("assistant", text)] if text else []
         outputs: list[Item] = []
         handed_back = []
         for index, call in enumerate(answer.calls):
@@ -293,6 +323,6 @@ class _Turn:
 
 def _counted(prompt: Prompt, answer: _Answer) -> Usage:
     """For a model that does not count."""
-    said = count_tokens(answer.text.text) + count_tokens(answer.refusal)
+    said = count_tokens(answer.text.text) + count_tokens(answer.refusal) + count_tokens(answer.late_text)
     called = sum(count_tokens(each.name) + count_tokens(each.arguments) for each in answer.calls)
     return Usage(count_prompt(prompt), said + called)

@@ -6,6 +6,7 @@ for each answer of the model
     CallBegun  CallGrew…                         for each tool it calls
     CallEnded                                    for each, in their order, once it is carried out
     CallsEnded                                   when it called any
+    TextBegun  TextGrew…  TextEnded              when it said something after it had begun to call
 TurnEnded
 """
 
