@@ -156,3 +156,21 @@ def test_more_than_there_is_room_for_are_the_first_of_them() -> None:
     cleared = write_marker(Marker("test", keys=read.keys))
     assert [cleared[key] for key in cleared if key.startswith(GOING_KEY)] == [""] * GOING_KEYS
     assert read_marker({"id": "vs_1"}, cleared, "vector_store").lease is None
+
+
+def test_what_the_first_of_several_uploaded_is_not_forgotten_by_the_last(tmp_path: Path) -> None:
+    """An apply takes over what a machine left that was thrown away, and is cut off twice itself: its own lease has to
+    go on telling since when files may have come in."""
+    team = Team(tmp_path, checked=False)
+    team.write("s.yaml", STORES)
+    for name in ("terms", "edited", "gone", "other"):
+        team.write(f"{name}.md", f"# {name}\n")
+    with suppress(RetinueError):
+        team.apply(lambda inner: CutAfter(inner, "POST /files"))
+    elsewhere(team)
+    for _ in range(2):
+        with suppress(RetinueError):
+            team.apply(lambda inner: CutAfter(inner, "POST /vector_stores/[^/]+"))  # the lease, and nothing else
+        team.time.now += 3600
+    assert team.apply().converged
+    assert orphans(team.state()) == []
