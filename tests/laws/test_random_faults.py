@@ -47,13 +47,13 @@ TOPICS = ("billing", "returns", "shipping", "warranty")
 
 def write_project(team: Team, chance: random.Random) -> None:
     """One of some thousand versions of the project: every kind of change can be between two of them."""
-    for topic in TOPICS:
+    for number, topic in enumerate(TOPICS, start=1):
         for name in ("rules", "prices"):
             path = team.root / "handbook" / topic / f"{name}.md"
             path.unlink(missing_ok=True)
             if name == "rules" or chance.random() < 0.5:
-                # Of different sizes: what a fresh clone knows of a file that was left is its name and size.
-                text = chance.choice((f"# {topic}: {name}", "# The same everywhere"))
+                # What a fresh clone knows of a file that was left is its name and size: no two contents have the same.
+                text = chance.choice((f"# {topic}: {name}{'.' * 10 * number}", "# The same everywhere"))
                 team.write(str(path.relative_to(team.root)), f"{text}\n\nEdition {'I' * chance.randint(1, 3)}.\n")
     team.write("skill/SKILL.md", f"---\nname: charts\ndescription: Draws, {chance.randrange(2)}.\n---\n\nDraw.\n")
     stores = {
