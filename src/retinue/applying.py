@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
@@ -93,7 +93,7 @@ def carry_out(
         events: list[Event] = []
         declared = {each.address: each for each in session.reading.declared}
         try:
-            with _lease(session, made, audience, stop) as owned:
+            with _lease(session, made, audience, stop, events) as owned:
                 for told in _run(session, made, stop, wait_timeout):
                     event = _placed(told, declared)
                     events.append(event)
@@ -219,9 +219,12 @@ def outcome(applied: Applied) -> RetinueError | None:
 
 
 @contextmanager
-def _lease(session: Session, made: Plan, audience: Audience, stop: threading.Event) -> Iterator[set[str]]:
+def _lease(
+    session: Session, made: Plan, audience: Audience, stop: threading.Event, events: Sequence[Event]
+) -> Iterator[set[str]]:
     """Hold the stack's lease while its plan is carried out; nothing to write to the account takes none. Gives the ids
-    of what the stack owns, to be kept up to date. `stop` is set when somebody takes the lease over.
+    of what the stack owns, to be kept up to date. `stop` is set when somebody takes the lease over, `events` are what
+    has happened to the steps.
 
     Raises Interrupted when somebody asked to stop before the first write."""
     from retinue.providers.execution import checking
@@ -246,6 +249,13 @@ def _lease(session: Session, made: Plan, audience: Audience, stop: threading.Eve
         going = sum(1 for step in made.steps if step.leaves)
         lock = session.lock
         lock.stop = stop
+        took_over = lock.cut_off() is not None
+
+        def finished() -> bool:
+            """What an apply that was cut off left is done with once everything declared is in place, and not before."""
+            whole = not made.targets and Applied(made, tuple(events)).succeeded
+            return not session.journal.entries and (whole or not took_over)
+
         lock.acquire(max(len(owned) - going, 0), alone=alone, check=look_again)
         try:
             yield owned
@@ -253,9 +263,9 @@ def _lease(session: Session, made: Plan, audience: Audience, stop: threading.Eve
             lock.leave()
             raise
         except BaseException:
-            lock.release(owned, finished=not session.journal.entries)
+            lock.release(owned, finished=finished())
             raise
-        lock.release(owned, finished=not session.journal.entries)
+        lock.release(owned, finished=finished())
 
 
 def _tidy(session: Session) -> None:

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from retinue import engine
 from retinue.commands.gc import collect
 from retinue.emulator.server.quirks import Quirks
 from retinue.errors import RetinueError
+from retinue.model.values import Address
 from retinue.planning.marker import GOING_KEY, GOING_KEYS, LONGEST_VALUE, Lease, Marker, read_marker, write_marker
+from retinue.planning.policy import Approval
 from tests.laws.test_laws import orphans
 from tests.support.breaking import apply_alone
 from tests.support.faults import CutAfter, Faulty
@@ -156,3 +159,60 @@ def test_more_than_there_is_room_for_are_the_first_of_them() -> None:
     cleared = write_marker(Marker("test", keys=read.keys))
     assert [cleared[key] for key in cleared if key.startswith(GOING_KEY)] == [""] * GOING_KEYS
     assert read_marker({"id": "vs_1"}, cleared, "vector_store").lease is None
+
+
+def test_what_the_first_of_several_uploaded_is_not_forgotten_by_the_last(tmp_path: Path) -> None:
+    """An apply takes over what a machine left that was thrown away, and is cut off twice itself: its own lease has to
+    go on telling since when files may have come in."""
+    team = Team(tmp_path, checked=False)
+    team.write("s.yaml", STORES)
+    for name in ("terms", "edited", "gone", "other"):
+        team.write(f"{name}.md", f"# {name}\n")
+    with suppress(RetinueError):
+        team.apply(lambda inner: CutAfter(inner, "POST /files"))
+    elsewhere(team)
+    for _ in range(2):
+        with suppress(RetinueError):
+            team.apply(lambda inner: CutAfter(inner, "POST /vector_stores/[^/]+"))  # the lease, and nothing else
+        team.time.now += 3600
+    assert team.apply().converged
+    assert orphans(team.state()) == []
+
+
+class Refusing(httpx2.BaseTransport):
+    """Lets nobody write to a store, unless it is a marker."""
+
+    def __init__(self, inner: httpx2.BaseTransport) -> None:
+        self.inner = inner
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        of_a_store = request.method == "POST" and request.url.path.startswith("/v1/vector_stores")
+        if of_a_store and b"retinue.marker" not in request.read():
+            body = {"error": {"message": "not now", "type": "invalid_request_error"}}
+            return httpx2.Response(400, json=body, request=request)
+        return self.inner.handle_request(request)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@pytest.mark.parametrize("second", ["fails", "is about something else"])
+def test_what_was_uploaded_is_known_until_an_apply_of_everything_is_done(tmp_path: Path, second: str) -> None:
+    team = Team(tmp_path, checked=False)
+    team.write("s.yaml", STORES + "assistants: {a: {model: gpt-4o}}\n")
+    for name in ("terms", "edited", "gone", "other"):
+        team.write(f"{name}.md", f"# {name}\n")
+    with suppress(RetinueError):
+        team.apply(lambda inner: CutAfter(inner, "POST /files"))
+    elsewhere(team)
+    if second == "fails":
+        assert not team.apply(Refusing).succeeded
+    else:
+        team.write("s.yaml", STORES + "assistants: {a: {model: gpt-4o, name: Another}}\n")
+        with team.session() as session:
+            made = engine.plan(session, targets=[Address("assistant", "a")])
+            assert engine.apply(session, made, approval=Approval(person=True)).succeeded
+    elsewhere(team)
+    assert team.apply().converged
+    assert orphans(team.state()) == []
+    assert [each["metadata"]["retinue.lease"] for each in team.markers()] == [""]

@@ -126,3 +126,20 @@ def test_whatever_request_is_the_last_nothing_is_missing_afterwards(team: Team, 
     assert files(team) == held(team)
     assert team.plan().empty
     assert "two.md" in attached(team)["two"]
+
+
+@pytest.mark.parametrize("first", ["written over", "attached again"])
+def test_what_has_no_room_for_the_mark_is_a_file_of_its_own(team: Team, first: str) -> None:
+    """With fourteen attributes of the author's, nothing would tell a fresh clone that another store has the file."""
+    if first == "attached again":
+        stores = {each["name"]: each["id"] for each in team.listed("/vector_stores")}
+        team.send("delete", f"/vector_stores/{stores['one']}/files/{attached(team)['one']['terms.md']}")
+    full = ", ".join(f"k{number}: {number}" for number in range(14))
+    declare(team, f"[{{path: terms.md, attributes: {{{full}}}}}, one.md]")
+    assert team.apply().converged
+    declare(team, "[one.md]")
+    team.forget_memory()
+    assert team.apply().converged
+    assert attached(team).keys() == {"one", "two"}
+    assert attached(team)["two"].keys() == {"terms.md", "copy/terms.md", "two.md"}
+    assert files(team) == held(team)

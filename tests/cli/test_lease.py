@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from retinue.cli.audience import CommandLine
 from retinue.cli.terminal import Terminal
 from retinue.emulator.server.loopback import running_server
 from retinue.emulator.server.quirks import Quirks
-from retinue.errors import BlockedError, LeaseError, OvertakenError
+from retinue.errors import AccountError, BlockedError, LeaseError, OvertakenError
+from retinue.model.steps import Plan
 from retinue.session import owner_of
 from tests.cli.conftest import Shell
 from tests.support.faults import At, CutAfter, writes_a_marker
@@ -326,6 +328,46 @@ def test_a_plan_from_before_somebody_elses_apply_is_not_carried_out(team: Team) 
         other.apply()
         with pytest.raises(OvertakenError, match="somebody else applied the stack"):
             engine.apply(session, made)
+
+
+def test_a_plan_from_before_an_apply_that_was_cut_off_is_not_carried_out(team: Team) -> None:
+    """It gave nothing back, and its lease has ended: what it created was created once more, and nobody would delete
+    what it had let go."""
+    team.write("bots.yaml", "assistants:\n  z: {model: gpt-4o}\n")
+    team.apply()
+    team.write("bots.yaml", BOTS.format("Bot") + "  z: {model: gpt-4o}\n")
+    other = colleague(team)
+    with team.session() as session:
+        made = engine.plan(session)
+        with suppress(AccountError):
+            other.apply(lambda inner: CutAfter(inner, "POST /assistants"), parallelism=1)
+        team.time.now += 3600
+        with pytest.raises(OvertakenError, match="somebody else applied the stack"):
+            engine.apply(session, made)
+    assert team.apply().converged
+    assert len(team.listed("/assistants")) == 3
+
+
+def test_a_plan_made_during_an_apply_that_was_cut_off_is_not_carried_out(team: Team) -> None:
+    team.write("bots.yaml", "assistants:\n  z: {model: gpt-4o}\n")
+    team.apply()
+    team.write("bots.yaml", BOTS.format("Bot") + "  z: {model: gpt-4o}\n")
+    other = colleague(team)
+    with team.session() as session:
+        plans: list[Plan] = []
+
+        def plan(inner: httpx2.BaseTransport) -> httpx2.BaseTransport:
+            return At(
+                CutAfter(inner, "POST /assistants"), writes_an_assistant, lambda: plans.append(engine.plan(session))
+            )
+
+        with suppress(AccountError):
+            other.apply(plan, parallelism=1)
+        team.time.now += 3600
+        with pytest.raises(OvertakenError, match="somebody else applied the stack"):
+            engine.apply(session, plans[0])
+    assert team.apply().converged
+    assert len(team.listed("/assistants")) == 3
 
 
 def test_a_marker_that_was_deleted_since_the_plan_makes_it_outdated(team: Team) -> None:

@@ -117,8 +117,9 @@ class FileSync:
                 if change.after is None:
                     raise TypeError(f"'{change.path}' has no content to upload")
                 # Without room for the mark nobody would know that the file is not of this object alone.
-                shares = content_key(change.after) in self.common and len(change.attributes) + 3 <= MOST_ATTRIBUTES
-                file_id = self.uploader.upload(change.after, self.form.purpose, shared_by=self.id if shares else None)
+                room = len(change.attributes) + 3 <= MOST_ATTRIBUTES
+                shared_by = self.id if room and content_key(change.after) in self.common else None
+                file_id = self.uploader.upload(change.after, self.form.purpose, shared_by=shared_by, alone=not room)
                 if self.uploader.is_shared(file_id):
                     self.shared.add(file_id)
                 return file_id
@@ -232,6 +233,8 @@ class FileSync:
             return True
         self.check()
         wanted = self.attributes(change, file_id)
+        if file_id in self.shared and SHARED_ATTRIBUTE not in wanted:
+            return False  # without the mark, whoever takes it out of this object deletes it under the others
         answer = self.account.update(self._path(file_id), {"attributes": wanted}, beta=self.form.beta)
         taken = set(answer.get("attributes") or {}) <= set(wanted)
         if taken and change.action == "move" and change.after:

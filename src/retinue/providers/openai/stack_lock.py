@@ -61,6 +61,8 @@ class StackLock:
     stop: threading.Event = field(default_factory=threading.Event)
     lost: LeaseError | None = None
     _held: Marker | None = None
+    _in_use: bool = False
+    """Whether somebody else was at work when the plan was made: it may have seen half of that."""
     _renew_at: float = 0.0
     _busy: threading.Lock = field(default_factory=threading.Lock)
 
@@ -77,6 +79,7 @@ class StackLock:
             found += [unlisted] if unlisted else []
         found = first_of(found)
         self.seen, self.spare = (found[0] if found else None), found[1:]
+        self._in_use = self.holder() is not None
         self.cache.lock.marker = (self.seen.kind, self.seen.id) if self.seen else None
 
     @property
@@ -95,11 +98,11 @@ class StackLock:
         return self.seen.lease if self.seen and self.holder() is None else None
 
     def _unfinished_since(self) -> float:
-        """When the apply began whose work was left to this one, by another machine: what it uploaded is known by that
-        time, and should this one be cut off as well, it must still be."""
+        """When the apply began whose work was left to this one: what it uploaded is known by that time, and should this
+        one be cut off as well, it must still be. One of this very directory may have taken over from another machine,
+        so it counts as well."""
         left = self.cut_off()
-        elsewhere = left is not None and left.nonce != self.cache.lock.lease and left.began is not None
-        return left.began if left is not None and left.began is not None and elsewhere else math.inf
+        return left.began if left is not None and left.began is not None else math.inf
 
     def look_again(self) -> None:
         """Read the marker anew."""
@@ -173,8 +176,8 @@ class StackLock:
         holder = current.held_at(self.account.server_time())
         if holder and holder.nonce != earlier:
             raise self.taken(holder)
-        if current.revision != planned.revision:
-            raise _overtaken()
+        if self._in_use or current.revision != planned.revision or _nonce(current) != _nonce(planned):
+            raise _overtaken()  # who was cut off gave nothing back, and may have written a lot
         check()
         self._note(lease)
         # What an apply that was cut off left behind stays noted until this one has cleared it up.
@@ -372,6 +375,10 @@ class StackLock:
     def _delete(self, marker: Marker) -> None:
         form = self._forms[marker.kind]
         self.account.delete(f"{form.path}/{marker.id}", beta=form.beta)
+
+
+def _nonce(marker: Marker) -> str:
+    return marker.lease.nonce if marker.lease else ""
 
 
 def _overtaken() -> OvertakenError:

@@ -61,9 +61,10 @@ class Uploader:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _leaving: threading.Lock = field(default_factory=threading.Lock)
 
-    def upload(self, file: FileRef, purpose: str, *, shared_by: str | None = None) -> str:
+    def upload(self, file: FileRef, purpose: str, *, shared_by: str | None = None, alone: bool = False) -> str:
         """Create a file from the project's and return its id. A spare one of an interrupted apply is used first, or one
         that was just created with the same name and content for others that it is `shared_by`; each can hold it once.
+        One that is to be held `alone` is none that anything holds.
 
         The file stays journalled until `settled`. Raises StaleError when the file changed after the plan was made.
         """
@@ -77,7 +78,7 @@ class Uploader:
                 if shared_by not in holders:
                     holders.add(str(shared_by))
                     return file_id
-            file_id = self._spare((name, file.sha256, purpose)) or self._create(name, file, purpose)
+            file_id = self._spare((name, file.sha256, purpose), alone) or self._create(name, file, purpose)
             if shared_by:
                 made[file_id] = {shared_by}
                 self._shared.add(file_id)
@@ -87,10 +88,15 @@ class Uploader:
         """Whether several objects may hold a file that was uploaded; or one that was found detached."""
         return file_id in self._shared or file_id in self.cache.files.lost
 
-    def _spare(self, traits: tuple[str, str, str]) -> str | None:
+    def _spare(self, traits: tuple[str, str, str], alone: bool) -> str | None:
         with self._lock:
-            spares = self.spare.get(traits)
-            return spares.pop() if spares else None
+            spares = self.spare.get(traits, [])
+            held = set(self.holding(spares)) if alone and spares else ()
+            free = [each for each in spares if each not in held]
+            if not free:
+                return None
+            spares.remove(free[-1])
+            return free[-1]
 
     def _create(self, name: str, file: FileRef, purpose: str) -> str:
         begun = self.account.server_time()
