@@ -94,7 +94,7 @@ def test_a_name_that_only_one_has_needs_no_kind(tutor: Shell, address: str) -> N
         ("tuter", "did you mean tutor?"),
         ("assistant.tuter", "did you mean assistant.tutor?"),
         ("handbook", "there are: assistant.tutor"),
-        ("vector_store.handbook", "there are: assistant.tutor"),
+        ("vector_store.handbook", "no vector store can\n  hint: there are: assistant.tutor"),
     ],
 )
 def test_a_wrong_name_suggests_one_and_asks_nobody(tutor: Shell, address: str, hint: str) -> None:
@@ -108,7 +108,9 @@ def test_a_question_on_stdin(tutor: Shell, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(sys, "stdin", io.StringIO("Refunds, when?\n"))
         assert "[1]" in tutor("ask", "tutor", *args).out
     monkeypatch.setattr(sys, "stdin", io.StringIO(" \n"))
-    assert tutor("ask", "tutor").code == 64
+    told = tutor("ask", "tutor")
+    assert told.code == 64
+    assert "hint: write it behind the address, or send it to stdin" in told.err
 
 
 def test_as_json(tutor: Shell) -> None:
@@ -156,6 +158,13 @@ def test_what_is_applied_answers_and_the_files_only_in_a_draft(tutor: Shell) -> 
     assert "something else" not in drafted.err
     (live,) = tutor.team.listed("/assistants")
     assert [each["function"]["name"] for each in live["tools"] if each["type"] == "function"] == ["get_weather"]
+
+
+def test_a_draft_says_which_stores_it_works_with_as_they_are(tutor: Shell) -> None:
+    tutor.write("handbook/hours.md", "We open at nine.\n")
+    told = tutor("ask", "tutor", "When do you open?", "--draft")
+    assert told.code == 0
+    assert "the draft works with vector_store.handbook as it is applied, and the files say something else" in told.err
 
 
 # ── functions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -226,6 +235,38 @@ def test_the_model_hears_of_a_handler_that_fails(handled: Shell) -> None:
     assert "KeyError: 'Nowhere'" in told.out
     told = handled("ask", "tutor", "call get_weather [1]", "--allow-handlers")
     assert "not an object in JSON" in told.out
+
+
+@pytest.mark.parametrize(
+    ("module", "comes_to"),
+    [
+        ("import sys\ndef today(city): sys.exit(2)\n", '{"error": "SystemExit: 2"}'),
+        ("async def today(city): return city\n", "Oslo"),
+    ],
+    ids=["that exits", "that is awaited"],
+)
+def test_a_handler_may_do_what_it_likes(tutor: Shell, module: str, comes_to: str) -> None:
+    name = f"handler_{len(module)}"
+    tutor.write(f"{name}.py", module)
+    handled = TUTOR.replace("    description: Current", f"    handler: {name}:today\n    description: Current")
+    tutor.write("team.yaml", handled)
+    told = tutor("ask", "tutor", CALL, "--allow-handlers")
+    assert (told.code, told.out) == (0, f"[rehearsal] get_weather gave: {comes_to}\n")
+
+
+def test_a_handler_whose_module_exits(tutor: Shell) -> None:
+    tutor.write("exiting_handler.py", "import sys\nsys.exit(3)\n")
+    handled = TUTOR.replace("    description: Current", "    handler: exiting_handler:it\n    description: Current")
+    tutor.write("team.yaml", handled)
+    told = tutor("ask", "tutor", CALL, "--allow-handlers")
+    assert told.code == 1
+    assert "'exiting_handler:it' of get_weather cannot be used: SystemExit: 3" in told.err
+
+
+def test_an_output_that_begins_like_json_and_is_none(tutor: Shell) -> None:
+    told = tutor("ask", "tutor", CALL, "--tool-output", "get_weather={sky")
+    assert (told.code, told.out) == (64, "")
+    assert "begins like JSON and is none: {sky" in told.err
 
 
 def test_a_handler_that_is_not_there(handled: Shell) -> None:
@@ -327,6 +368,15 @@ def test_a_draft_of_a_bundle(bundled: Shell) -> None:
     assert "the files say something else" in as_applied.err
 
 
+def test_a_draft_of_a_bundle_whose_store_is_not_there_yet(shell: Shell) -> None:
+    shell.write("retinue.yaml", "stack: test\napi: responses\ninclude: ['*.yaml']\n")
+    shell.write("team.yaml", TUTOR)
+    shell.write("handbook/refunds.md", "Money.\n")
+    told = shell("ask", "tutor", CALL, "--draft", "--tool-output", "get_weather=mild")
+    assert (told.code, told.out) == (0, "[rehearsal] get_weather gave: mild\n"), told.err
+    assert "goes without vector_store.handbook, which is not applied yet" in told.err
+
+
 class WithoutConversations(httpx2.BaseTransport):
     """An account that has responses, and no conversations."""
 
@@ -405,7 +455,7 @@ def run(status: str, **more: Any) -> tuple[str, dict[str, Any]]:
         (
             run("failed", last_error={"code": "server_error", "message": "Oh."}),
             1,
-            "the answer failed: Oh (server_error)",
+            "the answer failed: Oh (server_error)\n  hint: ask again; if it stays so, see to the model",
         ),
         (
             run("incomplete", incomplete_details={"reason": "max_completion_tokens"}),

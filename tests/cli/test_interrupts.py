@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +100,15 @@ def test_ctrl_c_in_a_terminal_is_answered_and_told_as_it_was(
     assert ": creating" not in text
     said = f"Apply interrupted: {len(made)} added, 0 changed, 0 destroyed; {BOTS - len(made)} not begun."
     assert said in " ".join(text.split())
+
+
+def test_ctrl_c_while_the_program_is_still_being_read(tmp_path: Path) -> None:
+    """As if it was pressed in the middle of an import."""
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    args = [sys.executable, "-m", "retinue", "--version"]
+    done = subprocess.run(args, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\ninterrupted\n")
 
 
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from retinue.config.problems import CODES, page, pattern_hint
+from retinue.kinds._shapes import HANDLER
 
 ROOT = Path(__file__).parents[2]
 # The local account has codes of the API.
@@ -56,6 +57,7 @@ def test_the_page_is_fresh() -> None:
         (r"^https?://\S+$", "start it with https:// or http://"),
         ("^[A-Za-z_][A-Za-z0-9_]*$", "use A-Z, a-z, 0-9 and _, starting with A-Z, a-z or _"),
         ("^a|b$", "it must match ^a|b$"),
+        (HANDLER["pattern"], "write package.module:function"),
     ],
 )
 def test_a_pattern_is_told_in_words(pattern: str, hint: str) -> None:

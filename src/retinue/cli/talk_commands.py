@@ -25,6 +25,10 @@ def _tool_output(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise ValueError(f"'{text}' is not of the form NAME=JSON")
+    from retinue.commands.function_calls import reads_as_output
+
+    if not reads_as_output(value):
+        raise ValueError(f"what '{name}' comes to begins like JSON and is none: {value}")
     return name, value
 
 
@@ -128,7 +132,7 @@ def _question(given: str | None) -> str:
         except UnicodeDecodeError as error:
             raise RetinueError("the question on stdin is not text", hint="attach it with --file") from error
     if not text.strip():
-        raise UsageError("the question is empty")
+        raise UsageError("the question is empty", hint="write it behind the address, or send it to stdin")
     return text.rstrip("\n")
 
 

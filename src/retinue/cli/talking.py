@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from retinue.cli.terminal import Terminal
-from retinue.commands.function_calls import FunctionCalls
+from retinue.commands.function_calls import FunctionCalls, reads_as_output
 from retinue.model.talk import AnswerEnded, FunctionCall, TalkEvent, TextEnded, TextGrew, ToolEnded
 from retinue.report.talk.answer_text import AnswerText, Footnotes
 from retinue.report.talk.tool_text import render_done
@@ -112,7 +111,7 @@ class Talking:
         while True:
             with _interrupts():
                 told: str = click.prompt("  its output, as JSON or text", default="", show_default=False, err=True)
-            if told[:1] not in ("{", "[") or _is_json(told):
+            if reads_as_output(told):
                 return told
             self.terminal.say("  that begins like JSON and is none: try again")
 
@@ -124,11 +123,3 @@ def _interrupts() -> Iterator[None]:
         yield
     except click.Abort:
         raise KeyboardInterrupt from None
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True

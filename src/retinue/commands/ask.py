@@ -86,8 +86,10 @@ def find_declared(reading: Reading, kinds: Kinds, text: str) -> Declared:
     if named:
         several = " or ".join(str(each.address) for each in named)
         raise UsageError(f"'{text}' is the name of several", hint=f"write {several}")
-    if any(text in (str(each.address), each.address.name) for each in reading.declared):
-        raise UsageError(f"'{text}' cannot be asked anything", hint=_choices(able))
+    for each in reading.declared:
+        if text in (str(each.address), each.address.name):
+            said = f"{each.address} cannot be asked anything: no {_kind(each, kinds).title} can"
+            raise UsageError(said, hint=_choices(able))
     words = {word: str(each.address) for each in able.values() for word in (each.address.name, str(each.address))}
     close = difflib.get_close_matches(text, words, n=1)
     hint = f"did you mean {close[0]}?" if close else _choices(able)
@@ -143,9 +145,11 @@ def open_talk(
     body = None
     if draft:
         body, notes = _draft(declared, kind, live, {address: each.id for address, each in named.owned.items()})
+        behind = _behind(made) & set(_references(declared.spec)) & set(named.owned)
+        notes += [f"the draft works with {each} as it is applied, and the files say something else" for each in behind]
         for each in notes:
             note(f"note: {each}")
-    elif _is_behind(made, declared):
+    elif _behind(made) & {declared.address, *_references(declared.spec)}:
         note(
             f"note: {declared.address} answers as it is applied, and the files say something else: 'retinue plan' "
             "shows it, --draft asks it"
@@ -183,10 +187,9 @@ def _open(session: Session, kind: Kind, title: str, applied: Any, draft: dict[st
     return forms[str(kind.talk)](session.account, Asked(title, applied, draft, kind.store.collection(None)))
 
 
-def _is_behind(made: Plan, declared: Declared) -> bool:
-    """Whether an apply would change who is asked, or what it works with."""
-    concerned = {declared.address, *_references(declared.spec)}
-    return any(step.address in concerned for step in made.steps)
+def _behind(made: Plan) -> set[Address]:
+    """What an apply would change."""
+    return {step.address for step in made.steps}
 
 
 def _references(value: Any) -> Iterator[Address]:
@@ -289,6 +292,7 @@ def failure(ended: AnswerEnded) -> RetinueError | None:
 
 
 _HINTS = {
+    "server_error": "ask again; if it stays so, see to the model, or to where it is plugged in",
     "rate_limit_exceeded": "the account lets no more through for now: wait a minute, and ask again",
     "insufficient_quota": "the account has no credit left: look at its billing",
     "invalid_prompt": "the account does not take the question or the instructions: change them",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,17 @@ from retinue.model.talk import FunctionCall
 def nobody(call: FunctionCall) -> str | None:  # noqa: ARG001 - the signature of whoever can be asked
     """Where there is no person."""
     return None
+
+
+def reads_as_output(text: str) -> bool:
+    """Whether a text can be what a function came to: any can but for what begins like JSON and is none."""
+    if text[:1] not in ("{", "["):
+        return True
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(slots=True)
@@ -72,8 +84,12 @@ class FunctionCalls:
         try:
             with _importable(self.root), contextlib.redirect_stdout(sys.stderr):  # stdout is the answer's
                 made = handler(**arguments)
+                if inspect.iscoroutine(made):
+                    import asyncio
+
+                    made = asyncio.run(made)
             return made if isinstance(made, str) else json.dumps(made, ensure_ascii=False, default=str)
-        except Exception as error:  # noqa: BLE001 - it is somebody else's code, and the model may ask otherwise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's code, and the model may ask otherwise
             return json.dumps({"error": f"{type(error).__name__}: {error}"}, ensure_ascii=False)
 
     def _handler(self, function: str, name: str) -> Callable[..., Any]:
@@ -85,7 +101,7 @@ class FunctionCalls:
                     found: Any = importlib.import_module(module)
                     for part in path.split("."):
                         found = getattr(found, part)
-                except Exception as error:  # a module does as it is imported whatever it likes
+                except (Exception, SystemExit) as error:  # a module does as it is imported whatever it likes
                     why = f"{type(error).__name__}: {error}"
                     hint = f"modules are imported from {self.root} and from where Python finds its own"
                     raise RetinueError(

@@ -194,6 +194,7 @@ def listed(words: Iterable[str], *, most: int = 8, conjunction: str | None = Non
 _NAMES = re.compile(r"\^(?:\[(?P<first>[^]]+)\])?\[(?P<rest>[^]]+)\](?:\*|\{\d+,(?P<most>\d+)\})\$")
 _START = re.compile(r"\^(?P<start>[\w:/]+)(?:\[\^[^]]+\])?")
 _PARTS = re.compile(r"\w-\w|.")
+_PYTHON = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:"
 
 
 ADDRESS = rf"^[a-z_]+\.{NAME.pattern}$"
@@ -204,6 +205,8 @@ def pattern_hint(pattern: str) -> str:
     found = _NAMES.match(pattern)
     if pattern == ADDRESS:
         return "write an address: kind.name, such as assistant.math-tutor"
+    if pattern.startswith(_PYTHON):
+        return "write package.module:function"
     if found is None:
         literal = _START.fullmatch(pattern)
         if literal:

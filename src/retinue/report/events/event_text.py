@@ -142,7 +142,8 @@ def _synced(ended: Iterable[Event]) -> Iterator[Line]:
     for event in ended:
         counts = synced(event)
         if counts is not None:
-            texts = [f"{number:,} {name.replace('_', ' ')}" for name, number in counts._asdict().items()]
+            numbers = {name: number for name, number in counts._asdict().items() if number or name == "scanned"}
+            texts = [f"{number:,} {name.replace('_', ' ')}" for name, number in numbers.items()]
             yield line("  ", (str(event.step.address), "strong"), f": files: {', '.join(texts)}")
 
 

@@ -57,8 +57,14 @@ class ResponseTalk:
 
     @property
     def _arguments(self) -> Json:
-        chosen: Json = self.asked.draft if self.asked.draft is not None else self.asked.applied
-        return chosen
+        if self.asked.draft is None:
+            applied: Json = self.asked.applied
+            return applied
+        # The stores of a draft may not be there yet, and a search takes at least one (SPEC FileSearchTool).
+        tools = [each for each in self.asked.draft.get("tools") or () if each.get("vector_store_ids") != []]
+        return {name: each for name, each in self.asked.draft.items() if name != "tools"} | (
+            {"tools": tools} if tools else {}
+        )
 
     @property
     def id(self) -> str | None:
