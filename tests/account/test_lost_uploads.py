@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import httpx2
 import pytest
 
 from retinue.emulator.server.quirks import Quirks
+from retinue.errors import RetinueError
 from tests.support.faults import CutAfter
 from tests.support.team import Team
 
@@ -165,3 +167,19 @@ def test_the_same_content_under_another_name_is_another_file(team: Team) -> None
     team.write("costs.md", CONTENT)
     assert team.apply().converged
     assert [each["filename"] for each in team.listed("/files")] == ["costs.md"]
+
+
+def test_an_upload_that_is_known_twice_is_used_once(tmp_path: Path) -> None:
+    """The journal and the lease that was not given back tell of the same one. A store holds a file once, so that of two
+    paths with the same content one would have been left out without a word."""
+    team = Team(tmp_path, checked=False)
+    team.write("s.yaml", "vector_stores: {kb: {name: kb, files: [one/a.md, two/a.md]}}\n")
+    for folder in ("one", "two"):
+        team.write(f"{folder}/a.md", "# Same\n")
+    with suppress(RetinueError):
+        team.apply(lambda inner: CutAfter(inner, "POST /files"))
+    team.time.now += 3600
+    assert team.apply().converged
+    (attached,) = team.state()["attached"].values()
+    assert sorted(each["attributes"]["retinue.path"] for each in attached) == ["one/a.md", "two/a.md"]
+    assert len(team.listed("/files")) == 2

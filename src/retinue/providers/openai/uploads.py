@@ -194,7 +194,11 @@ class Uploader:
             if file_id is None or file_id in self.held or not self._is_there(file_id, entry.started):
                 self.journal.close(entry.key)
                 continue
-            self.spare.setdefault((entry.filename, entry.sha256, entry.purpose), []).append(file_id)
+            # Whoever took up what was left behind may have found it as well, and each is used once.
+            self.cache.files.lost.pop(file_id, None)
+            spares = self.spare.setdefault((entry.filename, entry.sha256, entry.purpose), [])
+            if file_id not in spares:
+                spares.append(file_id)
         for file_id, sha256 in list(self.cache.files.lost.items()):
             found = None if file_id in self.held else self.account.find(f"/files/{file_id}")
             if found is None:
