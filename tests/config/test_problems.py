@@ -11,6 +11,7 @@ import pytest
 
 from retinue.config.problems import CODES, page, pattern_hint
 from retinue.kinds._shapes import HANDLER
+from retinue.model.values import DURATION
 
 ROOT = Path(__file__).parents[2]
 # The local account has codes of the API.
@@ -57,6 +58,7 @@ def test_the_page_is_fresh() -> None:
         (r"^https?://\S+$", "start it with https:// or http://"),
         ("^[A-Za-z_][A-Za-z0-9_]*$", "use A-Z, a-z, 0-9 and _, starting with A-Z, a-z or _"),
         ("^a|b$", "it must match ^a|b$"),
+        (f"^{DURATION.pattern}$", "write a whole number of seconds, minutes or hours, such as 45m"),
         (HANDLER["pattern"], "write package.module:function"),
     ],
 )

@@ -265,8 +265,11 @@ def exchange(
     events = talk.conversation.ask(text, files)
     while True:
         last: TalkEvent | None = None
-        for last in events:
-            told(last)
+        try:
+            for last in events:
+                told(last)
+        finally:
+            events.close()  # whoever stops an answer lets go of its connection before anything else
         if isinstance(last, AnswerEnded):
             return last
         calls = last.calls if isinstance(last, CallsWaiting) else ()

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from retinue.model.declared import Diagnostic, Places, Position, Problem
-from retinue.model.values import NAME
+from retinue.model.values import DURATION, NAME
 
 CODES = {
     "absolute-path": "A path starts at the root or at a home directory instead of the file that names it.",
@@ -207,6 +207,8 @@ def pattern_hint(pattern: str) -> str:
         return "write an address: kind.name, such as assistant.math-tutor"
     if pattern.startswith(_PYTHON):
         return "write package.module:function"
+    if pattern == f"^{DURATION.pattern}$":
+        return "write a whole number of seconds, minutes or hours, such as 45m"
     if found is None:
         literal = _START.fullmatch(pattern)
         if literal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,10 +36,10 @@ class Conversation(Protocol):
     def id(self) -> str | None:
         """What the account calls it, once there is anything; None also where it keeps none."""
 
-    def ask(self, text: str, files: tuple[str, ...] = ()) -> Iterator[TalkEvent]:
+    def ask(self, text: str, files: tuple[str, ...] = ()) -> Generator[TalkEvent, None, None]:
         """Say something, with files by their ids, and follow the answer: to its end, or to functions that wait."""
 
-    def give(self, outputs: Mapping[str, str]) -> Iterator[TalkEvent]:
+    def give(self, outputs: Mapping[str, str]) -> Generator[TalkEvent, None, None]:
         """What functions came to, by the ids of their calls; and follow on."""
 
     def attach(self, path: Path) -> str:
@@ -94,5 +94,7 @@ def file_name(account: Account, file_id: str) -> str:
     return str((found or {}).get("filename") or file_id)
 
 
+PATIENCE, PAUSE = 50, 0.2
+"""How often an answer that is stopped is looked at, and how many seconds apart."""
 NOT_SERVED = frozenset({404, 405, 410, 501})
 """What a server answers for a collection that it does not have."""

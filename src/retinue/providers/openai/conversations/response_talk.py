@@ -6,7 +6,7 @@ serves `/conversations`; where it does not, everything that was said goes along 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,13 +27,14 @@ from retinue.model.talk import (
 )
 from retinue.providers.openai.answers import Json
 from retinue.providers.openai.client import Account
-from retinue.providers.openai.conversations.conversation import NOT_SERVED, Asked, Uploads
+from retinue.providers.openai.conversations.conversation import NOT_SERVED, PATIENCE, PAUSE, Asked, Uploads
 
 STOPPED = '{"error": "the person stopped this"}'
 """What a function came to that nobody carried out: the API takes no question before each call has its output."""
 HINT = "the account may not speak the Responses API: ask on one that does, or write 'api: assistants-v2'"
 SHOWN = {"file_search": "file_search_call.results", "code_interpreter": "code_interpreter_call.outputs"}
 """What an answer shows of its tools only when it is asked to (SPEC IncludeEnum)."""
+ACTIVE = ("queued", "in_progress")
 _ENDS = {"response.completed": "completed", "response.incomplete": "incomplete", "response.failed": "failed"}
 
 
@@ -79,7 +80,7 @@ class ResponseTalk:
     def attach(self, path: Path) -> str:
         return self._uploads.add(path, purpose="user_data", image_purpose="vision")
 
-    def ask(self, text: str, files: tuple[str, ...] = ()) -> Iterator[TalkEvent]:
+    def ask(self, text: str, files: tuple[str, ...] = ()) -> Generator[TalkEvent, None, None]:
         self._prepare()
         content: Any = text
         if files:
@@ -91,12 +92,18 @@ class ResponseTalk:
         left = [_output(each, STOPPED) for each in self._waiting]
         yield from self._follow([*left, {"role": "user", "content": content}])
 
-    def give(self, outputs: Mapping[str, str]) -> Iterator[TalkEvent]:
+    def give(self, outputs: Mapping[str, str]) -> Generator[TalkEvent, None, None]:
         yield from self._follow([_output(key, text) for key, text in outputs.items()])
 
     def cancel(self) -> None:
         """The connection is closed by then, which stops the answer (DOC: only background responses are cancelled by a
-        request)."""
+        request). That takes a moment, and a conversation takes the next question once it is over."""
+        if self._id is None or not self._responses:
+            return
+        for _ in range(PATIENCE):
+            if self.account.get(f"/responses/{self._responses[-1]}").get("status") not in ACTIVE:
+                return
+            self.account.sleep(PAUSE)
 
     def end(self, *, keep: bool) -> None:
         if keep:

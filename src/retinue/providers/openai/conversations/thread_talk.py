@@ -5,7 +5,7 @@ What the events of a run look like: SDK types/beta/assistant_stream_event.py and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ from retinue.model.talk import (
 )
 from retinue.providers.openai.answers import Json
 from retinue.providers.openai.client import Account
-from retinue.providers.openai.conversations.conversation import NOT_SERVED, Asked, Uploads
+from retinue.providers.openai.conversations.conversation import NOT_SERVED, PATIENCE, PAUSE, Asked, Uploads
 
 BETA = "assistants=v2"
 CLOSED = (
@@ -40,8 +40,6 @@ CLEARED: Mapping[str, Any] = {"instructions": "", "tools": []}
 ACTIVE = ("queued", "in_progress", "requires_action", "cancelling")
 LOOKS = 3000
 """How often a run is looked at that the account tells nothing of: ten minutes, after which it has expired."""
-PATIENCE, PAUSE = 50, 0.2
-"""How often a run that is cancelled is looked at, and how many seconds apart."""
 
 
 @dataclass(slots=True)
@@ -76,14 +74,14 @@ class ThreadTalk:
     def attach(self, path: Path) -> str:
         return self._uploads.add(path, purpose="assistants", image_purpose="vision")
 
-    def ask(self, text: str, files: tuple[str, ...] = ()) -> Iterator[TalkEvent]:
+    def ask(self, text: str, files: tuple[str, ...] = ()) -> Generator[TalkEvent, None, None]:
         self._told = []
         self._prepare()
         self.account.create(f"/threads/{self._thread}/messages", self._message(text, files), beta=BETA)
         body: Json = {"assistant_id": self._assistant, "stream": True, **self._overrides()}
         yield from self._follow(f"/threads/{self._thread}/runs", body)
 
-    def give(self, outputs: Mapping[str, str]) -> Iterator[TalkEvent]:
+    def give(self, outputs: Mapping[str, str]) -> Generator[TalkEvent, None, None]:
         body = {"tool_outputs": [{"tool_call_id": key, "output": text} for key, text in outputs.items()]}
         yield from self._follow(
             f"/threads/{self._thread}/runs/{self._run}/submit_tool_outputs", {**body, "stream": True}
