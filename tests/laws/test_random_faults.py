@@ -21,6 +21,7 @@ from retinue.emulator.server.quirks import Quirks
 from retinue.errors import RetinueError
 from retinue.kinds import all_kinds
 from retinue.planning.documents.plan_document import to_document
+from retinue.planning.policy import Approval
 from tests.laws.test_laws import orphans
 from tests.support.breaking import meaning
 from tests.support.faults import At
@@ -220,9 +221,11 @@ class Storm:
                 edited.append(chosen)
 
         shown = ""
-        with suppress(RetinueError):
-            applied = self._apply(self.team, self._at(self.chance.randint(1, 60), edit))
-            shown = json.dumps(to_document(applied.plan))
+        with suppress(RetinueError), self.team.session(self._at(self.chance.randint(1, 60), edit)) as session:
+            session.parallelism = self.parallelism
+            made = engine.plan(session)
+            shown = json.dumps(to_document(made))  # what a person agreed to, however it went then
+            engine.apply(session, made, approval=Approval(person=True))
         for chosen in edited:
             left = {each["id"]: each for each in self.team.listed("/assistants")}
             kept = left.get(chosen, {}).get("description") == mark
