@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from retinue.emulator.server.quirks import Quirks
 from retinue.errors import RetinueError
 from tests.support.faults import CutAfter
+from tests.support.random_faults import RandomFaults
 from tests.support.team import Team
 
 CONTENT = "# Prices\n\nAll of them.\n"
@@ -183,3 +185,13 @@ def test_an_upload_that_is_known_twice_is_used_once(tmp_path: Path) -> None:
     (attached,) = team.state()["attached"].values()
     assert sorted(each["attributes"]["retinue.path"] for each in attached) == ["one/a.md", "two/a.md"]
     assert len(team.listed("/files")) == 2
+
+
+def test_an_upload_that_no_list_shows_yet_is_looked_for_until_one_must(team: Team) -> None:
+    """Lists were seen to lag six seconds behind: who is killed and starts again at once comes sooner."""
+    team.apply(lambda inner: CutAfter(inner, "POST /files"))
+    made = {each["id"]: 0.0 for each in (*team.markers(), *team.listed("/vector_stores"))}
+    made |= {each["id"]: team.time.now for each in team.listed("/files")}
+    lagging: Any = lambda inner: RandomFaults(inner, random.Random(0), team.time, lag=6.0, made=made, rate=0.0)  # noqa: E731
+    assert team.apply(lagging).converged
+    assert uploaded(team) == ours(team) == list(made)[-1:]

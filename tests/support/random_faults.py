@@ -48,13 +48,14 @@ class RandomFaults(httpx2.BaseTransport):
     dies_at: int | None = None
     made: dict[str, float] = field(default_factory=dict)
     """When each object was made, by its id: shared by all who see one account."""
+    rate: float = RATE
     count: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         with self._lock:
             self.count += 1
-            fault = self.chance.choice(FAULTS) if self.chance.random() < RATE else None
+            fault = self.chance.choice(FAULTS) if self.chance.random() < self.rate else None
             gone = self.dies_at is not None and self.count > self.dies_at
             dies = self.count == self.dies_at
         if gone:

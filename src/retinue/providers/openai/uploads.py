@@ -24,6 +24,7 @@ from retinue.providers.openai.create_once import Attempt, settle
 from retinue.providers.openai.file_source import FileSource
 from retinue.providers.openai.part_uploads import send_parts
 from retinue.providers.openai.read_after_create import look
+from retinue.providers.openai.retry_policy import LOOKS
 from retinue.state.cache import Cache
 from retinue.state.upload_journal import Journalled, UploadJournal
 
@@ -190,7 +191,7 @@ class Uploader:
                 self.finish_discard(each)
         self.account.going.clear()  # the others that were noted are gone, or held
         for entry in list(self.journal.entries.values()):
-            file_id = entry.id or self._find_lost(entry)
+            file_id = entry.id or self._find_left(entry)
             if file_id is None or file_id in self.held or not self._is_there(file_id, entry.started):
                 self.journal.close(entry.key)
                 continue
@@ -222,6 +223,16 @@ class Uploader:
                 self.account.delete(f"/files/{file_id}")
                 self.journal.close_file(file_id)
         self.spare.clear()
+
+    def _find_left(self, entry: Journalled) -> str | None:
+        """The file of an upload that a killed apply began: looked for until no list can lag behind it any more."""
+        found = self._find_lost(entry)
+        for pause in LOOKS:
+            if found or self.account.server_time() - entry.started > sum(LOOKS):
+                break
+            self.account.sleep(pause)
+            found = self._find_lost(entry)
+        return found
 
     def _find_lost(self, entry: Journalled) -> str | None:
         """The file that an upload without an answer left behind: of our name, size and time, and held by nobody.
