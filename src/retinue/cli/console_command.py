@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import webbrowser
 from pathlib import Path
 
 import click
@@ -39,6 +38,8 @@ def console(ctx: click.Context, directory: Path, port: int, no_browser: bool) ->
       retinue console
       retinue console --port 0 --no-browser
     """
+    import webbrowser
+
     from retinue import engine
     from retinue.emulator.server.served_account import who_answers
     from retinue.emulator.server.storage import LayoutError, StorageError

@@ -11,7 +11,6 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 
 from retinue.emulator.language_models.language_model import ModelError
 from retinue.emulator.responses.response_objects import (
@@ -38,6 +37,7 @@ from retinue.emulator.server.storage import JsonObject, Stored
 from retinue.emulator.turns.code_interpreter_tool import CodeInterpreter
 from retinue.emulator.turns.turn import Limits, OwnTool, take_turn
 from retinue.emulator.turns.turn_events import TurnEnded
+from retinue.emulator.turns.turn_failure import TurnFailure
 from retinue.emulator.vector_stores.text_extraction import AbandonedError
 
 ANSWERING = "response"
@@ -47,18 +47,8 @@ _logger = logging.getLogger(__name__)
 
 _KILLED = "The local account ended while the response was in progress."
 _CLOSED = "The local account was closed while the response was in progress."
-_BROKEN = "Sorry, something went wrong."
 
 _REASONS = {"max_completion_tokens": "max_output_tokens", "content_filter": "content_filter"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    message: str
-    code: str = "server_error"
-
-    def shown(self) -> JsonObject:
-        return {"code": self.code, "message": self.message}
 
 
 def result_channel(response_id: str) -> str:
@@ -85,7 +75,7 @@ def fail_response(call: Call) -> None:
     """What is written when the work could not be done."""
     response = find_response(call, call.body["response"])
     if response is not None and response.facet in ACTIVE:
-        end_response(call, response, "failed", error=_Failure(_BROKEN).shown())
+        end_response(call, response, "failed", error=TurnFailure().shown())
 
 
 def _nothing(_call: Call) -> None:
@@ -99,7 +89,7 @@ def _begin(job: Job) -> tuple[ResponseRecord, JsonObject, Heard] | None:
         if response is None:
             _tell_gone(call, job.body["response"])
         elif response.facet == "in_progress":
-            end_response(call, response, "failed", error=_Failure(_KILLED).shown())
+            end_response(call, response, "failed", error=TurnFailure(_KILLED).shown())
         elif response.facet == "queued":
             response.facet = response.body["status"] = "in_progress"
             publish_event(call, response, "response.in_progress", response=response.body)
@@ -121,7 +111,7 @@ def _take(job: Job, record: ResponseRecord, body: JsonObject, said: Heard, stop:
     """Raises ResponseOverError when somebody ended the response meanwhile."""
     with job.transaction() as call:
         services = call.services
-    outcome: TurnEnded | _Failure = _Failure(_BROKEN)
+    outcome: TurnEnded | TurnFailure = TurnFailure()
     try:
         with ExitStack() as opened:
             prompt, sources, begun = make_prompt(body, said, whole_file(stop))
@@ -141,7 +131,7 @@ def _take(job: Job, record: ResponseRecord, body: JsonObject, said: Heard, stop:
                 if isinstance(event, TurnEnded):
                     outcome = event
     except ModelError as error:
-        outcome = _Failure(str(error), error.code)
+        outcome = TurnFailure(str(error), error.code)
     except AbandonedError:
         outcome = TurnEnded("stopped")
     except (ResponseOverError, StoppedError):
@@ -163,13 +153,13 @@ def _own_tools(job: Job, body: JsonObject, sandbox: Sandbox, opened: ExitStack) 
     return found
 
 
-def _conclude(call: Call, job: Job, record: ResponseRecord, outcome: TurnEnded | _Failure) -> None:
+def _conclude(call: Call, job: Job, record: ResponseRecord, outcome: TurnEnded | TurnFailure) -> None:
     response = find_response(call, job.body["response"])
     if response is None or response.facet != "in_progress" or outcome == TurnEnded("stopped"):
         _leave(call, job, record)
         return
     record.settle(response)
-    if isinstance(outcome, _Failure):
+    if isinstance(outcome, TurnFailure):
         end_response(call, response, "failed", error=outcome.shown())
     elif outcome.status == "incomplete":
         end_response(call, response, "incomplete", reason=_REASONS.get(outcome.reason or "", "max_output_tokens"))
@@ -184,7 +174,7 @@ def _leave(call: Call, job: Job, record: ResponseRecord) -> None:
         _tell_gone(call, job.body["response"])
     elif response.facet == "in_progress" and (call.live.is_closed or job.stopping.is_set()):
         record.settle(response)
-        end_response(call, response, "failed", error=_Failure(_CLOSED).shown())
+        end_response(call, response, "failed", error=TurnFailure(_CLOSED).shown())
     elif response.facet == "in_progress":
         record.settle(response)
         end_response(call, response, "cancelled")

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -275,7 +276,7 @@ class LocalAccount:
                 prepared = None
                 if endpoint.prepare is not None:
                     prepared = await asyncio.to_thread(endpoint.prepare, self._services, body)
-                answer = self._run_or_read(endpoint, request, path, body, sent, prepared)
+                answer = self._run_or_read(endpoint, partial(self._run, endpoint, request, path, body, sent, prepared))
                 await self._await_work()
                 return _response(self._as_kept(answer), status=endpoint.status)
         except ApiError as error:
@@ -312,24 +313,16 @@ class LocalAccount:
             raise method_not_allowed(request.method, path, sorted(set(allowed)))
         raise invalid_url(request.method, path)
 
-    def _run_or_read(
-        self,
-        endpoint: Endpoint,
-        request: Request,
-        path: dict[str, str],
-        body: JsonObject,
-        sent: list[SentFile],
-        prepared: object,
-    ) -> Answer:
+    def _run_or_read(self, endpoint: Endpoint, run: Callable[[], Answer]) -> Answer:
         """What is read is answered although nothing can be written any more."""
         try:
-            return self._run(endpoint, request, path, body, sent, prepared)
+            return run()
         except (OSError, sqlite3.Error) as error:
             if endpoint.method != "GET" or self.open().unwritable is not None or not is_unwritable(error):
                 raise
             self.close()
             self._storage = Storage(self._directory, new_id=self._new_id, refused=error)
-        return self._run(endpoint, request, path, body, sent, prepared)
+        return run()
 
     def _run(
         self,

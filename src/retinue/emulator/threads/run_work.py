@@ -10,12 +10,11 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 
 from retinue.emulator.language_models.language_model import ModelError
 from retinue.emulator.server.api_errors import ApiError
 from retinue.emulator.server.service import Call, Job, Sandbox, StoppedError, server_sent_event
-from retinue.emulator.server.storage import JsonObject, Stored
+from retinue.emulator.server.storage import Stored
 from retinue.emulator.threads.run_prompt import RunPrompt, read_prompt
 from retinue.emulator.threads.run_record import RunOverError, RunRecord, waiting_calls
 from retinue.emulator.threads.run_states import end_run, find_run, finish_telling, move_run
@@ -24,6 +23,7 @@ from retinue.emulator.turns.code_interpreter_tool import CodeInterpreter
 from retinue.emulator.turns.file_search_tool import MOST_RESULTS, FileSearch, hybrid_weights
 from retinue.emulator.turns.turn import OwnTool, take_turn
 from retinue.emulator.turns.turn_events import TurnEnded
+from retinue.emulator.turns.turn_failure import TurnFailure
 
 RUNNING = "thread.run"
 """The kind of work."""
@@ -32,16 +32,6 @@ _logger = logging.getLogger(__name__)
 
 _KILLED = "The local account ended while the run was in progress."
 _CLOSED = "The local account was closed while the run was in progress."
-_BROKEN = "Sorry, something went wrong."
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    message: str
-    code: str = "server_error"
-
-    def shown(self) -> JsonObject:
-        return {"code": self.code, "message": self.message}
 
 
 def perform_run(job: Job) -> Callable[[Call], None]:
@@ -64,7 +54,7 @@ def fail_run(call: Call) -> None:
     """What is written when the work could not be done."""
     run = find_run(call, call.body["thread"], call.body["run"])
     if run is not None and run.facet in ("queued", "in_progress", "cancelling"):
-        end_run(call, run, "failed", error=_Failure(_BROKEN).shown())
+        end_run(call, run, "failed", error=TurnFailure().shown())
 
 
 def _nothing(_call: Call) -> None:
@@ -78,7 +68,7 @@ def _begin(job: Job) -> tuple[RunRecord, Stored, RunPrompt] | None:
         if run is None:
             finish_telling(call, job.body["run"])
         elif run.facet == "in_progress":
-            end_run(call, run, "failed", error=_Failure(_KILLED).shown())
+            end_run(call, run, "failed", error=TurnFailure(_KILLED).shown())
         elif run.facet == "cancelling":
             end_run(call, run, "cancelled")
         elif run.facet == "queued":
@@ -91,7 +81,7 @@ def _take(job: Job, record: RunRecord, run: Stored, asked: RunPrompt, stop: thre
     """Raises RunOverError when somebody ended the run meanwhile."""
     with job.transaction() as call:
         services = call.services
-    outcome: TurnEnded | _Failure = _Failure(_BROKEN)
+    outcome: TurnEnded | TurnFailure = TurnFailure()
     try:
         with ExitStack() as opened:
             events = take_turn(
@@ -108,7 +98,7 @@ def _take(job: Job, record: RunRecord, run: Stored, asked: RunPrompt, stop: thre
                 if isinstance(event, TurnEnded):
                     outcome = event
     except ModelError as error:
-        outcome = _Failure(str(error), error.code)
+        outcome = TurnFailure(str(error), error.code)
     except (RunOverError, StoppedError):
         raise
     except Exception:
@@ -117,11 +107,11 @@ def _take(job: Job, record: RunRecord, run: Stored, asked: RunPrompt, stop: thre
         _conclude(call, job, record, outcome)
 
 
-def _conclude(call: Call, job: Job, record: RunRecord, outcome: TurnEnded | _Failure) -> None:
+def _conclude(call: Call, job: Job, record: RunRecord, outcome: TurnEnded | TurnFailure) -> None:
     run = find_run(call, job.body["thread"], job.body["run"])
     if run is None or run.facet != "in_progress" or outcome == TurnEnded("stopped"):
         _leave(call, job, record)
-    elif isinstance(outcome, _Failure):
+    elif isinstance(outcome, TurnFailure):
         record.keep_partial(call)
         end_run(call, run, "failed", error=outcome.shown())
     elif outcome.status == "requires_action":
@@ -130,7 +120,7 @@ def _conclude(call: Call, job: Job, record: RunRecord, outcome: TurnEnded | _Fai
         move_run(call, run, "requires_action", required_action=action)
         finish_telling(call, run.id)
     elif outcome.reason == "content_filter":
-        end_run(call, run, "failed", error=_Failure("The answer was stopped by a content filter.").shown())
+        end_run(call, run, "failed", error=TurnFailure("The answer was stopped by a content filter.").shown())
     else:
         end_run(call, run, outcome.status, reason=outcome.reason)
 
@@ -148,7 +138,7 @@ def _leave(call: Call, job: Job, record: RunRecord) -> None:
     if run.facet == "cancelling":
         end_run(call, run, "cancelled")
     elif run.facet == "in_progress":
-        end_run(call, run, "failed", error=_Failure(_CLOSED).shown())
+        end_run(call, run, "failed", error=TurnFailure(_CLOSED).shown())
 
 
 def _own_tools(job: Job, run: Stored, asked: RunPrompt, sandbox: Sandbox, opened: ExitStack) -> list[OwnTool]:
