@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from retinue.errors import AccountError, BlockedError, LeaseError, OvertakenError
+from retinue.errors import AccountError, BlockedError, LeaseError, OvertakenError, StaleError
 from retinue.kinds.kind import Kinds
 from retinue.kinds.stores import Plain
 from retinue.planning.marker import (
@@ -145,9 +145,10 @@ class StackLock:
         now = self.account.server_time()
         lease = Lease(new_nonce(secrets.token_hex(8), min(self._unfinished_since(), now)), now + TERM, self.owner)
         earlier = self.cache.lock.lease if alone else ""
+        self._check(check, earlier)
         begun = self.account.clock()
         try:
-            marker = self._take(lease, floor, earlier, check) if self.seen else self._make(lease, floor, check)
+            marker = self._take(lease, floor, earlier) if self.seen else self._make(lease, floor)
         except AccountError as error:
             if error.status not in REFUSED and error.code != MISSING_SCOPE:
                 raise
@@ -155,7 +156,8 @@ class StackLock:
             return
         if marker is None:
             return
-        # Whoever read before our write is done writing when their request has taken as long as ours, several times.
+        # Whoever read before our write is done writing when their two requests have taken as long as ours, several
+        # times. What takes long, such as looking at the account again, comes before the marker is read.
         took = self.account.clock() - begun
         self.account.sleep(min(max(3 * took, SHORTEST_PAUSE), LONGEST_PAUSE))
         self._verify(marker, lease, earlier)
@@ -164,8 +166,18 @@ class StackLock:
         self.account.on_answer = self.keep
         self.account.announce = self.announce
 
-    def _take(self, lease: Lease, floor: int, earlier: str, check: Callable[[], None]) -> Marker | None:
-        """Write the lease into the marker that is there."""
+    def _check(self, check: Callable[[], None], earlier: str) -> None:
+        """Look whether the account is as the plan found it. Where it is not since somebody applies the stack, or did,
+        that is what is to be told, and may be waited for."""
+        try:
+            check()
+        except StaleError:
+            if self.seen is not None:
+                self._untouched(earlier)
+            raise
+
+    def _untouched(self, earlier: str) -> Marker:
+        """The marker as it is now. Raises LeaseError and OvertakenError unless it is as the plan saw it."""
         planned = self.seen
         # The plan saw it moments ago, so a 404 may be the lag of its creation.
         current = self._find(planned.kind, planned.id, patient=True) if planned else None
@@ -178,7 +190,11 @@ class StackLock:
             raise self.taken(holder)
         if self._in_use or current.revision != planned.revision or _nonce(current) != _nonce(planned):
             raise _overtaken()  # who was cut off gave nothing back, and may have written a lot
-        check()
+        return current
+
+    def _take(self, lease: Lease, floor: int, earlier: str) -> Marker | None:
+        """Write the lease into the marker that is there."""
+        current = self._untouched(earlier)
         self._note(lease)
         # What an apply that was cut off left behind stays noted until this one has cleared it up.
         self.account.going.update(dict.fromkeys(current.lease.going if current.lease else ()))
@@ -192,9 +208,8 @@ class StackLock:
         self.cache.lock.lease = lease.nonce
         self.cache.save()
 
-    def _make(self, lease: Lease, floor: int, check: Callable[[], None]) -> Marker | None:
+    def _make(self, lease: Lease, floor: int) -> Marker | None:
         """The first apply makes the marker, with the lease in it."""
-        check()
         self._note(lease)
         refused: AccountError | None = None
         for kind in self.hosts:
