@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
-from retinue.errors import Interrupted, PartialError, RetinueError
+from retinue.errors import AccountError, Interrupted, PartialError, RetinueError
 from retinue.model.declared import Declared
 from retinue.model.steps import OVER, Event, Plan
 from retinue.model.values import Address
@@ -94,7 +94,7 @@ def carry_out(
         declared = {each.address: each for each in session.reading.declared}
         try:
             with _lease(session, made, audience, stop, events) as owned:
-                for told in _run(session, made, stop, wait_timeout):
+                for told in _run(session, made, audience, stop, wait_timeout):
                     event = _placed(told, declared)
                     events.append(event)
                     _count(owned, event)
@@ -169,8 +169,13 @@ def _reading(session: Session, stop: threading.Event) -> Iterator[None]:
         session.account.before_request = lambda: None
 
 
-def _run(session: Session, made: Plan, stop: threading.Event, wait_timeout: float | None) -> Iterator[Event]:
+def _run(
+    session: Session, made: Plan, audience: Audience, stop: threading.Event, wait_timeout: float | None
+) -> Iterator[Event]:
     from retinue.providers.execution import execute
+
+    def untidy(error: AccountError) -> None:
+        audience.note(f"files that nothing uses any more are left until the next apply: {error.message}")
 
     held = session.held_files()
     with _left_behind(session, made):
@@ -182,6 +187,7 @@ def _run(session: Session, made: Plan, stop: threading.Event, wait_timeout: floa
             parallelism=session.parallelism,
             wait_timeout=wait_timeout,
             stop=stop,
+            untidy=untidy,
         )
 
 

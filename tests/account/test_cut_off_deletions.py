@@ -216,3 +216,38 @@ def test_what_was_uploaded_is_known_until_an_apply_of_everything_is_done(tmp_pat
     assert team.apply().converged
     assert orphans(team.state()) == []
     assert [each["metadata"]["retinue.lease"] for each in team.markers()] == [""]
+
+
+class DeadForFiles(httpx2.BaseTransport):
+    """No file can be deleted: the connection breaks each time."""
+
+    def __init__(self, inner: httpx2.BaseTransport) -> None:
+        self.inner = inner
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.method == "DELETE" and request.url.path.startswith("/v1/files/"):
+            raise httpx2.ConnectError("the network is gone", request=request)
+        return self.inner.handle_request(request)
+
+
+class Notes(engine.Audience):
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.heard.append(text)
+
+
+def test_an_apply_that_cannot_clear_up_at_its_end_tells_how_it_went(applied: Path, tmp_path: Path) -> None:
+    """What goes last is a file that two stores shared: all steps are done by then."""
+    team = Team(shutil.copytree(applied, tmp_path / "untidy"), checked=False)
+    team.write("s.yaml", STORES.replace("terms.md, ", ""))
+    notes = Notes()
+    with team.session(DeadForFiles) as session:
+        done = engine.apply(session, engine.plan(session), approval=Approval(person=True), audience=notes)
+    assert done.succeeded
+    (note,) = notes.heard
+    assert note.startswith("files that nothing uses any more are left until the next apply: ")
+    assert len(orphans(team.state())) == 1
+    assert team.apply().converged
+    assert orphans(team.state()) == []

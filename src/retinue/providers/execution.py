@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from retinue.content.manifest_diff import common_contents
-from retinue.errors import CredentialError, Interrupted, RetinueError
+from retinue.errors import AccountError, CredentialError, Interrupted, RetinueError
 from retinue.model.steps import OVER, Event, Plan, Status, Step
 from retinue.planning.redaction import hide
 from retinue.providers.port import Providers, Run, Runner
@@ -28,6 +28,7 @@ def execute(
     parallelism: int = 8,
     wait_timeout: float | None = None,
     stop: threading.Event | None = None,
+    untidy: Callable[[AccountError], None] = lambda _: None,
 ) -> Iterator[Event]:
     """Carry the plan out, and tell what happens as it happens.
 
@@ -35,7 +36,7 @@ def execute(
     When `stop` is set, requests under way are finished and nothing new is begun; so it is when the account refuses the
     key, which it would do again. `held` are the ids of files that live objects are known to hold, `hidden` the texts
     that no message may quote; `wait_timeout` is how long, in seconds, the files of an object are waited for
-    (Run).
+    (Run). `untidy` hears why something that nobody uses any more could not be cleared away at the end.
     """
     asked_to_stop = stop or threading.Event()
     known = frozenset({*plan.ids.values(), *(step.id for step in plan.steps if step.id)})
@@ -55,7 +56,10 @@ def execute(
             raise
         finally:
             for runner in reversed(runners.values()):
-                runner.close(complete=whole)
+                try:
+                    runner.close(complete=whole)
+                except AccountError as error:  # how the steps went is to be told all the same
+                    untidy(error)
 
 
 def checking(stop: threading.Event) -> Callable[[], None]:
