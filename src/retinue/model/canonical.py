@@ -120,8 +120,9 @@ _TEXT = frozenset(_TEXT_NAMES.split())
 def suffix(path: str) -> str:
     """How a file's name ends, from its last dot on, in small letters: what says of which type it is. Empty where there
     is no such thing, as in `.profile`."""
-    stem, _, end = path.rpartition(".")
-    return f".{end.lower()}" if end and "/" not in end and stem[-1:] not in ("", "/") else ""
+    dot = path.rfind(".")
+    end = path[dot:]
+    return end.lower() if len(end) > 1 and dot > 0 and "/" not in end and path[dot - 1] != "/" else ""
 
 
 def is_text_name(path: str) -> bool:
