@@ -180,7 +180,8 @@ class PlainStore(Generic[S]):
         live = self._answered(answers[0] if answers else {"id": live_id}, within)
         if live is not None:
             self._check_kept(work, step, live)
-            self._note_unkept(work, step, live, set(spec))
+            if answers:  # what was found later may have been edited since
+                self._note_unkept(work, step, live, set(spec))
         return live_id
 
     def _answered(self, answer: Raw, within: str | None) -> Live | None:
@@ -270,9 +271,11 @@ class PlainStore(Generic[S]):
         """What the account made of what was written is nobody's edit: the tag says so, now or when the step ends."""
         tag, unkept = tag_of(step), self._unkept(work, step, live, written)
         if unkept:
-            # An answer may leave out what is there all the same: what a read shows counts.
+            # An answer may leave out what is there all the same: what a read shows counts. What it alone shows is an
+            # edit that somebody made meanwhile.
+            answered = {each.path for each in unkept}
             live = self.find(live.id, live.within) or live
-            unkept = self._unkept(work, step, live, written)
+            unkept = tuple(each for each in self._unkept(work, step, live, written) if each.path in answered)
         fields = {name: value for name, value in tag.returned.items() if name not in written}
         keys = dict(tag.returned_keys)
         for name in written:
