@@ -208,6 +208,7 @@ class LocalAccount:
             if message["type"] == "lifespan.startup":
                 if self._services.work:
                     self.open()
+                    self._services.clear_sandbox()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 self.close()

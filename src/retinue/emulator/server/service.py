@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -303,6 +304,13 @@ class Hosted:
 
             self._sandbox = sandbox
         return self._sandbox
+
+    def clear_sandbox(self) -> None:
+        """Remove the files of code that ran in processes which were killed."""
+        if sys.platform == "linux":  # elsewhere no code runs
+            from retinue.emulator.sandbox.temporary_directories import remove_abandoned
+
+            remove_abandoned()
 
 
 @cache
