@@ -52,6 +52,7 @@ from retinue.emulator.server.request_source import check_source
 from retinue.emulator.server.service import (
     Answer,
     Call,
+    Declared,
     Endpoint,
     Hosted,
     Rendered,
@@ -92,6 +93,7 @@ def create_app(
     language_model: LanguageModel | None = None,
     embedder: Embedder | None = None,
     sandbox: Sandbox | None = None,
+    declared: Declared | None = None,
     hosts: Collection[str] | None = (),
 ) -> LocalAccount:
     """An ASGI application that serves the account kept in ``directory`` (made when it does not exist).
@@ -100,8 +102,9 @@ def create_app(
     prefix (``asst_``, ``vs_`` …). With an ``api_key`` every request must carry it. ``services`` are what is hosted, by
     default all there is; ``language_model`` is what answers, by default the rehearsal model; ``sandbox`` runs the code
     that it writes, by default in whatever this machine has that confines it; with an ``embedder`` vector stores are
-    searched by meaning. ``hosts`` are what the account is called besides loopback, as ``host_name`` writes it: requests
-    for other hosts, and pages of other origins, are refused; None takes all, where no browser can reach it.
+    searched by meaning. ``declared`` says where objects are declared, for the console. ``hosts`` are what the account
+    is called besides loopback, as ``host_name`` writes it: requests for other hosts, and pages of other origins, are
+    refused; None takes all, where no browser can reach it.
 
     The application holds a database connection, opened by the first request; ``close`` it on the thread that served, or
     let the ASGI lifespan do so.
@@ -111,6 +114,7 @@ def create_app(
         language_model=language_model,
         embedder=embedder,
         sandbox=sandbox,
+        declared=declared,
     )
     return LocalAccount(
         directory, hosted, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id or random_id, hosts=hosts

@@ -138,6 +138,8 @@ class StaticFile:
 
 
 Answer: TypeAlias = JsonObject | Rendered | Streamed
+Declared: TypeAlias = Callable[[], Mapping[str, Mapping[str, str]]]
+"""Gives, by stack and address, the places of declarations, such as ``assistants/tutor.yaml:3``."""
 Handler: TypeAlias = Callable[[Call], Answer]
 OnStored: TypeAlias = Callable[[Call, Stored], None]
 
@@ -274,7 +276,10 @@ class Hosted:
         language_model: LanguageModel | None = None,
         embedder: Embedder | None = None,
         sandbox: Sandbox | None = None,
+        declared: Declared | None = None,
     ) -> None:
+        self.declared = declared
+        """Says where objects are declared; None where nobody knows."""
         self.language_model: LanguageModel = language_model or Rehearsal()
         """What answers."""
         self.embedder = embedder
