@@ -37,13 +37,10 @@ from retinue.emulator.turns.turn_events import (
     TurnEnded,
     WrittenFile,
 )
+from retinue.emulator.turns.turn_work import TurnOverError
 
 _MOST_SHOWN = 5 * 1024 * 1024
 """Bytes of a picture that is shown within its URL."""
-
-
-class ResponseOverError(Exception):
-    """The response is not in progress any more: cancelled, or deleted."""
 
 
 @dataclass(slots=True)
@@ -89,7 +86,7 @@ class ResponseRecord:
         self._spent: Usage | None = None
 
     def write(self, event: Event) -> None:
-        """Raises ResponseOverError, and StoppedError when the job is somebody else's by now."""
+        """Raises TurnOverError, and StoppedError when the job is somebody else's by now."""
         if not isinstance(event, Thought):
             self._end_reasoning()
         match event:
@@ -360,7 +357,7 @@ class ResponseRecord:
     def _response(self, call: Call) -> Stored:
         response = find_response(call, self._id)
         if response is None or response.facet != "in_progress":
-            raise ResponseOverError
+            raise TurnOverError
         return response
 
     def _tell_part(self, name: str, /, **members: Any) -> None:

@@ -245,6 +245,8 @@ class Work:
     """What is written instead when ``perform`` raised, or was begun too often without coming to an end."""
     patience: float = 0.0
     """Seconds that the answer to whoever asked for it waits for its end, so that what is quick is there right after."""
+    over: Callable[[Call], str | None] | None = None
+    """Of work that somebody may end, whichever process they ask: the channel to stop on, once somebody has."""
     threads: int = 4
     """How many of its jobs are done side by side by one process."""
 
