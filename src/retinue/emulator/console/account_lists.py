@@ -14,7 +14,7 @@ from retinue.emulator.files.stored_files import FILES, require_file
 from retinue.emulator.language_models.rehearsal import Rehearsal
 from retinue.emulator.responses.response_objects import CONVERSATIONS, ITEMS, RESPONSES
 from retinue.emulator.server.collection import Collection, page
-from retinue.emulator.server.service import Call, Endpoint, Hosted, Rendered
+from retinue.emulator.server.service import Call, Endpoint, Preparation, Rendered
 from retinue.emulator.server.storage import JsonObject
 from retinue.emulator.threads.thread_objects import MESSAGES, RUNS, THREADS
 from retinue.emulator.vector_stores.store_endpoints import STORES
@@ -73,10 +73,11 @@ def _content(call: Call) -> Rendered:
     return Rendered(call.storage.blob(file.id).read_bytes(), "application/octet-stream", headers)
 
 
-def _read_declarations(services: Hosted, _body: JsonObject) -> JsonObject:
+def _read_declarations(asked: Preparation) -> JsonObject:
     """By stack and address. Files may be in any state while somebody writes them, and the account does without."""
+    declared = asked.services.declared
     try:
-        return {stack: dict(places) for stack, places in (services.declared() if services.declared else {}).items()}
+        return {stack: dict(places) for stack, places in (declared() if declared else {}).items()}
     except Exception:
         _logger.warning("where objects are declared is not known", exc_info=True)
         return {}

@@ -140,7 +140,7 @@ def _own_tools(job: Job, body: JsonObject, sandbox: Sandbox, opened: ExitStack) 
     found: list[OwnTool] = []
     given = {tool["type"]: tool for tool in reversed(usable_tools(body))}  # one named twice is one
     if "file_search" in given:
-        found.append(file_search(given["file_search"], job.transaction))
+        found.append(file_search(given["file_search"], job))
     if "code_interpreter" in given:
         file_ids = given["code_interpreter"]["container"].get("file_ids", ())
         found.append(opened.enter_context(CodeInterpreter(sandbox, job.transaction, file_ids)))

@@ -9,6 +9,7 @@ thread per request would add waiting and no concurrency.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
@@ -55,6 +56,7 @@ from retinue.emulator.server.service import (
     Declared,
     Endpoint,
     Hosted,
+    Preparation,
     Rendered,
     Sandbox,
     SentFile,
@@ -187,6 +189,12 @@ class LocalAccount:
     def _open_storage(self) -> Storage:
         return Storage(self._directory, new_id=self._new_id, turn=self._turn)
 
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Call]:
+        """For a thread of its own."""
+        with contextlib.closing(self._open_storage()) as storage, storage.transaction(write=False):
+            yield replace(self._call_of_job(storage, {}), writes=False)
+
     def _call_of_job(self, storage: Storage, body: JsonObject) -> Call:
         now = int(self._clock())
         return Call(
@@ -280,7 +288,8 @@ class LocalAccount:
             async with read_request(request, endpoint, self.open()) as (body, sent):
                 prepared = None
                 if endpoint.prepare is not None:
-                    prepared = await asyncio.to_thread(endpoint.prepare, self._services, body)
+                    preparation = Preparation(self._services, path, body, self._reading)
+                    prepared = await asyncio.to_thread(endpoint.prepare, preparation)
                 answer = self._run_or_read(endpoint, partial(self._run, endpoint, request, path, body, sent, prepared))
                 await self._await_work()
                 return _response(self._as_kept(answer), status=endpoint.status)

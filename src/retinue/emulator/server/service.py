@@ -195,6 +195,20 @@ class WrittenByCode(Protocol):
         """Its media type, if it is a picture."""
 
 
+Reading: TypeAlias = Callable[[], AbstractContextManager[Call]]
+"""A transaction that reads, and keeps nobody from writing meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What an endpoint may need before it answers."""
+
+    services: Hosted
+    path: Mapping[str, str]
+    body: JsonObject
+    reading: Reading
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     method: Literal["GET", "POST", "DELETE"]
@@ -207,8 +221,9 @@ class Endpoint:
     """The value of ``OpenAI-Beta`` without which the endpoint refuses."""
     status: int = 200
     """The status of an answer that is no refusal."""
-    prepare: Callable[[Hosted, JsonObject], Any] | None = None
-    """What others have to be asked for a body, before the transaction and in a thread, so that nobody else waits."""
+    prepare: Callable[[Preparation], Any] | None = None
+    """What others have to be asked, or what has to be worked out, before the transaction and in a thread, so that
+    nobody else waits."""
     reserved: tuple[str, ...] = ()
     """What the ``{id}`` of the path never is, because the API has a collection of that name there."""
 
@@ -228,6 +243,7 @@ class Job:
     transaction: Callable[[], AbstractContextManager[Call]]
     """A short transaction, for what the work needs to know and for what is to be seen of it meanwhile. Raises
     StoppedError when the job is not this worker's any more."""
+    reading: Reading
 
     def check(self) -> None:
         """To be called between the steps of the work: raises StoppedError when it is to be left to the next start."""

@@ -16,7 +16,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from retinue.emulator.server.service import Call, Job, StoppedError, Work
@@ -144,7 +145,8 @@ class Workers:
 
     def _do(self, storage: Storage, claimed: Claimed) -> None:
         work = self._works[claimed.kind]
-        job = Job(claimed.body, self._stopping, lambda: self._write(storage, claimed))
+        read = partial(self._read, storage, claimed.body)
+        job = Job(claimed.body, self._stopping, partial(self._write, storage, claimed), read)
         try:
             with self._watch(claimed):
                 finish = work.perform(job) if claimed.attempts <= _ATTEMPTS else work.fail
@@ -194,11 +196,16 @@ class Workers:
                     _logger.exception("whether somebody has ended work is not known")
 
     def _stop_those_over(self, storage: Storage, watched: Sequence[Claimed]) -> None:
-        with storage.transaction(write=False):
-            for each in watched:
-                call, over = self._call(storage, each.body), self._works[each.kind].over
+        for each in watched:
+            with self._read(storage, each.body) as call:
+                over = self._works[each.kind].over
                 if over is not None and (channel := over(call)) is not None:
                     call.live.stop(channel)
+
+    @contextlib.contextmanager
+    def _read(self, storage: Storage, body: JsonObject) -> Iterator[Call]:
+        with storage.transaction(write=False):
+            yield replace(self._call(storage, body), writes=False)
 
     @contextlib.contextmanager
     def _write(self, storage: Storage, claimed: Claimed) -> Iterator[Call]:

@@ -128,5 +128,6 @@ def _own_tools(job: Job, run: Stored, asked: RunPrompt, sandbox: Sandbox, opened
         ranking = options.get("ranking_options", {})
         most, threshold = options.get("max_num_results", MOST_RESULTS), ranking.get("score_threshold", 0.0)
         weights = hybrid_weights(ranking)
-        found.append(FileSearch(asked.store_ids, job.transaction, most=most, threshold=threshold, weights=weights))
+        limits = {"most": most, "threshold": threshold}
+        found.append(FileSearch(asked.store_ids, job.transaction, job.reading, **limits, weights=weights))
     return found
