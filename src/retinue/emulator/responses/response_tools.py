@@ -63,8 +63,12 @@ _auto_container = record(
 
 
 def _container(value: Any, at: str) -> Any:
-    if isinstance(value, str):  # containers of their own are not hosted, so there is none of any id
-        raise invalid(f"Container with id '{value}' not found.", at)
+    if isinstance(value, str):  # only the local account refuses so
+        raise invalid(
+            f"Container with id '{value}' cannot be used: the local account makes one for each answer. "
+            "Write {'type': 'auto'} instead.",
+            at,
+        )
     return _auto_container(value, at)
 
 
