@@ -330,6 +330,17 @@ def test_files_need_a_tool_that_reads_them(shell: Shell) -> None:
     assert "cannot be read" in shell("ask", "plain", "Hello?", "--file", "nowhere.txt").err
 
 
+@pytest.mark.parametrize("asked", ["Hello?", CALL])
+def test_a_file_that_the_search_cannot_read_is_told(tutor: Shell, asked: str) -> None:
+    tutor.write("prices.csv", "tea,3\n")
+    tutor.write("notes.txt", "Parcels.\n")
+    files = [word for name in ("prices.csv", "notes.txt") for word in ("--file", str(tutor.team.root / name))]
+    told = tutor("ask", "tutor", asked, *files, "--tool-output", "get_weather=mild")
+    assert told.code == 0
+    assert told.err.count("note: file_search could not read prices.csv: ") == 1
+    assert "could not read notes.txt" not in told.err
+
+
 # ── the Responses API ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -508,6 +519,14 @@ def test_a_run_that_is_told_of_no_more_is_looked_at(tutor: Shell, monkeypatch: p
     assert told.out.endswith(" [1]\n\n[1] refunds.md\n")
     assert told.err == "* file_search: 1 passage of refunds.md\n"
     assert (called.code, called.out) == (0, "[rehearsal] get_weather gave: mild\n")
+
+
+def test_an_answer_that_says_nothing_is_told(tutor: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(tutor, Runs(LocalTransport(tutor.team.account_directory), run("completed")), monkeypatch):
+        told = tutor("ask", "tutor", "Hello?")
+        as_json = tutor("ask", "tutor", "Hello?", "--json")
+    assert (told.code, told.out, told.err) == (0, "", "note: the answer is empty\n")
+    assert json.loads(as_json.out)["text"] == ""
 
 
 def test_an_account_that_tells_nothing(tutor: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

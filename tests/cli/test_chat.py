@@ -196,11 +196,14 @@ class Hanging(httpx2.BaseTransport):
         self.calls: list[str] = []
         self.at: Callable[[], object] = lambda: None
         self.over = threading.Event()
+        self.serves_conversations = True
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         path = request.url.path.removeprefix("/v1")
+        if path.startswith("/conversations") and not self.serves_conversations:
+            return httpx2.Response(404, json={"error": {"message": "Not found"}}, request=request)
         self.calls.append(f"{request.method} {re.sub('_[A-Za-z0-9]+', '', path)}")
-        if self.hangs and request.method == "POST" and path.endswith("/runs"):
+        if self.hangs and request.method == "POST" and path.endswith(("/runs", "/responses")):
             self.hangs = False
             self.at()
             self.over.wait()
@@ -231,6 +234,31 @@ def test_ctrl_c_stops_the_answer_and_the_conversation_goes_on(team: Team) -> Non
     assert "(Ctrl-C again, Ctrl-D or /quit leaves)" in text
     assert "was: Are you there?" in text
     assert [each for each in account.calls if each.startswith("DELETE /threads")]
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["conversations", "no conversations"])
+def test_ctrl_c_stops_the_answer_of_a_bundle(team: Team, keeps: bool) -> None:
+    """While its model says nothing yet, whether or not the account keeps conversations."""
+    account = Hanging(LocalTransport(team.account_directory))
+    account.serves_conversations = keeps
+    team.write("more.yaml", "assistants:\n  bundle: {model: gpt-4o, api: responses}\n")
+    with serving(account) as url:
+        environ = at_account(team, url)
+        args = command("apply", "--yes", "-C", str(team.root))
+        subprocess.run(args, capture_output=True, check=True, env=environment(environ))
+
+        def begun(terminal: int) -> None:
+            account.at = lambda: os.write(terminal, b"\x03")
+
+        then = {b"> ": b"Hello?\r", b"leaves)\r\n> ": b"Are you there?\r", b"was: Are you there?": b"\x04"}
+        ended = in_terminal(chat(team, "bundle"), size=(160, 24), environ=environ, begun=begun, then=then)
+        account.over.set()
+    text = "\n".join(seen(ended.written, 160, 24))
+    assert ended.code == 0, text
+    assert "(Ctrl-C again, Ctrl-D or /quit leaves)" in text
+    assert "was: Are you there?" in text
+    assert "DELETE /responses/resp" in account.calls
+    assert ("DELETE /conversations/conv" in account.calls) == keeps
 
 
 def test_ctrl_c_while_a_function_waits_stops_the_run(team: Team) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from retinue.cli.options import (
     VARIABLE,
     Parsed,
     Variables,
+    account_option,
     detail_option,
     fail_on_option,
     parallelism_option,
@@ -285,14 +287,7 @@ LOCAL_KEY = "RETINUE_LOCAL_API_KEY"
 
 
 @click.command()
-@click.option(
-    "-C",
-    "--directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    show_default=False,
-    help="The project whose local account to serve (default: the current directory's).",
-)
+@account_option("serve")
 @click.option("--host", default="127.0.0.1", help="The address to listen on; another than loopback needs a key.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, help="The port; 0 picks a free one.")
 @click.option(
@@ -363,6 +358,7 @@ def serve(
     """
     # The local account is a program of its own; only the place that opens it and this command know of it.
     from retinue import engine
+    from retinue.commands.declared_places import declared_places
     from retinue.emulator.model_settings import read_models
     from retinue.emulator.server.loopback import serve as run
     from retinue.emulator.server.quirks import Quirks
@@ -401,6 +397,7 @@ def serve(
             allowed_hosts=allowed_hosts,
             language_model=answering.language_model,
             embedder=answering.embedder,
+            declared=partial(declared_places, engine.Where(directory)) if loaded.outline else None,
             on_ready=ready,
         )
     except ValueError as error:

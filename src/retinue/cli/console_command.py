@@ -10,19 +10,13 @@ from pathlib import Path
 import click
 
 from retinue.cli.account_commands import serve
+from retinue.cli.options import account_option
 from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError
 
 
 @click.command()
-@click.option(
-    "-C",
-    "--directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    show_default=False,
-    help="The project whose local account to show (default: the current directory's).",
-)
+@account_option("show")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, help="The port; 0 picks a free one.")
 @click.option("--no-browser", is_flag=True, help="Print the address, and open nothing.")
 @click.pass_context

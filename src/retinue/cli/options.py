@@ -152,6 +152,19 @@ def _place_options(command: Command, environment: Callable[[Command], Command]) 
     return command
 
 
+def account_option(what: str) -> Callable[[Command], Command]:
+    """Of which project the local account is meant, for a command that does something to it, such as "show"; there need
+    not be a project."""
+    return click.option(
+        "-C",
+        "--directory",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=".",
+        show_default=False,
+        help=f"The project whose local account to {what} (default: the current directory's).",
+    )
+
+
 def parallelism_option(command: Command) -> Command:
     return click.option(
         "--parallelism",

@@ -11,7 +11,7 @@ import click
 
 from retinue.cli.terminal import Terminal
 from retinue.commands.function_calls import FunctionCalls, reads_as_output
-from retinue.model.talk import AnswerEnded, FunctionCall, TalkEvent, TextEnded, TextGrew, ToolEnded
+from retinue.model.talk import AnswerEnded, FileUnread, FunctionCall, TalkEvent, TextEnded, TextGrew, ToolEnded
 from retinue.report.talk.answer_text import AnswerText, Footnotes
 from retinue.report.talk.tool_text import render_done
 from retinue.report.talk.transcript import Turn
@@ -61,6 +61,8 @@ class Talking:
             turn.footnotes = [(each, self._footnotes.title(each)) for each in self._footnotes.marks]
         if turn.footnotes and not self.silent:
             self.terminal.write(self._footnotes.text(color=self.terminal.color), before="\n")
+        if turn.ended.status == "completed" and not turn.text.strip() and not turn.footnotes:
+            self.terminal.say("note: the answer is empty")
         return turn.ended
 
     def _told(self, event: TalkEvent) -> None:
@@ -78,6 +80,10 @@ class Talking:
                 self._end_line()
                 turn.done.append(event)
                 self.terminal.say(render_done(event, color=self.terminal.error_color))
+            case FileUnread(tool, file_id, reason):
+                self._end_line()
+                because = f": {reason.rstrip('.')}" if reason else ""
+                self.terminal.say(f"note: {tool} could not read {self.talk.file_name(file_id)}{because}")
 
     def _end_line(self) -> None:
         rest = self._text.end()

@@ -71,6 +71,15 @@ class ToolEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class FileUnread:
+    """A file was attached, and the tool could not read it."""
+
+    tool: str
+    file_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionCall:
     """A function that is to be carried out; `arguments` is JSON as the model wrote it."""
 
@@ -100,4 +109,4 @@ class AnswerEnded:
     usage: Mapping[str, int] = field(default_factory=dict)
 
 
-TalkEvent: TypeAlias = TextGrew | TextEnded | ToolBegan | ToolGrew | ToolEnded | CallsWaiting | AnswerEnded
+TalkEvent: TypeAlias = TextGrew | TextEnded | ToolBegan | ToolGrew | ToolEnded | FileUnread | CallsWaiting | AnswerEnded

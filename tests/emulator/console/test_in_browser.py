@@ -133,6 +133,15 @@ def test_an_assistant_shows_its_owner_and_its_whole_prompt(open_page: OpenPage) 
         assert "Rule 0." in shown
         assert "Rule 399." in shown
         assert "get_weather" in shown
+        assert "Declared in" not in shown
+
+
+def test_an_object_shows_where_it_is_declared(open_page: OpenPage) -> None:
+    places = {"shop": {"assistant.support": "assistants/support.yaml:4"}, "other": {"assistant.support": "x.yaml:1"}}
+    with open_page(declared=lambda: places) as page:
+        page.open("assistants", add_support(page.account))
+        shown = page.wait_for("Declared in")
+        assert "Declared as\nassistant.support\nDeclared in\nassistants/support.yaml:4\nteam" in shown
 
 
 def test_agents_and_what_belongs_to_them_are_shown(open_page: OpenPage) -> None:

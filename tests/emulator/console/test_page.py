@@ -9,6 +9,7 @@ import sys
 import threading
 import tomllib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ import httpx2
 import pytest
 
 from retinue.cli import main
+from retinue.commands.declared_places import declared_places
 from retinue.emulator.console import SERVICE
 from retinue.emulator.language_models.rehearsal import Rehearsal
 from retinue.emulator.server.loopback import running_server
 from retinue.emulator.server.served_account import who_answers
 from retinue.emulator.server.service import find_services
+from retinue.session import Where
 from tests.emulator.conftest import Account, OpenAccount
 from tests.emulator.test_error_shape import refused
 from tests.support.scripted_model import Gate, ScriptedModel, says
@@ -274,6 +277,47 @@ def test_the_console_serves_when_nothing_does(tmp_path: Path) -> None:
         finally:
             process.terminate()
         assert process.wait() == 0
+
+
+PROJECT = """\
+stack: shop
+include: [team/*.yaml]
+variables: {token: {}}
+environments: {live: {}}
+"""
+TEAM = """\
+assistants:
+  support: {model: gpt-4o, instructions: "${{ var.token }}"}
+
+  broken: {modell: gpt-4o}
+"""
+
+
+def test_where_objects_are_declared_is_told_by_who_serves_a_project(tmp_path: Path) -> None:
+    """In every environment, mistakes or not, as the files are now; without a project there is nothing to tell."""
+    (tmp_path / "shop" / "team").mkdir(parents=True)
+    (tmp_path / "shop" / "retinue.yaml").write_text(PROJECT, encoding="utf-8")
+    declared = partial(declared_places, Where(tmp_path / "shop"))
+    with (
+        running_server(tmp_path / "account", hosts=[], declared=declared) as base_url,
+        httpx2.Client(base_url=base_url.removesuffix("v1"), trust_env=False) as http,
+    ):
+        assert http.get("/_internal/declarations").json()["places"] == {"shop": {}, "shop-live": {}}
+        (tmp_path / "shop" / "team" / "team.yaml").write_text(TEAM, encoding="utf-8")
+        found = http.get("/_internal/declarations").json()["places"]
+        assert found["shop-live"] == found["shop"]
+        assert found["shop-live"] == {"assistant.support": "team/team.yaml:2", "assistant.broken": "team/team.yaml:4"}
+    assert declared_places(Where(tmp_path)) == {}
+
+
+def test_an_account_does_without_knowing_where_objects_are_declared(tmp_path: Path) -> None:
+    def fail() -> Any:
+        raise OSError("the disk is gone")
+
+    for declared in (None, fail):
+        with running_server(tmp_path, hosts=[], declared=declared) as base_url:
+            answer = httpx2.get(f"{base_url.removesuffix('v1')}_internal/declarations", trust_env=False)
+        assert answer.json()["places"] == {}
 
 
 # ── The package ───────────────────────────────────────────────────────────────────────────────────────────────────────

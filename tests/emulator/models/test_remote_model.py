@@ -314,7 +314,18 @@ BROKEN = {
         [b"HTTP/1.1 502 Bad Gateway\r\nconnection: close\r\n\r\n<h1>Oh\n</h1>"],
         "answered 502: <h1>Oh </h1>",
     ),
-    "elsewhere": ([b"HTTP/1.1 301 X\r\nlocation: http://127.0.0.1:1/\r\nconnection: close\r\n\r\n"], "answered 301"),
+    "elsewhere": (
+        [
+            b"HTTP/1.1 302 X\r\nlocation: https://u:p@models.example/v2/chat/completions?token=secret\r\n"
+            b"content-length: 5\r\nconnection: close\r\n\r\n<h1>x"
+        ],
+        "answered 302: it redirects to https://models.example/v2; redirects are not followed, so name the address that "
+        "answers",
+    ),
+    "nobody knows where": (
+        [b"HTTP/1.1 302 X\r\nlocation: http://[::\r\nconnection: close\r\n\r\n"],
+        "answered 302: it redirects, and does not say where",
+    ),
 }
 
 

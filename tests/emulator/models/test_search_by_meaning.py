@@ -5,21 +5,27 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from retinue.emulator.embeddings.embedder import EmbeddingError
 from retinue.emulator.embeddings.remote_embeddings import RemoteEmbeddings
 from retinue.emulator.model_endpoints.remote_endpoint import RemoteEndpoint
+from retinue.emulator.server.loopback import running_server
 from retinue.emulator.server.quirks import NONE
 from retinue.emulator.server.service import Hosted
+from retinue.emulator.vector_stores import store_search
 from retinue.emulator.vector_stores.store_search import search_store
-from tests.emulator.conftest import Account, OpenAccount
+from retinue.emulator.vector_stores.store_vectors import _cosines, _cosines_one_by_one, nearest
+from tests.emulator.conftest import HEADERS, Account, Clock, OpenAccount
 from tests.support.model_server import Asked, ModelServer, Step, serving_models, whole
+from tests.support.scripted_model import ScriptedModel, calls, says
 
 MEANINGS = {"cat": 0, "kitten": 0, "feline": 0, "dog": 1, "puppy": 1, "money": 2, "refund": 2, "cash": 2}
 """Words, and the direction that they point to."""
@@ -28,6 +34,8 @@ PASSAGES = (
     ("dogs.md", b"A puppy barks at night."),
     ("shop.md", b"A refund takes a week."),
 )
+
+ASKED = {"role": "user", "content": "Which feline purrs?"}
 
 
 def vector_of(text: str) -> list[float]:
@@ -104,6 +112,11 @@ def test_only_what_a_filter_admits_is_found(server: ModelServer, open_account: O
     assert found(account, store, "cat", filters=wanted) == ["dogs.md"]
 
 
+class _Everything:
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
 def test_meaning_and_words_are_merged_by_their_ranks(server: ModelServer, open_account: OpenAccount) -> None:
     """What both find comes before what one of them finds; with one weight only, that one decides."""
     with_both: dict[tuple[float, float], list[str]] = {}
@@ -118,8 +131,9 @@ def test_meaning_and_words_are_merged_by_their_ranks(server: ModelServer, open_a
     try:
         with storage.transaction(write=True):
             call = replace(app._call_of_job(storage, {}), services=services, quirks=NONE)
+            by_meaning = nearest(call, store, _Everything(), meanings)
             for weights in ((1.0, 0.0), (0.0, 1.0), (0.5, 0.5)):
-                shown = search_store(call, store, ["kitten night"], meanings=meanings, weights=weights)
+                shown = search_store(call, store, ["kitten night"], by_meaning=by_meaning, weights=weights)
                 with_both[weights] = [each["filename"] for each in shown if each["score"] > 0]
                 assert all(0 <= each["score"] <= 1 for each in shown)
     finally:
@@ -128,6 +142,47 @@ def test_meaning_and_words_are_merged_by_their_ranks(server: ModelServer, open_a
     assert with_both[0.0, 1.0][0] in ("cats.md", "words.md", "dogs.md")
     assert with_both[0.5, 0.5][0] == "cats.md"
     assert set(with_both[0.0, 1.0]) == {"cats.md", "dogs.md", "words.md"}
+
+
+@pytest.mark.parametrize("by_run", [False, True])
+def test_nobody_waits_while_vectors_are_compared(
+    server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_run: bool
+) -> None:
+    """Neither for an answer nor to write: in the middle of it, somebody does both."""
+    served: list[int] = []
+    model = ScriptedModel(calls(("file_search", '{"queries": ["feline"]}')), says("A cat."))
+
+    with (
+        running_server(tmp_path, embedder=embedder_at(server), language_model=model) as base_url,
+        httpx2.Client(base_url=base_url, headers=HEADERS, verify=False, timeout=10) as http,
+        httpx2.Client(base_url=base_url, headers=HEADERS, verify=False, timeout=10) as other,
+    ):
+
+        def compared(*arguments: Any) -> Any:
+            served.append(other.post("/assistants", json={"model": "gpt-4o"}).status_code)
+            return nearest(*arguments)
+
+        monkeypatch.setattr(store_search, "nearest", compared)
+        account = Account(http, Clock())
+        store = account.add_store(*PASSAGES)
+        settled(account, store)
+        if by_run:
+            resources = {"file_search": {"vector_store_ids": [store]}}
+            tools = [{"type": "file_search"}]
+            assistant = account.post("/assistants", model="gpt-4o", tools=tools, tool_resources=resources)["id"]
+            asked = {"assistant_id": assistant, "stream": True, "thread": {"messages": [ASKED]}}
+            assert "thread.run.completed" in http.post("/threads/runs", json=asked).text
+        else:
+            assert found(account, store, "feline")[0] == "cats.md"
+    assert served == [200]
+
+
+def test_vectors_are_compared_alike_with_numpy_and_without() -> None:
+    pytest.importorskip("numpy", reason="it comes with retinue[semantic]")
+    kept = [array("f", [at / 10, 1 - at / 10]).tobytes() for at in range(10)]
+    sought = [array("f", [1.0, 0.0]), array("f", [0.0, 1.0])]
+    assert list(_cosines(kept, sought)) == pytest.approx(list(_cosines_one_by_one(kept, sought)))
+    assert list(_cosines([], sought)) == []
 
 
 def test_a_file_that_gets_no_vectors_has_failed(server: ModelServer, open_account: OpenAccount) -> None:

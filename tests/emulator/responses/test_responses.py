@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from retinue.emulator.server.transport import LocalTransport
 from tests.emulator.conftest import HEADERS
 from tests.emulator.responses.conftest import FUNCTION, Caller, OpenCaller, names, text_of
 from tests.emulator.threads.conftest import strict_client
-from tests.support.scripted_model import UNTIL_STOPPED, Gate, ScriptedModel, calls, says
+from tests.support.scripted_model import UNTIL_STOPPED, Gate, Scripted, ScriptedModel, calls, says
 
 
 def test_a_response_is_what_was_asked_and_what_was_said(open_caller: OpenCaller) -> None:
@@ -288,6 +289,21 @@ def test_a_response_in_the_background_is_cancelled(open_caller: OpenCaller) -> N
     while not (output := caller.account.get(f"/responses/{made['id']}")["output"]):
         pass
     assert (output[0]["status"], output[0]["content"][0]["text"]) == ("in_progress", "Wel")
+
+
+def test_a_response_hears_that_another_process_cancelled_it(open_caller: OpenCaller) -> None:
+    """What was said until then is there."""
+    waiting = threading.Event()
+    script: list[Scripted] = [TextDelta("Well, "), waiting.set, UNTIL_STOPPED]
+    caller = open_caller(language_model=ScriptedModel(script))
+    made = caller.ask("Go on.", background=True)
+    assert waiting.wait(30)
+    other = open_caller()
+    assert other.account.post(f"/responses/{made['id']}/cancel")["status"] == "cancelled"
+    for _ in range(5000):
+        if found := other.account.get(f"/responses/{made['id']}")["output"]:
+            break
+    assert [each["content"][0]["text"] for each in found] == ["Well, "]
 
 
 def test_only_a_response_in_the_background_is_cancelled(caller: Caller) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from retinue.emulator.language_models.language_model import (
     Finish,
     Message,
     ModelError,
+    Piece,
+    Prompt,
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
@@ -22,10 +25,9 @@ from retinue.emulator.language_models.language_model import (
 )
 from retinue.emulator.server.loopback import running_server
 from retinue.emulator.server.transport import LocalTransport
-from retinue.emulator.threads import run_record
 from tests.emulator.conftest import HEADERS, Clock
 from tests.emulator.threads.conftest import Desk, OpenDesk, names, strict_client
-from tests.support.scripted_model import UNTIL_STOPPED, Gate, Scripted, ScriptedModel, calls, says
+from tests.support.scripted_model import UNTIL_STOPPED, Gate, Ran, Scripted, ScriptedModel, calls, says
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -338,17 +340,61 @@ def test_who_follows_is_told_by_the_process_that_is_followed(open_desk: OpenDesk
     assert desk.said(thread) == [*["mine"] * 10, "Hi"]
 
 
-def test_a_run_hears_that_another_process_cancelled_it(open_desk: OpenDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_record, "LOOK", -1.0)  # always
-    gate = Gate()
-    script: list[Scripted] = [TextDelta("Well, "), gate, TextDelta("no."), UNTIL_STOPPED]
-    desk = open_desk(language_model=ScriptedModel(script))
+class _Busy:
+    """Code that does not end before it is stopped."""
+
+    def __init__(self) -> None:
+        self.begun, self.stopped = threading.Event(), threading.Event()
+
+    @contextmanager
+    def open_session(self, directory: Path) -> Iterator[_Busy]:
+        yield self
+
+    def run(self, code: str, stop: threading.Event) -> Ran:
+        self.begun.set()
+        if stop.wait(30):
+            self.stopped.set()
+        return Ran("")
+
+    def read_written(self, directory: Path, name: str, most: int) -> bytes:
+        raise FileNotFoundError(name)
+
+
+@pytest.mark.parametrize("way", ["cancel", "delete"])
+def test_a_run_whose_code_is_busy_hears_what_another_process_was_asked(open_desk: OpenDesk, way: str) -> None:
+    busy = _Busy()
+    model = ScriptedModel(calls(("code_interpreter", '{"code": "while True: pass"}')), says("It is over."))
+    desk = open_desk(language_model=model, sandbox=busy)
+    thread = desk.add_thread("Go on.")
+    run = desk.start(thread, desk.add_assistant(tools=[{"type": "code_interpreter"}]))
+    assert busy.begun.wait(30)
+    other = open_desk()
+    if way == "cancel":
+        other.account.post(f"/threads/{thread}/runs/{run}/cancel")
+        assert other.finish(thread, run)["status"] == "cancelled"
+    else:
+        other.account.delete(f"/threads/{thread}")
+    assert busy.stopped.wait(30)
+
+
+def test_a_run_hears_that_another_process_cancelled_it(open_desk: OpenDesk) -> None:
+    """Also while the model says nothing."""
+    waiting, left = threading.Event(), threading.Event()
+
+    class Silent(ScriptedModel):
+        def answer(self, prompt: Prompt, stop: threading.Event) -> Iterator[Piece]:
+            yield TextDelta("Well, ")
+            waiting.set()
+            if stop.wait(30):
+                left.set()
+
+    desk = open_desk(language_model=Silent())
     thread = desk.add_thread("Go on.")
     run = desk.start(thread, desk.add_assistant())
-    gate.wait()
+    assert waiting.wait(30)
     other = open_desk()
     other.account.post(f"/threads/{thread}/runs/{run}/cancel")
-    gate.open()
+    assert left.wait(30)
     assert other.finish(thread, run)["status"] == "cancelled"
     assert other.said(thread) == ["Well, ", "Go on."]
 

@@ -1,9 +1,10 @@
 """What the console asks for and the API does not tell: how much there is, lists of threads, responses and conversations
-with what tells one from another, and the content of files, whatever they are for."""
+with what tells one from another, the content of files, whatever they are for, and where objects are declared."""
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +14,15 @@ from retinue.emulator.files.stored_files import FILES, require_file
 from retinue.emulator.language_models.rehearsal import Rehearsal
 from retinue.emulator.responses.response_objects import CONVERSATIONS, ITEMS, RESPONSES
 from retinue.emulator.server.collection import Collection, page
-from retinue.emulator.server.service import Call, Endpoint, Rendered
+from retinue.emulator.server.service import Call, Endpoint, Preparation, Rendered
 from retinue.emulator.server.storage import JsonObject
 from retinue.emulator.threads.thread_objects import MESSAGES, RUNS, THREADS
 from retinue.emulator.vector_stores.store_endpoints import STORES
 
 _COUNTED = (ASSISTANTS, AGENTS, STORES, FILES, THREADS, RESPONSES, CONVERSATIONS)
 _LONGEST_TITLE = 200
+
+_logger = logging.getLogger(__name__)
 
 
 def _account(call: Call) -> JsonObject:
@@ -70,6 +73,20 @@ def _content(call: Call) -> Rendered:
     return Rendered(call.storage.blob(file.id).read_bytes(), "application/octet-stream", headers)
 
 
+def _read_declarations(asked: Preparation) -> JsonObject:
+    """By stack and address. Files may be in any state while somebody writes them, and the account does without."""
+    declared = asked.services.declared
+    try:
+        return {stack: dict(places) for stack, places in (declared() if declared else {}).items()}
+    except Exception:
+        _logger.warning("where objects are declared is not known", exc_info=True)
+        return {}
+
+
+def _declarations(call: Call) -> JsonObject:
+    return {"object": "declarations", "places": call.prepared}
+
+
 def _listed(call: Call, collection: Collection, tell: Callable[[JsonObject], JsonObject]) -> Rendered:
     found = json.loads(page(call, collection.object).content)
     found["data"] = [tell(each) for each in found["data"] if each.get("store", True)]
@@ -98,6 +115,7 @@ def _title(content: Any) -> str:
 
 ENDPOINTS = (
     Endpoint("GET", "/_internal/account", _account),
+    Endpoint("GET", "/_internal/declarations", _declarations, prepare=_read_declarations),
     Endpoint("GET", "/_internal/threads", _threads),
     Endpoint("GET", "/_internal/responses", _responses),
     Endpoint("GET", "/_internal/conversations", _conversations),

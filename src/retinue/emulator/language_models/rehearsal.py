@@ -5,6 +5,7 @@ It understands nothing, and says so in every answer. What it does is decided by 
 - a line ``call NAME {…}`` calls that function with these arguments, or with the smallest its schema allows
 - a block of Python (three backticks and ``python``) goes to code_interpreter
 - without either, file_search is asked for the words of the message
+- with a ``reasoning_effort`` other than none it begins with a thought
 - ``tool_choice`` forces a call as it forces any model; a JSON Schema as response format is answered with the smallest
   value that it allows
 
@@ -25,6 +26,7 @@ from retinue.emulator.language_models.language_model import (
     Message,
     Piece,
     Prompt,
+    ReasoningDelta,
     TextDelta,
     Tool,
     ToolCall,
@@ -57,16 +59,23 @@ class Rehearsal:
     def answer(self, prompt: Prompt, stop: threading.Event) -> Iterator[Piece]:
         calls = _calls(prompt)
         portions = _call_portions(calls) if calls else _text_portions(_text(prompt))
-        spent, reason = 0, "tool_calls" if calls else "stop"
-        for tokens, piece in portions:
+        spent, thought, reason = 0, 0, "tool_calls" if calls else "stop"
+        for tokens, piece in (*_thought_portions(prompt), *portions):
             if stop.is_set():
                 break
             if prompt.max_tokens is not None and spent + tokens > prompt.max_tokens:
                 reason = "length"
                 break
             spent += tokens
+            thought += tokens if isinstance(piece, ReasoningDelta) else 0
             yield piece
-        yield Finish(reason, Usage(count_prompt(prompt), spent))  # type: ignore[arg-type]
+        yield Finish(reason, Usage(count_prompt(prompt), spent, thought))  # type: ignore[arg-type]
+
+
+def _thought_portions(prompt: Prompt) -> Iterator[tuple[int, Piece]]:
+    if prompt.reasoning_effort not in (None, "none"):
+        for found in _PORTION.finditer(f"{LABEL} Nothing is thought here."):
+            yield count_tokens(found[0]), ReasoningDelta(found[0])
 
 
 def _text_portions(text: str) -> Iterator[tuple[int, Piece]]:

@@ -206,6 +206,11 @@ class Answer:
         return response.aiter_bytes()
 
     async def _refused(self, response: httpx2.Response) -> EndpointError:
+        if response.is_redirect:
+            # Not followed: the key is for this endpoint.
+            return EndpointError(
+                f"answered {response.status_code}: {self._elsewhere(response)}", status=response.status_code
+            )
         content = b""
         with contextlib.suppress(TimeoutError, httpx2.HTTPError):
             content = await asyncio.wait_for(_read(response, _REFUSAL), _REFUSAL_TIME)
@@ -215,6 +220,15 @@ class Answer:
         after = response.headers.get("retry-after", "")
         seconds = float(after) if after.isascii() and after.isdigit() else None
         return EndpointError(message, status=response.status_code, told=told, retry_after=seconds)
+
+    def _elsewhere(self, response: httpx2.Response) -> str:
+        """Where a redirect leads, as the address that would have to be configured."""
+        try:
+            place = response.url.join(response.headers["location"]).copy_with(query=None, fragment=None, userinfo=b"")
+        except (KeyError, ValueError, httpx2.InvalidURL):
+            return "it redirects, and does not say where"
+        address = _shortened(self._endpoint.without_key(str(place).removesuffix(f"/{self._path}")))
+        return f"it redirects to {address}; redirects are not followed, so name the address that answers"
 
     def _broken(self, error: Exception) -> str:
         reason = self._endpoint.without_key(_cause(error))

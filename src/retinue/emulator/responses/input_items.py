@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from retinue.emulator.files.stored_files import require_file
-from retinue.emulator.responses.response_objects import ID_PREFIXES, find_item, no_such_item
+from retinue.emulator.responses.compaction import check_compaction
+from retinue.emulator.responses.response_objects import ID_PREFIXES, Kept, find_item, no_such_item
 from retinue.emulator.server.api_errors import invalid, missing_parameter, unsupported_value, wrong_type
 from retinue.emulator.server.request_checks import (
     TYPE,
@@ -181,6 +182,14 @@ _ITEMS: Mapping[str, Check] = {
             "encrypted_content": nullable(text()),
         }
     ),
+    "compaction": record(
+        {
+            "id": nullable(text()),
+            "type": TYPE,
+            "encrypted_content": Field(text(maximum=20_971_520), required=True),
+            "created_by": anything,
+        }
+    ),
     "item_reference": record({"type": anything, "id": Field(text(), required=True)}),
 }
 
@@ -210,10 +219,6 @@ def input_param(value: Any, at: str) -> list[Any]:
     return items
 
 
-Kept = tuple[JsonObject, JsonObject]
-"""An item as it is shown, and what is hidden beside it."""
-
-
 def keep_items(call: Call, asked: list[Any], *, at: str = "input") -> list[Kept]:
     """The items as they are stored. Raises ApiError for files and items that are named and are not there."""
     kept = [_keep(call, each, at) for each in asked]
@@ -235,7 +240,7 @@ def _keep(call: Call, item: JsonObject, at: str) -> Kept:
         return found.body, found.hidden
     body = {key: value for key, value in item.items() if value is not None}
     body["id"] = body.get("id") or call.new_id(ID_PREFIXES[item["type"]])
-    if item["type"] != "reasoning":
+    if item["type"] not in ("reasoning", "compaction"):
         body.setdefault("status", "completed")
     known = find_item(call, body["id"])  # what the account knows of it stays known when it is sent back
     match item["type"]:
@@ -243,6 +248,8 @@ def _keep(call: Call, item: JsonObject, at: str) -> Kept:
             body["content"] = [_kept_part(call, each, at) for each in _parts(item)]
         case "function_call_output" if isinstance(item["output"], list):
             body["output"] = [_kept_part(call, each, at) for each in item["output"]]
+        case "compaction":
+            check_compaction(item, at)
         case "file_search_call":
             body["results"] = item.get("results")
         case "code_interpreter_call":

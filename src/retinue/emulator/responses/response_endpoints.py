@@ -6,17 +6,20 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-from retinue.emulator.language_models.language_model import ModelError
+from retinue.emulator.language_models.language_model import ModelError, Usage
 from retinue.emulator.language_models.token_count import count_prompt
 from retinue.emulator.models.model_table import EFFORTS, context_window, require_model
-from retinue.emulator.responses.input_items import Kept, input_param, keep_items, refuse_unmatched_calls
+from retinue.emulator.responses.compaction import compaction_item, is_users, unfolded
+from retinue.emulator.responses.input_items import input_param, keep_items, refuse_unmatched_calls
 from retinue.emulator.responses.response_objects import (
     ACTIVE,
     EVENTS,
+    ID_PREFIXES,
     INCLUDABLE,
     ITEMS,
     LIFETIME,
     RESPONSES,
+    Kept,
     add_item,
     find_response,
     forget_response,
@@ -29,7 +32,7 @@ from retinue.emulator.responses.response_objects import (
     shown_item,
 )
 from retinue.emulator.responses.response_prompt import heard, prompt_of, read_chain, read_conversation
-from retinue.emulator.responses.response_record import publish_event
+from retinue.emulator.responses.response_record import publish_event, shown_usage
 from retinue.emulator.responses.response_tools import refuse_choice_of_nothing, shown_tools, tool_choice, tools
 from retinue.emulator.responses.response_work import ANSWERING, end_response, result_channel
 from retinue.emulator.responses.schema_strictness import refuse_loose_format, refuse_loose_tools
@@ -126,6 +129,15 @@ _fields = record(
         "top_logprobs": nullable(integer(0, 20)),
         "context_management": nullable(array(any_object, minimum=1)),
         "moderation": nullable(any_object),
+    }
+)
+_compact_fields = record(
+    {
+        **{name: _counted[name] for name in ("model", "input", "previous_response_id", "instructions")},
+        "prompt_cache_key": nullable(text(maximum=64)),
+        "prompt_cache_options": nullable(any_object),
+        "prompt_cache_retention": nullable(choice("in_memory", "24h")),
+        "service_tier": nullable(choice("auto", "default", "fast", "flex", "priority")),
     }
 )
 _count_fields = record({**_counted, "personality": nullable(text())})
@@ -387,12 +399,32 @@ def _count_tokens(call: Call) -> JsonObject:
     return {"object": "response.input_tokens", "input_tokens": _count(call, _new_body(call, asked), before, given)}
 
 
+def _compact(call: Call) -> JsonObject:
+    asked = _asked(call)
+    if "model" not in asked:
+        raise missing_parameter("model")
+    _refuse_unfit(asked)
+    _, before = _continued(call, asked)
+    given = keep_items(call, asked.get("input", []))
+    refuse_unmatched_calls([body for body, _ in before], [body for body, _ in given])
+    said = list(unfolded((*before, *given)))
+    kept = compaction_item(call.new_id(ID_PREFIXES["compaction"]), (each for each in said if not is_users(each[0])))
+    return {
+        "id": call.new_id(RESPONSES.prefix),
+        "object": "response.compaction",
+        "created_at": call.now,
+        "output": [*(body for body, _ in said if is_users(body)), kept],
+        "usage": shown_usage(Usage(_count(call, _new_body(call, asked), before, given), 0)),
+    }
+
+
 _ONE = "/responses/{id}"
 
 ENDPOINTS = (
     Endpoint("POST", "/responses", _create, body=_fields),
     Endpoint("POST", "/responses/input_tokens", _count_tokens, body=_count_fields),
-    Endpoint("GET", _ONE, _retrieve),
+    Endpoint("POST", "/responses/compact", _compact, body=_compact_fields),
+    Endpoint("GET", _ONE, _retrieve, reserved=("compact", "input_tokens")),
     Endpoint("DELETE", _ONE, _delete),
     Endpoint("POST", f"{_ONE}/cancel", _cancel, body=record({})),
     Endpoint("GET", f"{_ONE}/input_items", _list_input),

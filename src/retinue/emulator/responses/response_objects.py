@@ -46,6 +46,9 @@ _HIDDEN_MEMBERS = {
 }
 """Which member of an item is shown on demand only, and by which name it is asked for."""
 
+Kept = tuple[JsonObject, JsonObject]
+"""An item as it is shown, and what is hidden beside it."""
+
 ID_PREFIXES = {
     "message": "msg_",
     "function_call": "fc_",
@@ -53,6 +56,7 @@ ID_PREFIXES = {
     "file_search_call": "fs_",
     "code_interpreter_call": "ci_",
     "reasoning": "rs_",
+    "compaction": "cmp_",
 }
 """Published examples, but for that of a function's output, which is assumed."""
 

@@ -25,8 +25,8 @@ from retinue.emulator.language_models.language_model import (
     ToolCall,
     ToolOutput,
 )
-from retinue.emulator.responses.input_items import Kept
-from retinue.emulator.responses.response_objects import find_response, items_of
+from retinue.emulator.responses.compaction import unfolded
+from retinue.emulator.responses.response_objects import Kept, find_response, items_of
 from retinue.emulator.responses.response_tools import functions, prompt_choice, usable_tools
 from retinue.emulator.server.service import Call
 from retinue.emulator.server.storage import JsonObject
@@ -74,7 +74,7 @@ def read_conversation(call: Call, conversation_id: str) -> list[Kept]:
 def heard(call: Call, before: Sequence[Kept], given: Sequence[Kept]) -> Heard:
     """With where the files are that messages name; one that is deleted is passed over."""
     files = {}
-    for body, _ in (*before, *given):
+    for body, _ in unfolded((*before, *given)):
         for part in _parts(body):
             file_id = part.get("file_id")
             stored = call.storage.find(FILES.object, file_id) if file_id else None
@@ -95,7 +95,7 @@ def make_prompt(body: JsonObject, said: Heard, read_file: FileReader) -> tuple[P
     """
     sources: dict[str, Source] = {}
     items: list[Item] = []
-    for each, hidden in (*said.before, *said.given):
+    for each, hidden in unfolded((*said.before, *said.given)):
         items += _made(each, hidden, said.files, read_file)
         sources |= {mark: Source(*source) for mark, source in hidden.get("sources", {}).items()}
     asked = [at for at, each in enumerate(items) if isinstance(each, Message) and each.role == "user"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from retinue.emulator.containers.container_endpoints import CONTAINERS, add_container, add_container_file
 from retinue.emulator.language_models.language_model import ModelError, Usage
 from retinue.emulator.responses.response_objects import (
     EVENTS,
@@ -37,13 +38,10 @@ from retinue.emulator.turns.turn_events import (
     TurnEnded,
     WrittenFile,
 )
+from retinue.emulator.turns.turn_work import TurnOverError
 
 _MOST_SHOWN = 5 * 1024 * 1024
 """Bytes of a picture that is shown within its URL."""
-
-
-class ResponseOverError(Exception):
-    """The response is not in progress any more: cancelled, or deleted."""
 
 
 @dataclass(slots=True)
@@ -80,6 +78,7 @@ class ResponseRecord:
         self._keeps: bool = response.hidden["keeps_events"]
         self._include: list[str] = response.hidden["include"]
         self._most_calls: int | None = response.body["max_tool_calls"]
+        self._summarises = any(response.body["reasoning"].get(each) for each in ("summary", "generate_summary"))
         self._container = ""
         self._items: list[JsonObject] = []
         self._message: JsonObject = {}
@@ -89,7 +88,7 @@ class ResponseRecord:
         self._spent: Usage | None = None
 
     def write(self, event: Event) -> None:
-        """Raises ResponseOverError, and StoppedError when the job is somebody else's by now."""
+        """Raises TurnOverError, and StoppedError when the job is somebody else's by now."""
         if not isinstance(event, Thought):
             self._end_reasoning()
         match event:
@@ -121,7 +120,7 @@ class ResponseRecord:
         response.body["output"] = self._items
         response.hidden["events"] = self._number
         if self._spent is not None:
-            response.body["usage"] = _shown_usage(self._spent)
+            response.body["usage"] = shown_usage(self._spent)
 
     def begin_tool(self) -> bool:
         """A tool of the account is about to be carried out; whether it may be."""
@@ -214,22 +213,41 @@ class ResponseRecord:
     # Reasoning
 
     def _grow_reasoning(self, text: str) -> None:
-        """What an endpoint shows of what its model thinks is the content of an item; there are no summaries of it."""
+        """What an endpoint shows of what its model thinks is the content of an item, or stands for a summary of it
+        where one was asked for: none is written here."""
         if self._message.get("type") != "reasoning":
             thought = {"id": self._new_id(ID_PREFIXES["reasoning"]), "type": "reasoning", "status": "in_progress"}
-            self._message = {**thought, "summary": [], "content": []}
+            self._message = {**thought, "summary": [], **({} if self._summarises else {"content": []})}
             self._begin_item(self._message)
-            self._message["content"].append({"type": "reasoning_text", "text": ""})
-            self._tell_part("response.content_part.added", part=self._message["content"][0])
-        self._message["content"][0]["text"] += text
-        self._tell_part("response.reasoning_text.delta", delta=text)
+            self._thoughts().append({"type": f"{self._thought}_text", "text": ""})
+            self._tell_thought("part.added", part=self._thoughts()[0])
+        self._thoughts()[0]["text"] += text
+        self._tell_thought("text.delta", delta=text)
+
+    @property
+    def _thought(self) -> str:
+        return "summary" if self._summarises else "reasoning"
+
+    def _thoughts(self) -> list[JsonObject]:
+        parts: list[JsonObject] = self._message["summary" if self._summarises else "content"]
+        return parts
+
+    def _tell_thought(self, name: str, /, **members: Any) -> None:
+        if self._summarises:
+            index = self._items.index(self._message)
+            place = {"item_id": self._message["id"], "output_index": index, "summary_index": 0}
+            self._tell(f"response.reasoning_summary_{name}", **place, **members)
+        else:
+            self._tell_part(f"response.{'content' if name.startswith('part') else 'reasoning'}_{name}", **members)
 
     def _end_reasoning(self) -> None:
         if self._message.get("type") == "reasoning":
-            part = self._message["content"][0]
-            self._tell_part("response.reasoning_text.done", text=part["text"])
-            self._tell_part("response.content_part.done", part=part)
+            part = self._thoughts()[0]
+            self._tell_thought("text.done", text=part["text"])
+            self._tell_thought("part.done", part=part)
             self._message["status"] = "completed"
+            # There by default (published description). Nothing is secret here: it only looks like what is.
+            self._message["encrypted_content"] = base64.b64encode(part["text"].encode()).decode()
             self._end_item(self._message, {})
             self._message = {}
 
@@ -246,7 +264,7 @@ class ResponseRecord:
             case "file_search":
                 item = {"type": "file_search_call", "queries": [], "results": None}
             case "code_interpreter":
-                self._container = self._container or self._new_id("cntr_")
+                self._open_container()
                 item = {"type": "code_interpreter_call", "container_id": self._container, "code": "", "outputs": None}
         item = {"id": self._new_id(ID_PREFIXES[item["type"]]), **item, "status": "in_progress"}
         called = _Called(event.kind, item, len(self._items))
@@ -260,6 +278,12 @@ class ResponseRecord:
         self._begun_calls += 1
         self._begin_item(item)
         self._tell_item(f"response.{item['type']}.in_progress", called)
+
+    def _open_container(self) -> None:
+        if not self._container:
+            self._container = self._new_id(CONTAINERS.prefix)
+            with self._job.transaction() as call:
+                add_container(call, self._container)
 
     def _grow_call(self, event: CallGrew) -> None:
         called = self._calls[event.index]
@@ -325,6 +349,8 @@ class ResponseRecord:
     def _shown_outputs(self, outcome: Executed) -> list[JsonObject]:
         shown: list[JsonObject] = [{"type": "logs", "logs": outcome.logs}] if outcome.logs else []
         with self._job.transaction() as call:
+            for each in outcome.files:
+                add_container_file(call, self._container, each)
             pictures = [(each, call.storage.blob(each.file_id)) for each in outcome.files if each.is_image]
         return shown + [{"type": "image", "url": _picture_url(each, blob)} for each, blob in pictures]
 
@@ -360,7 +386,7 @@ class ResponseRecord:
     def _response(self, call: Call) -> Stored:
         response = find_response(call, self._id)
         if response is None or response.facet != "in_progress":
-            raise ResponseOverError
+            raise TurnOverError
         return response
 
     def _tell_part(self, name: str, /, **members: Any) -> None:
@@ -401,7 +427,7 @@ def _picture_url(written: WrittenFile, blob: Path) -> str:
     return f"data:image/{suffix};base64,{base64.b64encode(content).decode()}"
 
 
-def _shown_usage(usage: Usage) -> JsonObject:
+def shown_usage(usage: Usage) -> JsonObject:
     return {
         "input_tokens": usage.prompt_tokens,
         "input_tokens_details": {"cached_tokens": usage.cached_tokens, "cache_write_tokens": 0},

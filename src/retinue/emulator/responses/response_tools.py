@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +29,7 @@ from retinue.emulator.server.request_checks import (
     record,
     text,
 )
-from retinue.emulator.server.service import Call
+from retinue.emulator.server.service import Call, Job
 from retinue.emulator.server.storage import JsonObject
 from retinue.emulator.turns.file_search_tool import FileSearch, hybrid_weights
 from retinue.emulator.turns.turn import OwnTool, Result
@@ -64,8 +63,12 @@ _auto_container = record(
 
 
 def _container(value: Any, at: str) -> Any:
-    if isinstance(value, str):  # containers of their own are not hosted, so there is none of any id
-        raise invalid(f"Container with id '{value}' not found.", at)
+    if isinstance(value, str):  # only the local account refuses so
+        raise invalid(
+            f"Container with id '{value}' cannot be used: the local account makes one for each answer. "
+            "Write {'type': 'auto'} instead.",
+            at,
+        )
     return _auto_container(value, at)
 
 
@@ -205,10 +208,11 @@ def prompt_choice(chosen: Any) -> str:
     return f"={chosen.get('name', chosen['type'])}"
 
 
-def file_search(tool: JsonObject, transaction: Callable[[], AbstractContextManager[Call]]) -> FileSearch:
+def file_search(tool: JsonObject, job: Job) -> FileSearch:
     return FileSearch(
         tool["vector_store_ids"],
-        transaction,
+        job.transaction,
+        job.reading,
         most=tool["max_num_results"],
         threshold=tool["ranking_options"]["score_threshold"],
         filters=tool["filters"],

@@ -1,18 +1,12 @@
-"""The work of a response: a worker takes the turn of the model, once.
-
-One that is found in progress was begun by a process that is no more, and has failed: what the model said then is lost,
-and asking again could say it twice.
-"""
+"""The work of a response: a worker takes the turn of the model, once."""
 
 from __future__ import annotations
 
 import json
-import logging
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
 
-from retinue.emulator.language_models.language_model import ModelError
 from retinue.emulator.responses.response_objects import (
     ACTIVE,
     CONVERSATIONS,
@@ -29,21 +23,19 @@ from retinue.emulator.responses.response_prompt import (
     read_conversation,
     whole_file,
 )
-from retinue.emulator.responses.response_record import ResponseOverError, ResponseRecord, publish_event
+from retinue.emulator.responses.response_record import ResponseRecord, publish_event
 from retinue.emulator.responses.response_tools import WatchedTool, file_search, usable_tools
 from retinue.emulator.server.api_errors import ApiError
-from retinue.emulator.server.service import Call, Job, Sandbox, StoppedError, server_sent_event
+from retinue.emulator.server.service import Call, Hosted, Job, Sandbox, server_sent_event
 from retinue.emulator.server.storage import JsonObject, Stored
 from retinue.emulator.turns.code_interpreter_tool import CodeInterpreter
 from retinue.emulator.turns.turn import Limits, OwnTool, take_turn
-from retinue.emulator.turns.turn_events import TurnEnded
+from retinue.emulator.turns.turn_events import Event, TurnEnded
 from retinue.emulator.turns.turn_failure import TurnFailure
-from retinue.emulator.vector_stores.text_extraction import AbandonedError
+from retinue.emulator.turns.turn_work import perform_turn
 
 ANSWERING = "response"
 """The kind of work."""
-
-_logger = logging.getLogger(__name__)
 
 _KILLED = "The local account ended while the response was in progress."
 _CLOSED = "The local account was closed while the response was in progress."
@@ -57,18 +49,7 @@ def result_channel(response_id: str) -> str:
 
 
 def perform_response(job: Job) -> Callable[[Call], None]:
-    """Take the turn. Everything is written as it happens, so nothing is left for the end of the job."""
-    with job.transaction() as call:
-        live, response_id = call.live, str(job.body["response"])
-    with live.stoppable(response_id) as stop:
-        if (begun := _begin(job)) is not None:
-            record, body, said = begun
-            try:
-                _take(job, record, body, said, stop)
-            except ResponseOverError:
-                with job.transaction() as call:
-                    _leave(call, job, record)
-    return _nothing
+    return perform_turn(job, _Response(job))
 
 
 def fail_response(call: Call) -> None:
@@ -78,24 +59,72 @@ def fail_response(call: Call) -> None:
         end_response(call, response, "failed", error=TurnFailure().shown())
 
 
-def _nothing(_call: Call) -> None:
-    pass
+def response_over(call: Call) -> str | None:
+    """The channel of a response that somebody has ended."""
+    response = find_response(call, call.body["response"])
+    return None if response is not None and response.facet in ACTIVE else str(call.body["response"])
 
 
-def _begin(job: Job) -> tuple[ResponseRecord, JsonObject, Heard] | None:
-    """Bring a queued response into progress; None when there is nothing to do for it."""
-    with job.transaction() as call:
-        response = find_response(call, job.body["response"])
+class _Response:
+    """A response that is answered."""
+
+    def __init__(self, job: Job) -> None:
+        self.id = str(job.body["response"])
+        self._job = job
+        self._body: JsonObject
+        self._said: Heard
+        self._record: ResponseRecord
+
+    def begin(self, call: Call) -> bool:
+        response = find_response(call, self.id)
         if response is None:
-            _tell_gone(call, job.body["response"])
+            _tell_gone(call, self.id)
         elif response.facet == "in_progress":
             end_response(call, response, "failed", error=TurnFailure(_KILLED).shown())
         elif response.facet == "queued":
             response.facet = response.body["status"] = "in_progress"
             publish_event(call, response, "response.in_progress", response=response.body)
             call.storage.save(response)
-            return ResponseRecord(job, call, response), response.body, _heard(call, response)
-    return None
+            self._body, self._said = response.body, _heard(call, response)
+            self._record = ResponseRecord(self._job, call, response)
+            return True
+        return False
+
+    def take(self, services: Hosted, stop: threading.Event, opened: ExitStack) -> Generator[Event, None, None]:
+        prompt, sources, begun = make_prompt(self._body, self._said, whole_file(stop))
+        own = _own_tools(self._job, self._body, services.sandbox, opened)
+        return take_turn(
+            services.language_model,
+            prompt,
+            stop,
+            own_tools=[WatchedTool(each, self._record.begin_tool) for each in own],
+            limits=Limits(completion=self._body["max_output_tokens"]),
+            sources=sources,
+            begun=begun,
+            keeps_first=False,
+        )
+
+    def write(self, event: Event) -> None:
+        self._record.write(event)
+
+    def end(self, call: Call, outcome: TurnEnded | TurnFailure) -> None:
+        response = find_response(call, self.id)
+        if response is None:
+            _tell_gone(call, self.id)
+            return
+        self._record.settle(response)
+        if response.facet != "in_progress":
+            call.storage.save(response)
+        elif isinstance(outcome, TurnFailure):
+            end_response(call, response, "failed", error=outcome.shown())
+        elif outcome.status == "stopped" and (call.live.is_closed or self._job.stopping.is_set()):
+            end_response(call, response, "failed", error=TurnFailure(_CLOSED).shown())
+        elif outcome.status == "stopped":  # left by who waited for it
+            end_response(call, response, "cancelled")
+        elif outcome.status == "incomplete":
+            end_response(call, response, "incomplete", reason=_REASONS.get(outcome.reason or "", "max_output_tokens"))
+        else:
+            end_response(call, response, "completed")
 
 
 def _heard(call: Call, response: Stored) -> Heard:
@@ -107,80 +136,15 @@ def _heard(call: Call, response: Stored) -> Heard:
     return heard(call, before, [(each.body, each.hidden) for each in items_of(call, response.id, "input")])
 
 
-def _take(job: Job, record: ResponseRecord, body: JsonObject, said: Heard, stop: threading.Event) -> None:
-    """Raises ResponseOverError when somebody ended the response meanwhile."""
-    with job.transaction() as call:
-        services = call.services
-    outcome: TurnEnded | TurnFailure = TurnFailure()
-    try:
-        with ExitStack() as opened:
-            prompt, sources, begun = make_prompt(body, said, whole_file(stop))
-            own = [WatchedTool(each, record.begin_tool) for each in _own_tools(job, body, services.sandbox, opened)]
-            events = take_turn(
-                services.language_model,
-                prompt,
-                stop,
-                own_tools=own,
-                limits=Limits(completion=body["max_output_tokens"]),
-                sources=sources,
-                begun=begun,
-                keeps_first=False,
-            )
-            for event in opened.enter_context(closing(events)):
-                record.write(event)
-                if isinstance(event, TurnEnded):
-                    outcome = event
-    except ModelError as error:
-        outcome = TurnFailure(str(error), error.code)
-    except AbandonedError:
-        outcome = TurnEnded("stopped")
-    except (ResponseOverError, StoppedError):
-        raise
-    except Exception:
-        _logger.exception("response %s failed", job.body["response"])
-    with job.transaction() as call:
-        _conclude(call, job, record, outcome)
-
-
 def _own_tools(job: Job, body: JsonObject, sandbox: Sandbox, opened: ExitStack) -> list[OwnTool]:
     found: list[OwnTool] = []
     given = {tool["type"]: tool for tool in reversed(usable_tools(body))}  # one named twice is one
     if "file_search" in given:
-        found.append(file_search(given["file_search"], job.transaction))
+        found.append(file_search(given["file_search"], job))
     if "code_interpreter" in given:
         file_ids = given["code_interpreter"]["container"].get("file_ids", ())
         found.append(opened.enter_context(CodeInterpreter(sandbox, job.transaction, file_ids)))
     return found
-
-
-def _conclude(call: Call, job: Job, record: ResponseRecord, outcome: TurnEnded | TurnFailure) -> None:
-    response = find_response(call, job.body["response"])
-    if response is None or response.facet != "in_progress" or outcome == TurnEnded("stopped"):
-        _leave(call, job, record)
-        return
-    record.settle(response)
-    if isinstance(outcome, TurnFailure):
-        end_response(call, response, "failed", error=outcome.shown())
-    elif outcome.status == "incomplete":
-        end_response(call, response, "incomplete", reason=_REASONS.get(outcome.reason or "", "max_output_tokens"))
-    else:
-        end_response(call, response, "completed")
-
-
-def _leave(call: Call, job: Job, record: ResponseRecord) -> None:
-    """It was to stop before its end: cancelled, deleted, left by who waited for it, or the account closes."""
-    response = find_response(call, job.body["response"])
-    if response is None:
-        _tell_gone(call, job.body["response"])
-    elif response.facet == "in_progress" and (call.live.is_closed or job.stopping.is_set()):
-        record.settle(response)
-        end_response(call, response, "failed", error=TurnFailure(_CLOSED).shown())
-    elif response.facet == "in_progress":
-        record.settle(response)
-        end_response(call, response, "cancelled")
-    elif response.facet == "cancelled":
-        record.settle(response)
-        call.storage.save(response)
 
 
 def _tell_gone(call: Call, response_id: str) -> None:

@@ -14,7 +14,6 @@ import signal
 import stat
 import struct
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from typing import Literal, Self
 from retinue.emulator.sandbox import confined_python as inside
 from retinue.emulator.sandbox.confinements import Start, UnavailableError, Way
 from retinue.emulator.sandbox.limits import Limits
+from retinue.emulator.sandbox.temporary_directories import TemporaryDirectory, scratch_directory
 from retinue.emulator.sandbox.written_files import (
     TooManyError,
     Usage,
@@ -33,7 +33,6 @@ from retinue.emulator.sandbox.written_files import (
     changed_files,
     marks,
     measure,
-    remove_tree,
     take_back,
 )
 
@@ -108,7 +107,7 @@ class Session:
         self._way, self._limits = way, limits
         self._data = directory.resolve(strict=True)
         self._process: _Process | None = None
-        self._temporary: Path | None = None
+        self._temporary: TemporaryDirectory | None = None
         self._is_lost = False
         self._allowed: Usage | None = None
         """What was there before the first run, which does not count."""
@@ -135,9 +134,9 @@ class Session:
         Raises UnavailableError when it cannot be confined in this way, or is stopped meanwhile.
         """
         if self._process is None:
-            self._temporary = Path(tempfile.mkdtemp(prefix="retinue-sandbox-")).resolve()
+            self._temporary = scratch_directory()
             try:
-                self._process = _launch(self._way, self._data, self._temporary, self._limits)
+                self._process = _launch(self._way, self._data, self._temporary.path, self._limits)
             except UnavailableError:
                 self._end()
                 raise
@@ -315,7 +314,7 @@ class Session:
 
     def _taken(self, most: int) -> Usage:
         data = measure(self._data, most)
-        temporary = measure(self._temporary, most - data.entries) if self._temporary else Usage(0, 0)
+        temporary = measure(self._temporary.path, most - data.entries) if self._temporary else Usage(0, 0)
         return Usage(data.entries + temporary.entries, data.size + temporary.size)
 
     # ── its end ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -342,8 +341,7 @@ class Session:
             _end(process)
         if self._temporary is not None:
             temporary, self._temporary = self._temporary, None
-            with contextlib.suppress(OSError):
-                remove_tree(temporary)
+            temporary.close()
 
 
 # ── processes ─────────────────────────────────────────────────────────────────────────────────────────────────────────

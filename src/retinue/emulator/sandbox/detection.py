@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from retinue.emulator.sandbox.code_session import Session
 from retinue.emulator.sandbox.confinements import WAYS, Name, UnavailableError, Way, is_readable_inside
 from retinue.emulator.sandbox.limits import DEFAULT, Limits
+from retinue.emulator.sandbox.temporary_directories import scratch_directory
 
 _ATTEMPTS = """
 import ctypes, os, socket, sys
@@ -104,8 +104,7 @@ def _why_not(way: Way) -> str | None:
 @contextlib.contextmanager
 def _places() -> Iterator[tuple[Path, Path]]:
     """A directory for the code, and a file of the machine beside it."""
-    with tempfile.TemporaryDirectory(prefix="retinue-sandbox-") as made:
-        place = Path(made).resolve()
+    with scratch_directory() as place:
         (place / "data").mkdir()
         for each in (place / "data" / "canary", place / "canary"):
             each.write_text("a file\n", encoding="utf-8")

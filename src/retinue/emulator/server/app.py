@@ -9,6 +9,7 @@ thread per request would add waiting and no concurrency.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
@@ -52,8 +53,10 @@ from retinue.emulator.server.request_source import check_source
 from retinue.emulator.server.service import (
     Answer,
     Call,
+    Declared,
     Endpoint,
     Hosted,
+    Preparation,
     Rendered,
     Sandbox,
     SentFile,
@@ -92,6 +95,7 @@ def create_app(
     language_model: LanguageModel | None = None,
     embedder: Embedder | None = None,
     sandbox: Sandbox | None = None,
+    declared: Declared | None = None,
     hosts: Collection[str] | None = (),
 ) -> LocalAccount:
     """An ASGI application that serves the account kept in ``directory`` (made when it does not exist).
@@ -100,8 +104,9 @@ def create_app(
     prefix (``asst_``, ``vs_`` …). With an ``api_key`` every request must carry it. ``services`` are what is hosted, by
     default all there is; ``language_model`` is what answers, by default the rehearsal model; ``sandbox`` runs the code
     that it writes, by default in whatever this machine has that confines it; with an ``embedder`` vector stores are
-    searched by meaning. ``hosts`` are what the account is called besides loopback, as ``host_name`` writes it: requests
-    for other hosts, and pages of other origins, are refused; None takes all, where no browser can reach it.
+    searched by meaning. ``declared`` says where objects are declared, for the console. ``hosts`` are what the account
+    is called besides loopback, as ``host_name`` writes it: requests for other hosts, and pages of other origins, are
+    refused; None takes all, where no browser can reach it.
 
     The application holds a database connection, opened by the first request; ``close`` it on the thread that served, or
     let the ASGI lifespan do so.
@@ -111,6 +116,7 @@ def create_app(
         language_model=language_model,
         embedder=embedder,
         sandbox=sandbox,
+        declared=declared,
     )
     return LocalAccount(
         directory, hosted, quirks=quirks, api_key=api_key, clock=clock, new_id=new_id or random_id, hosts=hosts
@@ -183,6 +189,12 @@ class LocalAccount:
     def _open_storage(self) -> Storage:
         return Storage(self._directory, new_id=self._new_id, turn=self._turn)
 
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Call]:
+        """For a thread of its own."""
+        with contextlib.closing(self._open_storage()) as storage, storage.transaction(write=False):
+            yield replace(self._call_of_job(storage, {}), writes=False)
+
     def _call_of_job(self, storage: Storage, body: JsonObject) -> Call:
         now = int(self._clock())
         return Call(
@@ -208,6 +220,7 @@ class LocalAccount:
             if message["type"] == "lifespan.startup":
                 if self._services.work:
                     self.open()
+                    self._services.clear_sandbox()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 self.close()
@@ -275,7 +288,8 @@ class LocalAccount:
             async with read_request(request, endpoint, self.open()) as (body, sent):
                 prepared = None
                 if endpoint.prepare is not None:
-                    prepared = await asyncio.to_thread(endpoint.prepare, self._services, body)
+                    preparation = Preparation(self._services, path, body, self._reading)
+                    prepared = await asyncio.to_thread(endpoint.prepare, preparation)
                 answer = self._run_or_read(endpoint, partial(self._run, endpoint, request, path, body, sent, prepared))
                 await self._await_work()
                 return _response(self._as_kept(answer), status=endpoint.status)

@@ -18,6 +18,7 @@ from retinue.emulator.language_models.language_model import LanguageModel
 from retinue.emulator.server.app import LocalAccount, create_app
 from retinue.emulator.server.quirks import NONE, Quirks
 from retinue.emulator.server.request_source import host_name, is_loopback
+from retinue.emulator.server.service import Declared
 from retinue.emulator.server.storage import check_layout
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def serve(
     allowed_hosts: Iterable[str] = (),
     language_model: LanguageModel | None = None,
     embedder: Embedder | None = None,
+    declared: Declared | None = None,
     on_ready: Callable[[str], None],
 ) -> None:
     """Serve until SIGINT or SIGTERM. ``on_ready`` gets the base URL once the port is bound; port 0 picks one.
@@ -46,8 +48,8 @@ def serve(
     if api_key is None and not is_loopback(host_name(host)):
         raise ValueError(f"'{host}' can be reached from other machines: set an API key, or serve on 127.0.0.1")
     with _bound(host, port) as listener:
-        models: dict[str, Any] = {"language_model": language_model, "embedder": embedder}
-        server = _server(directory, api_key=api_key, quirks=quirks, hosts=hosts, **models)
+        given: dict[str, Any] = {"language_model": language_model, "embedder": embedder, "declared": declared}
+        server = _server(directory, api_key=api_key, quirks=quirks, hosts=hosts, **given)
         on_ready(_base_url(host, listener))
         with _signals_end_quietly(server):
             server.run(sockets=[listener])

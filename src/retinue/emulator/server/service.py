@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -137,6 +138,8 @@ class StaticFile:
 
 
 Answer: TypeAlias = JsonObject | Rendered | Streamed
+Declared: TypeAlias = Callable[[], Mapping[str, Mapping[str, str]]]
+"""Gives, by stack and address, the places of declarations, such as ``assistants/tutor.yaml:3``."""
 Handler: TypeAlias = Callable[[Call], Answer]
 OnStored: TypeAlias = Callable[[Call, Stored], None]
 
@@ -192,6 +195,20 @@ class WrittenByCode(Protocol):
         """Its media type, if it is a picture."""
 
 
+Reading: TypeAlias = Callable[[], AbstractContextManager[Call]]
+"""A transaction that reads, and keeps nobody from writing meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What an endpoint may need before it answers."""
+
+    services: Hosted
+    path: Mapping[str, str]
+    body: JsonObject
+    reading: Reading
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     method: Literal["GET", "POST", "DELETE"]
@@ -204,8 +221,9 @@ class Endpoint:
     """The value of ``OpenAI-Beta`` without which the endpoint refuses."""
     status: int = 200
     """The status of an answer that is no refusal."""
-    prepare: Callable[[Hosted, JsonObject], Any] | None = None
-    """What others have to be asked for a body, before the transaction and in a thread, so that nobody else waits."""
+    prepare: Callable[[Preparation], Any] | None = None
+    """What others have to be asked, or what has to be worked out, before the transaction and in a thread, so that
+    nobody else waits."""
     reserved: tuple[str, ...] = ()
     """What the ``{id}`` of the path never is, because the API has a collection of that name there."""
 
@@ -225,6 +243,7 @@ class Job:
     transaction: Callable[[], AbstractContextManager[Call]]
     """A short transaction, for what the work needs to know and for what is to be seen of it meanwhile. Raises
     StoppedError when the job is not this worker's any more."""
+    reading: Reading
 
     def check(self) -> None:
         """To be called between the steps of the work: raises StoppedError when it is to be left to the next start."""
@@ -242,6 +261,8 @@ class Work:
     """What is written instead when ``perform`` raised, or was begun too often without coming to an end."""
     patience: float = 0.0
     """Seconds that the answer to whoever asked for it waits for its end, so that what is quick is there right after."""
+    over: Callable[[Call], str | None] | None = None
+    """Of work that somebody may end, whichever process they ask: the channel to stop on, once somebody has."""
     threads: int = 4
     """How many of its jobs are done side by side by one process."""
 
@@ -273,7 +294,10 @@ class Hosted:
         language_model: LanguageModel | None = None,
         embedder: Embedder | None = None,
         sandbox: Sandbox | None = None,
+        declared: Declared | None = None,
     ) -> None:
+        self.declared = declared
+        """Says where objects are declared; None where nobody knows."""
         self.language_model: LanguageModel = language_model or Rehearsal()
         """What answers."""
         self.embedder = embedder
@@ -303,6 +327,13 @@ class Hosted:
 
             self._sandbox = sandbox
         return self._sandbox
+
+    def clear_sandbox(self) -> None:
+        """Remove the files of code that ran in processes which were killed."""
+        if sys.platform == "linux":  # elsewhere no code runs
+            from retinue.emulator.sandbox.temporary_directories import remove_abandoned
+
+            remove_abandoned()
 
 
 @cache

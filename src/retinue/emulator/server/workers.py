@@ -15,8 +15,9 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from retinue.emulator.server.service import Call, Job, StoppedError, Work
@@ -26,6 +27,9 @@ _ATTEMPTS = 3
 """How often a job is begun before it fails: one that takes its process down with it must not do so for ever."""
 _PATIENCE = 5.0
 """Seconds that closing waits for a job that does not stop. What it would write later is written once, or not at all."""
+
+_LOOK = 0.25
+"""Seconds between two looks whether somebody has ended what a job is for: another process cannot tell this one."""
 
 _logger = logging.getLogger(__name__)
 
@@ -60,6 +64,9 @@ class Workers:
         self._lock: sqlite3.Connection | None = None
         self._pools = {kind: _Pool() for kind in works}
         self._stopping = threading.Event()
+        self._watched: list[Claimed] = []
+        self._watching = threading.Condition()
+        self._watcher: threading.Thread | None = None
 
     def notice(self, storage: Storage) -> None:
         """Begin with what nobody does, also with what was left undone by those that are no more."""
@@ -98,6 +105,8 @@ class Workers:
     def stop(self) -> None:
         """Begin nothing any more, and ask the jobs under way to stop."""
         self._stopping.set()
+        with self._watching:
+            self._watching.notify_all()
         for pool in self._pools.values():
             with pool.lock:
                 pool.lock.notify_all()
@@ -106,7 +115,8 @@ class Workers:
         """As ``stop``, and wait for them. What is not done is left to whoever opens the account next."""
         self.stop()
         deadline = time.monotonic() + _PATIENCE
-        for thread in [each for pool in self._pools.values() for each in pool.threads]:
+        watchers = [self._watcher] if self._watcher else []
+        for thread in [*(each for pool in self._pools.values() for each in pool.threads), *watchers]:
             thread.join(max(0.0, deadline - time.monotonic()))
         if self._lock is not None:
             self._lock.close()
@@ -135,9 +145,11 @@ class Workers:
 
     def _do(self, storage: Storage, claimed: Claimed) -> None:
         work = self._works[claimed.kind]
-        job = Job(claimed.body, self._stopping, lambda: self._write(storage, claimed))
+        read = partial(self._read, storage, claimed.body)
+        job = Job(claimed.body, self._stopping, partial(self._write, storage, claimed), read)
         try:
-            finish = work.perform(job) if claimed.attempts <= _ATTEMPTS else work.fail
+            with self._watch(claimed):
+                finish = work.perform(job) if claimed.attempts <= _ATTEMPTS else work.fail
         except StoppedError:
             storage.return_job(claimed)
             return
@@ -152,6 +164,48 @@ class Workers:
                 return
             except Exception:
                 _logger.exception("the result of a job of '%s' could not be written", claimed.kind)
+
+    @contextlib.contextmanager
+    def _watch(self, claimed: Claimed) -> Iterator[None]:
+        """While this lasts, somebody else may end what the job is for."""
+        if self._works[claimed.kind].over is None:
+            yield
+            return
+        with self._watching:
+            self._watched.append(claimed)
+            self._watching.notify_all()
+            if self._watcher is None:
+                self._watcher = threading.Thread(target=self._look, name="local-account-watch", daemon=True)
+                self._watcher.start()
+        try:
+            yield
+        finally:
+            with self._watching:
+                self._watched.remove(claimed)
+
+    def _look(self) -> None:
+        with contextlib.closing(self._open_storage()) as storage:
+            while not self._stopping.wait(_LOOK):
+                with self._watching:
+                    while not self._watched and not self._stopping.is_set():
+                        self._watching.wait()
+                    watched = list(self._watched)
+                try:
+                    self._stop_those_over(storage, watched)
+                except Exception:
+                    _logger.exception("whether somebody has ended work is not known")
+
+    def _stop_those_over(self, storage: Storage, watched: Sequence[Claimed]) -> None:
+        for each in watched:
+            with self._read(storage, each.body) as call:
+                over = self._works[each.kind].over
+                if over is not None and (channel := over(call)) is not None:
+                    call.live.stop(channel)
+
+    @contextlib.contextmanager
+    def _read(self, storage: Storage, body: JsonObject) -> Iterator[Call]:
+        with storage.transaction(write=False):
+            yield replace(self._call(storage, body), writes=False)
 
     @contextlib.contextmanager
     def _write(self, storage: Storage, claimed: Claimed) -> Iterator[Call]:

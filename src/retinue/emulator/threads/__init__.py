@@ -5,7 +5,7 @@ from __future__ import annotations
 from retinue.emulator.server.service import Service, Work
 from retinue.emulator.threads import message_endpoints, run_endpoints, run_step_endpoints, thread_endpoints
 from retinue.emulator.threads.run_states import expire_run
-from retinue.emulator.threads.run_work import RUNNING, fail_run, perform_run
+from retinue.emulator.threads.run_work import RUNNING, fail_run, perform_run, run_over
 from retinue.emulator.threads.thread_objects import RUNS
 
 _AT_ONCE = 32
@@ -19,7 +19,7 @@ SERVICE = Service(
         *run_step_endpoints.ENDPOINTS,
     ),
     expiry={RUNS.object: expire_run},
-    work={RUNNING: Work(perform_run, fail_run, threads=_AT_ONCE)},
+    work={RUNNING: Work(perform_run, fail_run, over=run_over, threads=_AT_ONCE)},
 )
 
 __all__ = ["SERVICE"]

@@ -5,7 +5,6 @@ What is under way is stored at the beginning and the end of each step and messag
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from retinue.emulator.language_models.language_model import ToolCall, Usage
@@ -29,13 +28,7 @@ from retinue.emulator.turns.turn_events import (
     Thought,
     TurnEnded,
 )
-
-LOOK = 1.0
-"""Seconds after which it is looked whether the run is still in progress: another process may have ended it."""
-
-
-class RunOverError(Exception):
-    """The run is not in progress any more: cancelled, expired, or deleted with its thread."""
+from retinue.emulator.turns.turn_work import TurnOverError
 
 
 class RunRecord:
@@ -46,7 +39,6 @@ class RunRecord:
         self._live = call.live
         self._run_id = run.id
         self._thread_id = run.parent
-        self._looked = time.monotonic()
         self._step_id = ""
         self._message_id = ""
         self._parts: list[JsonObject] = []
@@ -60,10 +52,7 @@ class RunRecord:
         """The pictures that code made and no message shows yet."""
 
     def write(self, event: Event) -> None:
-        """Raises RunOverError, and StoppedError when the job is somebody else's by now."""
-        if time.monotonic() - self._looked > LOOK:
-            with self._job.transaction() as call:
-                self._run(call)
+        """Raises TurnOverError, and StoppedError when the job is somebody else's by now."""
         match event:
             case TextBegun():
                 self._begin_message()
@@ -210,10 +199,9 @@ class RunRecord:
     # What both have in common
 
     def _run(self, call: Call) -> Stored:
-        self._looked = time.monotonic()
         run = find_run(call, self._thread_id, self._run_id)
         if run is None or run.facet != "in_progress":
-            raise RunOverError
+            raise TurnOverError
         return run
 
     def _begin_step(self, call: Call, run: Stored, details: JsonObject, hidden: JsonObject | None = None) -> None:

@@ -22,7 +22,6 @@ from retinue.emulator.files.stored_files import FILES, add_file
 from retinue.emulator.language_models.language_model import ModelError, Tool
 from retinue.emulator.model_endpoints.whole_characters import mend
 from retinue.emulator.server.service import Call, CodeOutcome, CodeSession, Sandbox, WrittenByCode
-from retinue.emulator.turns.code_directory import code_directory
 from retinue.emulator.turns.text_marks import PLACE
 from retinue.emulator.turns.turn import Result
 from retinue.emulator.turns.turn_events import Executed, Source, WrittenFile
@@ -117,6 +116,9 @@ class CodeInterpreter:
         """Raises ModelError when nothing confines the code."""
         try:
             if self._session is None:
+                # Only who runs code pays for it.
+                from retinue.emulator.sandbox.temporary_directories import code_directory
+
                 self._directory = self._opened.enter_context(code_directory())
                 for name, blob in self._files.items():
                     with contextlib.suppress(FileNotFoundError):

@@ -13,14 +13,14 @@ from typing import Any
 from retinue.emulator.language_models.language_model import ModelError, Tool
 from retinue.emulator.model_endpoints.whole_characters import mend
 from retinue.emulator.server.api_errors import ApiError
-from retinue.emulator.server.service import Call
+from retinue.emulator.server.service import Call, Reading
 from retinue.emulator.server.storage import JsonObject
 from retinue.emulator.turns.text_marks import mark
 from retinue.emulator.turns.turn import Result
 from retinue.emulator.turns.turn_events import Passage, Searched, Source
 from retinue.emulator.vector_stores.store_endpoints import require_store
 from retinue.emulator.vector_stores.store_index import settle
-from retinue.emulator.vector_stores.store_search import meanings_of, search_store
+from retinue.emulator.vector_stores.store_search import compare, meanings_of, search_store
 
 MOST_RESULTS = 20
 """Passages that are given to the model when nobody says how many (published for every model but the oldest)."""
@@ -52,6 +52,7 @@ class FileSearch:
 
     store_ids: Sequence[str]
     transaction: Callable[[], AbstractContextManager[Call]]
+    reading: Reading
     most: int = MOST_RESULTS
     threshold: float = 0.0
     filters: JsonObject | None = None
@@ -73,6 +74,7 @@ class FileSearch:
             for store_id in self.store_ids:
                 while not self._is_ready(store_id) and time.monotonic() < deadline and not stop.wait(_LOOK):
                     pass
+                by_meaning = compare(self.reading, store_id, meanings, wanted=self.filters)
                 with self.transaction() as call:
                     found += search_store(
                         call,
@@ -81,7 +83,7 @@ class FileSearch:
                         wanted=self.filters,
                         threshold=self.threshold,
                         most=self.most,
-                        meanings=meanings,
+                        by_meaning=by_meaning,
                         weights=self.weights,
                     )
         except ApiError as refusal:

@@ -39,7 +39,7 @@ from retinue.emulator.server.request_checks import (
     record,
     text,
 )
-from retinue.emulator.server.service import Call, Endpoint, Hosted
+from retinue.emulator.server.service import Call, Endpoint, Preparation, Reading
 from retinue.emulator.server.storage import JsonObject
 from retinue.emulator.vector_stores.store_endpoints import require_store, touch
 from retinue.emulator.vector_stores.store_index import STORE_FILES, settle
@@ -55,6 +55,9 @@ _MAX_WORDS = 200
 
 _MOST_SCORED = 500
 """Chunks whose text is looked at for one query."""
+
+_MOST_RANKED = 1000
+"""Chunks that are ranked by meaning: at most 50 are shown, and of ranks beyond nothing comes when two are merged."""
 
 _RANKS = 60
 """What is added to ranks, so that the first few do not outweigh all others: the usual number."""
@@ -147,7 +150,7 @@ def _search(call: Call) -> JsonObject:
         wanted=asked.get("filters"),
         threshold=asked.get("ranking_options", {}).get("score_threshold", 0.0),
         most=asked.get("max_num_results", 10),
-        meanings=call.prepared,
+        by_meaning=call.prepared,
     )
     return {
         "object": "vector_store.search_results.page",
@@ -158,8 +161,9 @@ def _search(call: Call) -> JsonObject:
     }
 
 
-def _prepare(services: Hosted, body: JsonObject) -> list[Vector]:
-    return meanings_of(services.embedder, body["query"], threading.Event())
+def _prepare(asked: Preparation) -> Scores | None:
+    meanings = meanings_of(asked.services.embedder, asked.body["query"], threading.Event())
+    return compare(asked.reading, asked.path["id"], meanings, wanted=asked.body.get("filters"))
 
 
 def meanings_of(embedder: Embedder | None, queries: Sequence[str], stop: threading.Event) -> list[Vector]:
@@ -174,6 +178,18 @@ def meanings_of(embedder: Embedder | None, queries: Sequence[str], stop: threadi
     return found if len(found) == len(queries) else []
 
 
+def compare(
+    reading: Reading, store_id: str, meanings: Sequence[Vector], *, wanted: JsonObject | None = None
+) -> Scores | None:
+    """How much the chunks of a store have to do with what is meant, by those who may take their time for it; None where
+    the store is searched by words."""
+    if not meanings:
+        return None
+    with reading() as call:
+        scores = nearest(call, store_id, _admitted(call, store_id, wanted), meanings)
+    return dict(nlargest(_MOST_RANKED, scores.items(), key=lambda each: each[1]))
+
+
 def search_store(
     call: Call,
     store_id: str,
@@ -182,23 +198,22 @@ def search_store(
     wanted: JsonObject | None = None,
     threshold: float = 0.0,
     most: int = 10,
-    meanings: Sequence[Vector] = (),
+    by_meaning: Scores | None = None,
     weights: tuple[float, float] | None = None,
 ) -> list[JsonObject]:
     """The chunks that fit best, as the search shows them; the store was used by that.
 
-    ``wanted`` is a filter of attributes, ``threshold`` the least score. ``meanings`` are what ``meanings_of`` gave for
-    the queries; ``weights`` are those of meaning and words when both are to count. Raises ApiError for a store that is
-    not there or has expired.
+    ``wanted`` is a filter of attributes, ``threshold`` the least score. ``by_meaning`` is what ``compare`` gave just
+    before; ``weights`` are those of meaning and words when both are to count. Raises ApiError for a store that is not
+    there or has expired.
     """
     settle(call, parent=store_id)
     store = require_store(call, store_id)
     admitted = _admitted(call, store.id, wanted)
-    if meanings and has_vectors(call, store.id):
-        by_meaning = nearest(call, store.id, admitted, meanings)
-        best = (
-            by_meaning if weights is None else _fused(by_meaning, _by_words(call, store.id, queries, admitted), weights)
-        )
+    if by_meaning is not None and has_vectors(call, store.id):
+        best = {place: score for place, score in by_meaning.items() if place[0] in admitted}
+        if weights is not None:
+            best = _fused(best, _by_words(call, store.id, queries, admitted), weights)
     else:
         best = _by_words(call, store.id, queries, admitted)
     ranked = sorted(best.items(), key=lambda item: (-item[1], item[0]))[:most]
@@ -212,16 +227,18 @@ def search_store(
             "content": [{"type": "text", "text": chunk}],
         }
         for file, score, chunk in found
+        if chunk is not None
     ]
     touch(call, store)
     return data
 
 
-def _text_at(call: Call, store: str, file: str, position: int) -> str:
+def _text_at(call: Call, store: str, file: str, position: int) -> str | None:
+    """None of one that was there when the store was compared, and is not any more."""
     found = call.storage.db.execute(
         "SELECT text FROM chunks WHERE store = ? AND file = ? AND position = ?", [store, file, position]
     )
-    return str(found.fetchone()[0])
+    return next((str(text) for (text,) in found), None)
 
 
 def _by_words(call: Call, store: str, queries: Sequence[str], admitted: Container[str]) -> Scores:

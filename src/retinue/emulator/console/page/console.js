@@ -198,11 +198,21 @@ function shownField(name, value) {
   return typeof value === "object" ? pre(json(value)) : String(value);
 }
 
+/** The file and line that declare an object, where the process that serves knows the project. */
+async function declaredIn(owner) {
+  const { places } = await get("/_internal/declarations");
+  return places[owner.stack]?.[owner.address] ?? "";
+}
+
 function ownership(object) {
   const found = ownerOf(object);
   const others = Object.entries(object.metadata ?? {}).filter(([name]) => name !== "retinue" && !name.startsWith("retinue."));
   const rows = found ? [["Owned by stack", found.stack], ["Declared as", found.address]] : [["Owner", "none: Retinue does not touch it"]];
-  return el("dl", {}, [...rows, ...others].map(([name, value]) => [el("dt", {}, name), el("dd", {}, String(value))]));
+  const shown = el("dl", {}, [...rows, ...others].map(([name, value]) => [el("dt", {}, name), el("dd", {}, String(value))]));
+  if (found?.address) {
+    declaredIn(found).then((place) => { if (place) shown.children[3].after(el("dt", {}, "Declared in"), el("dd", {}, el("code", {}, place))); }, () => {});
+  }
+  return shown;
 }
 
 /** A list with a filter, page by page. Filtering reads on until it has found enough. */

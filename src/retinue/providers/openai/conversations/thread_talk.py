@@ -15,6 +15,7 @@ from retinue.errors import AccountError, RetinueError
 from retinue.model.talk import (
     AnswerEnded,
     CallsWaiting,
+    FileUnread,
     FunctionCall,
     Mark,
     TalkEvent,
@@ -56,6 +57,8 @@ class ThreadTalk:
     _uploads: Uploads = field(init=False)
     _known: set[str] = field(default_factory=set)
     _told: list[TalkEvent] = field(default_factory=list)
+    _unchecked: list[str] = field(default_factory=list)
+    """Files of the question of which nobody knows yet whether file_search can read them."""
 
     def __post_init__(self) -> None:
         self._uploads = Uploads(self.account)
@@ -154,6 +157,7 @@ class ThreadTalk:
         if documents:
             tools = self._file_tools()
             message["attachments"] = [{"file_id": each, "tools": tools} for each in documents]
+            self._unchecked = documents if {"type": "file_search"} in tools else []
         return message
 
     def _file_tools(self) -> list[Json]:
@@ -185,6 +189,8 @@ class ThreadTalk:
                 continue
             with self.account.door("POST", path, event, expected="events of a run"):
                 found = list(self._read(name, data))
+            if found and isinstance(found[-1], AnswerEnded):
+                yield from self._unread()
             yield from found
             self._told += found
             if found and isinstance(found[-1], AnswerEnded | CallsWaiting):
@@ -202,6 +208,7 @@ class ThreadTalk:
                     ends = list(self._read(f"run.{status}", run))
                 if ends:
                     yield from self._rest(str(run["id"]), self._told)
+                    yield from self._unread()
                     yield from ends
                     return
                 self.account.sleep(PAUSE)
@@ -232,6 +239,20 @@ class ThreadTalk:
                 said = ""
                 yield TextGrew(rest, tuple(mark for mark in each.marks if not mark.text or mark.text in rest))
             yield TextEnded()
+
+    def _unread(self) -> Iterator[TalkEvent]:
+        """The files of the question that file_search could not read, by now: a run waits for them."""
+        asked, self._unchecked = self._unchecked, []
+        if not asked:
+            return
+        failed: list[Json] = []
+        with suppress(AccountError):  # the answer is there all the same
+            for store in self._own_stores():
+                path = f"/vector_stores/{store}/files"
+                failed += self.account.pages(path, page=100, beta=BETA, filter="failed")
+        for each in failed:
+            if each.get("id") in asked and each.get("status") == "failed":
+                yield FileUnread("file_search", str(each["id"]), (each.get("last_error") or {}).get("message") or "")
 
     def _latest(self) -> str | None:
         """The run that we heard of, or the last one of the thread: it may have begun without our hearing of it."""
