@@ -153,6 +153,11 @@ def escaped(text: str) -> str:
     return _DOLLARS.sub(lambda found: found[0] * 2, text)
 
 
+def used_in(text: str) -> Iterator[Expression]:
+    """The expressions of a text."""
+    return (piece for piece in _pieces(text) if isinstance(piece, Expression))
+
+
 def has_expressions(text: str) -> bool:
     """Whether anything in it is to be filled."""
     return any(not isinstance(piece, str) for piece in _pieces(text))
@@ -180,6 +185,15 @@ def _pieces(text: str) -> Iterator[str | Expression | Fault]:
         done = end + 2
     if done < len(text):
         yield text[done:]
+
+
+def may_be_filled(value: Any) -> bool:
+    """Whether there may be an expression in data, or what is easily written for one."""
+    if isinstance(value, str):
+        return "{{" in value or "${" in value
+    if isinstance(value, Mapping):
+        return any(may_be_filled(each) for each in value.values())
+    return isinstance(value, list) and any(may_be_filled(each) for each in value)
 
 
 class Slip(NamedTuple):

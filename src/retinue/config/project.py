@@ -14,7 +14,7 @@ from typing import Any
 from retinue.config.environment_overlays import overlay_files
 from retinue.config.interpolation import Interpolator
 from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, listed, near, pattern_hint
-from retinue.config.schema.declaration_schema import HANDOVERS
+from retinue.config.schema.declaration_schema import HANDOVERS, LAYERS
 from retinue.config.schema.project_schema import DEFAULT_INCLUDE, with_overlays
 from retinue.config.schema.validator import Validator
 from retinue.config.variables import Choice, Given, Variable, Variables, check_names, mapping, project_variables
@@ -187,9 +187,9 @@ class _ProjectReader:
         )
 
     def _schema(self) -> dict[str, Any]:
-        # What stands below a name is checked once it is laid over the declaration.
         entries = {kind.section: {"type": ["object", "null"]} for kind in self._kinds.values()}
-        return with_overlays({**entries, **{section: {} for section in HANDOVERS}})
+        # What stands below a name is checked once it is laid over the declaration.
+        return with_overlays({**entries, **{section: {} for section in HANDOVERS}}, {word: {} for word in LAYERS})
 
     def _known(self) -> list[str]:
         """The environments: those that the project file names, and those that have a file."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from retinue.config.interpolation import LOCAL, OPEN, Expression, Fault, UnfilledError, Values
 from retinue.config.problems import did_you_mean, listed
 from retinue.model.values import Address
 
+_NONE: Mapping[str, Any] = MappingProxyType({})
 _HOW = {
     "with": "give it one under 'with:', or in the template",
     "matrix": "name it under 'matrix:'",
@@ -19,7 +21,8 @@ _HOW = {
 class Scope:
     """Values by namespace, around which those of the project stand; a namespace given here hides one further out.
 
-    `exposed` are expressions, each as namespace and name, whose values may hold keys and passwords.
+    `exposed` are expressions, each as namespace and name, whose values may hold keys and passwords. `failed` are the
+    names of values of which a mistake is known already. `asked` are the expressions that were looked up.
     """
 
     def __init__(
@@ -27,27 +30,57 @@ class Scope:
         around: Values,
         values: Mapping[str, Mapping[str, Any]],
         *,
+        address: Address | None = None,
         exposed: Collection[tuple[str, str]] = (),
+        failed: Collection[tuple[str, str]] = (),
     ) -> None:
         self._around = around
         self._values = values
+        self._address = address
         self._exposed = exposed
+        self._failed = failed
+        self.asked: set[tuple[str, str]] = set()
 
     @classmethod
-    def of(cls, address: Address, around: Values) -> Scope:
-        """The scope of a declaration that was made of nothing else."""
-        return cls(around, {"self": {"name": address.name, "address": str(address)}, "with": {}, "matrix": {}})
+    def of(cls, address: Address, around: Values, matrix: Mapping[str, Any] = _NONE) -> Scope:
+        """The scope of a declaration, without parameters."""
+        itself = {"name": address.name, "address": str(address)}
+        return cls(around, {"self": itself, "with": _NONE, "matrix": matrix}, address=address)
+
+    def within(
+        self,
+        namespace: str,
+        values: Mapping[str, Any],
+        *,
+        exposed: Collection[tuple[str, str]] = (),
+        failed: Collection[str] = (),
+    ) -> Scope:
+        """The same with other values in one namespace."""
+        inner = Scope(
+            self._around,
+            {**self._values, namespace: values},
+            address=self._address,
+            exposed={*self._exposed, *exposed},
+            failed={*self._failed, *((namespace, name) for name in failed)},
+        )
+        inner.asked = self.asked
+        return inner
 
     def __call__(self, expression: Expression) -> Any:
-        values = self._values.get(expression.namespace)
+        namespace, name = expression.namespace, expression.name
+        values = self._values.get(namespace)
         if values is None:
             return self._around(expression)
-        if expression.name in values:
-            return values[expression.name]
-        how = _HOW.get(expression.namespace)
+        self.asked.add((namespace, name))
+        if name in values:
+            return values[name]
+        if (namespace, name) in self._failed:
+            raise UnfilledError
+        how = _HOW.get(namespace)
         known = f"there are: {listed(values)}" if values else how
-        hint = did_you_mean(expression.name, values, otherwise=known)
-        message = f"there is no value for '{expression.namespace}.{expression.name}'"
+        hint = did_you_mean(name, values, otherwise=known)
+        whose = f"{self._address} has" if self._address else "there is"
+        message = f"{whose} no value for '{namespace}.{name}'"
         raise UnfilledError(Fault(expression.offset, "unknown-variable", message, hint))
 
     def known(self, expression: Expression) -> bool:

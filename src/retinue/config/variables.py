@@ -80,7 +80,7 @@ class Variables:
         environment: str | None = None,
         environments: Sequence[str] = (),
     ) -> None:
-        self.environment = environment
+        self._chosen = environment
         self._environments = environments
         self.asked: set[tuple[str, str]] = set()
         self._stand_ins = stand_ins
@@ -114,12 +114,12 @@ class Variables:
         if expression.namespace == "env":
             return self._environment_variable(expression)
         if expression.namespace == "environment":
-            return self._chosen(expression)
+            return self._environment_name(expression)
         name = expression.name
         if expression.namespace in LOCAL:
             message = f"there are no values under '{expression.namespace}' here"
-            hint = "they stand in declarations, and in what those take in: use a variable of the project"
-            raise UnfilledError(Fault(expression.offset, "bad-expression", message, hint))
+            instead = "they stand in declarations, and in what those take in: use a variable of the project"
+            raise UnfilledError(Fault(expression.offset, "bad-expression", message, instead))
         if self._tree is None:
             raise UnfilledError
         if name not in self._variables:
@@ -163,12 +163,12 @@ class Variables:
         """Whether a value came from the environment, where keys and passwords come from, directly or through others."""
         return expression.namespace in OUTSIDE or (expression.namespace == "var" and expression.name in self._secret)
 
-    def _chosen(self, expression: Expression) -> str:
+    def _environment_name(self, expression: Expression) -> str:
         if expression.name != "name":
             message, hint = f"an environment has no '{expression.name}'", "write ${{ environment.name }}"
             raise UnfilledError(Fault(expression.offset, "bad-expression", message, hint))
-        if self.environment is not None:
-            return self.environment
+        if self._chosen is not None:
+            return self._chosen
         hint = "declare one under 'environments:' in retinue.yaml, and choose it with -e"
         if self._environments:
             hint = f"choose one, such as -e {self._environments[0]}"
