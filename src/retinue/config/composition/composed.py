@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from retinue.config.composition.merging import Part
-from retinue.config.interpolation import Expression
+from retinue.config.interpolation import Expression, Lookup, fill
 from retinue.config.sections import Entry
 from retinue.config.yaml.syntax_tree import Node, Tree
 from retinue.model.values import Path
@@ -18,12 +18,12 @@ _NONE: Mapping[str, Path] = MappingProxyType({})
 class ComposedTree(Tree):
     """Its top is where the declaration is written; everything below it is where it comes from.
 
-    `own` are the entries that are about this declaration alone, itself and what an environment changes in it; all else
-    is shared with others. `matrix` says where the values of a matrix stand, by name, and is empty for a declaration
-    that stands for itself; `siblings` is how many others the same matrix makes.
+    `own` are the entries that it is written in, itself and what an environment changes in it; of those, `alone` are
+    about no other declaration. `matrix` says where the values of a matrix stand, by name, and is empty for a
+    declaration that stands for itself; `siblings` is how many others the same matrix makes.
     """
 
-    __slots__ = ("matrix", "own", "siblings")
+    __slots__ = ("alone", "lookup", "matrix", "own", "siblings")
 
     def __init__(
         self,
@@ -32,22 +32,32 @@ class ComposedTree(Tree):
         own: Iterable[Node],
         matrix: Mapping[str, Path] = _NONE,
         siblings: int = 0,
+        alone: Iterable[Node] | None = None,
     ) -> None:
         super().__init__(node, key)
         self.own = tuple(own)
+        self.alone = self.own if alone is None else tuple(alone)
         self.matrix = matrix
         self.siblings = siblings
+        self.lookup: Lookup | None = None
+        """The values of its expressions, once they are known."""
 
-    @property
-    def shared(self) -> bool:
-        """Whether other declarations are made of the same lines."""
-        return self.siblings > 0
+    def filled(self, text: str) -> str:
+        """A text with the values of its expressions, as it is where one has none."""
+        filled = fill(text, self.lookup) if self.lookup is not None else None
+        return str(filled.value) if filled is not None and filled.complete else text
 
     def is_own(self, node: Node) -> bool:
-        """Whether a value is written in one of the entries that are about this declaration alone."""
-        return any(
-            each.source is node.source and each.start <= node.start and node.end <= each.end for each in self.own
-        )
+        """Whether a value is written in the declaration, and not in what that is made of."""
+        return _inside(node, self.own)
+
+    def is_alone(self, node: Node) -> bool:
+        """Whether a value is written where it changes no other declaration."""
+        return _inside(node, self.alone)
+
+
+def _inside(node: Node, those: Iterable[Node]) -> bool:
+    return any(each.source is node.source and each.start <= node.start and node.end <= each.end for each in those)
 
 
 def expression_path(tree: Tree, expression: Expression) -> Path | None:
@@ -62,7 +72,7 @@ def expression_path(tree: Tree, expression: Expression) -> Path | None:
 
 
 def own_nodes(tree: Tree) -> tuple[Node, ...]:
-    """The entries that are about one declaration alone."""
+    """The entries that a declaration is written in."""
     if isinstance(tree, ComposedTree):
         return tree.own
     node = tree.node(())
@@ -81,5 +91,9 @@ def laid_over(entry: Entry, part: Part, trees: Iterable[Tree]) -> Entry:
             node.add(*used)
     tree = entry.tree
     matrix, siblings = (tree.matrix, tree.siblings) if isinstance(tree, ComposedTree) else (_NONE, 0)
-    own = (each for tree in trees for each in own_nodes(tree))
-    return replace(entry, data=part.data, tree=ComposedTree(node, tree.key(), own, matrix, siblings), merged=True)
+    own = [each for tree in trees for each in own_nodes(tree)]
+    alone = own
+    if isinstance(tree, ComposedTree):
+        alone = [*tree.alone, *(each for each in own if each not in tree.own)]
+    composed = ComposedTree(node, tree.key(), own, matrix, siblings, alone)
+    return replace(entry, data=part.data, tree=composed, merged=True)

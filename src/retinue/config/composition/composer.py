@@ -80,6 +80,8 @@ class Composer:
             entry = replace(entry, data=_less(entry.data, WITH))
         if usable and isinstance(given, dict):
             scope = Parameters.fill(given, entry.tree, scope, self._diagnostics)
+        if isinstance(entry.tree, ComposedTree):
+            entry.tree.lookup = scope
         return Instance(entry, scope)
 
     def _whole(self, entry: Entry) -> Entry:
@@ -118,7 +120,7 @@ class Composer:
                 return
             taken.add(name)
             places: dict[str, Path] = {of: (MATRIX, *path) for of, path in each.places.items()}
-            tree = ComposedTree(top, key, own, places, len(found) - 1)
+            tree = ComposedTree(top, key, own, places, len(found) - 1, alone=() if len(found) > 1 else own)
             yield replace(entry, name=name, tree=tree, merged=True), each.values
 
     def _name(self, entry: Entry, combination: Combination, axes: Mapping[str, Any]) -> str | None:
