@@ -24,6 +24,7 @@ from retinue.kinds.kind import Kind
 from retinue.model.canonical import canonical_json
 from retinue.model.declared import Declaration, Declared
 from retinue.planning.resolve import resolve
+from retinue.session import check_loaded
 from tests.config.conftest import Files, Load
 
 KINDS = all_kinds()
@@ -308,6 +309,12 @@ def test_a_mistake_of_many_is_told_once(loaded: Load) -> None:
     text = "assistants: {a: {model: x, temperature: hot, matrix: {n: [1, 2, 3]}}}\n"
     [told] = loaded({"assistants/a.yaml": text}).diagnostics
     assert told.message == "'temperature' is a string, but a number is expected (and in 2 others of its matrix)"
+
+
+def test_a_mistake_in_what_many_are_made_of_is_told_once(loaded: Load) -> None:
+    text = "defaults: {assistants: {temperature: hot}}\nassistants: {a: {model: x}, b: {model: x}}\n"
+    _, found = check_loaded(loaded({"assistants/a.yaml": text}))
+    assert [str(each.position) for each in found] == ["assistants/a.yaml:1"]
 
 
 def test_an_environment_may_change_a_matrix(loaded: Load) -> None:

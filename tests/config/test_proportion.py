@@ -13,18 +13,16 @@ import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
 
-from retinue.config import Loaded, load
+from retinue.config import load
 from retinue.config.project_files import PIECE, Folder, Source
 from retinue.config.sections import Entry
 from retinue.config.yaml.syntax_tree import Node, Tree
-from retinue.errors import DeclarationError
 from retinue.kinds import all_kinds
 from retinue.session import check_loaded
 from retinue.state.digest_index import DigestIndex
@@ -159,18 +157,12 @@ SHAPES: dict[str, Callable[[int], Files]] = {
 }
 
 
-def read(loaded: Loaded) -> None:
-    """What `validate` does, whether or not there are mistakes."""
-    with suppress(DeclarationError):
-        check_loaded(loaded)
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 def test_twice_as_much_is_little_more_than_twice_the_work(shape: str, write: Write) -> None:
     def work(number: int) -> int:
         project = write(SHAPES[shape](number))
         chosen = "production" if (project / "environments").exists() else None
-        return Work(lambda: read(load(project, environment=chosen, environ={}, kinds=all_kinds()))).cost
+        return Work(lambda: check_loaded(load(project, environment=chosen, environ={}, kinds=all_kinds()))).cost
 
     work(1)  # what is prepared once
     nothing = work(1)
