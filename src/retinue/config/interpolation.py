@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from retinue.config.problems import Diagnostics, did_you_mean, listed
@@ -26,6 +27,8 @@ LOCAL = ("with", "matrix", "self")
 """Namespaces that hold for one declaration each."""
 NAMESPACES = ("var", *OUTSIDE, *LOCAL, "environment")
 
+SHORT = 500
+"""Characters of a text whose expressions are remembered."""
 MOST_FAULTS = 8
 """How many mistakes of one text are told: whoever writes more of them has made one mistake many times."""
 MOST_FILLED = 1_000_000
@@ -121,7 +124,7 @@ def fill(text: str, lookup: Lookup) -> Filled:
     faults: list[Fault] = []
     used: list[Expression] = []
     complete = True
-    for piece in _pieces(text):
+    for piece in _short_pieces(text) if len(text) <= SHORT else _pieces(text):
         if isinstance(piece, Fault):
             faults.append(piece)
         elif isinstance(piece, str):
@@ -161,6 +164,12 @@ def used_in(text: str) -> Iterator[Expression]:
 def has_expressions(text: str) -> bool:
     """Whether anything in it is to be filled."""
     return any(not isinstance(piece, str) for piece in _pieces(text))
+
+
+@lru_cache(maxsize=1024)
+def _short_pieces(text: str) -> tuple[str | Expression | Fault, ...]:
+    """The pieces of a text that may well be filled again: what stands for many is read once for each of them."""
+    return tuple(_pieces(text))
 
 
 def _pieces(text: str) -> Iterator[str | Expression | Fault]:
