@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.far_account import Account, account
 from benchmarks.measure import Cost, retinue, run
-from benchmarks.projects import WORDS, write_assistants, write_settings, write_store
+from benchmarks.projects import WORDS, write_assistants, write_matrix, write_settings, write_store
 
 ONE_BY_ONE = 100
 """Objects that a script writes one by one until the rest is worked out from them: it takes the same for each."""
@@ -171,6 +171,12 @@ def validate(bench: Bench, count: int) -> Iterator[tuple[str, Figures, Goal | No
             most = 5.0 * count / 10_000
             goal = Goal(f"≤ {most:g} s CPU", lambda each, most=most: each.retinue.cpu <= most)  # type: ignore[misc]
             yield f"in {files} file{'s' * (files > 1)}", Figures(cost, script, floor), promised(count, goal, 10_000)
+    with bench.place() as (root, _):
+        write_matrix(root, count)
+        cost = retinue(root, "validate")
+        most = 5.0 * count / 10_000
+        goal = Goal(f"≤ {most:g} s CPU", lambda each: each.retinue.cpu <= most)
+        yield "of one matrix", Figures(cost), promised(count, goal, 10_000)
 
 
 # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

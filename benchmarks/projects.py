@@ -62,6 +62,32 @@ def write_assistants(root: Path, count: int, files: int, changed: int = 0) -> No
         (folder / f"bots-{start:05}.yaml").write_text("\n".join(lines) + "\n")
 
 
+def write_matrix(root: Path, count: int) -> None:
+    """The same assistants, or almost, by one declaration that stands for all of them."""
+    folder = root / "declared"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "prompt.md").write_text(PROMPT)
+    numbers = ", ".join(f'"{number:05}"' for number in range(count))
+    lines = [
+        "defaults:",
+        "  assistants: {model: gpt-4o, temperature: 0.3, metadata: {team: bench}}",
+        "templates:",
+        "  bot:",
+        "    instructions: [{file: prompt.md}, '${{ with.who }}']",
+        "    tools: [{function: lookup}]",
+        "assistants:",
+        "  bot-${{ matrix.number }}:",
+        "    extends: bot",
+        "    with: {who: 'You are number ${{ matrix.number }}.'}",
+        "    name: Bot ${{ matrix.number }}",
+        "    description: One of many.",
+        "    metadata: {number: '${{ matrix.number }}'}",
+        f"    matrix: {{number: [{numbers}]}}",
+        f"functions:\n  lookup: {json.dumps(FUNCTION)}",
+    ]
+    (folder / "bots.yaml").write_text("\n".join(lines) + "\n")
+
+
 def document(number: int, edition: str) -> str:
     words = " ".join(WORDS[(number + place) % len(WORDS)] for place in range(40))
     return f"# Page {number}\n\n{words}\n\nThe {edition} edition.\n"

@@ -102,10 +102,27 @@ def changed(loaded: Load, overlay: str, **files: str) -> dict[str, Declared]:
             ("response_format", "json_schema", "name"),
             "environments/production.yaml:3",
         ),
-        ("tools: [code_interpreter]", "tools", {"code_interpreter": {}}, ("tools",), "environments/production.yaml:3"),
+        (
+            "tools: {'*': null, code_interpreter: {}}",
+            "tools",
+            {"code_interpreter": {}},
+            ("tools", "code_interpreter"),
+            "environments/production.yaml:3",
+        ),
+        (
+            "tools: [code_interpreter, file_search: {max_num_results: 3}]",
+            "tools",
+            {
+                "code_interpreter": {},
+                "file_search": {"max_num_results": 3},
+                "function/get_weather": {"description": "Weather."},
+            },
+            ("tools", "file_search", "max_num_results"),
+            "environments/production.yaml:3",
+        ),
     ],
 )
-def test_maps_merge_and_everything_else_replaces(
+def test_maps_merge_lists_with_identity_add_up_and_everything_else_replaces(
     loaded: Load, overlay: str, field: str, value: Any, path: Path, place: str
 ) -> None:
     tutor = changed(loaded, TUTOR + overlay, **{"environments/own.md": "Own ${{ x }}."})["assistant.tutor"]

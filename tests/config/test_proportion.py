@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from retinue.config import load
-from retinue.config.loader import Entry
 from retinue.config.project_files import PIECE, Folder, Source
+from retinue.config.sections import Entry
 from retinue.config.yaml.syntax_tree import Node, Tree
 from retinue.kinds import all_kinds
 from retinue.session import check_loaded
@@ -127,6 +127,33 @@ SHAPES: dict[str, Callable[[int], Files]] = {
         "assistants/a.yaml": store("kb/**"),
         **{f"assistants/kb/{'d/' * 20}{each}.md": "A\n" for each in range(n)},
     },
+    "made of templates": lambda n: {
+        "assistants/a.yaml": "templates: {t: {extends: u, name: A}, u: {metadata: {a: b}}}\nassistants:\n"
+        + lines(n, "  a@: {extends: t, model: x, tools: [code_interpreter]}\n")
+        + "defaults: {assistants: {tools: [file_search]}}\n",
+    },
+    "as many templates": lambda n: {
+        "assistants/a.yaml": "templates:\n"
+        + lines(n, "  t@: {name: A @}\n")
+        + "assistants:\n"
+        + lines(n, "  a@: {model: x, extends: t@}\n"),
+    },
+    "of one matrix": lambda n: {
+        "assistants/a.yaml": "assistants: {a: {model: x, name: '${{ matrix.n }} ${{ with.w }}', with: {w: x},"
+        + f" matrix: {{n: [{lines(n, '@, ')}]}}}}}}\n",
+    },
+    "of one matrix, each with what an environment changes": lambda n: {
+        "retinue.yaml": "stack: demo\nenvironments: {production: }\n",
+        "environments/production.yaml": "assistants:\n" + lines(n, "  a-@: {name: A @}\n"),
+        "assistants/a.yaml": f"assistants: {{a: {{model: x, matrix: {{n: [{lines(n, '@, ')}]}}}}}}\n",
+    },
+    "a mistake of many": lambda n: {
+        "assistants/a.yaml": f"assistants: {{a: {{model: x, colour: blue, matrix: {{n: [{lines(n, '@, ')}]}}}}}}\n",
+    },
+    "exclusions of a matrix": lambda n: {
+        "assistants/a.yaml": f"assistants: {{a: {{model: x, matrix: {{n: [{lines(n, '@, ')}],"
+        " exclude: [{n: 1}, {n: 2}], include: [{n: 3, m: x}, {n: -1}]}}}\n",
+    },
 }
 
 
@@ -134,7 +161,8 @@ SHAPES: dict[str, Callable[[int], Files]] = {
 def test_twice_as_much_is_little_more_than_twice_the_work(shape: str, write: Write) -> None:
     def work(number: int) -> int:
         project = write(SHAPES[shape](number))
-        return Work(lambda: check_loaded(load(project, environ={}, kinds=all_kinds()))).cost
+        chosen = "production" if (project / "environments").exists() else None
+        return Work(lambda: check_loaded(load(project, environment=chosen, environ={}, kinds=all_kinds()))).cost
 
     work(1)  # what is prepared once
     nothing = work(1)

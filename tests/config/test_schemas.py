@@ -32,9 +32,39 @@ GOOD = {
     "vector_stores": {"handbook": {"files": ["*.md"], "expires_after": {"days": 3}}},
     "x-anchors": [1, 2],
 }
+COMPOSED = {
+    "defaults": {"assistants": {"model": "x", "tools": ["code_interpreter"]}},
+    "templates": {
+        "assistants": {"base": {"response_format": {"json_schema": {"strict": True}}, "with": {"language": "English"}}},
+        "any": {"metadata": {"a": None}},
+    },
+    "assistants": {
+        "tutor": {},
+        "one": {"extends": ["base", "any"], "response_format": {"json_schema": {"name": "a"}}, "temperature": None},
+        "${{ matrix.topic }}-bot": {
+            "extends": "base",
+            "with": {"language": "${{ matrix.language.name }}"},
+            "matrix": {
+                "topic": "${{ var.topics }}",
+                "language": [{"code": "de", "name": "German"}, "x", 1, True],
+                "exclude": [{"topic": "a"}],
+                "include": [{"topic": "b", "tone": "calm"}],
+            },
+            "labels": {"team": "support"},
+            "enabled": "${{ var.enabled }}",
+            "tools": {"code_interpreter": None, "*": None},
+        },
+    },
+}
 BAD: list[Any] = [
+    {"defaults": {"assistant": {}}},
+    {"defaults": {"assistants": {"temperature": "warm"}}},
+    {"templates": {"assistants": {"base": {"modle": "x"}}}},
+    {"assistants": {"tutor": {"extends": 3}}},
+    {"assistants": {"tutor": {"matrix": {"topic": []}}}},
+    {"assistants": {"tutor": {"labels": {"team": 1}}}},
     {"assistant": {}},
-    {"assistants": {"tutor": {}}},
+    {"assistants": {"tutor": []}},
     {"assistants": {"Tutor": {"model": "x"}}},
     {"assistants": {"tutor": {"model": "x", "temperature": "warm"}}},
     {"functions": {"f": {"lifecycle": {"protect": True}}}},
@@ -63,6 +93,17 @@ def test_there_is_a_schema_for_the_project_for_declarations_and_for_every_kind()
 
 def test_expressions_may_stand_where_numbers_booleans_and_choices_do() -> None:
     Draft202012Validator(DOCUMENTS["declarations.schema.json"]).validate(GOOD)
+
+
+@pytest.mark.parametrize("name", ["declarations", "overlay"])
+def test_what_is_composed_is_known_to_editors(name: str) -> None:
+    Draft202012Validator(DOCUMENTS[f"{name}.schema.json"]).validate(COMPOSED)
+
+
+def test_the_project_file_and_its_environments_may_say_what_declarations_are_made_of() -> None:
+    layers = {"defaults": COMPOSED["defaults"], "templates": COMPOSED["templates"]}
+    project = {"stack": "demo", **layers, "environments": {"production": layers}}
+    Draft202012Validator(DOCUMENTS["retinue.schema.json"]).validate(project)
 
 
 @pytest.mark.parametrize("document", BAD, ids=json.dumps)

@@ -198,6 +198,37 @@ def test_what_looks_renamed_waits_for_an_answer(team: Team) -> None:
     engine.guard(made, Approval(plan=made))
 
 
+MANY = """\
+assistants:
+  "${{{{ matrix.topic }}}}-${{{{ matrix.language }}}}":
+    model: gpt-4o
+    name: ${{{{ matrix.topic }}}} in ${{{{ matrix.language }}}}
+    instructions: "Help in a friendly way, and always say where the answer comes from. ${{{{ matrix.topic }}}}"
+    matrix: {{topic: {topics}, language: [de, en, fr]}}
+"""
+
+
+def test_renamed_values_of_a_matrix_are_offered_as_moves_in_one_warning(team: Team) -> None:
+    """Two values at once, whose order of names is another one then."""
+    team.write("all.yaml", MANY.format(topics="[billing, returns]"))
+    assert team.apply().converged
+    team.write("all.yaml", MANY.format(topics="[returning, invoices]"))
+    made = team.plan()
+    [found] = [each for each in made.warnings if each.code == "looks-renamed"]
+    assert "6 objects would be deleted and 6, which are much like them, created" in found.message
+    assert str(found.position) == "all.yaml:2"
+    with pytest.raises(BlockedError, match=r"assistant\.billing-de → assistant\.[a-z]+-de"):
+        engine.guard(made, Approval(allow_deletes=6))
+    moved = str(found.hint).partition("'")[2].rpartition("'")[0]
+    team.write("all.yaml", MANY.format(topics="[returning, invoices]") + moved + "\n")
+    made = team.plan()
+    assert {each.action for each in made.steps} == {"move", "update"} or {each.action for each in made.steps} == {
+        "move"
+    }
+    assert all(each.address.name.endswith(str(each.reason)[-2:]) for each in made.steps if each.action == "move")
+    assert team.apply().converged
+
+
 def test_what_is_different_is_no_rename(team: Team) -> None:
     """The same model and the same tools do not make one object of two."""
     team.write("all.yaml", tutor("judge").replace(PROMPT, "Judge essays and give marks from one to six with a reason."))

@@ -267,7 +267,9 @@ class _Writing:
         # An entry of a list goes as a whole, whatever of it says what it is.
         entry = next((place[: at + 1] for at in range(1, len(place)) if _keyed(kind, place[:at])), place)
         site = self._site(declaration, entry if _is_identity(declaration, kind, place, entry) else place)
-        if not site.missing:
+        if site.covers:
+            self._add(site, _nested(site, None))
+        elif not site.missing:
             self._add(site, Edit("remove", site.number, site.path))
 
     def _append(self, declaration: Declaration, kind: Kind, address: Address, place: Path) -> None:
@@ -276,9 +278,12 @@ class _Writing:
         keyed = _keyed(kind, place[:-1])
         found = [each for each in entries if keyed and keyed.key(each) == place[-1]] if entries is not ABSENT else []
         site = self._site(declaration, place[:-1])
-        if not found or site.missing:
+        if not found or (site.missing and not site.covers):
             raise UnwritableError("it cannot be written as it is", site.position, "write it by hand")
-        self._add(site, Edit("append", site.number, site.path, found[0]))
+        if site.missing:  # it adds up with what is below
+            self._add(site, _nested(site, [found[0]]))
+        else:
+            self._add(site, Edit("append", site.number, site.path, found[0]))
 
     def _set(self, declaration: Declaration, place: Path, value: Any) -> None:
         site = self._site(declaration, place)
@@ -290,8 +295,8 @@ class _Writing:
             self._write_text(site, value)
         elif site.missing and isinstance(site.missing[0], int):
             self._add(site, Edit("append", site.number, site.path, value))
-        elif len(site.missing) <= 1:
-            self._add(site, Edit("set", site.number, (*site.path, *site.missing), value))
+        elif len(site.missing) <= 1 or site.covers:
+            self._add(site, _nested(site, value))
         else:
             message = f"there is no '{site.missing[0]}' to write it into"
             raise UnwritableError(message, site.position, "write it by hand")
@@ -335,6 +340,13 @@ class _Writing:
                     raise RetinueError(f"'{name}' cannot be edited: {error}", hint=hint) from error
             made[name] = (before, after.encode("utf-8"))
         return made
+
+
+def _nested(site: Site, value: Any) -> Edit:
+    """What sets the value at a site, with the maps that are missing around it."""
+    for part in reversed(site.missing[1:]):
+        value = {part: value}
+    return Edit("set", site.number, (*site.path, *site.missing[:1]), value)
 
 
 def _fits_a_file(text: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from retinue.commands.drafts import Draft, Kept, file_names, free, judge, name_secrets, texts, unfit
 from retinue.commands.suggested_names import name_from, unique
 from retinue.config.globs import LEAVE_OUT
-from retinue.config.loader import is_included
+from retinue.config.included_files import is_included
 from retinue.config.project_files import Folder
 from retinue.config.schema.project_schema import DEFAULT_INCLUDE
 from retinue.errors import BlockedError, RetinueError, UsageError, cannot_write

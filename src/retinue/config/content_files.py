@@ -7,15 +7,17 @@ file that declares takes it in. Where files take in each other, nobody can tell,
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from retinue.config.environment_overlays import Merger, Part, overlay_files
+from retinue.config.composition.merging import Merger, Part
+from retinue.config.environment_overlays import overlay_files
 from retinue.config.globs import LEAVE_OUT, MAGIC, Exclusion, left_out
-from retinue.config.interpolation import Values, fill
+from retinue.config.interpolation import LOCAL, Values, fill
 from retinue.config.problems import Diagnostics, RefusedError
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
@@ -27,6 +29,8 @@ from retinue.model.values import Path
 _OVERLAYS = ""
 """Stands for the files of overlays, which nothing takes in."""
 _YAML = (".yaml", ".yml")
+_LOCAL = re.compile(rf"(?<!\$)\$\{{\{{\s*(?:{'|'.join(LOCAL)})\.[^}}]*\}}\}}")
+"""An expression whose value differs by declaration."""
 
 
 class Claim(NamedTuple):
@@ -75,6 +79,7 @@ class _Finder:
     # The same file may be included by one path and taken in by another.
     _by_real: dict[str, str] = field(default_factory=dict)
     _overlays: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
+    _layers: list[tuple[Mapping[str, Any], Tree]] = field(default_factory=list)
 
     def found(self, project: tuple[Mapping[str, Any], Tree] | None) -> ContentFiles:
         self._by_real = {self.reader.folder.real(name): name for name in reversed(self.included)}
@@ -104,6 +109,7 @@ class _Finder:
     def _read_overlays(self, project: tuple[Mapping[str, Any], Tree] | None) -> None:
         """What any environment changes: content in one of them is no declaration in another."""
         if project is not None:
+            self._layers.append(project)
             environments = project[0].get("environments")
             for name, data in environments.items() if isinstance(environments, dict) else ():
                 if isinstance(data, dict):
@@ -114,6 +120,7 @@ class _Finder:
                     self._read_overlay(document.data, document.tree)
 
     def _read_overlay(self, data: Mapping[str, Any], tree: Tree) -> None:
+        self._layers.append((data, tree))
         for section, name, part in self._entries(data, tree):
             self._overlays.setdefault((section, name), []).append(part)
 
@@ -126,12 +133,40 @@ class _Finder:
                     if isinstance(written, dict) and node is not None:
                         yield section, name, Part(written, node)
 
+    def _claims_of_layers(self, data: Mapping[str, Any], tree: Tree) -> Iterator[tuple[str, Claim]]:
+        """What defaults and templates take in, whether or not anything is made of them."""
+        defaults, templates = data.get("defaults"), data.get("templates")
+        for section, written in defaults.items() if isinstance(defaults, dict) else ():
+            if section in self.sections:
+                path: Path = ("defaults", section)
+                yield from self._claims_of_part([self.sections[section]], "the defaults", written, tree, path)
+        for name, written in templates.items() if isinstance(templates, dict) else ():
+            kind = self.sections.get(name)
+            if kind is None:
+                label = f"the template '{name}'"
+                yield from self._claims_of_part(self.sections.values(), label, written, tree, ("templates", name))
+            for each in written if kind is not None and isinstance(written, dict) else ():
+                path, label = ("templates", name, each), f"the template '{each}'"
+                yield from self._claims_of_part([kind] if kind else [], label, written[each], tree, path)
+
+    def _claims_of_part(
+        self, kinds: Iterable[Kind], label: str, written: Any, tree: Tree, path: Path
+    ) -> Iterator[tuple[str, Claim]]:
+        node = tree.node(path)
+        for kind in kinds if isinstance(written, dict) and node is not None else ():
+            if kind.inclusions and node is not None:
+                whole = Merger(kind, Diagnostics(), nulls="dropped").merged(None, Part(written, node))
+                yield from self._claims(kind, label, whole)
+
     def _claims_of_overlays(self) -> Iterator[tuple[str, Claim]]:
         """What is taken in by what is written for an environment, whatever it changes."""
         for (section, name), parts in self._overlays.items():
             kind = self.sections[section]
             for part in parts:
-                yield from self._claims(kind, name, Merger(kind, Diagnostics()).merged(None, part))
+                whole = Merger(kind, Diagnostics()).merged(None, part)
+                yield from self._claims(kind, f"{kind.name}.{name}", whole)
+        for data, tree in self._layers:
+            yield from self._claims_of_layers(data, tree)
 
     def _claims_of(self, file: str) -> Iterator[tuple[str, Claim]]:
         for document in self.reader.peek(file).documents:
@@ -140,16 +175,18 @@ class _Finder:
                     kind = self.sections[section]
                     merger = Merger(kind, Diagnostics())
                     over = self._overlays.get((section, name), ())
-                    for each in (part, *(merger.merged(part, other) for other in over)):
-                        yield from self._claims(kind, name, each)
+                    own = merger.merged(None, part) if merger.has_maps(part.data) else part
+                    for each in (own, *(merger.merged(own, other) for other in over)):
+                        yield from self._claims(kind, f"{kind.name}.{name}", each)
+                yield from self._claims_of_layers(document.data, document.tree)
 
     # ── what it takes in ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _claims(self, kind: Kind, name: str, part: Part) -> Iterator[tuple[str, Claim]]:
+    def _claims(self, kind: Kind, owner: str, part: Part) -> Iterator[tuple[str, Claim]]:
         tree = Tree(part.node)
         for inclusion in kind.inclusions:
             for path, value in matches(part.data, inclusion.pattern):
-                claim = Claim(f"{kind.name}.{name}", tree.at(path))
+                claim = Claim(owner, tree.at(path))
                 for content in self._named(inclusion, value, tree, path):
                     included = self._by_real.get(self.reader.folder.real(content))
                     if included is not None:
@@ -229,7 +266,8 @@ class _Finder:
         """The YAML files that a path or a glob names; none where it names nothing, which is told when it is read."""
         if not isinstance(written, str) or not written:
             return
-        filled = fill(written, self.lookup)
+        # What differs by declaration may be anything: its files are all that fit.
+        filled = fill(_LOCAL.sub("*", written), self.lookup)
         if not filled.complete or not isinstance(filled.value, str):
             return
         folder = self.reader.folder

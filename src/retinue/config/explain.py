@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from retinue.config.interpolation import OPEN, fill
+from retinue.config.composition.composed import expression_path
+from retinue.config.interpolation import OPEN, OUTSIDE, used_in
 from retinue.config.variables import Variables
 from retinue.config.yaml.syntax_tree import Node, Tree
 from retinue.config.yaml.writer import Noted, Verbatim
 from retinue.kinds.kind import Kind
-from retinue.model.declared import Declaration, Position
+from retinue.model.declared import Declaration, Places, Position
 from retinue.model.paths import fits
 from retinue.model.printable import masked_data
 from retinue.model.values import Path, Secret
@@ -42,7 +43,7 @@ class Origin:
 def written(declaration: Declaration, kind: Kind) -> dict[str, Any]:
     """What an author could have written to the same effect, with everything in place; paths are from the project."""
     spec: dict[str, Any] = _walked(
-        _with_paths(declaration, kind), kind, lambda value, _, there: _shown(declaration, kind, value, there)
+        _whole(declaration, kind), kind, lambda value, _, there: _shown(declaration, kind, value, there)
     )
     return spec
 
@@ -50,7 +51,7 @@ def written(declaration: Declaration, kind: Kind) -> dict[str, Any]:
 def explained(declaration: Declaration, kind: Kind, variables: Variables) -> Noted:
     """The same, each value with its origin as a note."""
     data = _walked(
-        _with_paths(declaration, kind),
+        _whole(declaration, kind),
         kind,
         lambda value, path, there: Noted(
             _shown(declaration, kind, value, there), str(_origin(declaration, path, there, variables))
@@ -62,9 +63,15 @@ def explained(declaration: Declaration, kind: Kind, variables: Variables) -> Not
 def sources(declaration: Declaration, kind: Kind, variables: Variables) -> list[Origin]:
     """The origin of each value of `written`."""
     found: list[Origin] = []
-    spec = _with_paths(declaration, kind)
+    spec = _whole(declaration, kind)
     _walked(spec, kind, lambda _, path, there: found.append(_origin(declaration, path, there, variables)))
     return found
+
+
+def _whole(declaration: Declaration, kind: Kind) -> dict[str, Any]:
+    """All that there is of a declaration once it is read: what it comes to, and what it is chosen by."""
+    spec: dict[str, Any] = _with_paths(declaration, kind)
+    return {**spec, "labels": dict(declaration.labels)} if declaration.labels else spec
 
 
 def _walked(value: Any, kind: Kind, leaf: Leaf, path: Path = (), there: Path = ()) -> Any:
@@ -143,7 +150,7 @@ def _origin(declaration: Declaration, path: Path, there: Path, variables: Variab
     tree = declaration.places
     node = tree.node(there) if isinstance(tree, Tree) else None
     also = [f"from {each}" for each in _files(node)] if node else []
-    also += [f"{name} from {place}" for name, place in _variables(node, variables)] if node else []
+    also += [f"{name} from {place}" for name, place in _expressions(node, tree, variables)] if node else []
     return Origin(path, tree.at(there), tuple(dict.fromkeys(also)))
 
 
@@ -160,10 +167,21 @@ def _files(node: Node) -> Iterator[str]:
             yield posixpath.normpath(posixpath.join(posixpath.dirname(found[1].source.name), found[1].text))
 
 
-def _variables(node: Node, variables: Variables) -> Iterator[tuple[str, str]]:
-    texts = [each.text for each in _parts(node) if each.shape == "scalar"]
-    for each in (used for text in texts if OPEN in text for used in fill(text, lambda _: "").used):
-        if each.namespace == "var":
-            yield f"var.{each.name}", variables.origin(each.name)
-        else:
-            yield f"{each.namespace}.{each.name}", "the environment"
+def _expressions(node: Node, tree: Places, variables: Variables) -> Iterator[tuple[str, str]]:
+    """What the expressions of a value are, each with the place of what it stands for; those that it is made of, too."""
+    waiting = [node]
+    told: set[str] = set()
+    while waiting:
+        texts = [each.text for each in _parts(waiting.pop(0)) if each.shape == "scalar"]
+        for each in (used for text in texts if OPEN in text for used in used_in(text)):
+            if str(each) in told:
+                continue
+            told.add(str(each))
+            if each.namespace == "var":
+                yield str(each), variables.origin(each.name)
+            elif each.namespace in OUTSIDE:
+                yield str(each), "the environment"
+            elif isinstance(tree, Tree) and (path := expression_path(tree, each)) is not None:
+                yield str(each), str(tree.at(path))
+                found = tree.node(path)
+                waiting += [found] if found is not None else []

@@ -6,15 +6,18 @@ The codes are stable: scripts match them.
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from retinue.model.declared import Diagnostic, Places, Position, Problem
 from retinue.model.values import DURATION, NAME
 
 CODES = {
     "absolute-path": "A path starts at the root or at a home directory instead of the file that names it.",
-    "bad-expression": "What stands between `${{` and `}}` is none of `var.NAME`, `env.NAME` and `secret.NAME`.",
+    "bad-expression": "What stands between `${{` and `}}` is no expression, or has no meaning in this place.",
     "bad-handover": "An entry of `adopt`, `moved`, `release` or `takeover` contradicts the declarations or others.",
     "bad-json": "A `.json` file is not JSON.",
     "bad-json-schema": "What should be a JSON Schema (Draft 2020-12) is none.",
@@ -26,6 +29,7 @@ CODES = {
     "chunk-overlap": "Chunks overlap by more than half of their size, which the API refuses.",
     "content-with-sections": "Warning: a file could declare something, but is content of a declaration.",
     "dangling-reference": "A `$ref` of a JSON Schema leads to nothing in the project.",
+    "duplicate-default": "Two files of one folder give one field two defaults.",
     "duplicate-key": "A key stands twice in one mapping.",
     "duplicate-name": "Two declarations of one kind have the same name.",
     "duplicate-tool": "An assistant lists one tool twice.",
@@ -47,7 +51,7 @@ CODES = {
     "missing-description": "A function that an agent calls has no description, which the Agents API needs.",
     "missing-field": "A field that is required is not there.",
     "missing-file": "A file that is named does not exist.",
-    "missing-variable": "A variable has no value: no default, none from the environment, a file or the command line.",
+    "missing-variable": "A value has no source: no default, none from an environment, a file or the command line.",
     "model-gone": "Warning: a model has shut down ([models](models.md)).",
     "model-shutdown": "Warning: a model is going to shut down ([models](models.md)).",
     "no-match": "A glob matches no file.",
@@ -82,7 +86,9 @@ CODES = {
     "unknown-model": "Warning: the account does not list a model ([models](models.md)).",
     "unknown-reference": "A name refers to nothing that is declared.",
     "unknown-section": "A section of a file of declarations is not a kind.",
-    "unknown-variable": "A variable is used or set that is not declared.",
+    "unknown-template": "A template is extended that is not written anywhere, or is for another kind.",
+    "unknown-variable": "A variable, or another value of an expression, is used or set that is not declared.",
+    "unread-value": "Warning: a value under `with` is read by nothing.",
     "unreadable-file": "A file cannot be read.",
     "unreadable-tag": "Warning: an ownership tag in the account is damaged, and names no stack.",
     "unset-environment-variable": "`${{ env.NAME }}` names an environment variable that is not set, or empty.",
@@ -137,6 +143,26 @@ class Diagnostics:
 
     def warning(self, code: str, message: str, position: Position | None, hint: str | None = None) -> None:
         self.all.append(Diagnostic("warning", code, message, position, hint))
+
+    def fold(self, starts: list[int]) -> None:
+        """Of what was found in declarations that are made of the same lines, keep one of each mistake, and say in how
+        many it is. `starts` are where the findings of each begin."""
+        first: dict[tuple[str, str, Position | None, int], int] = {}
+        times: Counter[int] = Counter()
+        kept = self.all[: starts[0]]
+        for start, end in itertools.pairwise([*starts, len(self.all)]):
+            seen: Counter[tuple[str, str, Position | None]] = Counter()
+            for each in self.all[start:end]:
+                what = (each.severity, each.code, each.position)
+                index = first.setdefault((*what, seen[what]), len(kept))
+                kept += [each] if index == len(kept) else []
+                seen[what] += 1
+                times[index] += 1
+        for index, count in times.items():
+            if count > 1:
+                others = "another one" if count == 2 else f"{count - 1:,} others"
+                kept[index] = replace(kept[index], message=f"{kept[index].message} (and in {others} of its matrix)")
+        self.all[:] = kept
 
     def place(self, problems: Iterable[Problem], places: Places) -> None:
         """Report what pure code found, at the place the author wrote it."""

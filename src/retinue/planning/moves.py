@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.canonical import canonical_json, same
@@ -244,19 +244,63 @@ def look_renamed(steps: Iterable[Step], kinds: Kinds) -> Iterator[Diagnostic]:
             words = _counted(_chosen(old.before or {}, kinds[old.address.kind]))
             pairs += [(-_likeness(words, other), old, new) for new, other in there.candidates(words)]
     told: set[str] = set()
-    for score, old, new in sorted(pairs, key=lambda pair: (pair[0], pair[1].address, pair[2].address)):
+    # What is declared in one line stands for many, of which all are renamed when a word of it is.
+    renamed: dict[tuple[str, Position | None], list[_Renamed]] = {}
+    for score, old, new in sorted(pairs, key=_most_alike):
         if -score < ALIKE or old.key in told or new.key in told:
             continue
         told |= {old.key, new.key}
-        entry = f"moved: [{{from: {old.address}, to: {new.address}}}]"
-        yield Diagnostic(
-            "warning",
-            "looks-renamed",
-            f"{old.address} ({old.id}) would be deleted and {new.address}, which is much like it, created",
-            new.position,
-            f"to rename it instead, write '{entry}' into a file of declarations",
-            details={"from": str(old.address), "to": str(new.address), "alike": round(-score, 2)},
-        )
+        renamed.setdefault((new.address.kind, new.position), []).append(_Renamed(old, new, round(-score, 2)))
+    for each in renamed.values():
+        yield _look_renamed(each[0]) if len(each) == 1 else _all_look_renamed(each)
+
+
+class _Renamed(NamedTuple):
+    """An object that would go, the one that is much like it, and how much, from 0 to 1."""
+
+    old: Step
+    new: Step
+    alike: float
+
+    @property
+    def details(self) -> dict[str, Any]:
+        return {"from": str(self.old.address), "to": str(self.new.address), "alike": self.alike}
+
+
+def _most_alike(pair: tuple[float, Step, Step]) -> tuple[Any, ...]:
+    """What says most: how much two objects are alike, then how many parts of their names are the same."""
+    score, old, new = pair
+    parts = [Counter(re.split("[-_]", each.address.name)) for each in (old, new)]
+    return round(score, 2), -(parts[0] & parts[1]).total(), old.address, new.address
+
+
+def _look_renamed(found: _Renamed) -> Diagnostic:
+    old, new = found.old, found.new
+    entry = f"moved: [{{from: {old.address}, to: {new.address}}}]"
+    return Diagnostic(
+        "warning",
+        "looks-renamed",
+        f"{old.address} ({old.id}) would be deleted and {new.address}, which is much like it, created",
+        new.position,
+        f"to rename it instead, write '{entry}' into a file of declarations",
+        details=found.details,
+    )
+
+
+def _all_look_renamed(found: Sequence[_Renamed]) -> Diagnostic:
+    """One warning for all that are declared in one line, with all that has to be written."""
+    found = sorted(found, key=lambda each: each.old.address)
+    first = found[0]
+    entries = ", ".join(f"{{from: {each.old.address}, to: {each.new.address}}}" for each in found)
+    return Diagnostic(
+        "warning",
+        "looks-renamed",
+        f"{len(found):,} objects would be deleted and {len(found):,}, which are much like them, created, such as "
+        f"{first.new.address} for {first.old.address}",
+        first.new.position,
+        f"to rename them instead, write 'moved: [{entries}]' into a file of declarations",
+        details={"moves": [each.details for each in found]},
+    )
 
 
 class _Made:

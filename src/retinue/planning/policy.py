@@ -128,7 +128,8 @@ def rename_block(plan: Plan) -> Block | None:
     found = [each for each in plan.warnings if each.code == "looks-renamed"]
     if not found:
         return None
-    names = ", ".join(f"{each.details['from']} → {each.details['to']}" for each in found)
+    moves = [move for each in found for move in each.details.get("moves", (each.details,))]
+    names = ", ".join(f"{each['from']} → {each['to']}" for each in moves)
     return Block(
         "looks-renamed",
         f"the plan would delete what looks renamed: {names}; say 'moved:' or 'release:', or let a person approve it",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from retinue.config.problems import ADDRESS
-from retinue.config.schema.project_schema import with_overlays
+from retinue.config.schema.project_schema import VARIABLE_NAME, with_overlays
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.values import NAME
 
@@ -33,6 +33,9 @@ LIFECYCLE = {
 }
 
 
+LABEL = "^[A-Za-z0-9_][A-Za-z0-9_./-]{0,62}$"
+"""What a label is called: no sign that a selector has a meaning for."""
+
 EXTRA = {
     "type": "object",
     "description": "Fields of the API that Retinue does not know, by name: passed on and compared. At most 4.",
@@ -41,11 +44,76 @@ EXTRA = {
 }
 
 
+_AXIS = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": ["string", "number", "boolean", "object"]},
+}
+_COMBINATION = {"type": "object", "minProperties": 1}
+LAYERS = ("defaults", "templates")
+"""Sections of what declarations are made of."""
+
+COMPOSITION: dict[str, dict[str, Any]] = {
+    "extends": {
+        "description": "Templates it is made of: a name or a list of them, of which later ones are stronger.",
+        "anyOf": [
+            {"type": "string", "minLength": 1},
+            {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+        ],
+    },
+    "with": {
+        "type": "object",
+        "description": "Values for ${{ with.NAME }} in it and in its templates, by name.",
+        "propertyNames": {"pattern": VARIABLE_NAME},
+    },
+    "matrix": {
+        "type": "object",
+        "description": "One declaration for each combination of these values, read as ${{ matrix.NAME }}.",
+        "minProperties": 1,
+        "propertyNames": {"pattern": VARIABLE_NAME},
+        "properties": {
+            "exclude": {
+                "type": "array",
+                "description": "Combinations to leave out: each names some of the values.",
+                "items": _COMBINATION,
+            },
+            "include": {
+                "type": "array",
+                "description": "Further combinations, or more values for those that there are.",
+                "items": _COMBINATION,
+            },
+        },
+        "additionalProperties": {
+            "description": "The values of one axis, or an expression that gives a list.",
+            "anyOf": [_AXIS, {"type": "string"}],
+        },
+    },
+    "labels": {
+        "type": "object",
+        "description": "What it is chosen by on the command line, such as label:team=support. Never sent.",
+        "propertyNames": {"pattern": LABEL},
+        "additionalProperties": {"type": "string"},
+    },
+    "enabled": {
+        "type": "boolean",
+        "description": "false leaves it out, as if it were not declared. Default: true.",
+    },
+}
+"""What every declaration may have beside the fields of its kind. None of it is sent or compared."""
+
+
+def without_composition(spec: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """A declaration without what none of its kind's fields is; and its labels."""
+    labels = spec.get("labels")
+    rest = {name: value for name, value in spec.items() if name not in COMPOSITION}
+    return rest, {name: str(value) for name, value in labels.items()} if isinstance(labels, Mapping) else {}
+
+
 def declaration(kind: Kind) -> dict[str, Any]:
     """What one declaration of the kind must look like once its expressions are filled."""
     if not kind.stored:
-        return dict(kind.schema)
-    common = {"lifecycle": LIFECYCLE}
+        return {**kind.schema, "properties": {**COMPOSITION, **kind.schema["properties"]}}
+    common = {"lifecycle": LIFECYCLE, **COMPOSITION}
     if any(each.rest for each in kind.fields):
         common["extra"] = EXTRA
     if kind.homes:
@@ -65,18 +133,33 @@ _WHOLE = ("required", "minProperties", "if", "then", "else")
 def overlay(kind: Kind) -> dict[str, Any]:
     """What an environment may write below the name of a declaration: any part of it, and null for what it removes."""
     schema = _partial(declaration(kind))
-    properties = dict(schema["properties"])
+    return _or_null(
+        {**schema, "properties": _with_maps(kind, schema["properties"])}, "What changes in it; null takes it out."
+    )
+
+
+def entry(kind: Kind) -> dict[str, Any]:
+    """What an author may write below a name: what defaults and templates give need not be there, and null takes it
+    out."""
+    schema = {word: value for word, value in declaration(kind).items() if word not in _WHOLE}
+    properties = {name: each if name in COMPOSITION else _or_null(each) for name, each in schema["properties"].items()}
+    return {**schema, "properties": _with_maps(kind, properties)}
+
+
+def _with_maps(kind: Kind, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields, with maps where lists have entries with identity."""
+    properties = dict(fields)
     for each in kind.keyed:
         if len(each.pattern) == 1:
             name = each.pattern[0]
             by_key = {
                 "type": "object",
-                "description": "By what identifies an entry: what changes in it, or null to take it out.",
+                "description": "By what identifies an entry: its options, or null to take it out; '*': null for all.",
                 "additionalProperties": {"type": ["object", "null"]},
             }
-            described = {"description": "A list, which replaces the one there was, or a map of what changes in it."}
+            described = {"description": "A list, which is added to what there is, or a map of what changes in it."}
             properties[name] = {**described, "anyOf": [properties[name], by_key]}
-    return _or_null({**schema, "properties": properties}, "What changes in it; null takes it out.")
+    return properties
 
 
 def _partial(schema: Any) -> Any:
@@ -143,21 +226,72 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 EXPRESSION = {
     "type": "string",
     "pattern": r"^\$\{\{.*\}\}$",
-    "description": "An expression: ${{ var.NAME }}, ${{ env.NAME }} or ${{ secret.NAME }}.",
+    "description": "An expression, such as ${{ var.NAME }}, ${{ env.NAME }} or ${{ with.NAME }}.",
 }
 
 
 def documents(kinds: Kinds) -> dict[str, dict[str, Any]]:
     """File name → schema, for editors: as in `declaration`, but with expressions where they may stand."""
-    written = {kind.name: with_expressions(declaration(kind)) for kind in kinds.values()}
-    changed = {kind.name: with_expressions(overlay(kind)) for kind in kinds.values()}
-    project = {**with_overlays(_sections(kinds)), "$defs": changed}
+    changed = {kind.name: with_expressions(_referring(overlay(kind))) for kind in kinds.values()}
+    parts = {_part(kind): changed[kind.name] for kind in kinds.values()}
+    written = {kind.name: _of_templates(kind, with_expressions(_referring(entry(kind)))) for kind in kinds.values()}
+    common = {word: with_expressions(_or_null(schema)) for word, schema in COMPOSITION.items()}
+    changed |= common
+    project = {**with_overlays(_sections(kinds), _layers(kinds, of=lambda kind: kind.name)), "$defs": changed}
     made = {"retinue.schema.json": _document("retinue", "The project file, retinue.yaml", project)}
-    made["declarations.schema.json"] = _document("declarations", "A file of declarations", _file(kinds, written))
-    made["overlay.schema.json"] = _document("overlay", "What an environment changes", _file(kinds, changed))
+    file = _file(kinds, {**written, **parts, **common}, _layers(kinds, of=_part))
+    made["declarations.schema.json"] = _document("declarations", "A file of declarations", file)
+    environment = _file(kinds, changed, _layers(kinds, of=lambda kind: kind.name))
+    made["overlay.schema.json"] = _document("overlay", "What an environment changes", environment)
     for kind in kinds.values():
-        made[f"{kind.name}.schema.json"] = _document(kind.name, f"One {kind.title}", written[kind.name])
+        one = with_expressions(declaration(kind))
+        made[f"{kind.name}.schema.json"] = _document(kind.name, f"One {kind.title}", one)
     return made
+
+
+def _referring(schema: Any) -> Any:
+    """The schema of a declaration, or one beside null, with references where it says what all of them may have."""
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [_referring(each) for each in schema["anyOf"]]}
+    if "properties" not in schema:
+        return schema
+    fields = {
+        name: {"$ref": f"#/$defs/{name}"} if name in COMPOSITION else each
+        for name, each in schema["properties"].items()
+    }
+    return {**schema, "properties": fields}
+
+
+def _part(kind: Kind) -> str:
+    return f"{kind.name}-part"
+
+
+def _of_templates(kind: Kind, whole: Mapping[str, Any]) -> dict[str, Any]:
+    """A declaration as it stands alone; where it extends templates, any part of one."""
+    return {"if": {"required": ["extends"]}, "then": {"$ref": f"#/$defs/{_part(kind)}"}, "else": whole}
+
+
+def _layers(kinds: Kinds, *, of: Callable[[Kind], str]) -> dict[str, Any]:
+    """The sections of what declarations are made of; `of` says which definition has any part of a declaration."""
+    stored = {kind.section: {"$ref": f"#/$defs/{of(kind)}"} for kind in kinds.values()}
+    named = {
+        section: {"type": ["object", "null"], "description": "Templates by name.", "additionalProperties": part}
+        for section, part in stored.items()
+    }
+    return {
+        "defaults": {
+            "type": ["object", "null"],
+            "description": "By section, what every declaration of this folder has that does not say otherwise.",
+            "properties": stored,
+            "additionalProperties": False,
+        },
+        "templates": {
+            "type": ["object", "null"],
+            "description": "By section or for any, what declarations may be made of by 'extends'.",
+            "properties": named,
+            "additionalProperties": {"type": "object"},
+        },
+    }
 
 
 def _document(name: str, title: str, schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,7 +303,7 @@ def _sections(kinds: Kinds) -> dict[str, Any]:
         kind.section: {
             "type": "object",
             "description": f"Every {kind.title} by name.",
-            "propertyNames": {"pattern": kind.pattern or f"^{NAME.pattern}$"},
+            "propertyNames": {"pattern": rf"{kind.pattern or f'^{NAME.pattern}$'}|\$\{{\{{"},
             "additionalProperties": {"$ref": f"#/$defs/{kind.name}"},
         }
         for kind in kinds.values()
@@ -177,10 +311,10 @@ def _sections(kinds: Kinds) -> dict[str, Any]:
     return {**named, **HANDOVERS}
 
 
-def _file(kinds: Kinds, definitions: Mapping[str, Any]) -> dict[str, Any]:
+def _file(kinds: Kinds, definitions: Mapping[str, Any], layers: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": _sections(kinds),
+        "properties": {**_sections(kinds), **layers},
         "patternProperties": {"^x-": {"description": "Ignored: a place for anchors that aliases repeat."}},
         "additionalProperties": False,
         "$defs": dict(definitions),

@@ -320,10 +320,12 @@ PROJECT: dict[str, Any] = {
 }
 
 
-def with_overlays(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of the project file, whose environments may change declarations: section → its schema there."""
+def with_overlays(sections: Mapping[str, Any], layers: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of the project file, whose environments may change declarations: section → its schema there. `layers`
+    are the sections of what declarations are made of, for the project and for its environments."""
     properties = PROJECT["properties"]
     environments = properties["environments"]
     one = environments["additionalProperties"]
-    one = {**one, "properties": {**one["properties"], **sections}}
-    return {**PROJECT, "properties": {**properties, "environments": {**environments, "additionalProperties": one}}}
+    one = {**one, "properties": {**one["properties"], **sections, **layers}}
+    changed = {**environments, "additionalProperties": one}
+    return {**PROJECT, "properties": {**properties, **layers, "environments": changed}}

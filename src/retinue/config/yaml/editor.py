@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from retinue.config.composition.composed import ComposedTree
 from retinue.config.interpolation import OPEN, escaped, has_expressions
 from retinue.config.problems import Diagnostics, RefusedError
 from retinue.config.project_files import Folder, Source
@@ -255,7 +256,8 @@ class UnwritableError(Exception):
 @dataclass(frozen=True, slots=True)
 class Site:
     """A place in the YAML text of `source`: `path` in its document `number`, as it stands there. `missing` are the last
-    parts of the path asked for, which are not written. With `text`, the value is the content of that file instead."""
+    parts of the path asked for, which are not written. With `text`, the value is the content of that file instead.
+    `covers` says that what stands here covers what a template or defaults give, which stay as they are."""
 
     source: Source
     number: int
@@ -263,6 +265,7 @@ class Site:
     position: Position
     missing: Path = ()
     text: str | None = None
+    covers: bool = False
 
 
 def find_site(
@@ -290,7 +293,7 @@ def find_site(
             if fits(part, inclusion.pattern) and node.shape != "scalar":
                 file = _named_file(node, inclusion.form)
                 if file is not None and not (in_place and part == path):
-                    return _file_site(file, node, folder, whole=inclusion.form == "text" and part == path)
+                    return _file_site(file, node, tree, folder, whole=inclusion.form == "text" and part == path)
         for reference in kind.references:
             if reference.inline and fits(part, reference.pattern) and node.shape == "scalar":
                 target = declarations[Address(reference.kind, node.text)]
@@ -298,9 +301,33 @@ def find_site(
     node = tree.node(written)
     if node is None:
         raise TypeError(f"{declaration.address} is not written anywhere")
+    if isinstance(tree, ComposedTree) and not (written and tree.is_alone(node)):
+        return _covering(declaration.address, tree, path, node)
     _refuse_expressions(node)
     number, place = _physical(node)
     return Site(node.source, number, place, node.position, path[len(written) :])
+
+
+def _covering(address: Address, tree: ComposedTree, path: Path, node: Node) -> Site:
+    """Where a declaration can say otherwise than what it is made of, which others are made of, too. Raises
+    UnwritableError."""
+    if not tree.alone:
+        others = "another one of its matrix is" if tree.siblings == 1 else f"{tree.siblings} others of its matrix are"
+        message = f"{others} made of the same line"
+        hint = f"write what differs below '{address.name}' of an environment, or change the line for all of them"
+        raise UnwritableError(message, node.position, hint)
+    index = next((part for part in path if isinstance(part, int)), None)
+    if index is not None:
+        message = "it comes from a template or from defaults, which others may be made of, too"
+        raise UnwritableError(message, node.position, "write it into the declaration by hand, or change it there")
+    own = Tree(tree.alone[0])
+    length = next(cut for cut in range(len(path), -1, -1) if own.node(path[:cut]) is not None)
+    there = own.node(path[:length])
+    assert there is not None  # noqa: S101 - the top of the declaration is there
+    if length == len(path):
+        _refuse_expressions(there)
+    number, place = _physical(there)
+    return Site(there.source, number, place, there.position, path[length:], covers=True)
 
 
 def _named_file(node: Node, form: str) -> Node | None:
@@ -312,15 +339,16 @@ def _named_file(node: Node, form: str) -> Node | None:
     return found[1] if found else None
 
 
-def _file_site(file: Node, node: Node, folder: Folder, *, whole: bool) -> Site:
+def _file_site(file: Node, node: Node, tree: Tree, folder: Folder, *, whole: bool) -> Site:
     render = node.pair("render")
     if render is not None and render[1].text == "true":
         hint = f"edit '{file.text}' by hand"
         raise UnwritableError(f"'{file.text}' is rendered: its text comes from variables, too", file.position, hint)
-    if not whole or OPEN in file.text:
-        raise UnwritableError(f"it stands in '{file.text}'", file.position, "edit that file by hand")
+    text = tree.filled(file.text) if isinstance(tree, ComposedTree) else file.text
+    if not whole or OPEN in text:
+        raise UnwritableError(f"it stands in '{text}'", file.position, "edit that file by hand")
     try:
-        name = folder.file(file.source.name.rpartition("/")[0], file.text)
+        name = folder.file(file.source.name.rpartition("/")[0], text)
     except RefusedError as refused:
         raise UnwritableError(refused.message, file.position, refused.hint or "correct the path") from refused
     return replace(Site(file.source, 0, (), file.position), text=name)

@@ -1,0 +1,93 @@
+"""What an environment changes, laid over declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from retinue.config.composition.composed import laid_over
+from retinue.config.composition.merging import Merger
+from retinue.config.problems import Diagnostics, did_you_mean, near
+from retinue.config.sections import Entry
+from retinue.model.declared import MOST_GUESSES, Problem
+
+# Names this much alike are taken for one another by people, too.
+_ALIKE = 0.9
+
+
+class Overlay:
+    """Everything that the chosen environment changes. Each entry is used up by the declaration it changes."""
+
+    def __init__(self, diagnostics: Diagnostics) -> None:
+        self._diagnostics = diagnostics
+        self._entries: dict[tuple[str, str], Entry] = {}
+        self._known: dict[str, list[str]] = {}
+        self._guesses = MOST_GUESSES
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            first = self._entries.setdefault(entry.slot, entry)
+            if first is not entry:
+                self._diagnostics.error(
+                    "duplicate-name",
+                    f"the {entry.kind.title} '{entry.name}' is changed twice for one environment",
+                    entry.tree.at((), key=True),
+                    "put the two together",
+                    related=(("first changed here", first.tree.at((), key=True)),),
+                )
+            elif not isinstance(entry.data, dict | None):
+                message = f"what changes in '{entry.name}' must be a mapping"
+                hint = "write fields below it, or null to take it out"
+                self._diagnostics.error("wrong-type", message, entry.tree.at(()), hint)
+                del self._entries[entry.slot]
+
+    def extends(self, entry: Entry) -> Entry:
+        """The entry that says which templates a declaration is made of in the environment: itself, or what is laid over
+        it."""
+        over = self._entries.get(entry.slot)
+        return over if over is not None and isinstance(over.data, dict) and "extends" in over.data else entry
+
+    def applied(self, entry: Entry) -> Entry | None:
+        """The declaration as it is in the environment; None when it is not there."""
+        self._known.setdefault(entry.kind.name, []).append(entry.name)
+        over = self._entries.pop(entry.slot, None)
+        if over is None or not isinstance(entry.data, dict):
+            return entry
+        return None if over.data is None else self._merged(entry, over)
+
+    def rest(self, *, complete: bool) -> Iterator[Entry]:
+        """What is declared for this environment only; what stands for many first, since others may change one of them.
+        Unless `complete`, what is changed may be in a broken file."""
+        while self._entries:
+            many = (slot for slot, each in self._entries.items() if "matrix" in (each.data or ()))
+            over = self._entries.pop(next(many, next(iter(self._entries))))
+            if over.data is not None:
+                yield over
+            elif complete:
+                message = f"there is no {over.kind.title} '{over.name}' to remove"
+                hint = did_you_mean(over.name, self._names(over), otherwise="leave it out")
+                self._diagnostics.error("nothing-to-remove", message, over.tree.at((), key=True), hint)
+
+    def judged(self, over: Entry, problems: list[Problem]) -> list[Problem]:
+        """What is wrong with an entry that is declared for this environment only: if it lacks something, it was
+        probably meant to change a declaration, and so it was if it is named almost like one."""
+        lacking = [each for each in problems if each.code == "missing-field" and not each.path]
+        names = self._names(over)
+        if not lacking:
+            alike = near(over.name, names, cutoff=_ALIKE)
+            message = f"the {over.kind.title} '{over.name}' is declared for this environment only"
+            hint = f"did you mean '{alike[0]}'?" if alike else None
+            warned = [Problem("similar-name", (), message, hint, severity="warning", key=True)] if alike else []
+            return [*problems, *warned]
+        whole = f"to declare it here only, write it whole: {lacking[0].message}"
+        message = f"there is no {over.kind.title} '{over.name}' to change"
+        problem = Problem("nothing-to-change", (), message, did_you_mean(over.name, names, otherwise=whole), key=True)
+        return [problem, *(each for each in problems if each not in lacking)]
+
+    def _names(self, over: Entry) -> list[str]:
+        """The declarations that an entry may have been meant for."""
+        self._guesses -= 1
+        return self._known.get(over.kind.name, []) if self._guesses >= 0 else []
+
+    def _merged(self, entry: Entry, over: Entry) -> Entry:
+        part = Merger(over.kind, self._diagnostics).merged(entry.part, over.part)
+        return laid_over(entry, part, (entry.tree, over.tree))

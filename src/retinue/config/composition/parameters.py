@@ -1,0 +1,89 @@
+"""The values under `with`, filled: they may be made of one another, and of everything else a declaration knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from retinue.config.interpolation import Expression, Fault, Interpolator, UnfilledError, may_be_filled
+from retinue.config.problems import Diagnostics
+from retinue.config.scope import Scope
+from retinue.config.yaml.syntax_tree import Tree
+
+WITH = "with"
+
+
+class Parameters:
+    """Works each value out once; what is wrong with it is reported once. `around` knows all but these values."""
+
+    def __init__(self, written: Mapping[str, Any], tree: Tree, around: Scope, diagnostics: Diagnostics) -> None:
+        self._written = written
+        self._tree = tree
+        self._around = around
+        self._diagnostics = diagnostics
+        self._trail: list[str] = []
+        self._failed: set[str] = set()
+        self.values: dict[str, Any] = {}
+        self.exposed: set[tuple[str, str]] = set()
+
+    @classmethod
+    def fill(cls, written: Mapping[str, Any], tree: Tree, around: Scope, diagnostics: Diagnostics) -> Scope:
+        """The scope with these values in it. One that could not be filled is reported, and stays unfilled."""
+        if not any(may_be_filled(each) for each in written.values()):
+            return around.within(WITH, written)
+        parameters = cls(written, tree, around, diagnostics)
+        for name in written:
+            parameters.evaluate(name)
+        return around.within(WITH, parameters.values, exposed=parameters.exposed, failed=parameters._failed)
+
+    def evaluate(self, name: str) -> bool:
+        """Work one value out. False when it has none."""
+        if name in self.values or name in self._failed:
+            return name in self.values
+        self._trail.append(name)
+        interpolator = Interpolator(self._tree, self, self._diagnostics)
+        value = interpolator.data(self._written[name], (WITH, name))
+        self._trail.pop()
+        if interpolator.unfilled:
+            self._failed.add(name)
+            return False
+        if interpolator.secret:
+            self.exposed.add((WITH, name))
+        self.values[name] = value
+        return True
+
+    # ── the values that these may be made of ──────────────────────────────────────────────────────────────────────────
+
+    def __call__(self, expression: Expression) -> Any:
+        name = expression.name
+        if expression.namespace != WITH or name not in self._written:
+            return self._around(expression)
+        if name in self._trail:
+            circle = " → ".join((*self._trail[self._trail.index(name) :], name))
+            message = f"the values under 'with' go round in a circle: {circle}"
+            raise UnfilledError(Fault(expression.offset, "variable-cycle", message, "cut one of them"))
+        self._around.asked.add((WITH, name))
+        if not self.evaluate(name):
+            raise UnfilledError
+        return self.values[name]
+
+    def known(self, expression: Expression) -> bool:
+        """Whether there is something of that name."""
+        if expression.namespace == WITH:
+            return expression.name in self._written
+        return self._around.known(expression)
+
+    def secret(self, expression: Expression) -> bool:
+        """Whether a value may hold a key or a password."""
+        if expression.namespace == WITH:
+            return (WITH, expression.name) in self.exposed
+        return self._around.secret(expression)
+
+    @property
+    def room(self) -> int:
+        """How many characters may still be filled in, in all of the project."""
+        return self._around.room
+
+    @room.setter
+    def room(self, room: int) -> None:
+        self._around.room = room
