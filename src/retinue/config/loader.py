@@ -7,13 +7,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from retinue.config.composition.composed import ComposedTree
 from retinue.config.composition.composer import Composer, Instance
-from retinue.config.composition.layers import Layers
+from retinue.config.composition.layers import Defaults, Layers, no_defaults
 from retinue.config.composition.overlay import Overlay
 from retinue.config.composition.parameters import WITH
 from retinue.config.content_files import find_content
+from retinue.config.environment_overlays import overlay_files
 from retinue.config.handover_sections import read_handovers
 from retinue.config.included_files import declaration_files
 from retinue.config.inclusions import Inclusions
@@ -46,6 +48,7 @@ class Loaded:
     `project` is None when retinue.yaml is missing or holds a mistake. `complete` is False when a file could not be read
     to its end: names it declares may be missing, so a reference to one is not known to be wrong.
     `seal` is the key for the digests of what is hidden, `outline` what is known of the project without its variables.
+    `defaults` says what a declaration of a kind has in a folder that does not say otherwise.
     """
 
     project: Project | None
@@ -57,6 +60,7 @@ class Loaded:
     variables: Variables = field(default_factory=lambda: Variables({}, {}, None, Diagnostics()))
     seal: bytes = b""
     outline: Outline | None = None
+    defaults: Defaults = no_defaults
 
 
 def load(
@@ -99,6 +103,7 @@ def load(
         project_file.lookup,
         environ.get(SEAL, "").encode("utf-8", "surrogateescape"),
         project_file.outline,
+        reading.defaults,
     )
 
 
@@ -145,6 +150,10 @@ class _Reading:
         self._layers.complete()
         return found
 
+    @property
+    def defaults(self) -> Defaults:
+        return self._layers.defaults
+
     def declarations(self, entries: Iterable[Entry]) -> Iterator[Declaration]:
         """The declarations, as they are in the environment."""
         for entry in entries:
@@ -152,7 +161,7 @@ class _Reading:
         complete = self._reader.complete and self.composer.complete
         for entry in self._overlay.rest(complete=complete):
             yield from self._instances(entry, added=complete, only_here=True)
-        for name, position in self._layers.unused() if complete else ():
+        for name, position in self._layers.unused(self._in_environments()) if complete else ():
             message, hint = f"nothing extends the template '{name}'", "remove it, or name it under 'extends:'"
             self._reader.diagnostics.warning("unused-declaration", message, position, hint)
 
@@ -167,6 +176,13 @@ class _Reading:
                 yield made
         if len(starts) > 1 and len(diagnostics.all) > starts[0] + 1:
             diagnostics.fold(starts)
+
+    def _in_environments(self) -> Iterator[Any]:
+        """What any environment says, chosen or not: a template may be for another one."""
+        written = self._file.written[0].get("environments") if self._file.written else None
+        yield from written.values() if isinstance(written, dict) else ()
+        for name in (each for files in overlay_files(self._reader.folder).values() for each in files):
+            yield from (document.data for document in self._reader.peek(name).documents)
 
     # ── one declaration ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -184,7 +200,8 @@ class _Reading:
         found = self._validators[kind.name].problems(spec, tree, label, secret=interpolator.secret)
         # What a template would have given is not missing.
         found = [each for each in found if not (entry.broken and each.code == "missing-field")]
-        told = self._overlay.judged(entry, found) if added else found
+        many = isinstance(tree, ComposedTree) and tree.matrix
+        told = self._overlay.judged(entry, found) if added and not many else found
         exposed = list(secrets_in_the_open(kind, spec)) if interpolator.secret else []
         silent = {each.path for each in exposed}
         interpolator.report(each for each in told if each.path not in silent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -54,8 +55,11 @@ class Composer:
             if changed is None:
                 return
             whole = changed
-        if not isinstance(whole.data, dict) or whole.data.keys().isdisjoint((EXTENDS, WITH, MATRIX)):
+        if not isinstance(whole.data, dict):
             yield Instance(whole, Scope.of(_address(whole), self._lookup))
+            return
+        if whole.data.keys().isdisjoint((EXTENDS, WITH, MATRIX)):
+            yield self._instance(whole, {}, usable=True)
             return
         written = {word: whole.data[word] for word in (EXTENDS, WITH, MATRIX) if word in whole.data}
         problems = _FORM.problems(written, whole.tree, f"the {whole.kind.title} '{whole.name}'")
@@ -139,7 +143,7 @@ class Composer:
             self._diagnostics.error(fault.code, fault.message, place, fault.hint)
         if not filled.complete:
             return None
-        return filled.value if isinstance(filled.value, str) else str(filled.value)
+        return filled.value if isinstance(filled.value, str) else json.dumps(filled.value)
 
     def _refuse_twice(self, entry: Entry, name: str) -> None:
         message = f"two combinations of the matrix are called '{name}'"
