@@ -82,13 +82,21 @@ def test_ctrl_c_in_a_terminal_is_answered_and_told_as_it_was(
 ) -> None:
     """The answer is on the screen, what was finished stays there once, nothing that moved does, and the last line says
     what the account has."""
+    answered = threading.Event()
+
+    def interrupt(terminal: int) -> None:
+        """Nothing else is created before the answer is there: on a busy machine, all the rest might be."""
+        os.write(terminal, b"\x03")
+        assert answered.wait(30)
+
     with serving(account) as url:
         environ = served(team, url)
 
         def begun(terminal: int) -> None:
-            account.at = lambda number: os.write(terminal, b"\x03") if number == 20 else None
+            account.at = lambda number: interrupt(terminal) if number == 20 else None
 
-        ended = in_terminal(apply(team, "--detail", "summary"), size=size, environ=environ, begun=begun)
+        args, then = apply(team, "--detail", "summary"), {b"stopping: finishing": answered.set}
+        ended = in_terminal(args, size=size, environ=environ, begun=begun, then=then)
     assert ended.code == 130
     text = "\n".join(seen(ended.written, *size))
     made = names(team)

@@ -40,6 +40,9 @@ def serving(transport: httpx2.BaseTransport, *, tls: ssl.SSLContext | None = Non
             """Nobody reads it."""
 
     class Server(ThreadingHTTPServer):
+        request_queue_size = 128
+        """Of the usual five, those that come at once are more: who is turned away tries again after a second."""
+
         def handle_error(self, *_: Any) -> None:
             """A client that is gone is nothing to tell."""
 

@@ -73,10 +73,10 @@ def in_terminal(
     size: tuple[int, int] = (80, 24),
     environ: Mapping[str, str] | None = None,
     begun: Callable[[int], object] = lambda terminal: None,
-    then: Mapping[bytes, bytes] = MappingProxyType({}),
+    then: Mapping[bytes, bytes | Callable[[], object]] = MappingProxyType({}),
 ) -> Ended:
     """Run a command with all of its streams in a terminal of so many columns and lines. `begun` is called with a file
-    descriptor that a person may type into; when the first text of `then` appears, the second one is typed, once."""
+    descriptor that a person may type into; when a text of `then` appears, what it leads to is typed or called, once."""
     import fcntl
     import pty
     import termios
@@ -99,7 +99,11 @@ def in_terminal(
             while piece := os.read(ours, 65536):
                 written += piece
                 for text in [each for each in answers if each in written]:
-                    os.write(ours, answers.pop(text))
+                    answer = answers.pop(text)
+                    if isinstance(answer, bytes):
+                        os.write(ours, answer)
+                    else:
+                        answer()
         except OSError:  # how Linux says that nobody has the terminal open any more
             pass
         process.wait()
