@@ -149,8 +149,7 @@ def show(address: Address | None, place: Where, parallelism: int, as_json: bool)
         if as_json:
             terminal.print(json_text(document))
         else:
-            rows = document.pop("objects")
-            terminal.print(render_objects(rows, **document, width=terminal.width, color=terminal.color))
+            terminal.print(render_objects(document, width=terminal.width, color=terminal.color))
         return 0
     for live in _owned(found, address):
         shown = looking.full(session, live)
@@ -201,10 +200,11 @@ def output(address: Address | None, place: Where, parallelism: int, as_json: boo
 
 
 def _outputs(ids: Mapping[str, str], form: str, terminal: Terminal) -> str:
+    from retinue.planning.documents.account_types import VERSION
     from retinue.report.account.account_text import render_env, render_outputs
 
     if form == "json":
-        return json_text(ids)
+        return json_text({"format_version": VERSION, **ids})
     if form == "env":
         try:
             return render_env(ids)
@@ -227,6 +227,7 @@ def models(place: Where, as_json: bool) -> int:
       retinue models --json | jq '.models[] | select(.used_by != [])'
     """
     from retinue import engine
+    from retinue.planning.documents.account_types import VERSION, ModelsDocument
     from retinue.planning.model_catalog import standing_document
     from retinue.report.account.account_text import render_models
     from retinue.session import models as standing
@@ -234,11 +235,12 @@ def models(place: Where, as_json: bool) -> int:
     terminal = Terminal.detect()
     with engine.open_session(place) as session:
         rows = [standing_document(each, session.day) for each in standing(session)]
-        listed = session.models_listed
+        listed = bool(session.models_listed)
     if not listed:
         terminal.say("the account does not say which models it has")
     if as_json:
-        terminal.print(json_text({"listed": bool(listed), "models": rows}))
+        document: ModelsDocument = {"format_version": VERSION, "listed": listed, "models": rows}
+        terminal.print(json_text(document))
     else:
         terminal.print(render_models(rows, width=terminal.width, color=terminal.color))
     return 0
