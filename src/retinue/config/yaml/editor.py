@@ -11,6 +11,7 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ from retinue.config.yaml.syntax_tree import Node, Tree
 from retinue.config.yaml.writer import is_literal, literal_lines, write_block, write_flow, write_scalar
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declaration, Position
-from retinue.model.paths import fits
+from retinue.model.paths import fits, matches
 from retinue.model.values import Address, Path
 
 _KEY = re.compile(r"( *)[^\s#-][^#]*:\s*(?:#.*)?$")
@@ -301,6 +302,74 @@ def find_site(
     _refuse_expressions(node)
     number, place = _physical(node)
     return Site(node.source, number, place, node.position, path[len(written) :])
+
+
+TextPlace = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """One of several parts that a text is put together of: what people call it, and where in the YAML its node is.
+
+    `text` is what it comes to, without the line end that ends it, and `site` where it can be written; both are None for
+    one that only variables tell, of which `why` says so.
+    """
+
+    name: str
+    node: Node
+    text: str | None = None
+    site: Site | None = None
+    why: str = ""
+
+
+def find_parts(declaration: Declaration, path: Path, kinds: Kinds, folder: Folder) -> list[TextPart]:
+    """The parts of the text at `path`, in order; none where it is not put together of several."""
+    node = next((each for place, each in _texts(declaration, kinds) if place == path), None)
+    return [_part(each, folder) for each in node.entries] if node is not None else []
+
+
+def text_places(declaration: Declaration, kinds: Kinds, folder: Folder) -> set[TextPlace]:
+    """Where everything is written that texts of a declaration are made of."""
+    nodes = (each for _, node in _texts(declaration, kinds) for each in node.entries or [node])
+    return {text_place(each, folder) for each in nodes}
+
+
+def text_place(node: Node, folder: Folder) -> TextPlace:
+    """The file that a node names, or its own place in the YAML: two that have it in common share a text."""
+    named = node.pair("file")
+    if named is not None:
+        with suppress(RefusedError):
+            return (folder.file(named[1].source.name.rpartition("/")[0], named[1].text), 0, 0)
+    return (node.source.name, node.start, node.end)
+
+
+def _texts(declaration: Declaration, kinds: Kinds) -> Iterator[tuple[Path, Node]]:
+    tree = declaration.places
+    for inclusion in kinds[declaration.address.kind].inclusions:
+        if inclusion.form == "text" and isinstance(tree, Tree):
+            for path, _ in matches(declaration.spec, inclusion.pattern):
+                node = tree.node(path)
+                if node is not None:
+                    yield path, node
+
+
+def _part(node: Node, folder: Folder) -> TextPart:
+    named = node.pair("file")
+    name = f"'{named[1].text}'" if named else f"the text at {node.position.file}:{node.position.line}"
+    try:
+        if named is not None:
+            site = _file_site(named[1], node, folder, whole=True)
+            content = folder.read(str(site.text)).decode("utf-8-sig")
+            text = content.replace("\r\n", "\n").replace("\r", "\n")
+        else:
+            _refuse_expressions(node)
+            text, (number, place) = node.text, _physical(node)
+            site = Site(node.source, number, place, node.position)
+    except UnwritableError as error:
+        return TextPart(name, node, why=error.message)
+    except (RefusedError, UnicodeDecodeError):  # a pattern, or what is no text: told where it is read
+        return TextPart(name, node, why=f"{name} is no single file")
+    return TextPart(name, node, text.removesuffix("\n"), site)
 
 
 def _named_file(node: Node, form: str) -> Node | None:
