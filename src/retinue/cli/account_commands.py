@@ -1,4 +1,4 @@
-"""Commands that look at the account, or serve the local one: drift, show, output, models, gc, serve, doctor."""
+"""Commands that look at the account, or serve the local one: show, output, models, gc, serve, doctor."""
 
 from __future__ import annotations
 
@@ -12,115 +12,19 @@ import click
 from retinue.cli.options import (
     ADDRESS,
     VARIABLE,
-    Parsed,
     Variables,
-    detail_option,
-    fail_on_option,
     parallelism_option,
     project_options,
 )
 from retinue.cli.terminal import Terminal
-from retinue.errors import CHANGES, BlockedError, PartialError, RetinueError, UsageError, reason_of
+from retinue.errors import CHANGES, PartialError, RetinueError, UsageError, reason_of
 from retinue.model.printable import json_text
 
 if TYPE_CHECKING:
-    from retinue.commands.drift import Wanted
     from retinue.commands.show import Inventory
     from retinue.model.live import Live
     from retinue.model.values import Address
-    from retinue.planning.drift_detection import Drift
-    from retinue.planning.policy import FailOn
-    from retinue.report import Form
-    from retinue.report.text.change_text import Detail
-    from retinue.session import Session, Where
-
-
-def _wanted(text: str) -> Wanted:
-    """`all`, kind.name or kind.name.field."""
-    from retinue.commands.drift import Wanted
-
-    try:
-        return Wanted.parse(text)
-    except ValueError as error:
-        places = "all, assistant.math-tutor, assistant.math-tutor.instructions"
-        raise ValueError(f"'{text}' is none of: {places}") from error
-
-
-@click.command()
-@project_options
-@detail_option
-@parallelism_option
-@fail_on_option(BlockedError.exit_code)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "markdown", "github", "junit"]),
-    default="text",
-    help="For a terminal, a program (schemas/drift.schema.json), a page, an issue on GitHub, or a list of tests.",
-)
-@click.option(
-    "--accept",
-    "wanted",
-    type=Parsed("address", _wanted),
-    multiple=True,
-    metavar="ADDRESS[.FIELD]",
-    help="Write what is there now into the declarations, or 'all' of it; may be repeated.",
-)
-@click.option("--unowned", is_flag=True, help="Name the objects without an owner, too.")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is drift.")
-def drift(
-    place: Where,
-    detail: Detail,
-    parallelism: int,
-    fail_on: tuple[FailOn, ...],
-    form: Form,
-    wanted: tuple[Wanted, ...],
-    unowned: bool,
-    detailed_exitcode: bool,
-) -> int:
-    """Show what somebody changed in the account since the last apply.
-
-    Fields that no longer hold what was applied, objects that are gone, files that were swapped. Changes of the
-    declarations that are not applied yet are no drift. Changes nothing in the account; with --accept, it changes the
-    declarations, and leaves comments and layout as they are.
-
-    \b
-    Example:
-      retinue drift
-      retinue drift -e production --detailed-exitcode --format github > drift.md
-      retinue drift --accept assistant.math-tutor.instructions
-    """
-    from retinue import engine
-    from retinue.cli.audience import note_unlisted, watch_pauses
-    from retinue.commands import drift as drifting
-    from retinue.report import render
-
-    terminal = Terminal.detect()
-    with engine.open_session(place, parallelism=parallelism) as session:
-        watch_pauses(session, terminal)
-        found = drifting.look_for_drift(session)
-        if wanted:
-            return _accept(place, session, found, wanted, terminal)
-        document = drifting.describe(session, found, fail_on=fail_on, unowned=unowned)
-        note_unlisted(session, terminal, fail_on)
-    terminal.print(render("drift", document, form, detail=detail, width=terminal.width, color=terminal.color))
-    if document["blocks"]:
-        return BlockedError.exit_code
-    return CHANGES if detailed_exitcode and found.found else 0
-
-
-def _accept(place: Where, session: Session, found: Drift, wanted: tuple[Wanted, ...], terminal: Terminal) -> int:
-    from retinue.commands.drift import accept, write_accepted
-    from retinue.report.drift.drift_text import render_accepted
-
-    accepted = accept(place, session, found, wanted)
-    write_accepted(accepted, session.project.root)
-    terminal.print(render_accepted(accepted.changes, sorted(accepted.files), accepted.affected, accepted.left))
-    if accepted.refused:
-        told = len(accepted.refused)
-        message = f"{told} {'change' if told == 1 else 'changes'} could not be accepted; the others were"
-        raise PartialError(message, diagnostics=accepted.refused)
-    return 0
+    from retinue.session import Where
 
 
 @click.command()

@@ -37,7 +37,7 @@ HOMES = ("responses", "assistants-v2")
 @click.option(
     "--from",
     "source",
-    metavar="assistants",
+    metavar=LIVE,
     help="Declare what the account has and nobody owns, instead of an example.",
 )
 @click.option("--yes", is_flag=True, help="Ask nothing: what is not told is as usual.")
