@@ -167,7 +167,7 @@ def test_an_account_that_cannot_be_reached_leaves_a_project_to_go_on_with(tmp_pa
 
 
 def test_a_person_is_asked_and_return_takes_what_is_usual(tmp_path: Path) -> None:
-    answers = {b"called? [desk]": b"\n", b"server? [local]": b"\n"}
+    answers = {b"called? [desk]": b"\n", b"a URL [local]": b"\n"}
     ended = in_terminal(command("init", str(tmp_path / "desk")), then=answers)
     assert ended.code == 0
     written = yaml.safe_load((tmp_path / "desk" / "retinue.yaml").read_text())
@@ -178,7 +178,7 @@ def test_what_is_answered_is_written_and_what_cannot_be_is_asked_again(tmp_path:
     answers = {
         b"called? [desk]": b"My Desk\n",
         b"at most 63 of them": b"front\n",
-        b"server? [local]": b"openai\n",
+        b"a URL [local]": b"openai\n",
         b"[responses]": b"\n",
         b"[y/N]": b"\n",
     }

@@ -59,6 +59,12 @@ def test_plain_progress_tells_of_many_files_ten_times(total: int, told: int) -> 
     assert not told or lines[-1] == f"vector_store.handbook: {total}/{total} files"
 
 
+def test_a_step_that_takes_long_is_heard_of_before_it_ends() -> None:
+    """Somebody who reads a log knows what it is that takes so long."""
+    events = [Event(STORE, "progress", seconds=each, done=1, total=2, detail="indexed") for each in (9.9, 10.1, 20.0)]
+    assert shown(events) == "vector_store.handbook: 1/2 files indexed\n"
+
+
 # ── on a terminal ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 MOST = 8

@@ -130,7 +130,7 @@ def _asked(directory: Path, told: Choices, *, account: bool, source: bool) -> Ch
     if told.stack is None:
         told = _ask_for(told, "stack", "What is the stack called?", stack_name(directory))
     if account:
-        told = _ask_for(told, "account", "Where do its assistants live: local, openai, or the URL of a server?", LOCAL)
+        told = _ask_for(told, "account", "Where do its assistants live? local, openai, or a URL", LOCAL)
     if told.account == LOCAL:
         return told
     if told.api is None:
@@ -138,7 +138,7 @@ def _asked(directory: Path, told: Choices, *, account: bool, source: bool) -> Ch
         said = "Which API do your programs use?"
         told = replace(told, api=click.prompt(said, default=usual_api(told.account), type=choices, err=True))
     if source:
-        said = "Declare what the account has and nobody owns, instead of an example?"
+        said = "Declare what the account has, instead of an example?"
         told = replace(told, example=not click.confirm(said, default=False, err=True))
     return told
 

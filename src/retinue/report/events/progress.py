@@ -33,6 +33,8 @@ FEW = 20
 """Steps of a plan that is small enough for each to keep a line on a terminal, once it is done."""
 MANY_FILES = 100
 """Files of a step from which on a log hears of them before the step is done."""
+LONG = 10.0
+"""Seconds of a step after which it does so anyway."""
 _BELOW = 3
 """The lines of a terminal that no step takes: the sum, the one where the cursor stands, and one above."""
 _FIRST_RATE = 1.0
@@ -68,8 +70,8 @@ class Progress:
     With `live`, there is one table that is drawn over and over: a line for each step that is running, with the rate and
     the time left of its files, and below how many of the `total` are done, running, waiting and failed. What did not go
     well stands above, and so does every finished step of a plan of few. Otherwise every step is a line once it is over,
-    and one with many files tells of each kind of work on them ten times at most. `size` gives the columns and lines of
-    the terminal at any time. What was not begun is told at the end.
+    and one that takes long, or has many files, tells of each kind of work on them ten times at most. `size` gives the
+    columns and lines of the terminal at any time. What was not begun is told at the end.
     """
 
     def __init__(
@@ -136,7 +138,7 @@ class Progress:
         return masked(paint([*lines, *(line("    ", each) for each in more)], color=self._color))
 
     def _is_worth_a_line(self, event: Event) -> bool:
-        if event.total < MANY_FILES:
+        if not event.total or (event.total < MANY_FILES and event.seconds < LONG):
             return False
         tenth = event.done * _TENTHS // event.total
         work = f"{event.step.key} {event.detail}"
