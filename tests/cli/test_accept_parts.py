@@ -30,6 +30,7 @@ assistants:
         Answer in one sentence.
         Never promise anything.
       - "You are a ${{ var.model }}."
+      - {file: prompts/model.md, render: true}
       - Be brief.
   clerk:
     model: gpt-4o
@@ -37,6 +38,7 @@ assistants:
       - {file: prompts/tone.md}
       - Count twice.
 """,
+    "prompts/model.md": "Really: ${{ var.model }}.\n",
     "prompts/tone.md": "Be polite.\nBe patient.\n",
     "prompts/desk.md": "You sit at the desk.\n\nYou know the house.\n",
 }
@@ -45,6 +47,7 @@ PARTS = [
     "You sit at the desk.\n\nYou know the house.",
     "Answer in one sentence.\nNever promise anything.",
     "You are a gpt-4o.",
+    "Really: gpt-4o.",
     "Be brief.",
 ]
 
@@ -96,7 +99,7 @@ def test_a_change_inside_a_part_is_written_into_its_file(shop: Shell, line: str)
 
 
 def test_a_part_that_stands_in_the_yaml_keeps_its_style(shop: Shell) -> None:
-    edit(shop, "desk", with_parts(p2="Answer in two sentences.\nNever promise anything.", p4="Be quick."))
+    edit(shop, "desk", with_parts(p2="Answer in two sentences.\nNever promise anything.", p5="Be quick."))
     expected = FILES["team.yaml"].replace("one sentence", "two sentences").replace("- Be brief.", "- Be quick.")
     assert accept(shop) == {"team.yaml": expected}
 
@@ -126,9 +129,8 @@ def test_a_part_that_others_have_is_theirs_too(shop: Shell) -> None:
 
 def test_a_part_with_a_variable_is_nobodys_to_write(shop: Shell) -> None:
     edit(shop, "desk", with_parts(p3="You are a gpt-6-luna."))
-    assert "the change is in the text at team.yaml:10, and its value comes from 'You are a ${{ var.model }}.'" in (
-        refused(shop)
-    )
+    said = "the change is in the text at team.yaml:10 or 'prompts/model.md', and its value comes from 'You are a"
+    assert said in refused(shop)
 
 
 def test_a_line_end_that_no_file_holds_is_refused(shop: Shell) -> None:
@@ -176,6 +178,8 @@ def test_parts_that_only_the_whole_tells_are_found_between_the_others() -> None:
         whole_parts(["a", None, "c", None], "a\n\nb\n\nc\n\nd")
     with pytest.raises(SeveralPartsError):
         whole_parts(["a", "b"], "a\n\nc")
+    with pytest.raises(SeveralPartsError):
+        whole_parts(["aa", None, "aa"], "aa\n\naa")
 
 
 def test_the_project_of_these_tests_is_what_it_says(shop: Shell, tmp_path: Path) -> None:

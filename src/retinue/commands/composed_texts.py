@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from retinue.config.project_files import Folder
 from retinue.config.yaml.editor import TextPart, UnwritableError, text_place, text_places
@@ -27,22 +28,31 @@ class SeveralPartsError(ValueError):
 
 
 def whole_parts(parts: Sequence[str | None], joined: str) -> list[str]:
-    """The texts of all parts, where None are those that only the joined text tells: those on end become one, and the
-    numbers of the parts stay. Raises SeveralPartsError where the text cannot be cut."""
+    """The texts of all parts, of which the joined text tells one that is None. Raises SeveralPartsError where it does
+    not: there are several, or the others are not in it."""
     unknown = [number for number, text in enumerate(parts) if text is None]
-    if not unknown:
-        if BETWEEN.join(map(str, parts)) != joined:
-            raise SeveralPartsError(range(len(parts)))
-        return [str(each) for each in parts]
-    first, last = unknown[0], unknown[-1]
-    if unknown != list(range(first, last + 1)):
+    if len(unknown) > 1:
         raise SeveralPartsError(unknown)
-    above = "".join(f"{each}{BETWEEN}" for each in parts[:first])
-    below = "".join(f"{BETWEEN}{each}" for each in parts[last + 1 :])
-    if len(joined) < len(above) + len(below) or not (joined.startswith(above) and joined.endswith(below)):
+    at = unknown[0] if unknown else len(parts)
+    above = "".join(f"{each}{BETWEEN}" for each in parts[:at])
+    below = "".join(f"{BETWEEN}{each}" for each in parts[at + 1 :])
+    whole = [str(each) for each in parts]
+    if unknown:
+        whole[at] = joined[len(above) : len(joined) - len(below)]
+    if BETWEEN.join(whole) != joined:
         raise SeveralPartsError(range(len(parts)))
-    middle = joined[len(above) : len(joined) - len(below)]
-    return [*map(str, parts[:first]), middle, *[""] * (last - first), *map(str, parts[last + 1 :])]
+    return whole
+
+
+def _merged(parts: Sequence[TextPart]) -> list[TextPart]:
+    """Parts of which only the joined text tells are one where they stand beside each other."""
+    merged: list[TextPart] = []
+    for each in parts:
+        if merged and merged[-1].text is None and each.text is None:
+            merged[-1] = replace(merged[-1], name=f"{merged[-1].name} or {each.name}")
+        else:
+            merged.append(each)
+    return merged
 
 
 def changed_parts(parts: Sequence[str], after: str) -> dict[int, str]:
@@ -114,6 +124,7 @@ def part_edits(
     Raises UnwritableError, naming the parts, where that cannot be told, where a part comes from variables, and where
     others share it: an edit of one declaration is no reason to change another.
     """
+    parts = _merged(parts)
     by_hand = "edit the parts by hand; 'retinue apply' sets the text back"
     try:
         changed = changed_parts(whole_parts([each.text for each in parts], joined), after)
