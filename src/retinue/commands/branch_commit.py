@@ -68,7 +68,7 @@ def open_repository(root: Path, base: str | None) -> Repository:
     if not base:
         message = "no branch is checked out here (detached HEAD), so it is not clear what the request is for"
         raise RetinueError(message, hint="say it: --base main")
-    remote = _asked(top, "config", f"branch.{base}.remote") or "origin"
+    remote = _asked(top, "config", f"branch.{base}.remote").strip(".") or "origin"  # `.` is the repository itself
     url = _asked(top, "config", f"remote.{remote}.url")
     if not url:
         raise RetinueError(f"the repository has no remote '{remote}'", hint=f"git remote add {remote} …")
