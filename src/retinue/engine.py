@@ -305,6 +305,10 @@ def guard(made: Plan, approval: Approval, limits: Limits = USUAL) -> None:
         options = [each.override for each in blocks if each.override] if all(each.override for each in blocks) else []
         hint = f"look at the plan, then run again with {' and '.join(options)}" if options else None
         hint = next((each.hint for each in blocks if each.hint), hint)
+        if any(each.code == "drift" for each in blocks):
+            chosen = f" -e {made.environment}" if made.environment else ""
+            keep = f"'retinue drift{chosen} --accept ADDRESS' writes them into the files instead"
+            hint = f"{hint}; {keep}" if hint else keep
         raise BlockedError("\n".join(each.message for each in blocks), hint=hint)
 
 

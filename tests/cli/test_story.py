@@ -364,11 +364,12 @@ def test_an_account_without_the_assistants_api_is_explained(project: Shell) -> N
 def test_ctrl_c_finishes_what_is_under_way_and_the_next_apply_continues(project: Shell) -> None:
     stuck = "stack: test\ninclude: ['*.yaml']\naccount: {local: .retinue/local, quirks: {stuck_files: shipping*}}\n"
     project.write("retinue.yaml", stuck)
-    command = [sys.executable, "-m", "retinue", "apply", "--yes", "-C", str(project.team.root)]
+    command = [sys.executable, "-m", "retinue", "apply", "--yes", "--json", "-C", str(project.team.root)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "1/2 files indexed" in line:
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = json.loads(line)
+            if (event["type"], event.get("done"), event.get("detail")) == ("progress", 1, "indexed"):
                 break
         os.kill(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=60)

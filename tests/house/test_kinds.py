@@ -25,6 +25,7 @@ OTHER_WORDS = {
     ): "what the account makes for files of a thread",
     ("report/talk/transcript.py", "function"): "a word of the document of an answer",
     ("cli/import_commands.py", "agents"): "the word for a home that --to takes",
+    ("cli/init_command.py", "assistants"): "the word that --from takes for what is in the account",
 }
 """Texts that are equal to the name of a kind and mean something else: module and text, and what it means."""
 

@@ -204,7 +204,7 @@ def test_each_environment_gets_what_its_declarations_ask_for(
 
 
 def test_workload_identity_needs_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = initialised(tmp_path, "workload-identity", "github", "--from", "./retinue")
+    root = initialised(tmp_path, "workload-identity", "github", "--install-from", "./retinue")
     for name in FILES["github"]:
         text = (root / name).read_text()
         assert "secrets." not in text
@@ -314,7 +314,7 @@ def test_names_are_texts_whatever_they_look_like(tmp_path: Path, host: str) -> N
         f"stack: '42'\nenvironments: {{{', '.join(f'{each!r}: {{account: openai}}' for each in names)}}}\n"
     )
     try:
-        initialised(tmp_path, "odd", host, "--from", source, inside=directory)
+        initialised(tmp_path, "odd", host, "--install-from", source, inside=directory)
     finally:
         del PROJECTS["odd"]
     if host == "github":

@@ -75,7 +75,7 @@ def shop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shop]:
         hub = GitHub(tmp_path / "hub", secrets={"SHOP_KEY": KEY})
         hub.write("retinue.yaml", PROJECT.replace("URL", url))
         hub.write("assistants/desk.yaml", DESK)
-        assert main(["init", str(hub.work), "--ci", "github", "--from", "./retinue"]) == 0
+        assert main(["init", str(hub.work), "--ci", "github", "--install-from", "./retinue"]) == 0
         hub.push()
         with openai.OpenAI(base_url=url, api_key=KEY, max_retries=0) as client:
             yield Shop(hub, client)
@@ -229,7 +229,7 @@ def test_declarations_with_secrets(shop: Shop) -> None:
     hub.write("assistants/keys.yaml", KEYS)
     hub.secrets["CRM_TOKEN"] = "canary-token"
     hub.variables["TEAM"] = "front"
-    assert main(["init", str(hub.work), "--ci", "github", "--from", "./retinue", "--force"]) == 0
+    assert main(["init", str(hub.work), "--ci", "github", "--install-from", "./retinue", "--force"]) == 0
     hub.push()
     planned = shop.plan(1, hub.propose("first", {"README.md": "The shop.\n"}))
     assert {name: each.code for name, each in planned.items()} == {"validate production": 0, "plan production": 0}
@@ -269,7 +269,7 @@ def test_environments_come_one_after_the_other(tmp_path: Path, capsys: pytest.Ca
         project = PROJECT.replace("URL", production).partition("  production:")
         account = f'    account: {{base_url: "{staging}", api_key_env: STAGING_KEY}}\n'
         hub.write("retinue.yaml", f"{project[0]}  staging:\n{account}{project[1]}{project[2]}")
-        assert main(["init", str(hub.work), "--ci", "github", "--from", "./retinue"]) == 0
+        assert main(["init", str(hub.work), "--ci", "github", "--install-from", "./retinue"]) == 0
         hub.push()
         planned = hub.run("retinue-plan.yml", pull_request(1, hub.propose("desk", {"assistants/desk.yaml": DESK})))
         assert [each.code for each in planned.values()] == [0, 0, 0, 0], planned

@@ -122,7 +122,7 @@ def lab(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Lab]:
         hub.write("retinue.yaml", PROJECT.replace("URL", url))
         hub.write("assistants/desk.yaml", DESK)
         hub.write(".gitignore", ".retinue/\n")
-        assert main(["init", str(hub.work), "--ci", "gitlab", "--from", "./retinue"]) == 0
+        assert main(["init", str(hub.work), "--ci", "gitlab", "--install-from", "./retinue"]) == 0
         hub.push()
         with openai.OpenAI(base_url=url, api_key=KEY, max_retries=0) as client:
             made = Lab(hub, client)

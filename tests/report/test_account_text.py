@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from retinue.errors import AccountError, RetinueError
+from retinue.planning.documents.account_types import VERSION, ShowDocument, ShownObjectDocument
 from retinue.report.account.account_text import render_env, render_object, render_objects, render_outputs
 from retinue.report.diagnostics.diagnostic_text import render_error
 
@@ -22,13 +23,26 @@ JSON = st.recursive(
 )
 
 
-def row(name: str | None, state: str = "live") -> dict[str, str | None]:
+def row(name: str | None, state: str = "live") -> ShownObjectDocument:
     return {"address": "assistant.math-tutor", "id": "asst_abcdefghijklmnopqrstuvwx", "name": name, "state": state}
+
+
+def found(
+    *rows: ShownObjectDocument, unowned: dict[str, int] | None = None, foreign: dict[str, int] | None = None
+) -> ShowDocument:
+    return {
+        "format_version": VERSION,
+        "objects": list(rows),
+        "foreign": foreign or {},
+        "unowned": unowned or {},
+        "marker": None,
+        "applying": None,
+    }
 
 
 def test_objects_are_a_table_with_counts_below() -> None:
     """Addresses and ids in columns, and what is not managed here in one sentence."""
-    text = render_objects([row("Math Tutor"), row(None)], unowned={"assistant": 3}, foreign={"vector_store": 1})
+    text = render_objects(found(row("Math Tutor"), row(None), unowned={"assistant": 3}, foreign={"vector_store": 1}))
     assert text == (
         "ADDRESS               ID                             STATE  NAME\n"
         "assistant.math-tutor  asst_abcdefghijklmnopqrstuvwx  live   Math Tutor\n"
@@ -41,7 +55,7 @@ def test_objects_are_a_table_with_counts_below() -> None:
 def test_long_names_fold_and_ids_stay_whole() -> None:
     """A table fits 80 columns by folding names, in any script; an id can always be copied."""
     name = "数学の先生 " * 8
-    text = render_objects([row(name)], width=80)
+    text = render_objects(found(row(name)), width=80)
     assert max(cell_len(each) for each in text.splitlines()) <= 80
     assert "asst_abcdefghijklmnopqrstuvwx" in text
     assert text.count("数") == name.count("数")
@@ -49,7 +63,7 @@ def test_long_names_fold_and_ids_stay_whole() -> None:
 
 def test_nothing_to_show_says_so() -> None:
     """An empty table is a sentence."""
-    assert render_objects([]) == "Nothing of this stack is in the account.\n"
+    assert render_objects(found()) == "Nothing of this stack is in the account.\n"
 
 
 def test_outputs_are_a_table() -> None:

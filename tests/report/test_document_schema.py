@@ -63,7 +63,7 @@ def test_every_published_schema_is_a_schema() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("name", ["plan", "drift", "diff", "events"])
+@pytest.mark.parametrize("name", ["plan", "drift", "diff", "events", "show", "output", "models", "validate", "doctor"])
 def test_a_published_schema_resolves_by_itself(name: str) -> None:
     schema = published(name)
     assert references(schema) == {f"#/$defs/{each}" for each in schema["$defs"]}

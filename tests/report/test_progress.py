@@ -6,6 +6,7 @@ import io
 import itertools
 import re
 import threading
+from collections import Counter
 from collections.abc import Iterator
 
 import click
@@ -14,7 +15,7 @@ import pytest
 from retinue.model.steps import Event, Step
 from retinue.model.values import Address
 from retinue.report.events.event_text import render_result, seconds, steps_by_status, tally
-from retinue.report.events.progress import Progress
+from retinue.report.events.progress import FEW, MOST_ROWS, Progress
 from tests.support.terminal import Screen, seen
 
 TUTOR = Step("create", Address("assistant", "math-tutor"))
@@ -31,8 +32,8 @@ def shown(events: list[Event], *, color: bool = False) -> str:
     return stream.getvalue()
 
 
-def test_plain_progress_is_a_line_for_each_event() -> None:
-    """In a pipeline, every start and end of a step is one line, and failed files are named."""
+def test_plain_progress_is_a_line_for_each_object() -> None:
+    """In a pipeline, every step is one line once it is over, and failed files are named."""
     events = [
         Event(TUTOR, "started"),
         Event(STORE, "started", "vs_1"),
@@ -42,10 +43,7 @@ def test_plain_progress_is_a_line_for_each_event() -> None:
         Event(OLD, "skipped", "asst_9", error="it needs 'update vector_store.handbook', which did not succeed"),
     ]
     assert shown(events) == (
-        "assistant.math-tutor: creating …\n"
-        "vector_store.handbook: updating …\n"
         "assistant.math-tutor: created asst_1 (0.3s)\n"
-        "vector_store.handbook: 12/40 files indexed\n"
         "vector_store.handbook: updated vs_1 (1m 15s), but incomplete: 2 files could not be brought in\n"
         "    a.md: the file is damaged\n"
         "    b.md: \\x1b[31mno text in it\n"
@@ -53,12 +51,18 @@ def test_plain_progress_is_a_line_for_each_event() -> None:
     )
 
 
-@pytest.mark.parametrize("total", [1, 7, 10, 400])
-def test_plain_progress_tells_of_files_ten_times_at_most(total: int) -> None:
-    """A step with many files does not flood a log, and its last line says that all are done."""
+@pytest.mark.parametrize(("total", "told"), [(1, 0), (7, 0), (99, 0), (100, 10), (401, 10)])
+def test_plain_progress_tells_of_many_files_ten_times(total: int, told: int) -> None:
+    """A step with many files neither floods a log nor is silent, and its last line says that all are done."""
     lines = shown([Event(STORE, "progress", done=done, total=total) for done in range(total + 1)]).splitlines()
-    assert len(lines) <= 10
-    assert lines[-1] == f"vector_store.handbook: {total}/{total} files"
+    assert len(lines) == told
+    assert not told or lines[-1] == f"vector_store.handbook: {total}/{total} files"
+
+
+def test_a_step_that_takes_long_is_heard_of_before_it_ends() -> None:
+    """Somebody who reads a log knows what it is that takes so long."""
+    events = [Event(STORE, "progress", seconds=each, done=1, total=2, detail="indexed") for each in (9.9, 10.1, 20.0)]
+    assert shown(events) == "vector_store.handbook: 1/2 files indexed\n"
 
 
 # ── on a terminal ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -113,10 +117,11 @@ class Written(io.StringIO):
 
 @pytest.mark.parametrize("color", [False, True])
 @pytest.mark.parametrize(("columns", "lines"), SIZES)
-def test_a_terminal_shows_what_is_under_way_and_keeps_what_is_finished(columns: int, lines: int, color: bool) -> None:
-    """At any time: every finished line once and in order, then what is under way, as far as there is room, and how far
+def test_a_terminal_shows_what_is_running_and_keeps_what_went_wrong(columns: int, lines: int, color: bool) -> None:
+    """At any time: every step that failed once and in order, then what is running, as far as there is room, and how far
     all is. At the end, nothing that moved is left, wherever one scrolls."""
-    stream, running, done = Written(), 0, 0
+    stream, running = Written(), 0
+    done: Counter[str] = Counter()
     screen, above = Screen(columns, lines), Screen(columns, lines)
     with Progress(stream, live=True, color=color, total=60, size=lambda: (columns, lines)) as progress:
         for event in side_by_side():
@@ -124,16 +129,18 @@ def test_a_terminal_shows_what_is_under_way_and_keeps_what_is_finished(columns: 
             running += (event.status == "started") - (event.status in ("done", "failed"))
             if event.status not in ("done", "failed"):
                 continue
-            done += 1
-            above.feed(shown([event]))
+            done[event.status] += 1
+            above.feed(shown([event]) if event.status == "failed" else "")
             screen.feed(stream.take())
-            if done % 10 == 5:
+            if done.total() % 10 == 5:
                 finished, now = above.lines, screen.lines
                 moving = now[len(finished) :]
                 assert now[: len(finished)] == finished
-                assert len(moving) <= min(running + 1, lines - 1)
-                if columns >= 40:
-                    assert moving[-1] == f"{done}/60 steps, {running} under way"
+                assert len(moving) <= min(running + 1, MOST_ROWS + 1, max(lines - 1, 1))
+                if columns >= 60:
+                    waiting = 60 - done.total() - running
+                    said = f"{done['done']}/60 done, {done['failed']} failed, {running} running"
+                    assert moving[-1] == (f"{said}, {waiting} waiting" if waiting else said)
     screen.feed(stream.take())
     assert screen.lines == above.lines
 
@@ -167,7 +174,7 @@ def test_what_others_print_stands_above_what_moves() -> None:
     lines = seen(stream.getvalue(), 80, 24)
     notes = [f"note {who}.{number}" for who, number in itertools.product(range(4), range(50))]
     assert sorted(each for each in lines if each.startswith("note")) == sorted(notes)
-    finished = "".join(shown([event]) for event in events if event.status in ("done", "failed"))
+    finished = "".join(shown([event]) for event in events if event.status == "failed")
     assert [each for each in lines if not each.startswith("note")] == seen(finished, 80, 24)
 
 
@@ -179,7 +186,127 @@ def test_a_person_who_asked_to_stop_sees_it_at_once() -> None:
         click.echo("stopping", err=True)
         lines = seen(stream.getvalue(), 80, 24)
     assert lines[0] == "stopping"
-    assert lines[-1] == "0/2 steps, stopping: 1 under way"
+    assert lines[-1] == "stopping: 0/2 done, 1 running, 1 waiting"
+
+
+def test_a_small_plan_keeps_a_line_for_each_step() -> None:
+    """Where that is no flood, one reads afterwards what became of each object, and which id it has."""
+    for total, kept in ((FEW, ["assistant.math-tutor: created asst_1 (0.3s)"]), (FEW + 1, [])):
+        stream = io.StringIO()
+        with Progress(stream, live=True, color=False, total=total, size=lambda: (80, 24)) as progress:
+            progress.on_event(Event(TUTOR, "started"))
+            progress.on_event(Event(TUTOR, "done", "asst_1", 0.31))
+        assert seen(stream.getvalue(), 80, 24) == kept
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def table(columns: int, steps: int, files: int = 0) -> list[str]:
+    """What stands on a terminal while so many steps run, the first for 10 seconds, of whose files a quarter is done."""
+    stream, clock = Written(), Clock()
+    with Progress(
+        stream, live=True, color=False, total=40, size=lambda: (columns, 24), clock=clock, reflows=False
+    ) as progress:
+        progress.on_event(Event(STORE, "started", "vs_1"))
+        if files:
+            progress.on_event(Event(STORE, "progress", "vs_1", done=0, total=files, detail="indexed"))
+        for number in range(steps - 1):
+            progress.on_event(Event(Step("create", Address("assistant", f"bot-{number}")), "started"))
+        clock.now += 10
+        if files:
+            progress.on_event(Event(STORE, "progress", "vs_1", done=files // 4, total=files, detail="indexed"))
+        stream.take()
+        click.echo("", err=True)
+        return seen(stream.take(), columns, 24)[1:]
+
+
+def test_the_table_says_the_rate_and_the_time_left_of_files() -> None:
+    assert table(80, 2, 400) == [
+        "⠋ vector_store.handbook  updating  100/400 files indexed  10.0/s  30s left 10s",
+        "⠋ assistant.bot-0        creating                                          10s",
+        "0/40 done, 2 running, 38 waiting",
+    ]
+
+
+@pytest.mark.parametrize("columns", [160, 80, 60, 39, 20, 9, 3])
+def test_the_table_fits_whatever_the_width(columns: int) -> None:
+    """At most eleven lines, each whole on its own line; what matters most is what is left when there is no room."""
+    shown = table(columns, 14, 400)
+    assert len(shown) == MOST_ROWS + 1
+    assert max(map(len, shown)) < columns
+    assert columns < 39 or shown[0].startswith("⠋ vector_store.handbook  updating")
+    assert columns < 20 or (shown[-2].startswith("  … and 5 more") and shown[-1].startswith("0/40 done"))
+
+
+class Reflowing:
+    """A terminal that breaks what stands there into more lines when it becomes narrower, as most do: the lines that it
+    shows, of a program that goes up, writes over and clears, and the cursor."""
+
+    def __init__(self, columns: int) -> None:
+        self.columns = columns
+        self.lines: list[str] = [""]
+        self.row = 0
+
+    def resize(self, columns: int) -> None:
+        self.columns = columns
+        broken = [[each[at : at + columns] for at in range(0, max(len(each), 1), columns)] for each in self.lines]
+        self.row = sum(len(each) for each in broken[: self.row])
+        self.lines = [part for each in broken for part in each]
+
+    def feed(self, written: str) -> None:
+        for number, sign, text in re.findall(r"\x1b\[\??(\d*)([A-Za-z])|([^\x1b]+)", written):
+            if sign == "A":
+                self.row = max(self.row - int(number), 0)
+            elif sign == "K":
+                pass  # every line is written from its beginning
+            elif sign == "J":
+                del self.lines[self.row :]
+                self.lines.append("")
+            for end in re.split(r"(\n)", text.replace("\r", "")) if text else ():
+                if end == "\n":
+                    self.row += 1
+                    self.lines += [""] * (self.row + 1 - len(self.lines))
+                elif end:
+                    self.lines[self.row] = end
+
+
+def test_nothing_is_left_behind_when_the_terminal_becomes_narrower() -> None:
+    """The lines that were drawn are more of them now: all go, and what stands above stays."""
+    stream, size = Written(), [80]
+    screen = Reflowing(80)
+    with Progress(stream, live=True, color=False, total=40, size=lambda: (size[0], 24)) as progress:
+        click.echo("what was said", err=True)
+        for number in range(5):
+            progress.on_event(
+                Event(Step("create", Address("assistant", f"a-bot-with-a-long-name-{number}")), "started")
+            )
+        for columns in (80, 30, 12, 50, 80):
+            click.echo(f"at {columns}", err=True)
+            screen.feed(stream.take())
+            assert sum("a-bot" in each for each in screen.lines) in (5, 0)
+            screen.resize(columns)
+            size[0] = columns
+    screen.feed(stream.take())
+    assert screen.lines == ["what was sai", "d", *(f"at {each}" for each in (80, 30, 12, 50, 80)), ""]
+
+
+def test_the_cursor_is_never_hidden_and_a_drawing_is_one_piece() -> None:
+    """Whatever ends the program, there is nothing to put back; and nobody sees half of a drawing."""
+    stream = Written()
+    with Progress(stream, live=True, color=True, total=40, size=lambda: (80, 24)) as progress:
+        progress.on_event(Event(TUTOR, "started"))
+        click.echo("once", err=True)
+        drawn = stream.take()
+        click.echo("twice", err=True)
+        again = stream.take()
+    assert "\x1b[?25" not in drawn + again + stream.take()
+    for each in (drawn, again):
+        assert each.count("\x1b[?2026h") == each.count("\x1b[?2026l") >= 1
 
 
 def test_a_terminal_that_is_gone_stops_nothing() -> None:

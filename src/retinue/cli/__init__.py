@@ -13,11 +13,13 @@ from contextlib import suppress
 import click
 
 from retinue import __version__
-from retinue.cli.account_commands import doctor, drift, gc, models, output, serve, show
+from retinue.cli.account_commands import doctor, gc, models, output, serve, show
 from retinue.cli.console_command import console
+from retinue.cli.drift_command import drift
 from retinue.cli.import_commands import import_, migrate
+from retinue.cli.init_command import init
 from retinue.cli.plan_commands import apply, destroy, plan, show_saved_plan
-from retinue.cli.project_commands import diff, init, render, schema, validate
+from retinue.cli.project_commands import diff, render, schema, validate
 from retinue.cli.talk_commands import ask, chat
 from retinue.cli.terminal import Terminal
 from retinue.cli.wakeful import stay_wakeful

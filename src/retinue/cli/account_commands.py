@@ -1,4 +1,4 @@
-"""Commands that look at the account, or serve the local one: drift, show, output, models, gc, serve, doctor."""
+"""Commands that look at the account, or serve the local one: show, output, models, gc, serve, doctor."""
 
 from __future__ import annotations
 
@@ -13,116 +13,20 @@ import click
 from retinue.cli.options import (
     ADDRESS,
     VARIABLE,
-    Parsed,
     Variables,
     account_option,
-    detail_option,
-    fail_on_option,
     parallelism_option,
     project_options,
 )
 from retinue.cli.terminal import Terminal
-from retinue.errors import CHANGES, BlockedError, PartialError, RetinueError, UsageError, reason_of
+from retinue.errors import CHANGES, PartialError, RetinueError, UsageError, reason_of
 from retinue.model.printable import json_text
 
 if TYPE_CHECKING:
-    from retinue.commands.drift import Wanted
     from retinue.commands.show import Inventory
     from retinue.model.live import Live
     from retinue.model.values import Address
-    from retinue.planning.drift_detection import Drift
-    from retinue.planning.policy import FailOn
-    from retinue.report import Form
-    from retinue.report.text.change_text import Detail
-    from retinue.session import Session, Where
-
-
-def _wanted(text: str) -> Wanted:
-    """`all`, kind.name or kind.name.field."""
-    from retinue.commands.drift import Wanted
-
-    try:
-        return Wanted.parse(text)
-    except ValueError as error:
-        places = "all, assistant.math-tutor, assistant.math-tutor.instructions"
-        raise ValueError(f"'{text}' is none of: {places}") from error
-
-
-@click.command()
-@project_options
-@detail_option
-@parallelism_option
-@fail_on_option(BlockedError.exit_code)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "markdown", "github", "junit"]),
-    default="text",
-    help="For a terminal, a program (schemas/drift.schema.json), a page, an issue on GitHub, or a list of tests.",
-)
-@click.option(
-    "--accept",
-    "wanted",
-    type=Parsed("address", _wanted),
-    multiple=True,
-    metavar="ADDRESS[.FIELD]",
-    help="Write what is there now into the declarations, or 'all' of it; may be repeated.",
-)
-@click.option("--unowned", is_flag=True, help="Name the objects without an owner, too.")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is drift.")
-def drift(
-    place: Where,
-    detail: Detail,
-    parallelism: int,
-    fail_on: tuple[FailOn, ...],
-    form: Form,
-    wanted: tuple[Wanted, ...],
-    unowned: bool,
-    detailed_exitcode: bool,
-) -> int:
-    """Show what somebody changed in the account since the last apply.
-
-    Fields that no longer hold what was applied, objects that are gone, files that were swapped. Changes of the
-    declarations that are not applied yet are no drift. Changes nothing in the account; with --accept, it changes the
-    declarations, and leaves comments and layout as they are.
-
-    \b
-    Example:
-      retinue drift
-      retinue drift -e production --detailed-exitcode --format github > drift.md
-      retinue drift --accept assistant.math-tutor.instructions
-    """
-    from retinue import engine
-    from retinue.cli.audience import note_unlisted, watch_pauses
-    from retinue.commands import drift as drifting
-    from retinue.report import render
-
-    terminal = Terminal.detect()
-    with engine.open_session(place, parallelism=parallelism) as session:
-        watch_pauses(session, terminal)
-        found = drifting.look_for_drift(session)
-        if wanted:
-            return _accept(place, session, found, wanted, terminal)
-        document = drifting.describe(session, found, fail_on=fail_on, unowned=unowned)
-        note_unlisted(session, terminal, fail_on)
-    terminal.print(render("drift", document, form, detail=detail, width=terminal.width, color=terminal.color))
-    if document["blocks"]:
-        return BlockedError.exit_code
-    return CHANGES if detailed_exitcode and found.found else 0
-
-
-def _accept(place: Where, session: Session, found: Drift, wanted: tuple[Wanted, ...], terminal: Terminal) -> int:
-    from retinue.commands.drift import accept, write_accepted
-    from retinue.report.drift.drift_text import render_accepted
-
-    accepted = accept(place, session, found, wanted)
-    write_accepted(accepted, session.project.root)
-    terminal.print(render_accepted(accepted.changes, sorted(accepted.files), accepted.affected, accepted.left))
-    if accepted.refused:
-        told = len(accepted.refused)
-        message = f"{told} {'change' if told == 1 else 'changes'} could not be accepted; the others were"
-        raise PartialError(message, diagnostics=accepted.refused)
-    return 0
+    from retinue.session import Where
 
 
 @click.command()
@@ -151,8 +55,7 @@ def show(address: Address | None, place: Where, parallelism: int, as_json: bool)
         if as_json:
             terminal.print(json_text(document))
         else:
-            rows = document.pop("objects")
-            terminal.print(render_objects(rows, **document, width=terminal.width, color=terminal.color))
+            terminal.print(render_objects(document, width=terminal.width, color=terminal.color))
         return 0
     for live in _owned(found, address):
         shown = looking.full(session, live)
@@ -203,10 +106,11 @@ def output(address: Address | None, place: Where, parallelism: int, as_json: boo
 
 
 def _outputs(ids: Mapping[str, str], form: str, terminal: Terminal) -> str:
+    from retinue.planning.documents.account_types import VERSION
     from retinue.report.account.account_text import render_env, render_outputs
 
     if form == "json":
-        return json_text(ids)
+        return json_text({"format_version": VERSION, **ids})
     if form == "env":
         try:
             return render_env(ids)
@@ -229,6 +133,7 @@ def models(place: Where, as_json: bool) -> int:
       retinue models --json | jq '.models[] | select(.used_by != [])'
     """
     from retinue import engine
+    from retinue.planning.documents.account_types import VERSION, ModelsDocument
     from retinue.planning.model_catalog import standing_document
     from retinue.report.account.account_text import render_models
     from retinue.session import models as standing
@@ -236,11 +141,12 @@ def models(place: Where, as_json: bool) -> int:
     terminal = Terminal.detect()
     with engine.open_session(place) as session:
         rows = [standing_document(each, session.day) for each in standing(session)]
-        listed = session.models_listed
+        listed = bool(session.models_listed)
     if not listed:
         terminal.say("the account does not say which models it has")
     if as_json:
-        terminal.print(json_text({"listed": bool(listed), "models": rows}))
+        document: ModelsDocument = {"format_version": VERSION, "listed": listed, "models": rows}
+        terminal.print(json_text(document))
     else:
         terminal.print(render_models(rows, width=terminal.width, color=terminal.color))
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import sys
@@ -85,7 +86,8 @@ class CommandLine(engine.Audience):
         # What is printed for each event would come out in the middle of what moves.
         live = terminal.live and not (self.telling.streams and terminal.shared)
         size, color = lambda: size_now(stream), terminal.error_color
-        shown = Progress(stream, live=live, color=color, total=self._steps, size=size)
+        reflows = "XTERM_VERSION" not in os.environ  # it alone cuts lines where others break them anew
+        shown = Progress(stream, live=live, color=color, total=self._steps, size=size, reflows=reflows)
 
         def stopping() -> None:
             shown.stopping()

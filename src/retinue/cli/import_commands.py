@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,7 @@ from retinue.errors import RetinueError, UsageError
 from retinue.model.printable import json_text
 
 if TYPE_CHECKING:
+    from retinue.commands.import_ import Prepared
     from retinue.model.values import Address
     from retinue.session import Where
 
@@ -60,7 +62,7 @@ def import_(
     """
     from retinue import engine
     from retinue.commands import import_ as importing
-    from retinue.report.account.account_text import render_found, render_import
+    from retinue.report.account.account_text import render_found
 
     _check(address, live_id, scan=scan, everything=everything, from_stack=from_stack)
     terminal = Terminal.detect()
@@ -81,6 +83,25 @@ def import_(
         prepared = importing.prepare(session, chosen, out=out, from_stack=from_stack)
         written = importing.write(prepared)
         found_again = bool(written) and importing.included(session, prepared)
+    tell_import(terminal, prepared, written, as_json=as_json, found_again=found_again)
+    if prepared.skipped and address is not None:
+        raise RetinueError(f"{address} cannot be declared: {prepared.skipped[address][1]}")
+    return 0
+
+
+def tell_import(
+    terminal: Terminal,
+    prepared: Prepared,
+    written: Sequence[Path],
+    *,
+    found_again: bool,
+    as_json: bool = False,
+    onward: str = "'retinue plan' shows what is adopted; nothing else changes",
+) -> None:
+    """What was imported and where to, and what is next. `found_again`: the project looks there for declarations."""
+    from retinue.commands import import_ as importing
+    from retinue.report.account.account_text import render_import
+
     rows = importing.prepared_document(prepared)
     as_text = json_text(rows) if as_json else None
     terminal.print(as_text or render_import(rows, color=terminal.color))
@@ -92,10 +113,7 @@ def import_(
         if prepared.secrets:
             terminal.say("Next: set the secrets, which cannot be read; applying writes them anew")
         then = "Then" if prepared.secrets else "Next:"
-        terminal.say(f"{then} 'retinue plan' shows what is adopted; nothing else changes")
-    if prepared.skipped and address is not None:
-        raise RetinueError(f"{address} cannot be declared: {prepared.skipped[address][1]}")
-    return 0
+        terminal.say(f"{then} {onward}")
 
 
 def _check(

@@ -1,8 +1,7 @@
-"""Commands that need no account: init, validate, schema, render, diff."""
+"""Commands that need no account: validate, schema, render, diff."""
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,62 +14,12 @@ from retinue.errors import CHANGES, DeclarationError, RetinueError, UsageError, 
 from retinue.model.printable import json_text
 
 if TYPE_CHECKING:
-    from retinue.commands.init import Host, Outcome
     from retinue.model.declared import Diagnostic
     from retinue.model.values import Address
     from retinue.planning.policy import FailOn
     from retinue.report import Form
     from retinue.report.text.change_text import Detail
     from retinue.session import Where
-
-
-@click.command()
-@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=".")
-@click.option("--ci", "host", type=click.Choice(["github", "gitlab"]), help="Write pipelines for this host, too.")
-@click.option("--from", "source", metavar="REQUIREMENT", help="What pip installs Retinue from in pipelines.")
-@click.option("--force", is_flag=True, help="Replace pipelines that exist already.")
-def init(directory: Path, host: Host | None, source: str | None, force: bool) -> int:
-    """Write a small, commented, working project into DIRECTORY.
-
-    Files that exist already are left as they are; a .gitignore gets the line it lacks. A directory that is a project
-    already gets no example assistants. With --ci, it gets pipelines that plan pull requests, apply what was approved
-    and look for drift.
-
-    \b
-    Example:
-      retinue init my-assistants
-      retinue init --ci github
-    """
-    from retinue.commands.init import write_starter
-    from retinue.config.project import PROJECT_FILE
-
-    terminal = Terminal.detect()
-    if host is None and (source or force):
-        raise UsageError("--from and --force are about pipelines", hint="add --ci github or --ci gitlab")
-    if host is None or not (directory / PROJECT_FILE).exists():
-        for path, outcome in write_starter(directory):
-            terminal.say(f"{outcome:<8} {path}")
-    if host is not None:
-        return _write_pipelines(terminal, directory, host, source, force=force)
-    change = "" if directory == Path() else f"cd {shlex.quote(str(directory))} && "
-    terminal.say(f"\nNext: {change}retinue apply")
-    return 0
-
-
-def _write_pipelines(terminal: Terminal, directory: Path, host: Host, source: str | None, *, force: bool) -> int:
-    import os
-
-    from retinue.commands.init import advice, read_pipelines, write_pipelines
-
-    found = read_pipelines(directory, os.environ, source=source)
-    written: dict[Path, Outcome] = {}
-    for path, outcome in write_pipelines(found, host, force=force):
-        written[path] = outcome
-        terminal.say(f"{outcome:<8} {path.relative_to(found.root)}")
-    terminal.say("\nNext:" if (left := list(advice(found, host, written))) else "")
-    for each in left:
-        terminal.say(f"  {each}")
-    return 0
 
 
 @click.command()
@@ -184,8 +133,8 @@ def schema(kind: str | None, out: Path | None) -> int:
     """Print JSON Schemas for editors.
 
     Without KIND, that of a whole declaration file. KIND is the name of a kind, or `project` for retinue.yaml, `overlay`
-    for environments/NAME.yaml, `plan` for `plan --json`, `diff` for `diff --json`, `drift` for
-    `drift --format json`, `events` for `apply --json`, `bundle` for retinue.lock.json.
+    for environments/NAME.yaml, `bundle` for retinue.lock.json, `events` for `apply --json`; `plan`, `diff`, `drift`,
+    `show`, `output`, `models`, `validate` and `doctor` for what these print with --json.
 
     \b
     Example:
@@ -216,6 +165,13 @@ def schema(kind: str | None, out: Path | None) -> int:
 def _schemas() -> dict[str, Any]:
     from retinue.config.schema.declaration_schema import documents
     from retinue.kinds import all_kinds
+    from retinue.planning.documents.account_types import (
+        OUTPUT,
+        DoctorDocument,
+        ModelsDocument,
+        ShowDocument,
+        ValidateDocument,
+    )
     from retinue.planning.documents.document_schema import document_schema
     from retinue.planning.documents.document_types import DiffDocument, DriftDocument, PlanDocument
     from retinue.providers.bundle.lock_file import LOCK
@@ -225,6 +181,11 @@ def _schemas() -> dict[str, Any]:
         "plan": document_schema("plan", "A plan of Retinue", PlanDocument),
         "drift": document_schema("drift", "Drift of a stack", DriftDocument),
         "diff": document_schema("diff", "A comparison of declarations", DiffDocument),
+        "show": document_schema("show", "What a stack has", ShowDocument),
+        "output": OUTPUT,
+        "models": document_schema("models", "The models there are", ModelsDocument),
+        "validate": document_schema("validate", "What is wrong with declarations", ValidateDocument),
+        "doctor": document_schema("doctor", "What Retinue needs and has", DoctorDocument),
         "events": document_schema("events", "An event of Retinue", EventLine),
         "bundle": LOCK,
     }

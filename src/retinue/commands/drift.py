@@ -15,8 +15,9 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from retinue import engine
+from retinue.commands.composed_texts import part_edits
 from retinue.config import Loaded
-from retinue.config.declaration_sites import Site, UnwritableError, find_site
+from retinue.config.declaration_sites import Site, UnwritableError, find_parts, find_site
 from retinue.config.project_files import Folder
 from retinue.config.yaml.editor import Edit, edited
 from retinue.errors import AccountError, DeclarationError, RetinueError, UsageError, reason_of, way_out
@@ -253,6 +254,8 @@ class _Writing:
             raise UnwritableError(message, declared.position(change.path), hint)
         if value is ABSENT or (value is None and len(place) == 1):
             self._remove(declaration, kind, place)
+        elif self._set_parts(declaration, place, change.after, value):
+            pass
         elif change.after is ABSENT and _keyed(kind, place[:-1]):
             self._append(declaration, kind, step.address, place)
         else:
@@ -285,6 +288,25 @@ class _Writing:
             self._add(site, _nested(site, [found[0]]))
         else:
             self._add(site, Edit("append", site.number, site.path, found[0]))
+
+    def _set_parts(self, declaration: Declaration, place: Path, declared: Any, value: Any) -> bool:
+        """Edit the parts of a text that is put together of several; whether it is one."""
+        kinds, known = self.session.kinds, self.declarations.values()
+        parts = find_parts(declaration, place, kinds, self.folder)
+        if not parts or not isinstance(declared, str) or not isinstance(value, str):
+            return False
+        found = part_edits(declaration, parts, declared, value, declarations=known, kinds=kinds, folder=self.folder)
+        for part, text in found:
+            site = part.site
+            if site is None or (site.text is not None and not _fits_a_file(text)):
+                message = f"no file holds the line ends of {part.name} as they are now"
+                raise UnwritableError(message, part.node.position, "edit it by hand")
+            if site.text is not None:
+                self._write_text(site, text)
+            else:
+                ended = f"{text}\n" if part.node.text.endswith("\n") else text
+                self._add(site, Edit("set", site.number, site.path, ended))
+        return True
 
     def _set(self, declaration: Declaration, place: Path, value: Any) -> None:
         site = self._site(declaration, place)

@@ -16,6 +16,7 @@ from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from retinue.commands.suggested_names import name_from
 from retinue.config import Loaded, Project, load
@@ -39,6 +40,13 @@ EXAMPLE = (
 )
 SCHEMAS = ("retinue.schema.json", "declarations.schema.json")
 
+LOCAL, OPENAI = "local", "openai"
+RESPONSES, ASSISTANTS = "responses", "assistants-v2"
+KEY = "OPENAI_API_KEY"
+_INCLUDE = "include:\n  - assistants/**/*.yaml\n"
+_PRINTS_ID = "`retinue output assistant.concierge` prints the id."
+_PRINTS_ARGUMENTS = "`retinue output --json assistant.concierge` prints it as a call takes it."
+
 _SAME_AS_IGNORED = frozenset({".retinue", ".retinue/", "/.retinue", "/.retinue/"})
 _FALLBACK = "my-stack"
 
@@ -56,23 +64,72 @@ _PLACE = re.compile(r"@([A-Z_]+)@")
 # ── a project to start with ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def write_starter(directory: Path) -> Iterator[tuple[Path, Outcome]]:
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a new project is to be like. `account` is `local`, `openai` or the base URL of a server, `api` the home of
+    assistants (None: `usual_api`), `stack` its name (None: the directory's); `example`: whether it gets assistants to
+    start with."""
+
+    account: str = LOCAL
+    api: str | None = None
+    stack: str | None = None
+    example: bool = True
+
+    @property
+    def setting(self) -> str | dict[str, str]:
+        """The account as a project file has it."""
+        return self.account if self.account in (LOCAL, OPENAI) else {"base_url": self.account, "api_key_env": KEY}
+
+
+def usual_api(account: str) -> str:
+    """Where assistants live on an account of which no more is known. OpenAI's own ended the Assistants API on
+    2026-08-26 (its guide to migration); servers that took it over have it, as the local account does."""
+    return RESPONSES if account == OPENAI else ASSISTANTS
+
+
+def address_of(text: str) -> str:
+    """A base URL as a project file has it. Raises ValueError with what is wrong about another text."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not text.isprintable() or " " in text:
+        raise ValueError("it is neither a name nor an address")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("a key has no place in a file that others read, nor has a query")
+    return text.rstrip("/")
+
+
+def write_starter(directory: Path, choices: Choices | None = None) -> Iterator[tuple[Path, Outcome]]:
     """Write the project, and tell of every file what became of it.
 
     A directory that is a project already gets no example assistants: they would become part of its stack.
     Raises RetinueError when something cannot be written.
     """
-    name = stack_name(directory)
-    template = _template(f"starter/{PROJECT_FILE}")
-    project = template.replace("stack: STACK", f"stack: {_as_yaml(name)}").replace("STACK", name)
-    path, outcome = _create(directory / PROJECT_FILE, project)
+    choices = choices or Choices()
+    path, outcome = _create(directory / PROJECT_FILE, _project_file(directory, choices))
     yield path, outcome
-    for each in EXAMPLE if outcome == "wrote" else ():
-        yield _create(directory / each, _template(f"starter/{each}"))
+    rendered = (choices.api or usual_api(choices.account)) == RESPONSES
+    for each in EXAMPLE if outcome == "wrote" and choices.example else ():
+        text = _template(f"starter/{each}")
+        yield _create(directory / each, text.replace(_PRINTS_ID, _PRINTS_ARGUMENTS) if rendered else text)
     for each, text in _schemas():
         yield _create(directory / each, text)
     yield _create(directory / ".gitattributes", _template("starter/gitattributes"))
     yield _ignore(directory)
+
+
+def _project_file(directory: Path, choices: Choices) -> str:
+    name = choices.stack or stack_name(directory)
+    told = choices.account if choices.account in (LOCAL, OPENAI) else "server"
+    about_api = _template("starter/api") if choices.api or usual_api(choices.account) != ASSISTANTS else ""
+    values = {"URL": json.dumps(choices.account), "KEY": KEY, "API": choices.api or usual_api(choices.account)}
+    inner = {
+        "ACCOUNT": fill(_template(f"starter/account-{told}"), values),
+        "HOME": f"\n{fill(about_api, values)}" if about_api else "",
+    }
+    template = _template(f"starter/{PROJECT_FILE}")
+    made = template.replace("stack: STACK", f"stack: {_as_yaml(name)}").replace("STACK", name)
+    if not choices.example:  # what is written and matches nothing is a mistake, and the default is none
+        made = made.replace(_INCLUDE, "".join(f"# {each}" for each in _INCLUDE.splitlines(keepends=True)))
+    return fill(made, inner)
 
 
 def stack_name(directory: Path) -> str:
@@ -242,7 +299,7 @@ def write_pipelines(found: Pipelines, host: Host, *, force: bool = False) -> Ite
 def advice(found: Pipelines, host: Host, written: Mapping[Path, Outcome]) -> Iterator[str]:
     """What is left to do by hand."""
     if found.source == UNKNOWN_SOURCE:
-        yield "put the place to install Retinue from into RETINUE_FROM, or run this again with --from and --force"
+        yield "put the place to install Retinue from into RETINUE_FROM, or run this again with --install-from, --force"
     if found.local == tuple(found.keys):
         yield "the account is the local one, which no pipeline can reach: name another in retinue.yaml first"
     other = next(name for name in _ISSUERS if name != host)

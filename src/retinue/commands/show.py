@@ -10,6 +10,7 @@ from retinue import engine
 from retinue.model.live import Live
 from retinue.model.printable import masked_data
 from retinue.model.values import Address
+from retinue.planning.documents.account_types import VERSION, ShowDocument, ShownObjectDocument
 from retinue.planning.marker import UNKNOWN, Lease, Marker, inventory_of
 from retinue.planning.matching import name_live
 from retinue.planning.redaction import without
@@ -46,9 +47,9 @@ def inventory(session: Session) -> Inventory:
     return Inventory(owned, made.foreign, made.unowned, tuple(named.unreadable), marker, holder, as_left)
 
 
-def to_document(found: Inventory, declared: Collection[Address]) -> dict[str, Any]:
+def to_document(found: Inventory, declared: Collection[Address]) -> ShowDocument:
     """The same as JSON data, with who is applying the stack, and what of it is no longer declared."""
-    rows: list[dict[str, str | None]] = []
+    rows: list[ShownObjectDocument] = []
     for address, several in found.owned.items():
         for live in several:
             state = live.status or "live" if address in declared else "no longer declared"
@@ -58,6 +59,7 @@ def to_document(found: Inventory, declared: Collection[Address]) -> dict[str, An
     ]
     marker = found.marker
     return {
+        "format_version": VERSION,
         "objects": rows,
         "foreign": dict(found.foreign),
         "unowned": dict(found.unowned),

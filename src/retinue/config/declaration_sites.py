@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from retinue.config.composition.composed import ComposedTree
@@ -13,7 +14,7 @@ from retinue.config.yaml.parser import compose
 from retinue.config.yaml.syntax_tree import Node, Tree
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declaration, Position
-from retinue.model.paths import fits
+from retinue.model.paths import fits, matches
 from retinue.model.values import Address, Path
 
 
@@ -53,9 +54,7 @@ def find_site(
 ) -> Site:
     """Where the part of a declaration at `path` is written, in its author's own form; `in_place`, a text in a file of
     its own is to stand in the place of the file's name. Raises UnwritableError."""
-    kind, tree = kinds[declaration.address.kind], declaration.places
-    if not isinstance(tree, Tree):
-        raise TypeError(f"{declaration.address} has no tree")
+    kind, tree = kinds[declaration.address.kind], _tree(declaration)
     written = path
     for length in range(1, len(path) + 1):
         part = path[:length]
@@ -82,6 +81,12 @@ def find_site(
     return Site(node.source, number, place, node.position, path[len(written) :])
 
 
+def _tree(declaration: Declaration) -> Tree:
+    if not isinstance(declaration.places, Tree):
+        raise TypeError(f"{declaration.address} has no tree")
+    return declaration.places
+
+
 def _covering(address: Address, tree: ComposedTree, path: Path, node: Node) -> Site:
     """Where a declaration can say otherwise than what it is made of, which others are made of, too. Raises
     UnwritableError."""
@@ -104,6 +109,74 @@ def _covering(address: Address, tree: ComposedTree, path: Path, node: Node) -> S
     return Site(there.source, number, place, there.position, path[length:], covers=True)
 
 
+TextPlace = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """One of several parts that a text is put together of: what people call it, and where in the YAML its node is.
+
+    `text` is what it comes to, without the line end that ends it, and `site` where it can be written; both are None for
+    one that only variables tell, of which `why` says so.
+    """
+
+    name: str
+    node: Node
+    text: str | None = None
+    site: Site | None = None
+    why: str = ""
+
+
+def find_parts(declaration: Declaration, path: Path, kinds: Kinds, folder: Folder) -> list[TextPart]:
+    """The parts of the text at `path`, in order; none where it is not put together of several."""
+    node = next((each for place, each in _texts(declaration, kinds) if place == path), None)
+    return [_part(each, _tree(declaration), folder) for each in node.entries] if node is not None else []
+
+
+def text_places(declaration: Declaration, kinds: Kinds, folder: Folder) -> set[TextPlace]:
+    """Where everything is written that texts of a declaration are made of."""
+    nodes = (each for _, node in _texts(declaration, kinds) for each in node.entries or [node])
+    return {text_place(each, declaration, folder) for each in nodes}
+
+
+def text_place(node: Node, declaration: Declaration, folder: Folder) -> TextPlace:
+    """The file that a node names, or its own place in the YAML: two that have it in common share a text."""
+    named = node.pair("file")
+    if named is not None:
+        with suppress(RefusedError):
+            return (folder.file(named[1].source.name.rpartition("/")[0], _filled(named[1], _tree(declaration))), 0, 0)
+    return (node.source.name, node.start, node.end)
+
+
+def _texts(declaration: Declaration, kinds: Kinds) -> Iterator[tuple[Path, Node]]:
+    tree = _tree(declaration)
+    for inclusion in kinds[declaration.address.kind].inclusions:
+        if inclusion.form == "text":
+            for path, _ in matches(declaration.spec, inclusion.pattern):
+                node = tree.node(path)
+                if node is not None:
+                    yield path, node
+
+
+def _part(node: Node, tree: Tree, folder: Folder) -> TextPart:
+    named = node.pair("file")
+    name = f"'{named[1].text}'" if named else f"the text at {node.position.file}:{node.position.line}"
+    try:
+        if named is not None:
+            site = _file_site(named[1], node, tree, folder, whole=True)
+            content = folder.read(str(site.text)).decode("utf-8-sig")
+            text = content.replace("\r\n", "\n").replace("\r", "\n")
+        else:
+            _refuse_expressions(node)
+            text, (number, place) = node.text, _physical(node)
+            site = Site(node.source, number, place, node.position)
+    except UnwritableError as error:
+        return TextPart(name, node, why=error.message)
+    except (RefusedError, UnicodeDecodeError):  # a pattern, or what is no text: told where it is read
+        return TextPart(name, node, why=f"{name} is no single file")
+    return TextPart(name, node, text.removesuffix("\n"), site)
+
+
 def _named_file(node: Node, form: str) -> Node | None:
     """The name of the file that stands in the place of a value. Raises UnwritableError where several parts make one."""
     if node.shape == "sequence" and form == "text":
@@ -118,7 +191,7 @@ def _file_site(file: Node, node: Node, tree: Tree, folder: Folder, *, whole: boo
     if render is not None and render[1].text == "true":
         hint = f"edit '{file.text}' by hand"
         raise UnwritableError(f"'{file.text}' is rendered: its text comes from variables, too", file.position, hint)
-    text = tree.filled(file.text) if isinstance(tree, ComposedTree) else file.text
+    text = _filled(file, tree)
     if not whole or OPEN in text:
         raise UnwritableError(f"it stands in '{text}'", file.position, "edit that file by hand")
     try:
@@ -126,6 +199,11 @@ def _file_site(file: Node, node: Node, tree: Tree, folder: Folder, *, whole: boo
     except RefusedError as refused:
         raise UnwritableError(refused.message, file.position, refused.hint or "correct the path") from refused
     return replace(Site(file.source, 0, (), file.position), text=name)
+
+
+def _filled(file: Node, tree: Tree) -> str:
+    """The name of a file, in which there may be values of the declaration itself."""
+    return tree.filled(file.text) if isinstance(tree, ComposedTree) else file.text
 
 
 def _refuse_expressions(node: Node) -> None:

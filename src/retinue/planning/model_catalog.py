@@ -10,6 +10,7 @@ from typing import Any
 
 from retinue.model.declared import MOST_GUESSES, Diagnostic, Position
 from retinue.model.values import Address
+from retinue.planning.documents.account_types import ModelDocument
 
 SOON = 30
 """From so many days before a shutdown, moving is urgent rather than something to plan."""
@@ -142,7 +143,7 @@ def _by(uses: tuple[Use, ...]) -> str:
     return f"used by {first.address}" + (f" and {more} more" if more else "")
 
 
-def standing_document(each: Standing, today: date) -> dict[str, Any]:
+def standing_document(each: Standing, today: date) -> ModelDocument:
     """What is known of one model as plain JSON data: a row of `retinue models`, the details of a warning."""
     return {
         "model": each.model.id,

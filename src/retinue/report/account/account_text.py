@@ -13,6 +13,7 @@ from typing import Any
 from rich.cells import cell_len, chop_cells
 
 from retinue.model.printable import visible
+from retinue.planning.documents.account_types import ShowDocument
 from retinue.planning.model_catalog import SOON, when
 from retinue.report.plan.plan_text import unmanaged_lines
 from retinue.report.text.ink import BLANK, Line, Role, align_places, count, indent, line, paint
@@ -30,21 +31,18 @@ _NOT_STRINGS = re.compile(r"(?i:y|n|yes|no|on|off|true|false|null)")
 
 
 def render_objects(
-    rows: Sequence[Mapping[str, str | None]],
+    document: ShowDocument,
     *,
-    foreign: Mapping[str, int] | None = None,
-    unowned: Mapping[str, int] | None = None,
-    marker: Mapping[str, Any] | None = None,
-    applying: str | None = None,
     width: int = 80,
     color: bool = False,
 ) -> str:
-    """A table of address, id, name and state, the marker of the stack with who is `applying` it, and the counts of what
+    """A table of address, id, name and state, the marker of the stack with who is applying it, and the counts of what
     is not managed here.
 
     Addresses, ids and states are never cut; names fold into the width that is left.
     """
-    cells = [[visible(row.get(each) or "") for each in _COLUMNS] for row in rows]
+    rows, marker, applying = document["objects"], document["marker"], document["applying"]
+    cells = [[visible(str(dict(row).get(each) or "")) for each in _COLUMNS] for row in rows]
     lines = _table([each.upper() for each in _COLUMNS], cells, fold=3, width=width)
     if not rows:
         lines = [line("Nothing of this stack is in the account.")]
@@ -53,7 +51,7 @@ def render_objects(
         left = count(marker["objects"], "object")
         below.append(line((f"These are not the objects that the last apply left ({left}).", "warning")))
     below += [line((f"It is being applied: {visible(applying)}.", "warning"))] if applying else []
-    below += unmanaged_lines({"foreign": foreign or {}, "unowned": unowned or {}})
+    below += unmanaged_lines({"foreign": document["foreign"], "unowned": document["unowned"]})
     return paint([*lines, *([BLANK] if below else []), *below], color=color)
 
 

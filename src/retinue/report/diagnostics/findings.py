@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from retinue.model.declared import Diagnostic, Position
 from retinue.model.printable import Printable, inert, json_text, visible_lines
+from retinue.planning.documents.account_types import VERSION, ValidateDocument
 from retinue.planning.documents.plan_document import diagnostic_document
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -56,9 +57,13 @@ def described(diagnostic: Diagnostic) -> str:
     return "\n".join([*lines, *([f"hint: {diagnostic.hint}"] if diagnostic.hint else [])])
 
 
-def findings_document(findings: Findings) -> dict[str, Any]:
+def findings_document(findings: Findings) -> ValidateDocument:
     """The findings as plain JSON data."""
-    return {"valid": findings.valid, "diagnostics": [*map(diagnostic_document, findings.diagnostics)]}
+    return {
+        "format_version": VERSION,
+        "valid": findings.valid,
+        "diagnostics": [*map(diagnostic_document, findings.diagnostics)],
+    }
 
 
 # ── SARIF ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

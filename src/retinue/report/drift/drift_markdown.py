@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from retinue.model.steps import FieldChange
+from retinue.model.values import Address
 from retinue.report.drift.drift_text import (
     ADVICE,
     Item,
@@ -16,7 +18,7 @@ from retinue.report.drift.drift_text import (
 )
 from retinue.report.plan.plan_markdown import BUDGET
 from retinue.report.plan.plan_text import Document, block_lines, unmanaged_lines, warning_lines
-from retinue.report.text.change_text import Detail
+from retinue.report.text.change_text import Detail, show_path
 from retinue.report.text.ink import count
 from retinue.report.text.markdown import WIDTH, code, fence, joined, placed, text_of
 
@@ -26,17 +28,52 @@ def render_drift_markdown(document: Document, *, detail: Detail = "hunks") -> st
     return _page(document, detail="complete" if detail == "hunks" else detail)
 
 
-def render_drift_comment(document: Document, *, detail: Detail = "hunks") -> str:
+def render_drift_comment(document: Document, *, detail: Detail = "hunks", budget: int = BUDGET) -> str:
     """The page in the longest form that GitHub takes."""
     levels: tuple[Detail, ...] = ("complete", "hunks", "summary") if detail == "hunks" else (detail, "summary")
     for level in levels:
         text = _page(document, detail=level)
-        if len(text) <= BUDGET:
+        if len(text) <= budget:
             return text
     most = 256
-    while most and len(text := _page({**document, "unowned": None}, detail="summary", most=most)) > BUDGET:
+    while most and len(text := _page({**document, "unowned": None}, detail="summary", most=most)) > budget:
         most //= 2
-    return text[:BUDGET]
+    return text[:budget]
+
+
+def render_request(
+    document: Document, changes: Sequence[tuple[Address, FieldChange]], affected: Sequence[Address], left: Sequence[str]
+) -> str:
+    """What a request to merge accepted edits says: what it takes over, what else that changes, what is not in it, and
+    the drift itself, all of it no longer than GitHub takes."""
+    environment = f"/{document['environment']}" if document["environment"] else ""
+    blocks = [
+        f"<!-- retinue drift: {document['stack']}{environment} -->",
+        f"Somebody changed what {code(document['stack'])} declares. This writes what is there now into the files; "
+        "merging it changes nothing in the account, and leaves nothing for `retinue apply` to set back.",
+        _listed([f"{address}.{show_path(change.path)}" for address, change in changes]),
+    ]
+    if affected:
+        others = _listed([str(each) for each in affected])
+        blocks += ["**Others use the same, and change with the next apply:**", others]
+    if left:
+        blocks += ["**Not in here:**", _listed(left)]
+    text = "\n\n".join(blocks)
+    around = "\n\n<details><summary>The drift</summary>\n\n{}\n</details>\n"
+    return text + around.format(render_drift_comment(document, budget=BUDGET - len(text) - len(around)))
+
+
+_MOST_LISTED = 100
+
+
+def _listed(texts: Sequence[str]) -> str:
+    lines = [f"- {code(each if len(each) <= _LONGEST else f'{each[:_LONGEST]}…')}" for each in texts[:_MOST_LISTED]]
+    more = len(texts) - len(lines)
+    return "\n".join([*lines, *([f"- and {more} more"] if more > 0 else [])])
+
+
+_LONGEST = 150
+"""Characters of an entry: three lists of a hundred fit beside the drift."""
 
 
 def _page(document: Document, *, detail: Detail, most: int | None = None) -> str:

@@ -8,28 +8,40 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
 from types import TracebackType
 from typing import TextIO
 
+from rich.cells import cell_len
+
 INTERVAL = 0.1
 """Seconds between two drawings."""
+_AT_ONCE, _SHOWN = "\x1b[?2026h", "\x1b[?2026l"
+"""Around what a terminal is to show as one (synchronized output); those that do not know it pass it over."""
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class MovingLines:
     """Draws what `rows` gives, lines that are shorter than the terminal is wide. A context manager: while it is open,
     what anybody prints on stderr stands above, in whole lines; leaving it takes the moving lines away.
 
-    All that is written is written here, by one thread at a time. The cursor stands on an empty line below: the terminal
-    shows there what a person types. A terminal that is gone is no reason to stop working.
+    All that is written is written here, by one thread at a time, and a drawing is one piece that writes over the last
+    one: nothing is empty in between. The cursor stays visible, on an empty line below, where the terminal shows what a
+    person types: there is nothing to put back, however this ends. A terminal that became narrower breaks what stands
+    there into more lines, if it `reflows`, as all but xterm do. One that is gone is no reason to stop working.
     """
 
-    def __init__(self, stream: TextIO, rows: Callable[[], Sequence[str]]) -> None:
+    def __init__(
+        self, stream: TextIO, rows: Callable[[], Sequence[str]], *, width: Callable[[], int], reflows: bool = True
+    ) -> None:
         self._stream = stream
         self._rows = rows
-        self._drawn = 0
+        self._width = width
+        self._reflows = reflows
+        self._drawn: Sequence[str] = ()
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._keep_moving, name="retinue-progress", daemon=True)
@@ -46,8 +58,9 @@ class MovingLines:
     ) -> None:
         self._closed.set()
         with self._lock:
-            self._write(self._back())
-            self._drawn = 0
+            if self._drawn:
+                self._write(f"{self._back()}\x1b[J")
+            self._drawn = ()
         self._open.close()
 
     @property
@@ -60,20 +73,30 @@ class MovingLines:
             if self._closed.is_set():
                 self._write(text)
             else:
-                self._write(f"{self._back()}{text}{self._next()}")
+                self._draw(text)
 
     def _keep_moving(self) -> None:
         while not self._closed.wait(INTERVAL):
             self.print("")
 
-    def _back(self) -> str:
-        """To the first moving line, and everything from there on is gone."""
-        return f"\x1b[{self._drawn}A\r\x1b[J" if self._drawn else ""
+    def _draw(self, above: str) -> None:
+        back, rows = self._back(), self._rows()
+        if above or list(rows) != list(self._drawn):
+            # What comes above may be longer than a line, and then not all of it covers what stands there.
+            first = f"\x1b[J{above}" if above else ""
+            drawn = "".join(f"{row}\x1b[K\n" for row in rows)
+            self._write(f"{_AT_ONCE}{back}{first}{drawn}\x1b[J{_SHOWN}")
+        self._drawn = rows
 
-    def _next(self) -> str:
-        rows = self._rows()
-        self._drawn = len(rows)
-        return "".join(f"{row}\n" for row in rows)
+    def _back(self) -> str:
+        """To the first moving line."""
+        lines = sum(map(self._lines, self._drawn))
+        return f"\x1b[{lines}A\r" if lines else ""
+
+    def _lines(self, row: str) -> int:
+        """How many lines of the terminal a row takes now, which may be narrower than when it was drawn."""
+        width = self._width() if self._reflows else 0
+        return max(-(-cell_len(_STYLE.sub("", row)) // width), 1) if width > 0 else 1
 
     def _write(self, text: str) -> None:
         with suppress(OSError):
