@@ -34,6 +34,11 @@ class Parsed(click.ParamType[T]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:  # noqa: ARG002 - the signature of click
+        from retinue.cli.completion import values
+
+        return values(self.name, ctx, incomplete)
+
 
 def _address(text: str) -> Address:
     # `--help` and `--version` need no address, and its module costs as much as click itself.
@@ -79,6 +84,7 @@ def _fail_on(text: str) -> FailOn:
 
 
 ADDRESS = Parsed("address", _address)
+ENVIRONMENT = Parsed("environment", str)
 VARIABLE = Parsed("name=value", _variable)
 
 
@@ -89,7 +95,9 @@ def project_options(command: Command) -> Command:
     def located(*args: Any, environment: str | None, **rest: Any) -> Any:
         return _located(command, args, environment, rest)
 
-    chosen = click.option("-e", "--environment", metavar="NAME", help="Use this environment of retinue.yaml.")
+    chosen = click.option(
+        "-e", "--environment", type=ENVIRONMENT, metavar="NAME", help="Use this environment of retinue.yaml."
+    )
     return _place_options(located, chosen)
 
 
@@ -104,6 +112,7 @@ def several_environments(command: Command) -> Command:
         "-e",
         "--environment",
         "environments",
+        type=ENVIRONMENT,
         multiple=True,
         metavar="NAME",
         help="An environment of retinue.yaml; two are compared with each other.",
@@ -255,8 +264,20 @@ def fail_on_option(exit_code: int) -> Callable[[Command], Command]:
     return click.option(
         "--fail-on",
         "fail_on",
-        type=Parsed("code", _fail_on),
+        type=Parsed("warning", _fail_on),
         multiple=True,
         metavar="CODE[=90d]",
         help=f"Exit with {exit_code} on warnings of this code, such as model-shutdown=90d; may be repeated.",
     )
+
+
+def yes_option(command: Command) -> Command:
+    """Terraform's name for it is understood, too: it is what fingers know."""
+    return click.option(
+        "-y",
+        "--yes",
+        "--auto-approve",
+        "yes",
+        is_flag=True,
+        help="Do not ask. For pipelines. Both names mean the same.",
+    )(command)

@@ -101,20 +101,6 @@ WARNINGS = tuple(code for code, meaning in CODES.items() if "warning" in meaning
 """The codes of what does not stop an apply, unless somebody asks for it."""
 
 
-def page() -> str:
-    """The page as Markdown."""
-    rows = "\n".join(f"| `{code}` | {meaning} |" for code, meaning in CODES.items())
-    return f"""# What can be wrong with declarations
-
-Every mistake has a code that does not change between versions. `retinue validate` finds all of them at once, offline;
-nothing is sent while there is an error. Warnings do not keep anybody from applying, unless `--fail-on` names them.
-
-| code | meaning |
-|---|---|
-{rows}
-"""
-
-
 # ── what was found ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
