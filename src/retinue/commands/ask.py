@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from retinue.errors import (
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.declared import Declared
 from retinue.model.live import Live
+from retinue.model.slips import near
 from retinue.model.steps import Plan
 from retinue.model.talk import AnswerEnded, CallsWaiting, FunctionCall, TalkEvent
 from retinue.model.values import Address, FileRef, Gone, Ref, Sealed
@@ -91,7 +91,7 @@ def find_declared(reading: Reading, kinds: Kinds, text: str) -> Declared:
             said = f"{each.address} cannot be asked anything: no {_kind(each, kinds).title} can"
             raise UsageError(said, hint=_choices(able))
     words = {word: str(each.address) for each in able.values() for word in (each.address.name, str(each.address))}
-    close = difflib.get_close_matches(text, words, n=1)
+    close = near(text, words)
     hint = f"did you mean {close[0]}?" if close else _choices(able)
     raise UsageError(f"nothing that can be asked is called '{text}'", hint=hint)
 

@@ -5,10 +5,10 @@ The codes are stable: scripts match them.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
+from retinue.model import slips
 from retinue.model.declared import Diagnostic, Places, Position, Problem
 from retinue.model.values import DURATION, NAME
 
@@ -162,9 +162,9 @@ def did_you_mean(word: str, known: Iterable[str], *, otherwise: str | None = Non
 
 
 def near(word: str, known: Iterable[str], *, cutoff: float = 0.7) -> list[str]:
-    """The known words that are like this one, the nearest first; upper and lower case are alike."""
+    """The known words that this one may well be a slip for, the nearest first; upper and lower case are alike."""
     by_folded = {each.casefold(): each for each in reversed(list(known))}
-    return [by_folded[each] for each in difflib.get_close_matches(word.casefold(), by_folded, cutoff=cutoff)]
+    return [by_folded[each] for each in slips.near(word.casefold(), by_folded, cutoff=cutoff)]
 
 
 def listed(words: Iterable[str], *, most: int = 8, conjunction: str | None = None) -> str:

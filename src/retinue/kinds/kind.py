@@ -5,7 +5,6 @@ What fields there are and how they differ is in `fields.py`, how objects are kep
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from retinue.kinds.stores import READ_ONLY, Store
 from retinue.model.declared import Declared, Lifecycle, Problem
 from retinue.model.live import Live
 from retinue.model.paths import Pattern
+from retinue.model.slips import near
 from retinue.model.steps import FileChange, Step
 from retinue.model.tag import SYNCING, Tag, lifecycle_flags
 from retinue.model.values import Address, Path
@@ -221,7 +221,7 @@ class Kind:
             path = ("lifecycle", "ignore", index)
             name, dot, key = entry.partition(".")
             if not self.has(name):
-                close = difflib.get_close_matches(name, self._index, n=1)
+                close = near(name, self._index)
                 names = ", ".join(each.name for each in self.fields if each.shown or each.in_body)
                 hint = f"did you mean '{close[0]}'?" if close else f"there are: {names}"
                 yield Problem("unknown-field", path, f"there is no field '{name}' to ignore", hint)

@@ -98,14 +98,13 @@ def _read(text: str) -> list[Any] | None:
 def _documents(text: str) -> Iterator[str]:
     """The text of each document, with the line that it begins with and the comments above it."""
     starts: list[int] = []
-    event: Any
     parser = event_parser(text)
-    while (event := parser.get_event()).__class__ is not yaml.StreamEndEvent:
-        if isinstance(event, yaml.DocumentStartEvent):
+    while (kind := (event := parser.get_event()).__class__) is not yaml.StreamEndEvent:
+        if kind is yaml.DocumentStartEvent:
             if event.version or event.tags:
                 raise _UnkeepableError
             starts.append(event.start_mark.index if event.explicit else 0)
-        elif isinstance(event, yaml.DocumentEndEvent) and event.explicit:
+        elif kind is yaml.DocumentEndEvent and event.explicit:
             raise _UnkeepableError
     for number, start in enumerate(starts):
         end = starts[number + 1] if number + 1 < len(starts) else len(text)
@@ -175,9 +174,11 @@ class _Chunk:
 
     def _fill(self, made: _Part) -> None:
         """Take in what is below a collection, up to the event that ends it."""
-        event: Any
         ends = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
-        while (event := next(self._events)).__class__ not in ends:
+        for event in iter(lambda: next(self._events), None):
+            made.end = event.end_mark.index
+            if isinstance(event, ends):
+                break
             part = self._part(event)
             if made.shape == "mapping":
                 if part.shape != "scalar" or not part.flow or "\n" in self._text[part.start : part.end]:
@@ -187,7 +188,6 @@ class _Chunk:
             else:
                 made.entries.append(part)
         if made.flow:
-            made.end = event.end_mark.index
             made.keys, made.entries = [], []
         elif made.entries:
             made.column = (made.keys or made.entries)[0].column
