@@ -15,7 +15,7 @@ from retinue import __version__
 from retinue.cli.account_commands import doctor, drift, gc, models, output, serve, show
 from retinue.cli.completion import VARIABLE, completion, respond
 from retinue.cli.console_command import console
-from retinue.cli.declaration_commands import fmt
+from retinue.cli.declaration_commands import fmt, graph
 from retinue.cli.import_commands import import_, migrate
 from retinue.cli.plan_commands import apply, destroy, plan, show_saved_plan
 from retinue.cli.project_commands import diff, init, render, schema, validate
@@ -65,7 +65,7 @@ def retinue() -> None:
 
 
 COMMANDS = (
-    *(init, validate, fmt, schema, render, diff),
+    *(init, validate, fmt, schema, render, graph, diff),
     *(plan, show_saved_plan, apply, destroy, drift),
     *(ask, chat),
     *(show, output, models, gc, serve, console),

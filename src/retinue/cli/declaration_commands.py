@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from retinue.cli.options import Parsed, project_options
 from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError
+
+if TYPE_CHECKING:
+    from retinue.session import Where
 
 DIFFERENT = 1
 
@@ -60,3 +65,35 @@ def fmt(paths: tuple[Path, ...], directory: Path, check: bool, diff: bool) -> in
     if any(each.faulty for each in made):
         raise RetinueError("files with mistakes were left as they are", hint="run 'retinue validate'")
     return DIFFERENT if check and changed else 0
+
+
+@click.command()
+@click.argument("selector", type=Parsed("selector", str), required=False)
+@project_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["mermaid", "dot"]),
+    default="mermaid",
+    help="For Markdown on GitHub and GitLab, or for Graphviz.",
+)
+def graph(selector: str | None, place: Where, form: str) -> int:
+    """Draw what refers to what: assistants to functions, stores and skills, with files counted.
+
+    From the declarations alone: no account, no key. With SELECTOR, an address or a pattern of addresses, only what that
+    refers to and what refers to it.
+
+    \b
+    Example:
+      retinue graph
+      retinue graph vector_store.handbook
+      retinue graph --format dot | dot -Tsvg > stack.svg
+    """
+    from dataclasses import replace
+
+    from retinue.commands import graph as drawing
+    from retinue.report.text.graph_text import render_graph
+
+    made = drawing.graph(replace(place, offline=True), selector)
+    Terminal.detect().print(render_graph(made, form))
+    return 0
