@@ -23,6 +23,7 @@ from retinue.cli.reference_commands import explain, help_, version
 from retinue.cli.talk_commands import ask, chat
 from retinue.cli.terminal import Terminal
 from retinue.cli.wakeful import stay_wakeful
+from retinue.cli.watch_command import watch
 from retinue.errors import OUR_BUG, Interrupted, RetinueError, UsageError, machine_error
 
 EPILOG = """\b
@@ -66,7 +67,7 @@ def retinue() -> None:
 
 COMMANDS = (
     *(init, validate, fmt, schema, render, graph, diff),
-    *(plan, show_saved_plan, apply, destroy, drift),
+    *(plan, watch, show_saved_plan, apply, destroy, drift),
     *(ask, chat),
     *(show, output, models, gc, serve, console),
     *(import_, migrate, doctor),

@@ -16,8 +16,8 @@ def render_graph(graph: ReferenceGraph, form: str) -> str:
 
 
 def _mermaid(graph: ReferenceGraph) -> Iterator[str]:
-    """The syntax of flowcharts: mermaid.js.org/syntax/flowchart.html. Names of nodes are words, what is shown is quoted,
-    with entities for what quotes cannot hold."""
+    """The syntax of flowcharts (mermaid.js.org/syntax/flowchart.html): names of nodes are words, what is shown is
+    quoted, with entities for what quotes cannot hold."""
     words = _words(graph)
     yield "flowchart LR"
     for each in graph.nodes:
