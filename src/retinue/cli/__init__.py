@@ -17,6 +17,7 @@ from retinue.cli.completion import VARIABLE, completion, respond
 from retinue.cli.console_command import console
 from retinue.cli.declaration_commands import fmt, graph
 from retinue.cli.import_commands import import_, migrate
+from retinue.cli.open_command import open_
 from retinue.cli.plan_commands import apply, destroy, plan, show_saved_plan
 from retinue.cli.project_commands import diff, init, render, schema, validate
 from retinue.cli.reference_commands import explain, help_, version
@@ -69,7 +70,7 @@ COMMANDS = (
     *(init, validate, fmt, schema, render, graph, diff),
     *(plan, watch, show_saved_plan, apply, destroy, drift),
     *(ask, chat),
-    *(show, output, models, gc, serve, console),
+    *(show, output, open_, models, gc, serve, console),
     *(import_, migrate, doctor),
     *(explain, completion, version, help_),
 )

@@ -69,6 +69,18 @@ def _addresses(ctx: click.Context, text: str) -> Iterator[Item]:
     yield from (Item(each.address, help=each.file) for each in fitting)
 
 
+def beginning(text: str, ctx: click.Context) -> list[str]:
+    """The declared addresses that a text is meant for: it itself, else those of this name, else those that begin with
+    it, else those whose names do."""
+    names = [each.address for each in _scan(ctx).names()]
+    if text in names:
+        return [text]
+    if "." in text:
+        return [each for each in names if each.startswith(text)]
+    called = [each for each in names if each.partition(".")[2] == text]
+    return called or [each for each in names if each.partition(".")[2].startswith(text)]
+
+
 def _selectors(ctx: click.Context, text: str) -> Iterator[Item]:
     """Addresses, and what else selects declarations."""
     form, colon, rest = text.partition(":")

@@ -110,6 +110,7 @@ class Kind:
     - `talk` names the API that answers questions to its objects; None for a kind that cannot be asked anything.
     - `handlers` is the place of a name of Python code that carries a function out, beside the function's own name; it
       is for this machine, and never sent.
+    - `dashboard` is the documented page of OpenAI's dashboard that shows such objects; None where none is documented.
     - `homes` are other places for what is declared, by the value of `api` in a declaration; `home` is the name of this
       one. A kind in another home differs in store, fields and checks.
     """
@@ -136,6 +137,7 @@ class Kind:
     retire: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     talk: Literal["threads", "responses"] | None = None
     handlers: Pattern | None = None
+    dashboard: str | None = None
     _index: dict[str, Field] = field(default_factory=dict, init=False, repr=False, compare=False)
     _known: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
