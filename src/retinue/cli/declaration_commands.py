@@ -78,10 +78,10 @@ def fmt(paths: tuple[Path, ...], directory: Path, check: bool, diff: bool) -> in
     help="For Markdown on GitHub and GitLab, or for Graphviz.",
 )
 def graph(selector: str | None, place: Where, form: str) -> int:
-    """Draw what refers to what: assistants to functions, stores and skills, with files counted.
+    """Draw what refers to what, as Mermaid or DOT.
 
-    From the declarations alone: no account, no key. With SELECTOR, an address or a pattern of addresses, only what that
-    refers to and what refers to it.
+    Assistants refer to functions, stores, skills; files are counted. From the declarations alone: no account, no key.
+    With SELECTOR, an address or a pattern of addresses, only what that refers to and what refers to it.
 
     \b
     Example:
