@@ -183,6 +183,11 @@ def shell_path(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         ("retinue plan -e ", ["nightly", "production", "staging"]),
         ("retinue sho", ["show-plan", "show"]),
         ("retinue apply 'pla", ["plan.json", "plans/"]),
+        # So does `:`, but not within quotes.
+        ("retinue graph label:t", ["team", "tier", "team=learning", "tier=gold"]),
+        ("retinue graph label:team=", ["learning"]),
+        ("retinue graph 'label:team=", ["label:team=learning"]),
+        ("retinue graph file:", ["assistants/**", "more/**", "assistants/team.yaml", "more/one.yml"]),
     ],
 )
 def test_bash_offers_them(project: Path, shell_path: dict[str, str], line: str, expected: list[str]) -> None:

@@ -6,6 +6,7 @@ A person waits for it with a finger on the key: nothing here may import what a g
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -208,7 +209,8 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
 
     def format_completion(self, item: CompletionItem[Any]) -> str:
         value = str(item.value)
-        if item.type in ("plain", _OPEN):
+        quoted = re.search(r"""(?:^|[\s=])["'][^"']*$""", os.environ.get("COMP_WORDS", ""))
+        if item.type in ("plain", _OPEN) and not quoted:  # within quotes, bash takes a word as a whole
             word = self.get_completion_args()[1]
             breaks = [each for each in os.environ.get("COMP_BREAKS", "") if each in ":="]
             cut = max((word.rfind(each) for each in breaks), default=-1) + 1
