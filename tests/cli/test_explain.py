@@ -101,6 +101,12 @@ def test_nothing_is_wider_than_the_terminal(
     assert max(map(len, capsys.readouterr().out.splitlines())) <= max(columns, 110)
 
 
+def test_colour_is_colour(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    main(["explain", "bad-name"])
+    assert capsys.readouterr().out.startswith("\x1b[1mbad-name\x1b[0m (error)\n\nA name")
+
+
 def test_version_says_what_it_runs_on_and_help_is_what_the_option_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

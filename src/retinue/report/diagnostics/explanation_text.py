@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping
 
-from retinue.report.text.ink import line, paint
+from retinue.report.text.ink import BLANK, line, paint
 
 _WIDEST = 100
 _SORTS: Mapping[str, str] = {
@@ -20,12 +20,14 @@ def render_explanation(code: str, sort: str, meaning: str, example: str, mend: s
     """One code in full."""
     wide = min(width, _WIDEST)
     paragraphs = (
-        str(paint([line((code, "strong"), f" ({_SORTS[sort]})")], color=color)).rstrip(),
-        textwrap.fill(meaning, wide),
-        textwrap.indent(example, "    "),
-        textwrap.fill(f"Mend: {' '.join(mend.split())}", wide, break_on_hyphens=False),
+        textwrap.wrap(meaning, wide),
+        [f"    {each}" for each in example.splitlines()],
+        textwrap.wrap(f"Mend: {' '.join(mend.split())}", wide, break_on_hyphens=False),
     )
-    return "\n\n".join(paragraphs)
+    lines = [line((code, "strong"), f" ({_SORTS[sort]})")]
+    for each in paragraphs:
+        lines += [BLANK, *map(line, each)]
+    return paint(lines, color=color)
 
 
 def render_codes(rows: Iterable[tuple[str, str]], *, width: int) -> str:
