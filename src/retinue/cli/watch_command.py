@@ -46,15 +46,16 @@ def watch(place: Where, detail: Detail, parallelism: int, validate_only: bool) -
 
     root = find(place.start)
     folder = root.parent if root else Path(place.start)
-    try:
-        # Looked at before the first round, so that what is saved during it is seen.
-        seen = changes(folder, place.var_files, lambda: time.sleep(INTERVAL))
-        _round(place, detail, parallelism, (), validate_only=validate_only)
-        for changed in seen:
-            _round(place, detail, parallelism, changed, validate_only=validate_only)
-    except KeyboardInterrupt:
-        Terminal.detect().say("\nstopped")
-    return 0
+    # Looked at before the first round, so that what is saved during it is seen.
+    seen = changes(folder, place.var_files, lambda: time.sleep(INTERVAL))
+    changed: tuple[str, ...] = ()
+    while True:
+        _round(place, detail, parallelism, changed, validate_only=validate_only)
+        try:
+            changed = next(seen)
+        except KeyboardInterrupt:  # the way to end it; in the middle of a round it is an interruption, as elsewhere
+            Terminal.detect().say("\nstopped")
+            return 0
 
 
 def _round(place: Where, detail: Detail, parallelism: int, changed: tuple[str, ...], *, validate_only: bool) -> None:
