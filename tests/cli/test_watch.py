@@ -124,6 +124,7 @@ def test_a_save_is_answered_and_nothing_is_applied(tmp_path: Path, only: list[st
         until("unknown-field")
         (tmp_path / "team.yaml").write_text(TEAM + "  helper: {model: gpt-4o}\n", encoding="utf-8")
         until("Valid: 2 objects declared." if only else "Plan: 2 to add")
+        until("waiting for changes")
         process.send_signal(signal.SIGINT)
         until("stopped")
     assert process.returncode == 0

@@ -52,6 +52,7 @@ def watch(place: Where, detail: Detail, parallelism: int, validate_only: bool) -
     while True:
         _round(place, detail, parallelism, changed, validate_only=validate_only)
         try:
+            Terminal.detect().say("\nwaiting for changes (Ctrl-C stops)")
             changed = next(seen)
         except KeyboardInterrupt:  # the way to end it; in the middle of a round it is an interruption, as elsewhere
             Terminal.detect().say("\nstopped")
@@ -76,7 +77,6 @@ def _round(place: Where, detail: Detail, parallelism: int, changed: tuple[str, .
     except RetinueError as error:
         terminal.say(error_text(error, width=terminal.error_width, color=terminal.error_color))
     sys.stdout.flush()
-    terminal.say("\nwaiting for changes (Ctrl-C stops)" if terminal.shared else "")
 
 
 def _plan(place: Where, detail: Detail, parallelism: int, terminal: Terminal) -> None:

@@ -26,8 +26,9 @@ Order = Callable[[tuple[str, ...], Sequence[str]], Sequence[str]]
 
 STEP = 2
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
+_FIRST_DASH = re.compile(r"(?:[&!]\S*\s+|\s|#[^\n]*\n)*-")
 _ANCHOR = re.compile(r"&(\S+)")
-_COMMENT = re.compile(r"(?:^|\s)(#.*)$")
+_COMMENT = re.compile(r"(?:^|\s)(#.*)$", re.MULTILINE)
 
 
 class _UnkeepableError(Exception):
@@ -76,9 +77,14 @@ def canonical(text: str, order: Order) -> str:
         made = "".join(_Chunk(each, order).written() for each in _documents(unix))
     except (_UnkeepableError, yaml.YAMLError):
         return text
-    if _read(made) != before:
+    if _read(made) != before or _comments(made) != _comments(unix):
         return text
     return made.replace("\n", "\r\n") if "\r\n" in text else made
+
+
+def _comments(text: str) -> list[str]:
+    """All that looks like a comment, wherever: none of it may go."""
+    return sorted(each.strip() for each in _COMMENT.findall(text))
 
 
 def is_sound(text: str) -> bool:
@@ -192,9 +198,9 @@ class _Chunk:
         elif made.entries:
             made.column = (made.keys or made.entries)[0].column
             if made.shape == "sequence":
-                line = self._text.rfind("\n", 0, made.entries[0].start) + 1
-                dash = self._text.find("-", line if self._text[line : made.entries[0].start].strip() else made.start)
-                made.column = dash - (self._text.rfind("\n", 0, dash) + 1)
+                dash = _FIRST_DASH.match(self._text, made.start)
+                at = dash.end() - 1 if dash else made.start
+                made.column = at - (self._text.rfind("\n", 0, at) + 1)
             made.end = _last_end(made)
 
     def _comments(self, part: _Part) -> None:
