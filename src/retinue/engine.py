@@ -10,7 +10,6 @@ destroy   plan the deletion of everything ─ apply
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -29,6 +28,7 @@ from retinue.errors import (
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declared
 from retinue.model.live import Live
+from retinue.model.slips import near
 from retinue.model.steps import Block, Plan, Removal
 from retinue.model.tag import is_retired
 from retinue.model.values import Address
@@ -245,7 +245,7 @@ def _check_targets(declared: Sequence[Declared], targets: Sequence[Address], kin
         if kind is not None and not kind.stored:
             hint = f"a {kind.title} lives inside the objects that use it: name one of those"
             raise UsageError(f"the target {target} has no object of its own", hint=hint)
-        close = difflib.get_close_matches(str(target), known, n=1)
+        close = near(str(target), known)
         hint = f"did you mean {close[0]}?" if close else "'retinue show' and the declarations name what there is"
         raise UsageError(f"the target {target} is not declared", hint=hint)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc as collector
 import io
 import os
 import signal
@@ -14,15 +13,20 @@ import click
 
 from retinue import __version__
 from retinue.cli.account_commands import doctor, gc, models, output, serve, show
+from retinue.cli.completion import VARIABLE, completion, respond
 from retinue.cli.console_command import console
+from retinue.cli.declaration_commands import fmt, graph
 from retinue.cli.drift_command import drift
 from retinue.cli.import_commands import import_, migrate
 from retinue.cli.init_command import init
+from retinue.cli.open_command import open_
 from retinue.cli.plan_commands import apply, destroy, plan, show_saved_plan
 from retinue.cli.project_commands import diff, render, schema, validate
+from retinue.cli.reference_commands import explain, help_, version
 from retinue.cli.talk_commands import ask, chat
 from retinue.cli.terminal import Terminal
 from retinue.cli.wakeful import stay_wakeful
+from retinue.cli.watch_command import watch
 from retinue.errors import OUR_BUG, Interrupted, RetinueError, UsageError, machine_error
 
 EPILOG = """\b
@@ -34,7 +38,7 @@ Exit codes: 0 done or no changes · 1 error · 2 changes, only with
 
 \b
 Shell completion, for bash (zsh and fish alike):
-  eval "$(_RETINUE_COMPLETE=bash_source retinue)"
+  eval "$(retinue completion bash)"
 """
 
 
@@ -65,11 +69,12 @@ def retinue() -> None:
 
 
 COMMANDS = (
-    *(init, validate, schema, render, diff),
-    *(plan, show_saved_plan, apply, destroy, drift),
+    *(init, validate, fmt, schema, render, graph, diff),
+    *(plan, watch, show_saved_plan, apply, destroy, drift),
     *(ask, chat),
-    *(show, output, models, gc, serve, console),
+    *(show, output, open_, models, gc, serve, console),
     *(import_, migrate, doctor),
+    *(explain, completion, version, help_),
 )
 for command in COMMANDS:
     retinue.add_command(command)
@@ -140,9 +145,8 @@ def _is_there(path: str) -> bool:
 
 def entry() -> None:
     """The console script."""
-    # What is read stays to the end: with a lot of it, looking through all of it for what could be let go of would take
-    # longer than the work itself.
-    collector.set_threshold(100_000, 20, 50)
+    if VARIABLE in os.environ:
+        _answer_shell()
     with suppress(ValueError):  # elsewhere than in the main thread
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill is what Ctrl-C is
         stay_wakeful()
@@ -154,6 +158,16 @@ def entry() -> None:
         # A thread may be waiting for an answer that never comes; who pressed Ctrl-C does not want to wait with it.
         os._exit(code)
     sys.exit(code)
+
+
+def _answer_shell() -> None:
+    """What a shell asks for, while somebody waits: whatever goes wrong, nothing is said in the middle of a line."""
+    respond()
+    with suppress(BaseException):
+        retinue.main(prog_name="retinue", complete_var=VARIABLE)
+    with suppress(OSError):
+        sys.stdout.flush()
+    os._exit(0)  # to take everything down in order takes a tenth of the time there is
 
 
 def _after_flushing(code: int) -> int:

@@ -20,7 +20,7 @@ from retinue.errors import RetinueError
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, help="The port; 0 picks a free one.")
 @click.option("--no-browser", is_flag=True, help="Print the address, and open nothing.")
 @click.pass_context
-def console(ctx: click.Context, directory: Path, port: int, no_browser: bool) -> int:
+def console(ctx: click.Context, directory: Path, port: int, no_browser: bool, page: str = "") -> int:
     """Look at the local account in a browser.
 
     Prints the address of the page, and opens it for a person at a terminal. The page shows what the account holds,
@@ -32,8 +32,6 @@ def console(ctx: click.Context, directory: Path, port: int, no_browser: bool) ->
       retinue console
       retinue console --port 0 --no-browser
     """
-    import webbrowser
-
     from retinue import engine
     from retinue.emulator.server.served_account import who_answers
     from retinue.emulator.server.storage import LayoutError, StorageError
@@ -42,11 +40,7 @@ def console(ctx: click.Context, directory: Path, port: int, no_browser: bool) ->
     terminal = Terminal.detect()
 
     def show(base_url: str) -> None:
-        address = base_url.removesuffix("v1")
-        terminal.print(address)
-        if terminal.interactive and not no_browser and _has_browser():
-            # Some browsers are waited for until they are closed.
-            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+        show_page(base_url.removesuffix("v1") + page, terminal, no_browser=no_browser)
 
     project = engine.load_from(engine.Where(directory)).project
     stored, _ = local_setting(project.account if project else "local", project.root if project else directory)
@@ -65,6 +59,16 @@ def console(ctx: click.Context, directory: Path, port: int, no_browser: bool) ->
         show(f"http://127.0.0.1:{port}/v1")
         return 0
     return int(ctx.invoke(serve, directory=directory, port=port, opened=show))
+
+
+def show_page(address: str, terminal: Terminal, *, no_browser: bool) -> None:
+    """Print the address of a page, and open it for a person at a terminal where there is a browser."""
+    import webbrowser
+
+    terminal.print(address)
+    if terminal.interactive and not no_browser and _has_browser():
+        # Some browsers are waited for until they are closed.
+        threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
 
 
 def _has_browser() -> bool:

@@ -18,6 +18,10 @@ T = TypeVar("T")
 Variables = tuple[tuple[str, str], ...]
 
 
+LOOKING = ("show", "output", "render", "open")
+"""The commands whose argument may be the beginning of an address."""
+
+
 class Parsed(click.ParamType[T]):
     """What a function makes of a text; it raises ValueError with what is wrong about it."""
 
@@ -29,10 +33,35 @@ class Parsed(click.ParamType[T]):
         if not isinstance(value, str):
             parsed: T = value  # a default
             return parsed
+        if self.name in ("address", "selector") and isinstance(param, click.Argument) and ctx is not None:
+            value = self._finished(value, param, ctx)
         try:
             return self.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+    def _finished(self, text: str, param: click.Parameter, ctx: click.Context) -> str:
+        """The address that a text is the name or the beginning of, where only one is, for commands that only look. A
+        person may stop in the middle; a script has to write names out: tomorrow another one may begin like this."""
+        if ctx.info_name not in LOOKING or ":" in text or any(each in text for each in "*?["):
+            return text
+        from retinue.cli.completion import beginning
+        from retinue.cli.terminal import Terminal
+
+        found, terminal = beginning(text, ctx), Terminal.detect()
+        if text in found or not found or ("." in text and not terminal.interactive):
+            return text
+        if len(found) > 1:
+            self.fail(f"'{text}' may be any of {', '.join(found[:8])}{', …' if len(found) > 8 else ''}", param, ctx)
+        if not terminal.interactive and found[0].partition(".")[2] != text:
+            self.fail(f"'{text}' is not an address: did you mean {found[0]}?", param, ctx)
+        terminal.say(f"{text} → {found[0]}")
+        return found[0]
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:  # noqa: ARG002 - the signature of click
+        from retinue.cli.completion import values
+
+        return values(self.name, ctx, incomplete)
 
 
 def _address(text: str) -> Address:
@@ -79,6 +108,7 @@ def _fail_on(text: str) -> FailOn:
 
 
 ADDRESS = Parsed("address", _address)
+ENVIRONMENT = Parsed("environment", str)
 VARIABLE = Parsed("name=value", _variable)
 
 
@@ -89,7 +119,14 @@ def project_options(command: Command) -> Command:
     def located(*args: Any, environment: str | None, **rest: Any) -> Any:
         return _located(command, args, environment, rest)
 
-    chosen = click.option("-e", "--environment", metavar="NAME", help="Use this environment of retinue.yaml.")
+    chosen = click.option(
+        "-e",
+        "--environment",
+        type=ENVIRONMENT,
+        metavar="NAME",
+        is_eager=True,
+        help="Use this environment of retinue.yaml.",
+    )
     return _place_options(located, chosen)
 
 
@@ -104,6 +141,7 @@ def several_environments(command: Command) -> Command:
         "-e",
         "--environment",
         "environments",
+        type=ENVIRONMENT,
         multiple=True,
         metavar="NAME",
         help="An environment of retinue.yaml; two are compared with each other.",
@@ -127,6 +165,7 @@ def _place_options(command: Command, environment: Callable[[Command], Command]) 
                 type=click.Path(exists=True, path_type=Path),
                 default=".",
                 show_default=False,
+                is_eager=True,  # where an address is looked for that is not finished
                 help="Work on the project of this directory (default: the current one, or the nearest above).",
             ),
             environment,
@@ -268,8 +307,20 @@ def fail_on_option(exit_code: int) -> Callable[[Command], Command]:
     return click.option(
         "--fail-on",
         "fail_on",
-        type=Parsed("code", _fail_on),
+        type=Parsed("warning", _fail_on),
         multiple=True,
         metavar="CODE[=90d]",
         help=f"Exit with {exit_code} on warnings of this code, such as model-shutdown=90d; may be repeated.",
     )
+
+
+def yes_option(command: Command) -> Command:
+    """Terraform's name for it is understood, too: it is what fingers know."""
+    return click.option(
+        "-y",
+        "--yes",
+        "--auto-approve",
+        "yes",
+        is_flag=True,
+        help="Do not ask. For pipelines. Both names mean the same.",
+    )(command)

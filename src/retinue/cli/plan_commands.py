@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retinue.cli.apply_output import AsEvents, InWords
+from retinue.cli.completion import completing
 from retinue.cli.display import comment_on_failure, show_document, write_page
 from retinue.cli.options import (
     allow_missing_option,
@@ -23,6 +24,7 @@ from retinue.cli.options import (
     target_option,
     wait_lease_option,
     wait_timeout_option,
+    yes_option,
 )
 from retinue.cli.terminal import Terminal
 from retinue.errors import CHANGES, BlockedError, UsageError
@@ -118,7 +120,7 @@ def _save(document: Mapping[str, Any], path: Path, terminal: Terminal) -> None:
 
 
 @click.command("show-plan")
-@click.argument("file", type=SAVED, metavar="FILE")
+@click.argument("file", type=SAVED, metavar="FILE", shell_complete=completing("plan"))
 @detail_option
 @format_options
 def show_saved_plan(file: Path, detail: Detail, form: Form, page: Path | None) -> int:
@@ -143,7 +145,7 @@ def show_saved_plan(file: Path, detail: Detail, form: Form, page: Path | None) -
 
 
 @click.command()
-@click.argument("file", type=SAVED, metavar="[FILE]", required=False)
+@click.argument("file", type=SAVED, metavar="[FILE]", required=False, shell_complete=completing("plan"))
 @project_options
 @target_option
 @detail_option
@@ -151,7 +153,7 @@ def show_saved_plan(file: Path, detail: Detail, form: Form, page: Path | None) -
 @refresh_option
 @fail_on_option(BlockedError.exit_code)
 @expect_option
-@click.option("-y", "--yes", is_flag=True, help="Do not ask. For pipelines.")
+@yes_option
 @click.option("--revert-drift", is_flag=True, help="With --yes: overwrite changes made outside of retinue, too.")
 @click.option(
     "--allow-deletes", type=click.IntRange(min=0), metavar="N", help="With --yes: make up to so many deletions, too."
@@ -273,7 +275,7 @@ def _approval(file: Path | None, expected: str | None, *, yes: bool) -> Approval
 @detail_option
 @parallelism_option
 @expect_option
-@click.option("-y", "--yes", is_flag=True, help="Do not ask. For pipelines.")
+@yes_option
 @wait_lease_option
 def destroy(place: Where, detail: Detail, parallelism: int, expected: str | None, yes: bool, wait_lease: float) -> int:
     """Delete everything this stack owns in the account.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from retinue.cli.completion import completing
 from retinue.cli.options import ADDRESS, detail_option, fail_on_option, project_options, several_environments
 from retinue.cli.terminal import Terminal
 from retinue.errors import CHANGES, DeclarationError, RetinueError, UsageError, reason_of, way_out
@@ -122,7 +123,7 @@ def _ask_account(place: Where, terminal: Terminal) -> tuple[Diagnostic, ...]:
 
 
 @click.command()
-@click.argument("kind", required=False)
+@click.argument("kind", required=False, shell_complete=completing("kind"))
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

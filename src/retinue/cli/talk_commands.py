@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from retinue.cli.completion import completing
 from retinue.cli.options import Parsed, parallelism_option, project_options
 from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError, UsageError
@@ -59,7 +60,7 @@ def talk_options(command: Command) -> Command:
 
 
 @click.command()
-@click.argument("address", metavar="ADDRESS")
+@click.argument("address", metavar="ADDRESS", shell_complete=completing("talker"))
 @click.argument("question", required=False)
 @project_options
 @talk_options
@@ -146,7 +147,7 @@ def _say_where(talk_id: str | None, terminal: Terminal, *, keep: bool) -> None:
 
 
 @click.command()
-@click.argument("address", metavar="ADDRESS")
+@click.argument("address", metavar="ADDRESS", shell_complete=completing("talker"))
 @project_options
 @talk_options
 @parallelism_option

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from retinue.errors import (
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.declared import Declared
 from retinue.model.live import Live
+from retinue.model.slips import near
 from retinue.model.steps import Plan
 from retinue.model.talk import AnswerEnded, CallsWaiting, FunctionCall, TalkEvent
 from retinue.model.values import Address, FileRef, Gone, Ref, Sealed
@@ -76,7 +76,8 @@ def _kind(declared: Declared, kinds: Kinds) -> Kind:
 
 
 def find_declared(reading: Reading, kinds: Kinds, text: str) -> Declared:
-    """The declaration that an address means, or a name that only one has. Raises UsageError."""
+    """The declaration that an address means, or a name that only one has, or the beginning of either. Raises
+    UsageError."""
     able = {str(each.address): each for each in askable(reading.declared, kinds)}
     if text in able:
         return able[text]
@@ -90,8 +91,13 @@ def find_declared(reading: Reading, kinds: Kinds, text: str) -> Declared:
         if text in (str(each.address), each.address.name):
             said = f"{each.address} cannot be asked anything: no {_kind(each, kinds).title} can"
             raise UsageError(said, hint=_choices(able))
+    begun = [
+        each for each in able.values() if any(word.startswith(text) for word in (each.address.name, str(each.address)))
+    ]
+    if text and len(begun) == 1:
+        return begun[0]
     words = {word: str(each.address) for each in able.values() for word in (each.address.name, str(each.address))}
-    close = difflib.get_close_matches(text, words, n=1)
+    close = near(text, words)
     hint = f"did you mean {close[0]}?" if close else _choices(able)
     raise UsageError(f"nothing that can be asked is called '{text}'", hint=hint)
 
@@ -132,6 +138,8 @@ def open_talk(
     kept. Raises UsageError for an address of nothing that can be asked, RetinueError where it is not applied.
     """
     declared = find_declared(session.reading, session.kinds, text)
+    if text not in (declared.address.name, str(declared.address)):
+        note(f"{text} → {declared.address}")
     kind = _kind(declared, session.kinds)
     made = engine.decide(session, trusted=summaries(session.reading.declared, session.kinds))
     by_address = {each.address: each for each in session.reading.declared}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +15,7 @@ from retinue.errors import DeclarationError, UsageError
 from retinue.kinds import all_kinds
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.declared import Declaration, Diagnostic, Position
+from retinue.model.slips import near
 from retinue.model.values import Address
 from retinue.planning.declaration_diff import Contrast, Side, contrast
 from retinue.planning.redaction import printable_address
@@ -99,7 +99,7 @@ def render(where: Where, address: Address | None = None) -> Rendered:
     chosen = [each for each in loaded.declarations if address in (None, each.address)]
     if address is not None and not chosen:
         known = [str(each.address) for each in loaded.declarations]
-        close = difflib.get_close_matches(str(address), known, n=1)
+        close = near(str(address), known)
         hint = f"did you mean {close[0]}?" if close else "without an address, all that is declared is printed"
         raise UsageError(f"there is no declaration {address}", hint=hint)
     kinds = all_kinds()

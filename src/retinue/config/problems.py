@@ -5,13 +5,13 @@ The codes are stable: scripts match them.
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from retinue.model import slips
 from retinue.model.declared import Diagnostic, Places, Position, Problem
 from retinue.model.values import DURATION, NAME
 
@@ -107,20 +107,6 @@ WARNINGS = tuple(code for code, meaning in CODES.items() if "warning" in meaning
 """The codes of what does not stop an apply, unless somebody asks for it."""
 
 
-def page() -> str:
-    """The page as Markdown."""
-    rows = "\n".join(f"| `{code}` | {meaning} |" for code, meaning in CODES.items())
-    return f"""# What can be wrong with declarations
-
-Every mistake has a code that does not change between versions. `retinue validate` finds all of them at once, offline;
-nothing is sent while there is an error. Warnings do not keep anybody from applying, unless `--fail-on` names them.
-
-| code | meaning |
-|---|---|
-{rows}
-"""
-
-
 # ── what was found ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -202,9 +188,9 @@ def did_you_mean(word: str, known: Iterable[str], *, otherwise: str | None = Non
 
 
 def near(word: str, known: Iterable[str], *, cutoff: float = 0.7) -> list[str]:
-    """The known words that are like this one, the nearest first; upper and lower case are alike."""
+    """The known words that this one may well be a slip for, the nearest first; upper and lower case are alike."""
     by_folded = {each.casefold(): each for each in reversed(list(known))}
-    return [by_folded[each] for each in difflib.get_close_matches(word.casefold(), by_folded, cutoff=cutoff)]
+    return [by_folded[each] for each in slips.near(word.casefold(), by_folded, cutoff=cutoff)]
 
 
 def listed(words: Iterable[str], *, most: int = 8, conjunction: str | None = None) -> str:

@@ -126,8 +126,8 @@ FUNCTION_PROPERTIES: dict[str, Schema] = {
         "type": "string",
         "description": "What the function does; the model reads it to decide when to call.",
     },
-    "parameters": JSON_SCHEMA,
     "strict": {"type": "boolean", "description": "Hold the model to the exact schema. Default: false."},
+    "parameters": JSON_SCHEMA,
 }
 
 HANDLER: Schema = {

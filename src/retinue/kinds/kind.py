@@ -5,7 +5,6 @@ What fields there are and how they differ is in `fields.py`, how objects are kep
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from retinue.kinds.stores import READ_ONLY, Store
 from retinue.model.declared import Declared, Lifecycle, Problem
 from retinue.model.live import Live
 from retinue.model.paths import Pattern
+from retinue.model.slips import near
 from retinue.model.steps import FileChange, Step
 from retinue.model.tag import SYNCING, Tag, lifecycle_flags
 from retinue.model.values import Address, Path
@@ -110,6 +110,7 @@ class Kind:
     - `talk` names the API that answers questions to its objects; None for a kind that cannot be asked anything.
     - `handlers` is the place of a name of Python code that carries a function out, beside the function's own name; it
       is for this machine, and never sent.
+    - `dashboard` is the documented page of OpenAI's dashboard that shows such objects; None where none is documented.
     - `homes` are other places for what is declared, by the value of `api` in a declaration; `home` is the name of this
       one. A kind in another home differs in store, fields and checks.
     """
@@ -136,6 +137,7 @@ class Kind:
     retire: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
     talk: Literal["threads", "responses"] | None = None
     handlers: Pattern | None = None
+    dashboard: str | None = None
     _index: dict[str, Field] = field(default_factory=dict, init=False, repr=False, compare=False)
     _known: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
@@ -221,7 +223,7 @@ class Kind:
             path = ("lifecycle", "ignore", index)
             name, dot, key = entry.partition(".")
             if not self.has(name):
-                close = difflib.get_close_matches(name, self._index, n=1)
+                close = near(name, self._index)
                 names = ", ".join(each.name for each in self.fields if each.shown or each.in_body)
                 hint = f"did you mean '{close[0]}'?" if close else f"there are: {names}"
                 yield Problem("unknown-field", path, f"there is no field '{name}' to ignore", hint)

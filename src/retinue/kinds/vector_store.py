@@ -242,4 +242,6 @@ KIND = Kind(
     check=check,
     check_written=check_written,
     retire=retire,
+    # DOC "Building MCP servers for ChatGPT and API integrations": "in the dashboard here".
+    dashboard="https://platform.openai.com/storage/vector_stores",
 )

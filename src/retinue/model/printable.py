@@ -15,8 +15,6 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
-from retinue.model.sealed import slow_digest
-
 # Control characters; format characters that reorder or hide text; fillers without a glyph; lone surrogates; tags and
 # variation selectors that can carry hidden text. Joiners are legitimate inside emoji, Arabic and Indic words only.
 _UNSAFE = re.compile(
@@ -157,6 +155,8 @@ def _is_named(found: re.Match[str]) -> bool:
 
 def mask(key: str) -> str:
     """`***` and six characters that are another key's only by chance; slow, so that nobody tries keys out."""
+    from retinue.model.sealed import slow_digest  # what it needs takes longer to import than most that is printed
+
     return f"***{slow_digest(key.encode('utf-8', 'surrogatepass'), b'retinue mask')}"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from retinue.model.declared import MOST_GUESSES, Diagnostic, Position
+from retinue.model.slips import near
 from retinue.model.values import Address
 from retinue.planning.documents.account_types import ModelDocument
 
@@ -96,7 +96,7 @@ def _warnings(used: Iterable[Standing], names: Sequence[str], today: date) -> It
         details = standing_document(each, today)
         if not each.listed:
             guesses -= 1
-            close = difflib.get_close_matches(model.id, names, n=1) if guesses >= 0 else []
+            close = near(model.id, names) if guesses >= 0 else []
             yield Diagnostic(
                 "warning",
                 "unknown-model",

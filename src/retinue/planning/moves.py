@@ -6,7 +6,6 @@ first, so that whatever else is to change finds an object that is ours.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from retinue.model.canonical import canonical_json, same
 from retinue.model.declared import MOST_GUESSES, Declaration, Declared, Diagnostic, Handover, Position, Verb
 from retinue.model.live import Live
 from retinue.model.sealed import reseal
+from retinue.model.slips import near
 from retinue.model.steps import Action, Block, Step
 from retinue.model.tag import Tag
 from retinue.model.values import Address
@@ -375,7 +375,7 @@ def _impossible(each: Handover, kinds: Kinds, stack: str | None) -> tuple[str, s
     for address in (each.address, each.origin):
         kind = kinds.get(address.kind) if address else None
         if address and kind is None:
-            close = difflib.get_close_matches(address.kind, kinds, n=1)
+            close = near(address.kind, kinds)
             hint = f"did you mean '{close[0]}.{address.name}'?" if close else f"kinds: {', '.join(sorted(kinds))}"
             return f"'{address}' names no kind", hint
         if kind and kind.stored is False:
@@ -403,7 +403,7 @@ def _against_declarations(
         if each.verb == "release" or each.address in declared or each.address in passed or not complete:
             continue
         guesses -= 1
-        close = difflib.get_close_matches(str(each.address), names, n=1) if guesses >= 0 else []
+        close = near(str(each.address), names) if guesses >= 0 else []
         hint = f"did you mean {close[0]}?" if close else "declare it, or remove the entry"
         yield _error(each, f"{each.address} is not declared", hint)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from retinue.kinds.kind import Kind, Kinds, Reference
 from retinue.model.declared import MOST_GUESSES, Declaration, Declared, Diagnostic, Lifecycle, Places, Position, Problem
 from retinue.model.paths import matches, replaced
+from retinue.model.slips import near
 from retinue.model.values import Address, Path, Ref
 from retinue.planning.model_catalog import Use
 from retinue.planning.redaction import hidden_texts, texts_in_hidden_places
@@ -181,7 +181,7 @@ class _Names:
                 self._by_kind.setdefault(address.kind, []).append(address.name)
         names = self._by_kind.get(reference.kind, [])
         self.guesses -= 1
-        close = difflib.get_close_matches(name, names, n=1) if self.guesses >= 0 else []
+        close = near(name, names) if self.guesses >= 0 else []
         word = reference.kind.replace("_", " ")
         if close:
             hint = f"did you mean '{close[0]}'?"

@@ -83,6 +83,11 @@ def write_scalar(value: Any, *, quoted: bool = False) -> str:
     return _text(_escaped(value), _NOTHING if quoted else _IN_BLOCK) if isinstance(value, str) else json.dumps(value)
 
 
+def means_itself(text: str) -> bool:
+    """Whether a text needs no quotes, wherever it stands."""
+    return bool(_BARE.fullmatch(text)) and not _WORDS.fullmatch(text) and scalar(text) == text
+
+
 def literal_lines(text: str) -> list[str]:
     """A text for which `is_literal` holds: the sign, then its lines."""
     return ["|" if text.endswith("\n") else "|-", *_escaped(text).removesuffix("\n").split("\n")]

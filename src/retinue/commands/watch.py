@@ -1,0 +1,79 @@
+"""Which files of a project have changed, found out by looking: no account, and nothing is written.
+
+All files below the project count, since any may be a prompt, a document or a part of one, and a new one may be what a
+glob was waiting for. A look costs one question to the system for each file, some milliseconds for a thousand; a library
+that is told by the system would be one more dependency in every installation, with its own limits on large trees and
+network drives, for half a second less.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+INTERVAL = 0.5
+"""Seconds between two looks."""
+SKIPPED = frozenset({"node_modules", "__pycache__"})
+"""Folders in which nothing is declared, beside hidden ones."""
+
+Seen = Mapping[str, tuple[int, int, int]]
+"""The files by path, with what the system says that changes when they do."""
+
+
+def look(root: Path, others: Iterable[Path] = ()) -> Seen:
+    """The files below a folder as they are now, but for what is hidden; and `others`."""
+    found: dict[str, tuple[int, int, int]] = {}
+    waiting = [str(root)]
+    while waiting:
+        for each in _entries(waiting.pop()):
+            if each.name.startswith(".") or each.name in SKIPPED:
+                continue
+            with suppress(OSError):  # gone between two questions, or a link to nothing
+                if each.is_dir(follow_symlinks=False):
+                    waiting.append(each.path)
+                else:
+                    found[os.path.relpath(each.path, root)] = _status(each.stat())
+    for path in others:
+        with suppress(OSError):
+            found[str(path)] = _status(path.stat())
+    return found
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _status(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def changes(root: Path, others: Iterable[Path], wait: Callable[[], None]) -> Iterator[tuple[str, ...]]:
+    """The paths that changed, each time that some did and nothing more does: an editor or git may write many, and an
+    unfinished one says nothing. The first look is made at once, and `wait` passes the time between two. What changes
+    while somebody works on what was yielded is told next. Never ends."""
+    others = tuple(others)
+    return _differences(lambda: look(root, others), look(root, others), wait)
+
+
+def _differences(look_again: Callable[[], Seen], before: Seen, wait: Callable[[], None]) -> Iterator[tuple[str, ...]]:
+    while True:
+        wait()
+        now = look_again()
+        if now == before:
+            continue
+        while True:
+            wait()
+            later = look_again()
+            if later == now:
+                break
+            now = later
+        touched = {path for path in {*before, *now} if before.get(path) != now.get(path)}
+        before = now
+        if touched:  # nothing is, where something came and went
+            yield tuple(sorted(touched))
