@@ -172,12 +172,21 @@ def test_the_digest_is_shown_where_there_is_one() -> None:
 
 
 def crowded(updates: int, deletions: int = 0) -> dict[str, Any]:
-    """Long new prompts for many assistants, one edited outside, and many that go."""
+    """Long new prompts for many assistants, each another one, one edited outside, and many that go."""
     made = load("prompt-sections")
     (update,) = made["steps"]
+    (change,) = update["changes"]
     (gone, *_) = load("protected")["steps"]
     made["steps"] = [
-        *({**update, "key": f"u{each}", "address": f"assistant.updated-{each}"} for each in range(updates)),
+        *(
+            {
+                **update,
+                "key": f"u{each}",
+                "address": f"assistant.updated-{each}",
+                "changes": [{**change, "after": f"You are number {each}.\n{change['after']}"}],
+            }
+            for each in range(updates)
+        ),
         *load("drift")["steps"],
         *({**gone, "key": f"d{each}", "address": f"assistant.gone-{each}"} for each in range(deletions)),
     ]
@@ -204,7 +213,7 @@ def test_what_goes_and_what_was_edited_outside_is_never_cut_for_the_rest() -> No
 def test_what_goes_and_what_blocks_is_named_before_there_is_no_room_for_names() -> None:
     blocks = load("protected")["blocks"]
     text = render_plan_comment({**crowded(300, 20), "blocks": blocks}, budget=10_000)
-    assert "not shown at all" in text
+    assert "\n- `~ 301 assistants: assistant.updated-0, " in text
     assert len(set(re.findall(r"assistant\.gone-\d+ ", text))) == 20
     assert "temperature: 0.9 -> 0.2" in text
     for block in blocks:
@@ -222,12 +231,12 @@ def test_a_comment_says_what_it_leaves_out_and_where_to_see_it() -> None:
     text = render_plan_comment({**crowded(100), "environment": "production"}, budget=20_000)
     told = re.search(r"\*\*Too long for a comment: (\d+) changes shown without details\.\*\* (.*)\n\Z", text)
     assert told
-    assert text.count("\n- `~ assistant.updated-") == int(told[1]) > 0
+    assert text.count("\n- `~ assistant.") == int(told[1]) > 0
     assert told[2] == "`retinue plan -e production` shows everything."
-    text = render_plan_comment(crowded(300), budget=10_000)
-    unnamed = re.search(r", (\d+) changes not shown at all", text)
-    assert unnamed
-    assert len(set(re.findall(r"assistant\.updated-\d+", text))) + int(unnamed[1]) == 301
+    text = render_plan_comment(crowded(300), budget=6_000)
+    more = re.search(r", … (\d+) more`", text)
+    assert more
+    assert len(set(re.findall(r"assistant\.updated-\d+", text))) + int(more[1]) == 301 - ("math-tutor" in text)
 
 
 @given(st.text(), st.text(), st.integers(2_500, 10_000))

@@ -128,7 +128,7 @@ def test_new_objects_show_the_beginning_of_a_prompt() -> None:
     """A prompt of a new object was just written; its beginning says which one it is, and 'full' has it all."""
     step = Step("create", TUTOR, after={"instructions": "\n".join(f"line {number}" for number in range(60))})
     document = to_document(Plan("s", LOCAL, (step,)))
-    assert "… 52 more lines" in render_plan(document)
+    assert '+ instructions: 60 lines, "line 0" …' in render_plan(document)
     assert "line 59" in render_plan(document, detail="full")
 
 

@@ -176,7 +176,7 @@ def detail_option(command: Command) -> Command:
         "--detail",
         type=click.Choice(["summary", "hunks", "full"]),
         default="hunks",
-        help="A line for each object, the changes with their context, or everything.",
+        help="A line for each object, the changes with their context and new objects in a few lines, or everything.",
     )(command)
 
 
