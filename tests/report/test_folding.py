@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from retinue.model.declared import Declaration, Declared
 from retinue.model.values import Address
 from retinue.planning.documents.plan_document import to_document
+from retinue.planning.resolve import resolve
+from retinue.providers.live_reader import read_live
 from retinue.report import render
 from retinue.report.plan import folding
 from retinue.report.plan.folding import fold
@@ -20,7 +22,6 @@ from retinue.report.plan.plan_markdown import BUDGET, render_plan_comment
 from retinue.report.plan.plan_page import render_page
 from retinue.report.plan.plan_text import render_plan
 from retinue.report.text.shared_hunks import SharedEdit, shared_edit
-from retinue.providers.live_reader import read_live
 from tests.support import many
 
 
@@ -33,10 +34,10 @@ def prompt(number: int, tone: str, *, lines: int = 0) -> str:
 
 def assistants(number: int, tone: str, odd: Sequence[int] = (), *, lines: int = 0) -> tuple[Declared, ...]:
     """Those of the numbers in `odd` have another temperature, too."""
-    return many.resolve(
+    return resolve(
         [
             Declaration(
-                Address("assistant", f"topic{at // 5:03}-{'de en es fr it'.split()[at % 5]}"),
+                Address("assistant", f"topic{at // 5:03}-{['de', 'en', 'es', 'fr', 'it'][at % 5]}"),
                 {
                     "model": "gpt-4o",
                     "name": f"Assistant {at}",
@@ -129,7 +130,7 @@ def test_differences_of_declarations_fold_in_the_same_way(form: Any) -> None:
             "summary": summary,
             "settings": [],
             "notes": [],
-            **{"steps": document["steps"]},
+            "steps": document["steps"],
         },
         form,
     )
@@ -196,8 +197,8 @@ def test_what_others_did_to_many_is_said_once() -> None:
     document = to_document(many.plan(wanted, live))
     text = render_plan(document)
     assert "  ! in 12 assistants" in text
-    assert text.count("model: "gpt-5" -> "gpt-4o"") == 1
-    assert render_plan_comment(document).count("model: "gpt-5" -> "gpt-4o"") == 1
+    assert text.count('model: "gpt-5" -> "gpt-4o"') == 1
+    assert render_plan_comment(document).count('model: "gpt-5" -> "gpt-4o"') == 1
 
 
 def test_folding_costs_in_proportion_to_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:

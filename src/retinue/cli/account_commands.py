@@ -16,6 +16,7 @@ from retinue.cli.options import (
     Variables,
     detail_option,
     fail_on_option,
+    pager_option,
     parallelism_option,
     project_options,
 )
@@ -66,6 +67,7 @@ def _wanted(text: str) -> Wanted:
     metavar="ADDRESS[.FIELD]",
     help="Write what is there now into the declarations, or 'all' of it; may be repeated.",
 )
+@pager_option
 @click.option("--unowned", is_flag=True, help="Name the objects without an owner, too.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is drift.")
 def drift(
@@ -75,6 +77,7 @@ def drift(
     fail_on: tuple[FailOn, ...],
     form: Form,
     wanted: tuple[Wanted, ...],
+    pager: bool,
     unowned: bool,
     detailed_exitcode: bool,
 ) -> int:
@@ -92,8 +95,8 @@ def drift(
     """
     from retinue import engine
     from retinue.cli.audience import note_unlisted, watch_pauses
+    from retinue.cli.display import show_document
     from retinue.commands import drift as drifting
-    from retinue.report import render
 
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
@@ -103,7 +106,7 @@ def drift(
             return _accept(place, session, found, wanted, terminal)
         document = drifting.describe(session, found, fail_on=fail_on, unowned=unowned)
         note_unlisted(session, terminal, fail_on)
-    terminal.print(render("drift", document, form, detail=detail, width=terminal.width, color=terminal.color))
+    show_document(document, terminal, subject="drift", form=form, detail=detail, pager=pager)
     if document["blocks"]:
         return BlockedError.exit_code
     return CHANGES if detailed_exitcode and found.found else 0

@@ -180,6 +180,16 @@ def detail_option(command: Command) -> Command:
     )(command)
 
 
+def pager_option(command: Command) -> Command:
+    return click.option(
+        "--pager/--no-pager",
+        "pager",
+        default=True,
+        show_default=False,
+        help="Show what is longer than the screen with $RETINUE_PAGER, $PAGER or less, or print it. Never in CI.",
+    )(command)
+
+
 def format_options(command: Command) -> Command:
     """In which forms a plan document is shown: the command gets them as `form` and `page`."""
     command = click.option(
@@ -187,7 +197,7 @@ def format_options(command: Command) -> Command:
         "page",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        help="Write a page for a browser, too: long texts side by side, without a script.",
+        help="Write a page for a browser, too: long texts side by side, to look through and fold.",
     )(command)
     command = click.option("--json", "form", flag_value="json", help="Short for --format json.")(command)
     return click.option(

@@ -135,7 +135,7 @@ def page_pieces(document: Mapping[str, Any]) -> Iterator[str]:
         for number, group in enumerate(plan_groups(document), start=1)
     ]
     folds = [each for section in sections for each in section.folds]
-    size = sum(map(_size, document["steps"])) + _FOR_EACH * len(folds)
+    size = sum(map(_size, folds)) + _FOR_EACH * len(folds)
     form = _Form(size > _ROOM, len(folds) <= _MANY, replaced_ids(document))
     before, after = _PAGE.format(policy=_POLICY, title=_text(title), style=_STYLE, script=_SCRIPT, body="\0").split(
         "\0"
@@ -161,10 +161,12 @@ def page_pieces(document: Mapping[str, Any]) -> Iterator[str]:
     yield f"</main>\n{after}"
 
 
-def _size(step: Mapping[str, Any]) -> int:
-    """About how many characters a step takes up in the page with nothing left out."""
-    values = [*(each.get("after") for each in step["changes"]), *(step["after"] or {}).values()]
-    values = values if step["action"] == "create" else values[: len(step["changes"])]
+def _size(folded: Fold) -> int:
+    """About how many characters of texts are in the page with nothing left out."""
+    if folded.shown["action"] == "create":
+        values = [value for each in folded.steps for value in (each["after"] or {}).values()]
+    else:
+        values = [each.get("after") for each in folded.shown["changes"] if not each.get("edit")]
     return sum(len(each) for each in values if isinstance(each, str))
 
 
