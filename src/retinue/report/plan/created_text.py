@@ -19,7 +19,7 @@ _PLAIN = 40
 """Characters of a value that is shown as it is."""
 _OPENING = 48
 """Characters of the beginning of a text, by which one knows which it is."""
-_ROWS = 2
+_ROWS = 3
 """Lines for the entries of one field."""
 _MEMBERS = 10
 """New objects that differ little and are shown one by one."""
@@ -120,8 +120,9 @@ def _brief(value: Any, *, opening: bool = True) -> str:
 
 
 def _opening(lines: Sequence[str]) -> str:
-    """How a text begins: its first line that says something, or the first words of it."""
-    first = next((each for each in lines if each.strip()), "")
+    """How a text begins: its first line that is no heading, or the first words of it."""
+    said = [each for each in lines if each.strip()]
+    first = next((each for each in said if not each.startswith("#")), said[0] if said else "")
     if len(first) > _OPENING:
         return show_value(f"{first[:_OPENING].rpartition(' ')[0] or first[:_OPENING]}…")
     return show_value(first) + (" …" if len(lines) > 1 else "")

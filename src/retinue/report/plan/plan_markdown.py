@@ -44,8 +44,10 @@ _NOTE = 500
 _LONG = 1_000
 _SHARE = 20
 """The table of counts takes no more of a comment than one part of so many."""
-_SOME = 40
+_SOME = (2_000, 400, 40)
 """Objects that are named where there is no room to name all that read the same."""
+_ONE_BY_ONE = 400
+"""New objects that may be shown each with all that it holds."""
 _PARTS = (16_000, 3_000)
 """Where a change is longer than there is room for, its first so many characters are shown."""
 
@@ -236,7 +238,7 @@ def _step_piece(folded: Fold, group: Group, replaced: Mapping[str, str], detail:
 
     def whole() -> Iterable[str]:
         """Several new objects, below what they have in common each with all that it holds."""
-        if folded.several and step["action"] == "create":
+        if 1 < number <= _ONE_BY_ONE and step["action"] == "create":
             alone = [Fold((each,), each) for each in folded.steps]
             inside = [
                 show(each, step_summary(each.shown, replaced), *fold_lines(each, group, replaced, detail="complete"))
@@ -253,9 +255,9 @@ def _step_piece(folded: Fold, group: Group, replaced: Mapping[str, str], detail:
             made = show(folded, summary, head, body)
             if made not in forms:
                 forms.append(made)
-        if len(folded.steps) > _SOME:
-            forms.append(show(folded, summary, head, body, _SOME))
-        parts = [show(folded, summary, head, part, _SOME) for part in _parts(body)]
+        several = folded.several and step["action"] != "create"
+        parts = [show(folded, summary, head, body, most) for most in _SOME if several and len(folded.steps) > most]
+        parts += [show(folded, summary, head, part, _SOME[-1]) for part in _parts(body)]
         listed = [f"- {code(text_of(summary) + ': ' + ', '.join(names))}"] if folded.several else []
         return (*forms, *parts, *listed), len(parts)
 
