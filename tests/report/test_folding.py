@@ -190,6 +190,17 @@ def test_what_goes_is_never_folded() -> None:
     assert all(f"- {each} " in text for each in addresses(document))
 
 
+@pytest.mark.parametrize("value", [{"retinue.sealed": True}, {"env": [{"retinue.sealed": True}]}])
+def test_what_is_never_shown_is_never_folded(value: Any) -> None:
+    """Two secrets read alike and may differ."""
+    change = {"path": ["extra"], "cause": "config", "position": None, "before": value, "after": value}
+    assert len(fold([_step(f"assistant.a{at}", [change]) for at in range(3)])) == 3
+    steps = made(4)["steps"]
+    for step in steps:
+        step["after"]["extra"] = value
+    assert len(fold(steps)) == 4
+
+
 def test_what_others_did_to_many_is_said_once() -> None:
     wanted = assistants(12, "kindly")
     there = [{**each, "model": "gpt-5"} for each in many.answers(wanted)]

@@ -2,7 +2,8 @@
 
 Changes are the same when kind, action and reason are, and the fields with their values before and after; of long texts
 the lines that are removed and added, whatever else stands in them. New objects are folded when they hold the same but
-for texts, names, metadata and files, and what differs is said of each. What goes is never folded: it is named.
+for texts, names, metadata and files, and what differs is said of each. What goes is never folded: it is named. Neither
+is what holds a value that is never shown: whether two of those are the same, nobody can say.
 
 The steps are grouped by a digest of what is said of them, so that the work is in proportion to the plan.
 """
@@ -138,8 +139,9 @@ class _Joined:
 def _first_key(step: Step, outside: bool, detail: Detail) -> Hashable:
     """What is the same of steps that may read the same; None for one that stands alone."""
     if step["action"] == "create":
-        return None if detail != "hunks" or step["replaces"] or step["changes"] else _key_of_new(step)
-    if step["action"] not in _FOLDED or takes_away(step):
+        alone = detail != "hunks" or step["replaces"] or step["changes"] or _is_sealed(step["after"])
+        return None if alone else _key_of_new(step)
+    if step["action"] not in _FOLDED or takes_away(step) or any(map(_is_sealed, map(_sides, step["changes"]))):
         return None
     changes = [
         [each["path"], each["cause"], None if _is_text(each, detail) else _sides(each)]
@@ -166,6 +168,13 @@ def _edits(step: Step, outside: bool, detail: Detail) -> dict[int, SharedEdit]:
 def _sides(change: Mapping[str, Any]) -> list[Any]:
     """Both sides, one that is not there told from null."""
     return [[name, change[name]] for name in ("before", "after") if name in change]
+
+
+def _is_sealed(value: Any) -> bool:
+    """Whether there is anything in it that is never shown."""
+    if isinstance(value, Mapping):
+        return "retinue.sealed" in value or any(map(_is_sealed, value.values()))
+    return isinstance(value, list) and any(map(_is_sealed, value))
 
 
 def _file(each: Mapping[str, Any], step: Step) -> list[Any]:
