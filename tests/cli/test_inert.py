@@ -124,7 +124,7 @@ def test_plans(hostile: Shell, form: str, detail: str) -> None:
     page = (hostile.team.root / "p.html").read_text(encoding="utf-8")
     assert HIDDEN.findall(page) == []
     assert "<img" not in page
-    assert "<script" not in page
+    assert page.count("<script") == 1  # its own
 
 
 def test_a_saved_plan_that_is_shown(hostile: Shell) -> None:

@@ -339,13 +339,13 @@ agents:
     tools: [{mcp: {server_label: a, transport: {type: http, server_url: "https://m.example.com/?token=abcdef1234567890"}}}]
 """,
     )
-    for command in ("render", "plan"):
+    for command in (("render",), ("plan", "--detail", "full"), ("plan",)):
         for more in ((), ("--json",)):
-            found = shell(command, *more)
+            found = shell(*command, *more)
             assert found.code == 0, found.err
             assert "hunter2" not in found.out
             assert "abcdef1234" not in found.out
-            assert "must have 8 characters" in found.out
+            assert "must have 8 characters" in found.out or command + more == ("plan",)  # which shows how it begins
 
 
 def test_drift_masks_keys(keys: Shell) -> None:

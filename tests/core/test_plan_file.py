@@ -61,9 +61,13 @@ def test_a_long_text_is_said_once_on_each_side(made: Plan, texts: int) -> None:
 
 
 def test_a_page_says_a_long_text_once_and_what_changed_with_its_context() -> None:
-    page = render_page(to_document(edited(PROMPT.replace("250 is", "250 was"))))
-    assert MANY * len(PROMPT) < len(page) < 1.3 * MANY * len(PROMPT) + 15_000  # the style, and a table
+    document = to_document(edited(PROMPT.replace("250 is", "250 was")))
+    for number, step in enumerate(document["steps"]):  # each is another change, so that none stands for others
+        step["changes"][0]["after"] += f"{number} more\n"
+    page = render_page(document)
+    assert MANY * len(PROMPT) < len(page) < 1.3 * MANY * len(PROMPT) + 25_000  # the style, the script, and tables
     assert page.count("251 is a line") == 3 * MANY  # beside it on both sides, and in one
+    assert render_page(to_document(edited(PROMPT.replace("250 is", "250 was")))).count("251 is a line") == 3
 
 
 def test_a_short_text_stands_wherever_it_belongs() -> None:

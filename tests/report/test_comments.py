@@ -172,12 +172,21 @@ def test_the_digest_is_shown_where_there_is_one() -> None:
 
 
 def crowded(updates: int, deletions: int = 0) -> dict[str, Any]:
-    """Long new prompts for many assistants, one edited outside, and many that go."""
+    """Long new prompts for many assistants, each another one, one edited outside, and many that go."""
     made = load("prompt-sections")
     (update,) = made["steps"]
+    (change,) = update["changes"]
     (gone, *_) = load("protected")["steps"]
     made["steps"] = [
-        *({**update, "key": f"u{each}", "address": f"assistant.updated-{each}"} for each in range(updates)),
+        *(
+            {
+                **update,
+                "key": f"u{each}",
+                "address": f"assistant.updated-{each}",
+                "changes": [{**change, "after": f"You are number {each}.\n{change['after']}"}],
+            }
+            for each in range(updates)
+        ),
         *load("drift")["steps"],
         *({**gone, "key": f"d{each}", "address": f"assistant.gone-{each}"} for each in range(deletions)),
     ]
@@ -204,7 +213,7 @@ def test_what_goes_and_what_was_edited_outside_is_never_cut_for_the_rest() -> No
 def test_what_goes_and_what_blocks_is_named_before_there_is_no_room_for_names() -> None:
     blocks = load("protected")["blocks"]
     text = render_plan_comment({**crowded(300, 20), "blocks": blocks}, budget=10_000)
-    assert "not shown at all" in text
+    assert "\n- `~ 301 assistants: assistant.updated-0, " in text
     assert len(set(re.findall(r"assistant\.gone-\d+ ", text))) == 20
     assert "temperature: 0.9 -> 0.2" in text
     for block in blocks:
@@ -222,12 +231,12 @@ def test_a_comment_says_what_it_leaves_out_and_where_to_see_it() -> None:
     text = render_plan_comment({**crowded(100), "environment": "production"}, budget=20_000)
     told = re.search(r"\*\*Too long for a comment: (\d+) changes shown without details\.\*\* (.*)\n\Z", text)
     assert told
-    assert text.count("\n- `~ assistant.updated-") == int(told[1]) > 0
+    assert text.count("\n- `~ assistant.") == int(told[1]) > 0
     assert told[2] == "`retinue plan -e production` shows everything."
-    text = render_plan_comment(crowded(300), budget=10_000)
-    unnamed = re.search(r", (\d+) changes not shown at all", text)
-    assert unnamed
-    assert len(set(re.findall(r"assistant\.updated-\d+", text))) + int(unnamed[1]) == 301
+    text = render_plan_comment(crowded(300), budget=6_000)
+    more = re.search(r", … (\d+) more`", text)
+    assert more
+    assert len(set(re.findall(r"assistant\.updated-\d+", text))) + int(more[1]) == 301
 
 
 @given(st.text(), st.text(), st.integers(2_500, 10_000))
@@ -287,3 +296,53 @@ def test_a_summary_names_the_fields() -> None:
         text = render(load("drift"), detail="summary")
         assert "- `~ assistant.math-tutor (asst_1)  model; reverts name, instructions, temperature`\n" in text
         assert "```" not in text
+
+
+# ── more objects than a comment has room to name ──────────────────────────────────────────────────────────────────────
+
+
+def ten_thousand(action: str) -> dict[str, Any]:
+    """Each step is another change."""
+    document = load("prompt-sections")
+    (step,) = document["steps"]
+    change = {"path": ["model"], "cause": "config", "position": None, "before": "gpt-4o"}
+    gone = {"reason": "it is no longer declared", "changes": [], "action": "delete"}
+    for number in range(10_000):
+        more = gone if action == "delete" else {"changes": [{**change, "after": f"gpt-{number}"}]}
+        document["steps"].append({**step, "key": str(number), "address": f"assistant.of-many-{number}", **more})
+    return document
+
+
+@pytest.mark.parametrize("action", ["update", "delete"])
+@pytest.mark.parametrize("budget", [65_000, 6_000])
+def test_of_ten_thousand_objects_each_is_named_or_counted(action: str, budget: int) -> None:
+    text = render_plan_comment(ten_thousand(action), budget=budget)
+    assert len(text) <= budget
+    more = re.search(r"^- `[~-] (10,00[01]) assistants: (.*), … ([\d,]+) more`$", text, re.M)
+    assert more
+    named = more[2].split(", ")
+    assert len(named) + int(more[3].replace(",", "")) == int(more[1].replace(",", ""))
+    assert len(", ".join(named)) > budget / 2
+    assert "not shown at all" not in text
+    assert re.search(r"\*\*Too long for a comment: 10,00[01] changes shown without details\.\*\*", text)
+
+
+def test_details_go_before_objects() -> None:
+    """Ever less room: first everything, then shorter hunks, then a line for each object, then one for all."""
+    rooms = [render_plan_comment(crowded(100), budget=budget) for budget in (1_000_000, 60_000, 20_000, 6_000)]
+    assert "Too long" not in rooms[0]
+    assert all("Too long" in each for each in rooms[1:])
+    named = [len(set(re.findall(r"assistant\.updated-\d+", each))) for each in rooms]
+    assert named[:3] == [100, 100, 100]
+    assert re.search(r"^- `~ 101 assistants: ", rooms[3], re.M)
+
+
+def test_a_name_that_is_left_out_is_said() -> None:
+    document = ten_thousand("update")
+    for step in document["steps"][1:]:
+        step["changes"] = [{**step["changes"][0], "after": "gpt-5"}]
+    text = render_plan_comment(document)
+    assert len(text) <= 65_000
+    assert '~ model: "gpt-4o" -> "gpt-5"' in text
+    assert "\n… 8,000 more\n" in text
+    assert "**Too long for a comment: 10,000 changes shown in part.**" in text

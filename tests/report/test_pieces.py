@@ -43,6 +43,9 @@ def test_no_piece_is_longer_than_a_few_prompts() -> None:
     before, after = ("\n".join(f"{index}: {word}" for index in range(500)) for word in ("be quick", "be slow"))
     plan = many.plan(many.declared(20, words=after), many.live(many.declared(20, words=before)))
     document = to_document(plan)
+    for number, step in enumerate(document["steps"]):  # each is another change, so that none stands for others
+        (change,) = step["changes"]
+        change["after"] += f"{number} more\n"
     for pieces, times in ((json_pieces(document), 6), (page_pieces(document), 60)):
         assert max(map(len, pieces)) < times * len(after)
     assert len(render_page(document)) > 20 * 2 * len(after)

@@ -13,12 +13,12 @@ from rich.cells import cell_len
 
 from retinue.model.declared import Position
 from retinue.model.printable import visible
-from retinue.model.steps import FieldChange, Plan, Step
-from retinue.model.values import Address
+from retinue.model.steps import FieldChange, FileChange, Plan, Step
+from retinue.model.values import Address, FileRef
 from retinue.planning.documents.plan_document import to_document
 from retinue.report.plan.plan_text import render_plan
 from retinue.report.text.change_text import Detail
-from tests.plans.cases import CASES, LOCAL, MATH, TUTOR, declared, live, plan
+from tests.plans.cases import CASES, CHUNKING, HANDBOOK, LOCAL, MATH, TUTOR, declared, live, plan
 
 TEXT = st.text(st.characters(), max_size=60)
 JSON = st.recursive(
@@ -128,7 +128,7 @@ def test_new_objects_show_the_beginning_of_a_prompt() -> None:
     """A prompt of a new object was just written; its beginning says which one it is, and 'full' has it all."""
     step = Step("create", TUTOR, after={"instructions": "\n".join(f"line {number}" for number in range(60))})
     document = to_document(Plan("s", LOCAL, (step,)))
-    assert "… 52 more lines" in render_plan(document)
+    assert '+ instructions: 60 lines, "line 0" …' in render_plan(document)
     assert "line 59" in render_plan(document, detail="full")
 
 
@@ -138,3 +138,24 @@ def test_block_says_how_to_go_on() -> None:
     document["blocks"] = [{"code": "x", "message": "too many deletions", "address": None, "override": "--allow-many"}]
     text = render_plan(document)
     assert "blocked: too many deletions\n  hint: to do it all the same, add --allow-many\n" in text
+
+
+def with_lost_files(paths: list[str]) -> dict[str, Any]:
+    """The deletion of a store that holds them."""
+    files = {path: {"sha256": "a" * 64, "size": 10, "attributes": {}, "chunking": CHUNKING} for path in paths}
+    gone = tuple(FileChange("remove", path, before=FileRef(path, "a" * 64, 10)) for path in paths)
+    step = Step("delete", HANDBOOK, "vs_1", before={"files": files}, files=gone)
+    return to_document(Plan("s", LOCAL, (step,)))
+
+
+def test_a_summary_counts_very_many_lost_files_by_folder() -> None:
+    """Up to 20 are named; of more, the deepest folders that are few, and what is left of many."""
+    few = render_plan(with_lost_files([f"kb/{number}.md" for number in range(20)]), detail="summary")
+    assert all(f"file kb/{number}.md" in few for number in range(20))
+    many = [f"kb/{'abc'[number % 3]}/{number}.md" for number in range(3_000)]
+    text = render_plan(with_lost_files(many), detail="summary")
+    assert "deletes 1,000 files in kb/a/, 1,000 files in kb/b/, 1,000 files in kb/c/" in text
+    assert max(map(len, text.splitlines())) < 200
+    scattered = [f"{number}/x.md" for number in range(100)]
+    assert "1 file in 5/, 94 files in 94 more folders" in render_plan(with_lost_files(scattered), detail="summary")
+    assert "30 files in ./" in render_plan(with_lost_files([f"{n}.md" for n in range(30)]), detail="summary")

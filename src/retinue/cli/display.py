@@ -12,17 +12,27 @@ from retinue.errors import RetinueError, cannot_write
 from retinue.model.printable import masked
 
 if TYPE_CHECKING:
-    from retinue.report import Form
+    from retinue.report import Form, Subject
     from retinue.report.text.change_text import Detail
     from retinue.session import Where
 
 
-def show_document(document: Mapping[str, Any], terminal: Terminal, *, form: Form = "text", detail: Detail) -> None:
-    """A plan document on stdout, in one of the formats that are rendered from it."""
+def show_document(
+    document: Mapping[str, Any],
+    terminal: Terminal,
+    *,
+    subject: Subject = "plan",
+    form: Form = "text",
+    detail: Detail,
+    pager: bool = False,
+) -> None:
+    """A document on stdout, in one of the formats that are rendered from it; with `pager`, through one where it is
+    longer than the screen."""
+    from retinue.cli.pager import page_pieces
     from retinue.report import render_pieces
 
-    pieces = render_pieces("plan", document, form, detail=detail, width=terminal.width, color=terminal.color)
-    terminal.print_pieces(pieces)
+    pieces = render_pieces(subject, document, form, detail=detail, width=terminal.width, color=terminal.color)
+    page_pieces(pieces, terminal, wanted=pager)
 
 
 def write_page(document: Mapping[str, Any], path: Path, terminal: Terminal) -> None:

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinue.cli.options import Parsed, detail_option, fail_on_option, parallelism_option, project_options
+from retinue.cli.options import (
+    Parsed,
+    detail_option,
+    fail_on_option,
+    pager_option,
+    parallelism_option,
+    project_options,
+)
 from retinue.cli.terminal import Terminal
 from retinue.errors import CHANGES, BlockedError, PartialError, UsageError
 
@@ -60,6 +67,7 @@ def _wanted(text: str) -> Wanted:
 @click.option(
     "--base", metavar="BRANCH", help="The branch that the request is for (default: the one that is checked out)."
 )
+@pager_option
 @click.option("--unowned", is_flag=True, help="Name the objects without an owner, too.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is drift.")
 def drift(
@@ -71,6 +79,7 @@ def drift(
     wanted: tuple[Wanted, ...],
     pull_request: bool,
     base: str | None,
+    pager: bool,
     unowned: bool,
     detailed_exitcode: bool,
 ) -> int:
@@ -89,8 +98,8 @@ def drift(
     """
     from retinue import engine
     from retinue.cli.audience import note_unlisted, watch_pauses
+    from retinue.cli.display import show_document
     from retinue.commands import drift as drifting
-    from retinue.report import render
 
     terminal = Terminal.detect()
     if base is not None and not pull_request:
@@ -105,7 +114,7 @@ def drift(
             return _accept(place, session, found, wanted, terminal)
         document = drifting.describe(session, found, fail_on=fail_on, unowned=unowned)
         note_unlisted(session, terminal, fail_on)
-    terminal.print(render("drift", document, form, detail=detail, width=terminal.width, color=terminal.color))
+    show_document(document, terminal, subject="drift", form=form, detail=detail, pager=pager)
     if document["blocks"]:
         return BlockedError.exit_code
     return CHANGES if detailed_exitcode and found.found else 0

@@ -228,7 +228,17 @@ def detail_option(command: Command) -> Command:
         "--detail",
         type=click.Choice(["summary", "hunks", "full"]),
         default="hunks",
-        help="A line for each object, the changes with their context, or everything.",
+        help="A line for each object, the changes with their context and new objects in a few lines, or everything.",
+    )(command)
+
+
+def pager_option(command: Command) -> Command:
+    return click.option(
+        "--pager/--no-pager",
+        "pager",
+        default=True,
+        show_default=False,
+        help="Show what is longer than the screen with $RETINUE_PAGER, $PAGER or less, or print it. Never in CI.",
     )(command)
 
 
@@ -239,7 +249,7 @@ def format_options(command: Command) -> Command:
         "page",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        help="Write a page for a browser, too: long texts side by side, without a script.",
+        help="Write a page for a browser, too: long texts side by side, to look through and fold.",
     )(command)
     command = click.option("--json", "form", flag_value="json", help="Short for --format json.")(command)
     return click.option(

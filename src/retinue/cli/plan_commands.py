@@ -18,6 +18,7 @@ from retinue.cli.options import (
     expect_option,
     fail_on_option,
     format_options,
+    pager_option,
     parallelism_option,
     project_options,
     refresh_option,
@@ -51,6 +52,7 @@ DESTROYED = "Nothing of this stack is left."
 @refresh_option
 @fail_on_option(BlockedError.exit_code)
 @format_options
+@pager_option
 @allow_missing_option
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
 @click.option("--out", type=SAVED, metavar="FILE", help="Save the plan: 'retinue apply FILE' does exactly this.")
@@ -64,6 +66,7 @@ def plan(
     fail_on: tuple[FailOn, ...],
     form: Form,
     page: Path | None,
+    pager: bool,
     allow_missing: bool,
     detailed_exitcode: bool,
     out: Path | None,
@@ -104,7 +107,7 @@ def plan(
     document = to_document(made)
     if out is not None:
         _save(document, out, terminal)
-    show_document(document, terminal, form=form, detail=detail)
+    show_document(document, terminal, form=form, detail=detail, pager=pager)
     if page is not None:
         write_page(document, page, terminal)
     if made.blocks:
@@ -123,7 +126,8 @@ def _save(document: Mapping[str, Any], path: Path, terminal: Terminal) -> None:
 @click.argument("file", type=SAVED, metavar="FILE", shell_complete=completing("plan"))
 @detail_option
 @format_options
-def show_saved_plan(file: Path, detail: Detail, form: Form, page: Path | None) -> int:
+@pager_option
+def show_saved_plan(file: Path, detail: Detail, form: Form, page: Path | None, pager: bool) -> int:
     """Show a plan that was saved by 'retinue plan --out FILE'.
 
     Needs neither the project nor the account.
@@ -138,7 +142,7 @@ def show_saved_plan(file: Path, detail: Detail, form: Form, page: Path | None) -
 
     terminal = Terminal.detect()
     document, _ = read_document(file)
-    show_document(document, terminal, form=form, detail=detail)
+    show_document(document, terminal, form=form, detail=detail, pager=pager)
     if page is not None:
         write_page(document, page, terminal)
     return 0

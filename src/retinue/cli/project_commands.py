@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retinue.cli.completion import completing
-from retinue.cli.options import ADDRESS, detail_option, fail_on_option, project_options, several_environments
+from retinue.cli.options import (
+    ADDRESS,
+    detail_option,
+    fail_on_option,
+    pager_option,
+    project_options,
+    several_environments,
+)
 from retinue.cli.terminal import Terminal
 from retinue.errors import CHANGES, DeclarationError, RetinueError, UsageError, reason_of, way_out
 from retinue.model.printable import json_text
@@ -235,9 +242,16 @@ def render(address: Address | None, place: Where, explain: bool, as_json: bool) 
     help="For a terminal, a program (schemas/diff.schema.json), or a page.",
 )
 @click.option("--json", "form", flag_value="json", help="Short for --format json.")
+@pager_option
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are differences.")
 def diff(
-    place: Where, environments: tuple[str, ...], base: str | None, detail: Detail, form: Form, detailed_exitcode: bool
+    place: Where,
+    environments: tuple[str, ...],
+    base: str | None,
+    detail: Detail,
+    form: Form,
+    pager: bool,
+    detailed_exitcode: bool,
 ) -> int:
     """Show how declarations differ: between two environments, or from a git revision.
 
@@ -249,7 +263,7 @@ def diff(
       retinue diff --base origin/main
       retinue diff --base HEAD~1 -e production --format markdown
     """
-    from retinue import report
+    from retinue.cli.display import show_document
     from retinue.commands import diff as comparing
     from retinue.planning.declaration_diff import contrast_document
 
@@ -262,6 +276,5 @@ def diff(
     else:
         raise UsageError("what to compare is not clear", hint="say -e A -e B, or --base REV with at most one -e")
     document = contrast_document(made)
-    text = report.render("diff", document, form, detail=detail, width=terminal.width, color=terminal.color)
-    terminal.print(text)
+    show_document(document, terminal, subject="diff", form=form, detail=detail, pager=pager)
     return CHANGES if detailed_exitcode and not made.empty else 0

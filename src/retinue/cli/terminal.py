@@ -68,7 +68,7 @@ class Terminal:
                 self._write("".join(waiting))
                 waiting.clear()
                 size = 0
-            waiting.append(masked(printable(piece)))
+            waiting.append(safe(piece))
             size += len(piece)
         if waiting:
             self._write("".join(waiting).rstrip("\n") + "\n")
@@ -90,6 +90,12 @@ class Terminal:
         if text:
             with suppress(OSError):  # nobody reads it: no reason to stop working
                 click.echo(printed(text), err=True, color=True)
+
+
+def safe(piece: str) -> str:
+    """A piece of what is printed, safe and without keys. A name of a file may hold bytes that are no text: a JSON
+    escape stands for each."""
+    return masked(printable(piece)).encode("utf-8", "backslashreplace").decode()
 
 
 def printed(text: str) -> str:

@@ -17,7 +17,8 @@ from retinue.report.drift.drift_text import (
     unowned_lines,
 )
 from retinue.report.plan.plan_markdown import BUDGET
-from retinue.report.plan.plan_text import Document, block_lines, unmanaged_lines, warning_lines
+from retinue.report.plan.plan_text import block_lines, unmanaged_lines, warning_lines
+from retinue.report.plan.step_groups import Document
 from retinue.report.text.change_text import Detail, show_path
 from retinue.report.text.ink import count
 from retinue.report.text.markdown import WIDTH, code, fence, joined, placed, text_of

@@ -8,7 +8,8 @@ from typing import Any
 
 from retinue.model.steps import FieldChange
 from retinue.model.values import Address
-from retinue.report.plan.plan_text import Document, block_lines, header_lines, unmanaged_lines, warning_lines
+from retinue.report.plan.plan_text import block_lines, header_lines, unmanaged_lines, warning_lines
+from retinue.report.plan.step_groups import Document
 from retinue.report.text.change_text import Detail, change_lines, show_key, show_path, show_place, show_value
 from retinue.report.text.ink import Line, Part, count, indent, line, paint, with_blanks_between
 from retinue.report.text.lookalikes import tell_apart

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from retinue.report.plan.plan_text import Document, step_block, step_head, step_summary
+from retinue.report.plan.folding import fold
+from retinue.report.plan.plan_markdown import which_objects
+from retinue.report.plan.plan_text import fold_block, fold_body, fold_head, step_summary
+from retinue.report.plan.step_groups import Document
 from retinue.report.text.change_text import Detail, change_lines
-from retinue.report.text.ink import BLANK, Line, Role, count, dedented, indent, line, paint, with_blanks_between
+from retinue.report.text.ink import BLANK, Line, Role, count, indent, line, paint, with_blanks_between
 from retinue.report.text.markdown import WIDTH, code, fence, placed, text_of
 
 _STATUS: dict[str, tuple[str, Role, str]] = {
@@ -58,8 +61,8 @@ def _blocks(document: Document, *, detail: Detail, width: int, marks: bool) -> I
     if detail == "summary":
         yield indent((step_summary(each, {}) for each in document["steps"]), 2)
         return
-    for each in document["steps"]:
-        yield indent(step_block(each, {}, detail=detail, width=width, marks=marks), 2)
+    for folded in fold(document["steps"], detail=detail):
+        yield indent(fold_block(folded, {}, detail=detail, width=width, marks=marks), 2)
 
 
 def _settings(document: Document, detail: Detail, width: int, *, marks: bool) -> Iterator[Line]:
@@ -75,14 +78,13 @@ def render_diff_markdown(document: Document, *, detail: Detail = "hunks") -> str
     blocks += [f"Note: {code(each)}" for each in document["notes"]]
     if document["settings"]:
         blocks += ["## Settings", fence(list(_settings(document, shown, WIDTH, marks=True)), "diff")]
-    for each in document["steps"]:
-        if detail == "summary":
-            blocks.append(f"- {code(text_of(step_summary(each, {})))}")
-            continue
-        _, *body = step_block(each, {}, detail=shown, width=WIDTH, marks=True)
-        blocks.append(f"### {placed(step_head(each, {}))}")
-        lines = dedented(body)
-        blocks += [fence(lines, "diff")] if lines else []
+    if detail == "summary":
+        blocks += [f"- {code(text_of(step_summary(each, {})))}" for each in document["steps"]]
+        return "\n\n".join(blocks) + "\n"
+    for each in fold(document["steps"], detail=shown):
+        lines = fold_body(each, detail=shown, width=WIDTH, marks=True)
+        blocks += [f"### {placed(fold_head(each, {}))}", *([fence(lines, "diff")] if lines else [])]
+        blocks += which_objects(each, shown)
     return "\n\n".join(blocks) + "\n"
 
 

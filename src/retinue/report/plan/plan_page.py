@@ -1,6 +1,7 @@
-"""A plan document → one page of HTML for a person who reviews a long change: no script, nothing loaded from anywhere.
+"""A plan document → one page of HTML for a person who reviews a long change: nothing is loaded from anywhere.
 
 What is not ours to say is escaped wherever it stands; besides, the page forbids the browser whatever it does not need.
+Its one script finds and folds what is there already: without it, everything can be read all the same.
 """
 
 from __future__ import annotations
@@ -11,26 +12,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
-from itertools import zip_longest
 from typing import Any
 
 from retinue.model.printable import visible
+from retinue.report.plan.created_text import created_folds
+from retinue.report.plan.folding import Fold, fold, kind_of
 from retinue.report.plan.plan_text import (
-    Group,
     block_lines,
+    counted,
+    fold_head,
+    fold_names,
     header_lines,
     other_lines,
-    plan_groups,
     removal_lines,
-    replaced_ids,
-    shown_changes,
-    step_head,
     storage_lines,
     summary_sentence,
     unmanaged_lines,
     warning_lines,
 )
+from retinue.report.plan.step_groups import Group, plan_groups, replaced_ids, shown_changes
+from retinue.report.plan.text_tables import tables
 from retinue.report.text.change_text import (
+    Detail,
     change_lines,
     end_note,
     extent,
@@ -38,16 +41,30 @@ from retinue.report.text.change_text import (
     show_path,
     show_place,
 )
-from retinue.report.text.hunks import Fragment, Hunk, HunkLine, Span, are_versions, compared_texts, edits, split_lines
+from retinue.report.text.hunks import compared_texts, split_lines
 from retinue.report.text.ink import Line, count
 from retinue.report.text.lookalikes import shown_hunks
 
 _WIDTH = 110
 _SHORT = 60
 _FEW = 3
-_STYLE = "\n" + files("retinue.report.plan").joinpath("page.css").read_text(encoding="utf-8")
-_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'"
+_MANY = 12
+"""From more objects on, they are folded at first, but for what goes and what was changed outside."""
+_ROOM, _FOR_EACH = 500_000, 3_000
+"""Characters of texts up to which unchanged lines and new texts are in the page, too, and what each object takes up."""
+_OURS = files("retinue.report.plan")
+_STYLE = "\n" + _OURS.joinpath("page.css").read_text(encoding="utf-8")
+_SCRIPT = "\n" + _OURS.joinpath("page.js").read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+_POLICY = (
+    f"default-src 'none'; style-src {_digest(_STYLE)}; script-src {_digest(_SCRIPT)}; "
+    "base-uri 'none'; form-action 'none'"
+)
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -59,7 +76,8 @@ _PAGE = """<!DOCTYPE html>
 <style>{style}</style>
 </head>
 <body>
-{body}</body>
+{body}<script>{script}</script>
+</body>
 </html>
 """
 _VIEWS = """<fieldset><legend>Show changed texts</legend>
@@ -68,77 +86,157 @@ _VIEWS = """<fieldset><legend>Show changed texts</legend>
 <label><input type="radio" name="view" id="inline"> In one, word by word</label>
 </fieldset>
 """
-_BESIDE = (
-    '<table class="beside"><caption>{title}, side by side</caption>'
-    '<colgroup><col class="n"><col class="s"><col><col class="n"><col class="s"><col></colgroup>'
-    '<thead class="{head}"><tr><th colspan="3" scope="colgroup">Before</th>'
-    '<th colspan="3" scope="colgroup">After</th></tr></thead><tbody>{rows}</tbody></table>\n'
-)
-_INLINE = (
-    '<table class="inline"><caption>{title}, in one</caption>'
-    '<colgroup><col class="n"><col class="n"><col class="s"><col></colgroup>'
-    '<thead class="hidden"><tr><th scope="col">Line before</th><th scope="col">Line after</th>'
-    '<th scope="col">Change</th><th scope="col">Text</th></tr></thead><tbody>{rows}</tbody></table>\n'
-)
+_FILTERS = """<fieldset id="filters" hidden><legend>Find</legend>
+<label>Address <input type="search" id="address"></label>
+<label>Text <input type="search" id="words"></label>
+{actions}<button type="button" id="open">Unfold all</button>
+<button type="button" id="close">Fold all</button>
+<span id="found" class="faint" role="status"></span>
+</fieldset>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A heading with what reads the same below it as one."""
+
+    number: int
+    group: Group
+    folds: tuple[Fold, ...]
+
+    def anchor(self, at: int) -> str:
+        return f"s{self.number}-{at + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a page of this plan looks. `brief`: unchanged lines are counted and of new texts only the size is said, since
+    the page would be too long for a phone; `opened`: everything is unfolded at first."""
+
+    brief: bool
+    opened: bool
+    replaced: Mapping[str, str]
+
+    @property
+    def detail(self) -> Detail:
+        return "hunks" if self.brief else "complete"
 
 
 def render_page(document: Mapping[str, Any]) -> str:
-    """The page. It leaves nothing out: unchanged lines of long texts are folded."""
+    """The page. It leaves nothing out, unless that would make it very long; then it says so."""
     return "".join(page_pieces(document))
 
 
 def page_pieces(document: Mapping[str, Any]) -> Iterator[str]:
     """The same in pieces, one for each object or less: the page of a long plan is written as it is made."""
     title = f"Plan for {document['stack']}"
-    groups = plan_groups(document)
-    before, after = _PAGE.format(policy=_POLICY, title=_text(title), style=_STYLE, body="\0").split("\0")
+    sections = [
+        _Section(number, group, fold(group.steps, outside=group.outside))
+        for number, group in enumerate(plan_groups(document), start=1)
+    ]
+    folds = [each for section in sections for each in section.folds]
+    size = sum(map(_size, folds)) + _FOR_EACH * len(folds)
+    form = _Form(size > _ROOM, len(folds) <= _MANY, replaced_ids(document))
+    before, after = _PAGE.format(policy=_POLICY, title=_text(title), style=_STYLE, script=_SCRIPT, body="\0").split(
+        "\0"
+    )
     yield before
     yield _header(document)
-    yield _VIEWS if _has_tables(groups) else ""
-    yield _contents(groups)
+    yield _VIEWS if not form.brief and _has_tables(sections) else ""
+    if len(folds) > _FEW:
+        yield _filters(sections)
+        yield _contents(sections)
+    if form.brief:
+        yield (
+            '<p class="faint">Unchanged lines and new texts are left out, since the page would be too long: '
+            "<code>retinue plan --detail full</code> shows them.</p>\n"
+        )
     yield "<main>\n"
     yield from _lined("blocked", "Blocked", map(block_lines, document["blocks"]))
-    for group in groups:
-        yield from _group(group, groups, document)
+    for section in sections:
+        yield from _section(section, form)
     yield from _lined("", "Warnings", map(warning_lines, document["warnings"]))
     yield from (_pre(gone) for gone in [removal_lines(document)] if gone)
     yield from (f'<p class="faint">{_spans(each)}</p>\n' for each in unmanaged_lines(document["summary"]))
     yield f"</main>\n{after}"
 
 
-def _has_tables(groups: Iterable[Group]) -> bool:
+def _size(folded: Fold) -> int:
+    """About how many characters of texts are in the page with nothing left out."""
+    if folded.shown["action"] == "create":
+        values = [value for each in folded.steps for value in (each["after"] or {}).values()]
+    else:
+        values = [each.get("after") for each in folded.shown["changes"] if not each.get("edit")]
+    return sum(len(each) for each in values if isinstance(each, str))
+
+
+def _has_tables(sections: Iterable[_Section]) -> bool:
     """Whether any text is shown in tables, of which there are two views."""
     return any(
         split_lines(each["before"])[0] != split_lines(each["after"])[0]
-        for group in groups
-        for step in group.steps
-        for each in shown_changes(step, outside=group.outside)
+        for section in sections
+        for folded in section.folds
+        for each in shown_changes(folded.shown, outside=section.group.outside)
         if _is_long_text(each)
     )
+
+
+# ── above the objects ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _header(document: Mapping[str, Any]) -> str:
     lines = "".join(f"<p>{_spans(each)}</p>\n" for each in (*storage_lines(document), *header_lines(document)))
     digest = f"<p>Digest: <code>{_text(document['digest'])}</code></p>\n" if document.get("digest") else ""
     sentence = f'<p class="sentence">{_text(summary_sentence(document))}</p>\n'
-    return f"<header>\n<h1>Plan for <code>{_text(document['stack'])}</code></h1>\n{sentence}{lines}{digest}</header>\n"
+    title = f"<h1>Plan for <code>{_text(document['stack'])}</code></h1>\n"
+    return f"<header>\n{title}{sentence}{_counts(document)}{lines}{digest}</header>\n"
 
 
-def _contents(groups: Sequence[Group]) -> str:
+def _counts(document: Mapping[str, Any]) -> str:
+    """How many objects of each kind are added, changed and so on."""
+    if len(document["steps"]) <= _FEW:
+        return ""
+    headings, rows = counted(document["steps"])
+    head = "".join(f'<th scope="col">{each}</th>' for each in headings)
+    body = "".join(
+        f'<tr><th scope="row">{_text(kind.replace("_", " "))}</th>'
+        + "".join(f"<td>{number:,}</td>" if number else "<td>-</td>" for number in row)
+        + "</tr>\n"
+        for kind, row in rows.items()
+    )
+    head = f'<tr><th scope="col">Objects</th>{head}</tr>'
+    return f'<table class="counts"><thead>{head}</thead><tbody>\n{body}</tbody></table>\n'
+
+
+def _filters(sections: Iterable[_Section]) -> str:
+    """What a script lets one look for. Without one, they are not shown."""
+    numbers: dict[str, int] = {}
+    for section in sections:
+        for each in section.folds:
+            word = _word(each, section.group)
+            numbers[word] = numbers.get(word, 0) + len(each.steps)
+    boxes = "".join(
+        f'<label><input type="checkbox" name="action" value="{word}" checked> {word} ({number:,})</label>\n'
+        for word, number in numbers.items()
+    )
+    return _FILTERS.format(actions=boxes if len(numbers) > 1 else "")
+
+
+def _contents(sections: Iterable[_Section]) -> str:
     """Links to the objects, where there are so many that one looks for them."""
     links = [
-        f'<li><a href="#{_anchor(groups, group, at)}"><code>{_text(step["address"])}</code></a> {_badge(step, group)}'
-        for group in groups
-        for at, step in enumerate(group.steps)
+        f'<li><a href="#{section.anchor(at)}"><code>{_text(_name(folded))}</code></a> {_badge(folded, section.group)}'
+        for section in sections
+        for at, folded in enumerate(section.folds)
     ]
-    if len(links) <= _FEW:
-        return ""
     items = "</li>\n".join(links)
-    return f'<nav aria-label="Objects"><ul>\n{items}</li>\n</ul></nav>\n'
+    opened = " open" if len(links) <= _MANY else ""
+    title = f"<summary>Index ({len(links):,})</summary>"
+    return f'<nav aria-label="Objects"><details{opened}>{title}<ul>\n{items}</li>\n</ul></details></nav>\n'
 
 
-def _anchor(groups: Sequence[Group], group: Group, at: int) -> str:
-    return f"s{groups.index(group) + 1}-{at + 1}"
+def _name(folded: Fold) -> str:
+    return folded.title if folded.several else str(folded.shown["address"])
 
 
 def _lined(name: str, title: str, blocks: Iterable[Sequence[Line]]) -> Iterator[str]:
@@ -150,39 +248,60 @@ def _lined(name: str, title: str, blocks: Iterable[Sequence[Line]]) -> Iterator[
 # ── objects ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _group(group: Group, groups: Sequence[Group], document: Mapping[str, Any]) -> Iterator[str]:
-    replaced = replaced_ids(document)
-    yield f"<section>\n<h2>{_text(group.title)}</h2>\n"
-    for at, step in enumerate(group.steps):
-        body = "".join(_body(step, group))
-        head = step_head(step, replaced, outside=group.outside)
-        place = f' <span class="place">{_text(head.place)}</span>' if head.place else ""
-        yield (
-            f'<details class="step" id="{_anchor(groups, group, at)}" open><summary><h3>{_badge(step, group)}'
-            f"<code>{_spans(head)}</code></h3>{place}</summary>\n"
-            f'<div class="body">\n{body}</div></details>\n'
-        )
+def _section(section: _Section, form: _Form) -> Iterator[str]:
+    group = section.group
+    number = sum(len(each.steps) for each in section.folds)
+    title = f'<h2>{_text(group.title)}</h2> <span class="faint">{number:,}</span>'
+    yield f'<section><details class="group" open><summary>{title}</summary>\n'
+    for at, folded in enumerate(section.folds):
+        opened = form.opened or group.grave
+        yield _object(folded, group, form, "".join(_body(folded, group, form)), section.anchor(at), opened=opened)
     yield f'<p class="faint">{_text(group.note)}</p>\n' if group.note else ""
-    yield "</section>\n"
+    yield "</details></section>\n"
 
 
-def _badge(step: Mapping[str, Any], group: Group) -> str:
-    word = "replace" if step["replaces"] else step["action"]
-    role = "removed" if group.grave else "added" if step["action"] == "create" else "changed"
+def _object(folded: Fold, group: Group, form: _Form, body: str, anchor: str, *, opened: bool) -> str:
+    head = fold_head(folded, form.replaced, outside=group.outside)
+    place = f' <span class="place">{_text(head.place)}</span>' if head.place else ""
+    at = f' id="{anchor}"' if anchor else ""
+    return (
+        f'<details class="step"{at}{" open" if opened else ""}><summary><h3>{_badge(folded, group)}'
+        f"<code>{_spans(head)}</code></h3>{place}</summary>\n"
+        f'<div class="body">\n{body}</div></details>\n'
+    )
+
+
+def _word(folded: Fold, group: Group) -> str:
     if group.outside:
-        return '<span class="badge drift">changed outside</span> '
-    return f'<span class="badge {role}">{_text(word)}</span> '
+        return "changed outside"
+    return "replace" if folded.shown["replaces"] else str(folded.shown["action"])
 
 
-def _body(step: Mapping[str, Any], group: Group) -> Iterator[str]:
+def _badge(folded: Fold, group: Group) -> str:
+    role = "removed" if group.grave else "added" if folded.shown["action"] == "create" else "changed"
+    return f'<span class="badge {"drift" if group.outside else role}">{_text(_word(folded, group))}</span> '
+
+
+def _body(folded: Fold, group: Group, form: _Form) -> Iterator[str]:
+    if folded.several and folded.shown["action"] == "create":
+        yield _pre(created_folds(folded, width=_WIDTH, everything=True))
+        if not form.brief:
+            for each in folded.steps:
+                alone = Fold((each,), each, place=show_place(each["position"]))
+                yield _object(alone, group, form, "".join(_body(alone, group, form)), "", opened=False)
+        return
+    if folded.several:
+        title = count(len(folded.steps), kind_of(folded.shown))
+        names = _pre(fold_names(folded, detail="full", width=_WIDTH))
+        yield f'<details class="names"><summary>{_text(title)}</summary>{names}</details>\n'
     lines: list[Line] = []
-    for change in shown_changes(step, outside=group.outside):
+    for change in shown_changes(folded.shown, outside=group.outside):
         if _is_long_text(change):
             yield from _flushed(lines)
-            yield _text_change(change)
+            yield _text_change(change, form)
         else:
             lines += change_lines(change, detail="complete", width=_WIDTH, marks=False)
-    lines += other_lines(step, outside=group.outside, detail="complete", width=_WIDTH)
+    lines += other_lines(folded.shown, outside=group.outside, detail=form.detail, width=_WIDTH)
     yield from _flushed(lines)
 
 
@@ -201,17 +320,19 @@ def _is_long_text(change: Mapping[str, Any]) -> bool:
     return "\n" in before + after or len(before + after) > _SHORT
 
 
-def _text_change(change: Mapping[str, Any]) -> str:
-    before, after = change["before"], change["after"]
+def _text_change(change: Mapping[str, Any], form: _Form) -> str:
+    before, after, edit = change["before"], change["after"], change.get("edit")
     (old, _), (new, _) = map(split_lines, compared_texts(before, after))
-    hunks = shown_hunks(old, new)
+    hunks = edit.hunks() if edit else shown_hunks(old, new)
+    size = f"{edit.extent} in texts that differ elsewhere" if edit else extent(hunks, len(new))
     path = show_path(change["path"])
     mark = '<span class="drift">!</span> ' if is_outside(change) else ""
     place = show_place(change["position"])
     where = f' <span class="place">{_text(place)}</span>' if place else ""
-    head = f'<h4>{mark}<code>{_text(path)}</code> <span class="faint">{extent(hunks, len(new))}</span>{where}</h4>\n'
-    tables = _tables(hunks, new, visible(path), note=end_note(before, after))
-    return f'<div class="text">\n{head}{tables}</div>\n'
+    head = f'<h4>{mark}<code>{_text(path)}</code> <span class="faint">{size}</span>{where}</h4>\n'
+    lines = None if edit else new
+    made = tables(hunks, lines, visible(path), note=end_note(before, after), brief=form.brief)
+    return f'<div class="text">\n{head}{made}</div>\n'
 
 
 # ── lines ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -233,142 +354,3 @@ def _spans(each: Line) -> str:
 
 def _text(text: str) -> str:
     return escape(visible(text))
-
-
-# ── texts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One line on each side, or on one of them. With `versions`, both are versions of one line that differ."""
-
-    before: tuple[int, HunkLine] | None
-    after: tuple[int, HunkLine] | None
-    versions: bool = False
-
-
-def text_tables(before: str, after: str, title: str) -> str:
-    """The hunks of the two texts as tables, with the unchanged lines between them folded. `title` names the text."""
-    (old, _), (new, _) = map(split_lines, compared_texts(before, after))
-    return _tables(shown_hunks(old, new), new, title, note=end_note(before, after))
-
-
-def _tables(hunks: Sequence[Hunk], new: Sequence[str], title: str, *, note: str) -> str:
-    made: list[str] = []
-    at = 0
-    for hunk in hunks:
-        made.append(_gap(new, (at, hunk.after[0])))
-        rows = list(_rows(hunk))
-        head = "" if not at and hunk is hunks[0] else "hidden"
-        made.append(_BESIDE.format(title=escape(title), head=head, rows="".join(_beside(rows))))
-        made.append(_INLINE.format(title=escape(title), rows="".join(map(_inline, rows))))
-        at = hunk.after[1]
-    made.append(_gap(new, (at, len(new))))
-    return "".join(made) + (f'<p class="faint">{note[0].upper()}{note[1:]}.</p>\n' if note else "")
-
-
-def _gap(lines: Sequence[str], span: Span) -> str:
-    start, end = span
-    if start >= end:
-        return ""
-    text = "\n".join(_text(each) for each in lines[start:end])
-    title = count(end - start, "unchanged line")
-    return f'<details class="gap"><summary>{title}</summary><pre>{text}</pre></details>\n'
-
-
-def _rows(hunk: Hunk) -> Iterator[_Row]:
-    """The lines of a hunk with their numbers, two versions of one line in one row."""
-    old, new = hunk.before[0] + 1, hunk.after[0] + 1
-    at = 0
-    while at < len(hunk.lines):
-        each, *below = hunk.lines[at : at + 2]
-        if below and are_versions(each, below[0]):
-            row = _Row((old, each), (new, below[0]), versions=True)
-        else:
-            row = _Row((old, each) if each.sign != "+" else None, (new, each) if each.sign != "-" else None)
-        yield row
-        old += row.before is not None
-        new += row.after is not None
-        at += 2 if row.versions else 1
-
-
-# ── side by side ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _beside(rows: Iterable[_Row]) -> Iterator[str]:
-    """Rows with both sides; removed lines stand beside the ones added after them."""
-    gone: list[_Row] = []
-    come: list[_Row] = []
-    for row in rows:
-        if row.before and row.after:
-            yield from _pairs(gone, come)
-            gone, come = [], []
-            yield f"<tr>{_cells(row.before, row.versions)}{_cells(row.after, row.versions)}</tr>\n"
-        elif row.before:
-            if come:
-                yield from _pairs(gone, come)
-                gone, come = [], []
-            gone.append(row)
-        else:
-            come.append(row)
-    yield from _pairs(gone, come)
-
-
-def _pairs(gone: Iterable[_Row], come: Iterable[_Row]) -> Iterator[str]:
-    for old, new in zip_longest(gone, come):
-        yield f"<tr>{_cells(old.before if old else None)}{_cells(new.after if new else None)}</tr>\n"
-
-
-def _cells(side: tuple[int, HunkLine] | None, versions: bool = False) -> str:
-    """Number, sign and text of one side."""
-    if side is None:
-        return '<td class="none" colspan="3"></td>'
-    number, each = side
-    name = {"-": " minus", "+": " plus", " ": ""}[each.sign]
-    text = _marked(each.fragments, each.sign) if versions else _whole(each)
-    kind = "" if versions or each.sign == " " else " whole"
-    return f'<td class="n">{number}</td><td class="s{name}">{each.sign}</td><td class="t{name}{kind}">{text}</td>'
-
-
-# ── in one ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _inline(row: _Row) -> str:
-    """One row: what was removed from a line and what was added to it stand in the line."""
-    old, new = row.before, row.after
-    numbers = f'<td class="n">{old[0] if old else ""}</td><td class="n">{new[0] if new else ""}</td>'
-    if old and new and row.versions:
-        return f'<tr>{numbers}<td class="s both">~</td><td class="t word">{_merged(old[1], new[1])}</td></tr>\n'
-    side = old or new
-    if side is None:
-        return ""
-    sign = side[1].sign
-    name = {"-": " minus", "+": " plus", " ": ""}[sign]
-    kind = "" if sign == " " else " whole"
-    return f'<tr>{numbers}<td class="s{name}">{sign}</td><td class="t{name}{kind}">{_whole(side[1])}</td></tr>\n'
-
-
-def _merged(old: HunkLine, new: HunkLine) -> str:
-    found, rest = edits(old, new)
-    text = ""
-    for edit in found:
-        text += _text(edit.kept) + _tagged("del", edit.removed) + _tagged("ins", edit.added)
-    return text + _text(rest)
-
-
-# ── words ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _whole(each: HunkLine) -> str:
-    if each.sign == " ":
-        return _text(each.text)
-    return _tagged("del" if each.sign == "-" else "ins", each.text)
-
-
-def _marked(fragments: Iterable[Fragment], sign: str) -> str:
-    tag = "del" if sign == "-" else "ins"
-    return "".join(_tagged(tag, each.text) if each.changed else _text(each.text) for each in fragments)
-
-
-def _tagged(tag: str, text: str) -> str:
-    return f"<{tag}>{_text(text)}</{tag}>" if text else ""

@@ -3,14 +3,31 @@ and decides nothing."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from rich.cells import cell_len
 
-from retinue.model.printable import visible
+from retinue.report.plan.created_text import created_folds, created_lines, listed
+from retinue.report.plan.file_text import file_lines, gone_by_folder
+from retinue.report.plan.folding import Fold, fold, kind_of
+from retinue.report.plan.step_groups import (
+    CONFLICTS,
+    OURS,
+    OUTSIDE,
+    OUTSIDE_SIGN,
+    SIGNS,
+    Document,
+    Step,
+    called,
+    causes,
+    is_ours,
+    is_touched_outside,
+    replaced_ids,
+    shown_changes,
+)
 from retinue.report.text.change_text import (
     WHOLE,
     Detail,
@@ -19,50 +36,30 @@ from retinue.report.text.change_text import (
     show_key,
     show_place,
     show_size,
-    show_value,
     value_lines,
 )
 from retinue.report.text.ink import Line, Part, Role, count, indent, line, paint, with_blanks_between
-from retinue.report.text.lookalikes import alike, escaped, tell_apart
 
-Document = Mapping[str, Any]
-Step = Mapping[str, Any]
-
-OUTSIDE = "Changed outside of retinue since the last apply, and set back by this plan"
-CONFLICTS = "!~ was changed both outside and in the declarations; the declarations win."
-OURS = "Changed in the declarations"
-TAKEN_AWAY = "Deleted, replaced or let go"
-
+_WORDS = {
+    "create": "add",
+    "update": "change",
+    "delete": "destroy",
+    "adopt": "adopt",
+    "move": "move",
+    "release": "release",
+}
+_FEW = 5
+"""So many objects are seen at once, without a table."""
+_ROWS = 4
+"""Lines of addresses of what reads the same."""
 _MORE_VERBS = {"adopt": "to adopt", "move": "to move", "release": "to release"}
-_SIGNS: dict[str, tuple[str, Role]] = {
-    "create": ("+", "added"),
-    "update": ("~", "changed"),
-    "delete": ("-", "removed"),
-    "adopt": ("=", "changed"),
-    "move": (">", "changed"),
-    "release": ("<", "removed"),
-}
-_OUTSIDE_SIGN: tuple[str, Role] = ("!", "drift")
-_FILE_SIGNS: dict[str, tuple[str, Role, str]] = {
-    "add": ("+", "added", "added"),
-    "attach": ("+", "added", "attached by id"),
-    "replace": ("~", "changed", "replaced"),
-    "attributes": ("~", "changed", "with new attributes"),
-    "move": (">", "changed", "moved"),
-    "remove": ("-", "removed", "removed"),
-    "wait": ("…", "faint", "waited for"),
-}
 _BASES = {"usage_ratio": "by the ratio of their store", "file_size": "by their size"}
-_TAKING = ("replace", "remove")
-"""What takes a file away, and is always named."""
-_MANY = 20
-_EXAMPLES = 3
-_WIDEST_PATH = 40
 
 
 def render_plan(document: Document, *, detail: Detail = "hunks", width: int = 80, color: bool = False) -> str:
     """The whole plan: header, changes made outside, steps, warnings, blocks, counts, the summary, the digest."""
-    sections = [header_lines(document), *_steps(document, detail=detail, width=width, marks=not color)]
+    sections = [header_lines(document), count_lines(document["steps"])]
+    sections += _steps(document, detail=detail, width=width, marks=not color)
     sections += [warning_lines(each) for each in document["warnings"]]
     sections += [block_lines(each) for each in document["blocks"]]
     summary = [line((summary_sentence(document), "strong")), *storage_lines(document)]
@@ -97,6 +94,34 @@ def _singular(text: str) -> str:
     return text.replace("what they need", "what it needs")
 
 
+def count_lines(steps: Sequence[Step]) -> list[Line]:
+    """How many objects of each kind are added, changed and so on: a table, where there are so many that it helps."""
+    return (
+        [line((text, "strong" if not index else "plain")) for index, text in enumerate(table_text(*counted(steps)))]
+        if len(steps) > _FEW
+        else []
+    )
+
+
+def counted(steps: Iterable[Step]) -> tuple[list[str], dict[str, list[int]]]:
+    """What is done to objects, as headings, and by kind how often each is done."""
+    numbers = Counter((kind_of(each), each["action"]) for each in steps)
+    actions = [each for each in _WORDS if any(action == each for _, action in numbers)]
+    kinds = dict.fromkeys(kind for kind, _ in numbers)
+    return [_WORDS[each] for each in actions], {kind: [numbers[kind, each] for each in actions] for kind in kinds}
+
+
+def table_text(headings: Sequence[str], rows: Mapping[str, Sequence[int]]) -> Iterator[str]:
+    """The same as lines of text, numbers below their headings."""
+    names = {kind: kind.replace("_", " ") for kind in rows}
+    widths = [max(len(head), *(len(f"{row[at]:,}") for row in rows.values())) for at, head in enumerate(headings)]
+    first = max(len("Objects"), *map(cell_len, names.values()))
+    yield "  ".join(["Objects".ljust(first), *(head.rjust(size) for head, size in zip(headings, widths, strict=True))])
+    for kind, row in rows.items():
+        cells = [(f"{number:,}" if number else "-").rjust(size) for number, size in zip(row, widths, strict=True)]
+        yield "  ".join([names[kind] + " " * (first - cell_len(names[kind])), *cells])
+
+
 # ── steps ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -109,50 +134,69 @@ def _steps(document: Document, *, detail: Detail, width: int, marks: bool) -> It
     outside = [each for each in steps if is_touched_outside(each)]
     if outside:
         yield [line((f"{OUTSIDE}:", "drift"))]
-        for each in outside:
-            yield indent(outside_block(each, detail=detail, width=width, marks=marks), 2)
+        for each in fold(outside, outside=True, detail=detail):
+            yield indent(fold_block(each, replaced, outside=True, detail=detail, width=width, marks=marks), 2)
         if any("conflict" in causes(each) for each in outside):
             yield [line((CONFLICTS, "drift"))]
     ours = [each for each in steps if is_ours(each)]
     if outside and ours:
         yield [line((f"{OURS}:", "strong"))]
-    for each in ours:
-        yield indent(step_block(each, replaced, detail=detail, width=width, marks=marks), 2)
+    for each in fold(ours, detail=detail):
+        yield indent(fold_block(each, replaced, detail=detail, width=width, marks=marks), 2)
 
 
-def replaced_ids(document: Document) -> dict[str, str]:
-    """The id of the object that goes, by the address of the one that takes its place."""
-    steps = document["steps"]
-    return {each["address"]: each["id"] for each in steps if each["action"] == "delete" and each["replaces"]}
+# ── steps that read the same ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def fold_head(folded: Fold, replaced: Mapping[str, str], *, outside: bool = False) -> Line:
+    """The head of a step, or for several their number and sort."""
+    if not folded.several:
+        return step_head(folded.shown, replaced, outside=outside)
+    sign = OUTSIDE_SIGN if outside else SIGNS[folded.shown["action"]]
+    reason = folded.shown["reason"]
+    return line(sign, " ", (folded.title, "strong"), f"  {reason}" if reason else "", place=folded.place)
+
+
+def fold_block(
+    folded: Fold, replaced: Mapping[str, str], *, outside: bool = False, detail: Detail, width: int, marks: bool
+) -> list[Line]:
+    """What a step does, or several that read the same: which they are, and what is done, once."""
+    if not folded.several:
+        if outside:
+            return outside_block(folded.shown, detail=detail, width=width, marks=marks)
+        return step_block(folded.shown, replaced, detail=detail, width=width, marks=marks)
+    head = fold_head(folded, replaced, outside=outside)
+    if folded.shown["action"] == "create":
+        everything = detail in WHOLE
+        return [head, *indent(created_folds(folded, width=width - 6, everything=everything), 4)]
+    names = fold_names(folded, detail=detail, width=width - 6)
+    return [head, *indent([*names, *fold_body(folded, outside=outside, detail=detail, width=width, marks=marks)], 4)]
+
+
+def fold_names(folded: Fold, *, detail: Detail, width: int) -> list[Line]:
+    """Which objects it is: some lines of addresses, with full detail each with its id and place."""
+    if detail == "full":
+        return [
+            line(each["address"], f" ({each['id']})" if each["id"] else "", place=show_place(each["position"]))
+            for each in folded.steps
+        ]
+    return listed([each["address"] for each in folded.steps], width, rows=None if detail in WHOLE else _ROWS)
+
+
+def fold_body(folded: Fold, *, outside: bool = False, detail: Detail, width: int, marks: bool) -> list[Line]:
+    """What is done to each of several objects. Not indented."""
+    lines: list[Line] = []
+    for change in shown_changes(folded.shown, outside=outside):
+        lines += change_lines(change, detail=detail, width=width - 6, marks=marks)
+    return [*lines, *other_lines(folded.shown, outside=outside, detail=detail, width=width - 6)]
 
 
 # ── one step ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def causes(step: Step) -> set[str]:
-    """Why the step's differences exist, over fields and files."""
-    return {each["cause"] for each in (*step["changes"], *step["files"])}
-
-
-def is_touched_outside(step: Step) -> bool:
-    """Whether the step sets back what somebody else did, which `outside_block` shows."""
-    return step["action"] != "create" and bool(causes(step) & {"drift", "conflict"})
-
-
-def is_ours(step: Step) -> bool:
-    """Whether the step does anything besides, which `step_block` shows."""
-    return not is_touched_outside(step) or bool(causes(step) - {"drift", "conflict"})
-
-
-def takes_away(step: Step) -> bool:
-    """Whether something goes with the step: a deletion, a release, the making of what replaces another object, or what
-    goes from an object that stays."""
-    return _SIGNS[step["action"]][1] == "removed" or step["replaces"] or bool(_losses(step))
-
-
 def step_head(step: Step, replaced: Mapping[str, str], *, outside: bool = False) -> Line:
     """The sign, the address, and why. `replaced` maps addresses to the id of the object that a creation replaces."""
-    sign = _OUTSIDE_SIGN if outside else _SIGNS[step["action"]]
+    sign = OUTSIDE_SIGN if outside else SIGNS[step["action"]]
     parts: list[Part] = [sign, " ", (step["address"], "strong")]
     if step["action"] == "create" and step["replaces"]:
         parts[0] = ("+/-", "changed")
@@ -171,12 +215,6 @@ def outside_block(step: Step, *, detail: Detail, width: int, marks: bool) -> lis
     return [*lines, *indent(other_lines(step, outside=True, detail=detail, width=width - 6), 4)]
 
 
-def shown_changes(step: Step, *, outside: bool) -> list[Mapping[str, Any]]:
-    """The changes of fields that one of the two blocks of a step shows."""
-    theirs = step["action"] != "create"
-    return [each for each in step["changes"] if (theirs and is_outside(each)) == outside]
-
-
 def step_block(step: Step, replaced: Mapping[str, str], *, detail: Detail, width: int, marks: bool) -> list[Line]:
     """Everything the step does, except what `outside_block` shows."""
     lines: list[Line] = []
@@ -191,6 +229,8 @@ def other_lines(step: Step, *, outside: bool, detail: Detail, width: int) -> lis
     if step["action"] == "delete" and not outside:
         return _deleted(step, detail=detail, width=width)
     lines: list[Line] = []
+    if step["action"] == "create" and not step["replaces"] and not step["changes"] and detail not in WHOLE:
+        return created_lines(step, width=width)
     if step["action"] == "create" and (not step["replaces"] or detail == "full"):
         shown = {each["path"][0] for each in step["changes"]}
         known = {key: each for key, each in (step["after"] or {}).items() if key not in shown}
@@ -199,12 +239,12 @@ def other_lines(step: Step, *, outside: bool, detail: Detail, width: int) -> lis
     theirs = step["action"] != "create"
     files = [each for each in step["files"] if (theirs and is_outside(each)) == outside]
     gone = _removed(step) if outside == (not is_ours(step)) else []
-    return [*lines, *_file_lines(files, step, detail=detail, outside=outside), *gone]
+    return [*lines, *file_lines(files, step, detail=detail, outside=outside), *gone]
 
 
 def _deleted(step: Step, *, detail: Detail, width: int) -> list[Line]:
     """What goes away with an object: its files and versions by name, and with full detail everything."""
-    gone = [*_file_lines(step["files"], step, detail=detail), *_removed(step)]
+    gone = [*file_lines(step["files"], step, detail=detail), *_removed(step)]
     if detail not in WHOLE:
         return gone
     before = {key: each for key, each in (step["before"] or {}).items() if each not in (None, {}, [])}
@@ -217,19 +257,7 @@ def _removed(step: Step) -> list[Line]:
 
 
 def _removal(each: Mapping[str, Any]) -> Line:
-    return line(("-", "removed"), f" {_called(each)}")
-
-
-def _called(removal: Mapping[str, Any]) -> str:
-    live_id = f" ({removal['id']})" if removal["id"] and removal["id"] != removal["name"] else ""
-    return f"{removal['what']} {removal['name']}{live_id}"
-
-
-def _losses(step: Step) -> list[str]:
-    """What goes from the account with a step, by name."""
-    whole = step["action"] == "delete"
-    files = [each["path"] for each in step["files"] if each["action"] == "remove" and (each["before"] or whole)]
-    return [*map(_called, step.get("removes", ())), *(f"file {each}" for each in files)]
+    return line(("-", "removed"), f" {called(each)}")
 
 
 def _fields(spec: Mapping[str, Any], step: Step, sign: str, role: Role, *, detail: Detail, width: int) -> list[Line]:
@@ -247,7 +275,8 @@ def step_summary(step: Step, replaced: Mapping[str, str]) -> Line:
     """The step on one line: the fields it touches, and what goes with it, by name."""
     outside = [*map(is_outside, step["changes"]), *map(is_outside, step["files"])]
     head = step_head(step, replaced, outside=step["action"] == "update" and bool(outside) and all(outside))
-    gone: list[Part] = [(f"  deletes {', '.join(_losses(step))}", "removed")] if _losses(step) else []
+    lost = gone_by_folder(step)
+    gone: list[Part] = [(f"  deletes {', '.join(lost)}", "removed")] if lost else []
     if step["action"] != "update":
         return line(*head.parts, *gone, place=head.place)
     ours = _names(each for each in step["changes"] if not is_outside(each))
@@ -264,110 +293,6 @@ def step_summary(step: Step, replaced: Mapping[str, str]) -> Line:
 
 def _names(changes: Iterable[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(show_key(str(each["path"][0])) for each in changes))
-
-
-# ── files of one step ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _file_lines(files: Sequence[Mapping[str, Any]], step: Step, *, detail: Detail, outside: bool = False) -> list[Line]:
-    """A heading with the counts, then one line for each file; of very many only some, unless all are asked for.
-
-    `outside` marks them as changes that somebody else made.
-    """
-    if not files:
-        return []
-    places = {show_place(each["position"]) for each in files if each["position"]}
-    shared = places.pop() if len(places) == 1 else None
-    mark = _SIGNS[step["action"] if step["action"] in ("create", "delete") else "update"]
-    if outside:
-        mark = ("!~" if any(each["cause"] == "conflict" for each in files) else "!", "drift")
-    heading = line(mark, f" files: {_counts(files)}", place=shared)
-    # Names with accents differ between systems, and one path may come for another that looks the same.
-    same = alike(each["path"] for each in files)
-    files = [{**each, "path": escaped(each["path"])} if each["path"] in same else each for each in files]
-    column = min(max(cell_len(visible(each["path"])) for each in files), _WIDEST_PATH)
-    lines = [line((each, "faint")) for each in _cost(files)]
-    for action in _FILE_SIGNS:
-        group = [each for each in files if each["action"] == action]
-        few = detail in WHOLE or len(files) <= _MANY or len(group) <= _EXAMPLES + 2 or action in _TAKING
-        named = group if few else group[:_EXAMPLES]
-        lines += [_file_line(each, step, column, place=shared is None) for each in named]
-        if len(named) < len(group):
-            sign, role, _ = _FILE_SIGNS[action]
-            more = f"{count(len(group) - len(named), 'more file')} (--detail full names every one)"
-            lines.append(line((sign, role), " ", (f"… {more}", "faint")))
-    return [heading, *indent(lines, 4)]
-
-
-def _cost(files: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """What is sent and indexed, in a line where the counts do not say so: `re-index 214 files, 38.1 MB; upload 3 files,
-    1.2 MB`. What is only cut in another way is sent again, too, so that a search finds it all the while."""
-    sizes: dict[str, list[int]] = {}
-    actions = set()
-    for each in files:
-        if each["action"] in ("add", "replace") and each["after"]:
-            before = each["before"]["sha256"] if each["before"] else ""
-            recut = bool(before) and each["after"]["sha256"].startswith(before)
-            sizes.setdefault("re-index" if recut else "upload", []).append(each["after"]["size"])
-            actions.add(each["action"])
-    if "re-index" in sizes or len(actions) > 1:
-        costs = sorted(sizes.items())
-        yield "; ".join(f"{what} {count(len(each), 'file')}, {show_size(sum(each))}" for what, each in costs)
-
-
-def _counts(files: Iterable[Mapping[str, Any]]) -> str:
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for each in files:
-        groups.setdefault(each["action"], []).append(each)
-    texts = []
-    for action, (_, _, word) in _FILE_SIGNS.items():
-        if action in groups:
-            size = sum(each["after"]["size"] for each in groups[action] if each["after"])
-            uploaded = f" ({show_size(size)})" if action in ("add", "replace") else ""
-            texts.append(f"{len(groups[action]):,} {word}{uploaded}")
-    return ", ".join(texts)
-
-
-def _file_line(each: Mapping[str, Any], step: Mapping[str, Any], column: int, *, place: bool) -> Line:
-    sign, role, _ = _FILE_SIGNS[each["action"]]
-    path = visible(each["path"])
-    what = _what(each, step)
-    if each["reason"]:
-        what += ("  " if what else "") + f"({each['reason']})"
-    gap = " " * (max(column - cell_len(path), 0) + 2) if what else ""
-    return line((f"{sign} ", role), path, gap, what, place=show_place(each["position"]) if place else None)
-
-
-def _what(each: Mapping[str, Any], step: Mapping[str, Any]) -> str:
-    before, after = each["before"], each["after"]
-    match each["action"]:
-        case "add":
-            return show_size(after["size"]) if after else ""
-        case "replace" if before and after and before["sha256"] != after["sha256"]:
-            # An account does not tell the size of an attached file, only what it came to once indexed.
-            old, new = show_size(before["size"]), show_size(after["size"])
-            sizes = _arrow(old, new) if before["size"] else new
-            return f"content changed  sha256 {before['sha256'][:8]}… -> {after['sha256'][:8]}…  {sizes}"
-        case "move" if before:
-            old = _live_attributes({"path": before["retinue.file"]}, step)
-            new = each["attributes"]
-            return "" if old == new else "attributes " + _arrow(show_value(old), show_value(new))
-        case "attributes":
-            return "attributes " + _arrow(show_value(_live_attributes(each, step)), show_value(each["attributes"]))
-    return ""
-
-
-def _arrow(before: str, after: str) -> str:
-    return after if before == after else " -> ".join(tell_apart(before, after))
-
-
-def _live_attributes(each: Mapping[str, Any], step: Mapping[str, Any]) -> Any:
-    """The file's attributes before: they stand in the object's live specification, under the file's path."""
-    for value in (step["before"] or {}).values():
-        entry = value.get(each["path"]) if isinstance(value, Mapping) else None
-        if isinstance(entry, Mapping) and "attributes" in entry:
-            return entry["attributes"]
-    return {}
 
 
 # ── below the steps ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -455,36 +380,3 @@ def destroyed(summary: Mapping[str, Any]) -> str:
     kinds = [("object", summary["delete"]), *removed.items()] if removed else []
     told = ", ".join(count(amount, what) for what, amount in kinds if amount)
     return f"{number} to destroy" + (f" ({told})" if told else "")
-
-
-# ── groups ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Steps under one heading. With `outside`, what somebody else did in each; else what the declarations ask for.
-
-    `grave` groups are what a reviewer must see whatever else is left out. `note` explains their signs.
-    """
-
-    title: str
-    steps: tuple[Mapping[str, Any], ...]
-    outside: bool = False
-    grave: bool = False
-    note: str = ""
-
-
-def plan_groups(document: Mapping[str, Any]) -> tuple[Group, ...]:
-    """What goes first, then what was changed outside, then the rest; groups without a step are left out.
-
-    A step that sets back an edit and does more besides stands in two groups, with a part of it in each.
-    """
-    ours = [each for each in document["steps"] if is_ours(each)]
-    outside = tuple(each for each in document["steps"] if is_touched_outside(each))
-    both = any("conflict" in causes(each) for each in outside)
-    groups = (
-        Group(TAKEN_AWAY, tuple(filter(takes_away, ours)), grave=True),
-        Group(OUTSIDE, outside, outside=True, grave=True, note=CONFLICTS if both else ""),
-        Group(OURS, tuple(each for each in ours if not takes_away(each))),
-    )
-    return tuple(each for each in groups if each.steps)

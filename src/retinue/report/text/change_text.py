@@ -20,6 +20,7 @@ from retinue.report.text.hunks import (
 )
 from retinue.report.text.ink import BLANK, Line, Part, Role, count, indent, line
 from retinue.report.text.lookalikes import escaped, shown_hunks, tell_apart, told_apart
+from retinue.report.text.shared_hunks import SharedEdit
 
 Detail = Literal["summary", "hunks", "complete", "full"]
 """`complete` leaves out only what does not change: new texts and lists of files are whole, prompts are hunks."""
@@ -130,7 +131,12 @@ def _both(
         room = width - (len(place) + 2 if place else 0)
         if "\n" not in before + after and (short.cells <= room or len(before + after) <= _SHORT):
             return [short]
-        extent, lines = _text_change(before, after, everything=detail == "full", marks=marks)
+        edit = change.get("edit")
+        extent, lines = (
+            _shared_change(edit, marks=marks)
+            if edit
+            else _text_change(before, after, everything=detail == "full", marks=marks)
+        )
         return [line(*label, ":", (f"{_note(change)}{extent}", "faint"), place=place), *indent(lines, 4)]
     if _fits(before, width) and _fits(after, width):
         return [_arrow(label, show_value(before), show_value(after), _note(change), place)]
@@ -288,6 +294,17 @@ def _text_change(before: str, after: str, *, everything: bool, marks: bool) -> t
     return "" if one_line else f" {extent(hunks, len(new))}", lines
 
 
+def _shared_change(edit: SharedEdit, *, marks: bool) -> tuple[str, list[Line]]:
+    """The same for an edit that was made in several texts, which differ besides."""
+    lines: list[Line] = []
+    for hunk in edit.hunks():
+        lines += [line((_hunk_head(hunk), "place")), *_hunk_lines(hunk, everything=False, marks=marks)]
+    if ends := end_note(*edit.whole):
+        lines.append(line((f"\\ {ends}", "faint")))
+    size = f"{count(edit.size, 'line')}, " if edit.size is not None else ""
+    return f" {size}{edit.extent}", lines
+
+
 def end_note(before: str, after: str) -> str:
     """What happens to the ends of all lines, and to the line break at the end, which no line shows."""
     (old, old_ends), (new, new_ends) = split_lines(before), split_lines(after)
@@ -305,6 +322,8 @@ def extent(hunks: Iterable[Hunk], size: int) -> str:
 
 def _hunk_head(hunk: Hunk) -> str:
     """The heading of unified diffs: first line and number of lines of each side; an empty one names the line above."""
+    if not hunk.numbered:
+        return "@@ … @@"
     sides = []
     for start, end in (hunk.before, hunk.after):
         size = end - start

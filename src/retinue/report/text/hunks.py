@@ -48,11 +48,13 @@ class HunkLine:
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """A run of changed lines with unchanged ones around; `before` and `after` are the spans of lines, from 0."""
+    """A run of changed lines with unchanged ones around; `before` and `after` are the spans of lines, from 0, unless it
+    stands for several texts that have it in different lines."""
 
     before: Span
     after: Span
     lines: tuple[HunkLine, ...]
+    numbered: bool = True
 
 
 def split_lines(text: str) -> tuple[list[str], bool]:
@@ -103,18 +105,23 @@ def _hunk(before: Sequence[str], after: Sequence[str], group: list[Change], cont
     lines: list[HunkLine] = []
     at = first_old - lead
     for (old_start, old_end), (new_start, new_end) in group:
-        lines += [_whole(" ", each) for each in before[at:old_start]]
-        lines += _changed_lines(before[old_start:old_end], after[new_start:new_end])
+        lines += [unchanged_line(each) for each in before[at:old_start]]
+        lines += changed_lines(before[old_start:old_end], after[new_start:new_end])
         at = old_end
-    lines += [_whole(" ", each) for each in before[at : last_old + tail]]
+    lines += [unchanged_line(each) for each in before[at : last_old + tail]]
     return Hunk((first_old - lead, last_old + tail), (first_new - lead, last_new + tail), tuple(lines))
+
+
+def unchanged_line(text: str) -> HunkLine:
+    """A line that stands around what changed."""
+    return _whole(" ", text)
 
 
 def _whole(sign: Literal[" ", "-", "+"], text: str) -> HunkLine:
     return HunkLine(sign, (Fragment(text, changed=False),))
 
 
-def _changed_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[HunkLine]:
+def changed_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[HunkLine]:
     """Removed lines before added ones, except that the two versions of one line stand together with marks."""
     at_old = at_new = 0
     for i, j, (removed, added) in _pairs(old, new):

@@ -44,7 +44,24 @@ def told_apart(before: Any, after: Any, show: Any) -> tuple[Any, Any]:
 
 def shown_hunks(before: Sequence[str], after: Sequence[str], *, context: int | None = 3) -> list[Hunk]:
     """The hunks between two lists of lines, with escapes where changed lines look the same."""
-    return [replace(each, lines=tuple(_lines(each.lines))) for each in diff_lines(before, after, context=context)]
+    return [replace(each, lines=tuple(shown_lines(each.lines))) for each in diff_lines(before, after, context=context)]
+
+
+def shown_lines(lines: Sequence[HunkLine]) -> Iterator[HunkLine]:
+    """The lines of a hunk, with escapes where changed ones look the same."""
+    whole = {sign: {looks(each.text) for each in lines if each.sign == sign} for sign in "-+"}
+    at = 0
+    while at < len(lines):
+        each, *below = lines[at : at + 2]
+        if below and are_versions(each, below[0]):
+            yield from map(_to_the_end, _versions(each, below[0]))
+            at += 2
+            continue
+        other = {"-": "+", "+": "-"}.get(each.sign)
+        if other and looks(each.text) in whole[other]:
+            each = replace(each, fragments=(Fragment(escaped(each.text), changed=False),))
+        yield _to_the_end(each)
+        at += 1
 
 
 def alike(texts: Iterable[str]) -> set[str]:
@@ -59,22 +76,6 @@ def escaped(text: str, *, everything: bool = True) -> str:
     """The text with an escape for each character that may be taken for another one, or is not seen; without
     `everything`, for blanks and for accents that stand apart."""
     return "".join(_told(text, everything=everything))
-
-
-def _lines(lines: Sequence[HunkLine]) -> Iterator[HunkLine]:
-    whole = {sign: {looks(each.text) for each in lines if each.sign == sign} for sign in "-+"}
-    at = 0
-    while at < len(lines):
-        each, *below = lines[at : at + 2]
-        if below and are_versions(each, below[0]):
-            yield from map(_to_the_end, _versions(each, below[0]))
-            at += 2
-            continue
-        other = {"-": "+", "+": "-"}.get(each.sign)
-        if other and looks(each.text) in whole[other]:
-            each = replace(each, fragments=(Fragment(escaped(each.text), changed=False),))
-        yield _to_the_end(each)
-        at += 1
 
 
 def _versions(old: HunkLine, new: HunkLine) -> tuple[HunkLine, HunkLine]:
