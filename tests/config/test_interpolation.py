@@ -309,3 +309,73 @@ def test_neither_does_what_many_places_fill_in(loaded: Load) -> None:
     )
     assert {each.code for each in found.diagnostics} == {"too-large"}
     assert sum(len(each.spec.get("model", "")) for each in found.declarations) < 70 * MOST_FILLED
+
+
+# ── values of one declaration ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_declaration_knows_its_name_and_its_environment(loaded: Load) -> None:
+    found = loaded(
+        {
+            "retinue.yaml": "stack: demo\nenvironments: {staging: {}}\n",
+            "assistants/a.yaml": """
+                assistants:
+                  a: &same
+                    model: gpt-4o
+                    name: ${{ self.name }} in ${{ environment.name }}
+                    instructions: {file: who.md, render: true}
+                  b: *same
+            """,
+            "assistants/who.md": "I am ${{ self.address }}, and ask {{ user }}.",
+        },
+        environment="staging",
+    )
+    assert not found.diagnostics
+    assert [each.spec["name"] for each in found.declarations] == ["a in staging", "b in staging"]
+    assert [each.spec["instructions"].split(",")[0] for each in found.declarations] == [
+        "I am assistant.a",
+        "I am assistant.b",
+    ]
+
+
+def test_what_a_declaration_has_beside_its_fields_is_no_field(loaded: Load) -> None:
+    found = loaded(
+        {
+            "retinue.yaml": "stack: demo\n",
+            "assistants/a.yaml": """
+                assistants:
+                  a: {model: gpt-4o, labels: {team: support, tier: "1"}, enabled: true}
+            """,
+        }
+    )
+    assert not found.diagnostics
+    assert found.declarations[0].spec == {"model": "gpt-4o"}
+    assert found.declarations[0].labels == {"team": "support", "tier": "1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("${{ var.team.lead }}", "Kim"),
+        ("ask ${{ var.team.leads.2 }}", "ask Jo"),
+        ("${{ var.team.leads }}", {"2": "Jo"}),
+    ],
+)
+def test_dots_go_on_into_maps(text: str, value: Any) -> None:
+    team = {"lead": "Kim", "leads": {"2": "Jo"}}
+    assert fill(text, lambda expression: {"team": team}[expression.name]).value == value
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("${{ var.team.led }}", "there is no 'led' in 'var.team'", "did you mean 'lead'?"),
+        ("${{ var.team.lead.x }}", "'var.team.lead' is no map, so it has no 'x'", "write ${{ var.team.lead }}"),
+        ("${{ env.A.b }}", "'env.A.b' is no expression", "write ${{ env.A }}"),
+    ],
+)
+def test_dots_that_lead_nowhere(text: str, message: str, hint: str) -> None:
+    (fault,) = fill(text, lambda _: {"lead": "Kim"}).faults
+    assert fault.message == message
+    assert fault.hint is not None
+    assert fault.hint.startswith(hint)

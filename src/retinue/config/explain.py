@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from retinue.config.interpolation import OPEN, fill
+from retinue.config.interpolation import OPEN, OUTSIDE, fill
 from retinue.config.variables import Variables
 from retinue.config.yaml.syntax_tree import Node, Tree
 from retinue.config.yaml.writer import Noted, Verbatim
@@ -165,5 +165,5 @@ def _variables(node: Node, variables: Variables) -> Iterator[tuple[str, str]]:
     for each in (used for text in texts if OPEN in text for used in fill(text, lambda _: "").used):
         if each.namespace == "var":
             yield f"var.{each.name}", variables.origin(each.name)
-        else:
+        elif each.namespace in OUTSIDE:
             yield f"{each.namespace}.{each.name}", "the environment"

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from retinue.config.globs import LEAVE_OUT, Exclusion, Matched
-from retinue.config.interpolation import Expression, Values, fill_text, first_known
+from retinue.config.interpolation import OUTSIDE, Expression, Values, fill_text, first_known
 from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import RefusedError
 from retinue.config.project_files import Source
+from retinue.config.scope import Watch
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Inclusion, Kind
@@ -54,16 +55,20 @@ class Inclusions:
     """Reads the files that declarations name. A file that many name is read once, and its text is kept once."""
 
     reader: FileReader
-    lookup: Values
     schemas: JsonSchemas
     _texts: dict[tuple[str, bool], _Text | None] = field(default_factory=dict)
     _joined: dict[tuple[str, ...], str] = field(default_factory=dict)
 
-    def text(self, source: Source, *, render: bool) -> _Text | None:
-        """The text of a file, filled with variables if it is to be; None, reported, where that cannot be."""
-        if (source.name, render) not in self._texts:
-            self._texts[source.name, render] = self._text(source, render=render)
-        return self._texts[source.name, render]
+    def text(self, source: Source, lookup: Values, *, render: bool) -> _Text | None:
+        """The text of a file, filled with values if it is to be; None, reported, where that cannot be. It is worked out
+        once, unless it has values that hold for one declaration."""
+        if (source.name, render) in self._texts:
+            return self._texts[source.name, render]
+        watch = Watch(lookup)
+        text = self._text(source, watch, render=render)
+        if not watch.local:
+            self._texts[source.name, render] = text
+        return text
 
     def joined(self, parts: tuple[str, ...]) -> str:
         """Texts with a blank line between them. Many declarations may have the same ones."""
@@ -71,21 +76,21 @@ class Inclusions:
             self._joined[parts] = _joined(parts)
         return self._joined[parts]
 
-    def _text(self, source: Source, *, render: bool) -> _Text | None:
+    def _text(self, source: Source, lookup: Values, *, render: bool) -> _Text | None:
         text, meant = source.text, None
         if render:
-            rendered = fill_text(source, self.lookup, self.reader.diagnostics)
+            rendered = fill_text(source, lookup, self.reader.diagnostics)
             if rendered is None:
                 return None
             text = rendered
         else:
-            meant = first_known(text, self.lookup.known)
+            meant = first_known(text, lookup.known)
         unified = _without_last_line_end(text.replace("\r\n", "\n").replace("\r", "\n"))
         return _Text(Secret(unified) if isinstance(text, Secret) else unified, meant)
 
-    def include(self, kind: Kind, spec: dict[str, Any], tree: Tree) -> Included:
-        """The declaration with its files read."""
-        one = _DeclarationFiles(self, tree)
+    def include(self, kind: Kind, spec: dict[str, Any], tree: Tree, lookup: Values) -> Included:
+        """The declaration with its files read, filled with the values of `lookup` where they are to be."""
+        one = _DeclarationFiles(self, tree, lookup)
         for inclusion in kind.inclusions:
             read = getattr(one, inclusion.form)
             one.inclusion = inclusion
@@ -100,6 +105,7 @@ class _DeclarationFiles:
 
     all: Inclusions
     tree: Tree
+    lookup: Values
     complete: bool = True
     secret: bool = False
     inclusion: Inclusion | None = None
@@ -120,12 +126,12 @@ class _DeclarationFiles:
             return value
         name = self._file(value["file"], (*path, "file"))
         source = self.all.reader.text(name, asked=self.tree.at((*path, "file"))) if name is not None else None
-        text = self.all.text(source, render=value.get("render") is True) if source is not None else None
+        text = self.all.text(source, self.lookup, render=value.get("render") is True) if source is not None else None
         if text is None:
             self.complete = False
             return value
-        if text.meant is not None and text.meant.namespace == "var":
-            expression = f"${{{{ {text.meant.namespace}.{text.meant.name} }}}}"
+        if text.meant is not None and text.meant.namespace not in OUTSIDE:
+            expression = f"${{{{ {text.meant} }}}}"
             message = f"'{value['file']}' has '{expression}' in it, which stays as it is"
             hint = "write 'render: true' beside 'file' for its value"
             self.all.reader.diagnostics.warning("likely-slip", message, self.tree.at((*path, "file")), hint)

@@ -1,6 +1,6 @@
-"""`${{ var.NAME }}`, `${{ env.NAME }}`, `${{ secret.NAME }}` in strings, and in the data of files.
+"""`${{ var.NAME }}`, `${{ env.NAME }}`, `${{ secret.NAME }}` and others in strings, and in the data of files.
 
-Where values come from is the work of `variables`.
+Where values come from is the work of `variables`, and of `scope` for those of one declaration.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from retinue.config.problems import Diagnostics, did_you_mean
+from retinue.config.problems import Diagnostics, did_you_mean, listed
 from retinue.config.project_files import Source
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kind
@@ -20,7 +20,11 @@ from retinue.model.paths import fits, show
 from retinue.model.values import Path, Secret
 
 OPEN = "${{"
-NAMESPACES = ("var", "env", "secret")
+OUTSIDE = ("env", "secret")
+"""Namespaces whose values come from the environment, where keys and passwords come from."""
+LOCAL = ("with", "matrix", "self")
+"""Namespaces that hold for one declaration each."""
+NAMESPACES = ("var", *OUTSIDE, *LOCAL, "environment")
 
 MOST_FAULTS = 8
 """How many mistakes of one text are told: whoever writes more of them has made one mistake many times."""
@@ -29,13 +33,14 @@ MOST_FILLED = 1_000_000
 MOST_FILLED_IN_ALL = 64 * MOST_FILLED
 
 _OPENING = re.compile(r"(?<!\$)\$+\{\{")
-_EXPRESSION = re.compile(r"(?P<namespace>[A-Za-z]+)\.(?P<name>[A-Za-z_][A-Za-z0-9_-]*)")
+_NAME = r"(?P<name>[A-Za-z_][A-Za-z0-9_-]*)(?P<path>(?:\.[A-Za-z0-9_-]+)*)"
+_EXPRESSION = re.compile(rf"(?P<namespace>[A-Za-z]+)\.{_NAME}")
 
 
 # What is easily written for an expression, or in front of one: `$${{ var.x }}`, `{{ var.x }}`, `${ var.x }`.
 _SLIP = re.compile(
     r"(?P<form>(?<!\$)(?:\$\$)+\{\{|(?<![\${])\{\{|(?<!\$)\$\{(?!\{))"
-    r"\s*(?P<namespace>var|env|secret)\.(?P<name>[A-Za-z_][A-Za-z0-9_-]*)\s*\}\}?"
+    rf"\s*(?P<namespace>{'|'.join(NAMESPACES)})\.{_NAME}\s*\}}\}}?"
 )
 _DOLLARS = re.compile(r"\$+(?=\{\{)")
 
@@ -51,11 +56,28 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """`namespace.name`. `offset` is where the namespace starts in the string."""
+    """`namespace.name`, or `namespace.name.key` for a part of a map. `offset` is where it starts in the string."""
 
     namespace: str
     name: str
     offset: int
+    path: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ".".join((self.namespace, self.name, *self.path))
+
+    def part_of(self, value: Any) -> Any:
+        """What the expression means of the value of its name. Raises UnfilledError where the map has no such key."""
+        for at, key in enumerate(self.path):
+            if not isinstance(value, Mapping) or key not in value:
+                whole = ".".join((self.namespace, self.name, *self.path[:at]))
+                message = f"there is no '{key}' in '{whole}'"
+                hint = did_you_mean(key, value, otherwise=f"there are: {listed(value)}") if value else "write it there"
+                if not isinstance(value, Mapping):
+                    message, hint = f"'{whole}' is no map, so it has no '{key}'", f"write {OPEN} {whole} }}}}"
+                raise UnfilledError(Fault(self.offset, "unknown-variable", message, hint))
+            value = value[key]
+        return value
 
 
 class UnfilledError(Exception):
@@ -107,7 +129,7 @@ def fill(text: str, lookup: Lookup) -> Filled:
         else:
             used.append(piece)
             try:
-                values.append(lookup(piece))
+                values.append(piece.part_of(lookup(piece)))
             except UnfilledError as unfilled:
                 complete = False
                 faults += [unfilled.fault] if unfilled.fault else []
@@ -174,10 +196,10 @@ def slips(text: str, known: Callable[[Expression], bool]) -> Iterator[Slip]:
     if "{" not in text:
         return
     for count, found in enumerate(_SLIP.finditer(text)):
-        written = Expression(found["namespace"], found["name"], found.start("namespace"))
+        written = _as_expression(found)
         if count >= MOST_FAULTS or not known(written):
             continue
-        meant = f"{OPEN} {written.namespace}.{written.name} }}}}"
+        meant = f"{OPEN} {written} }}}}"
         if found["form"].startswith("$$"):
             message = f"'{found[0]}' stands for the characters '{found[0][1:]}', and not for a value"
             yield Slip(found.start(), found[0], message, f"for a dollar before the value, write $${meant}")
@@ -196,10 +218,18 @@ def _expression(inner: str, start: int) -> Expression | Fault:
         hint = "write ${{ var.NAME }}, ${{ env.NAME }} or ${{ secret.NAME }}, or $${{ for the characters themselves"
         return Fault(offset, "bad-expression", f"'{body}' is no expression", hint)
     namespace = found["namespace"]
+    if namespace in OUTSIDE and found["path"]:
+        hint = f"write ${{{{ {namespace}.{found['name']} }}}}: what the environment holds is text, and has no parts"
+        return Fault(offset, "bad-expression", f"'{body}' is no expression", hint)
     if namespace not in NAMESPACES:
         hint = did_you_mean(namespace, NAMESPACES, otherwise="use var.NAME, env.NAME or secret.NAME") or ""
         return Fault(offset, "bad-expression", f"there are no values under '{namespace}'", hint)
-    return Expression(namespace, found["name"], offset)
+    return _as_expression(found, offset)
+
+
+def _as_expression(found: re.Match[str], start: int = 0) -> Expression:
+    path = tuple(found["path"].split(".")[1:])
+    return Expression(found["namespace"], found["name"], start or found.start("namespace"), path)
 
 
 # ── data of YAML files ────────────────────────────────────────────────────────────────────────────────────────────────

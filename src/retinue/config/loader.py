@@ -19,9 +19,10 @@ from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, listed, near, pattern_hint
 from retinue.config.project import PROJECT_FILE, Outline, Project, find, read_project
 from retinue.config.project_files import Digests, Excerpts, Folder
-from retinue.config.schema.declaration_schema import HANDOVERS, declaration
+from retinue.config.schema.declaration_schema import HANDOVERS, declaration, without_composition
 from retinue.config.schema.project_schema import DEFAULT_INCLUDE, PROJECT
 from retinue.config.schema.validator import Validator
+from retinue.config.scope import Scope
 from retinue.config.variables import Given, Variables, read_var_files
 from retinue.config.yaml.constructor import Document
 from retinue.config.yaml.parser import FileReader
@@ -185,7 +186,7 @@ class _Declarations:
         self._reader = reader
         self._lookup = lookup
         self._validators = {kind.name: Validator(declaration(kind)) for kind in kinds.values()}
-        self._inclusions = Inclusions(reader, lookup, JsonSchemas(reader))
+        self._inclusions = Inclusions(reader, JsonSchemas(reader))
 
     def of_files(self, files: ContentFiles, sections: Sections, overlay: Overlay) -> Iterator[Declaration]:
         """The declarations of the files, as they are in the environment."""
@@ -201,7 +202,8 @@ class _Declarations:
     def _declaration(self, entry: Entry, overlay: Overlay, *, added: bool = False) -> Declaration:
         kind, name, tree = entry.kind, entry.name, entry.tree
         sound = self._check_name(kind, name, tree)
-        interpolator = Interpolator(tree, self._lookup, self._reader.diagnostics)
+        lookup = Scope.of(Address(kind.name, name), self._lookup)
+        interpolator = Interpolator(tree, lookup, self._reader.diagnostics)
         spec = interpolator.data(entry.data) if entry.has_expressions else entry.data
         label = f"the {kind.title} '{name}'"
         found = self._validators[kind.name].problems(spec, tree, label, secret=interpolator.secret)
@@ -210,14 +212,15 @@ class _Declarations:
         silent = {each.path for each in exposed}
         interpolator.report(each for each in told if each.path not in silent)
         if isinstance(spec, dict) and not exposed:  # one that is may be taken for the name of a file
-            spec, complete, secret = self._inclusions.include(kind, spec, tree)
+            spec, labels = without_composition(spec)
+            spec, complete, secret = self._inclusions.include(kind, spec, tree, lookup)
             exposed = list(secrets_in_the_open(kind, spec)) if secret else []
             sound &= complete and not (found or interpolator.unfilled)
         if exposed or not isinstance(spec, dict):
             self._reader.diagnostics.place(exposed, tree)
             # Whatever else is wrong with it, no message about it may quote the secret.
             return Declaration(Address(kind.name, name), {}, tree, broken=True)
-        return Declaration(Address(kind.name, name), spec, tree, broken=not sound)
+        return Declaration(Address(kind.name, name), spec, tree, broken=not sound, labels=labels)
 
     def _check_name(self, kind: Kind, name: str, tree: Tree) -> bool:
         pattern = kind.pattern or f"^{NAME.pattern}$"

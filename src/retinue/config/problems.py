@@ -14,7 +14,7 @@ from retinue.model.values import DURATION, NAME
 
 CODES = {
     "absolute-path": "A path starts at the root or at a home directory instead of the file that names it.",
-    "bad-expression": "What stands between `${{` and `}}` is none of `var.NAME`, `env.NAME` and `secret.NAME`.",
+    "bad-expression": "What stands between `${{` and `}}` is no expression, or has no meaning in this place.",
     "bad-handover": "An entry of `adopt`, `moved`, `release` or `takeover` contradicts the declarations or others.",
     "bad-json": "A `.json` file is not JSON.",
     "bad-json-schema": "What should be a JSON Schema (Draft 2020-12) is none.",
@@ -47,7 +47,7 @@ CODES = {
     "missing-description": "A function that an agent calls has no description, which the Agents API needs.",
     "missing-field": "A field that is required is not there.",
     "missing-file": "A file that is named does not exist.",
-    "missing-variable": "A variable has no value: no default, none from the environment, a file or the command line.",
+    "missing-variable": "A value has no source: no default, none from an environment, a file or the command line.",
     "model-gone": "Warning: a model has shut down ([models](models.md)).",
     "model-shutdown": "Warning: a model is going to shut down ([models](models.md)).",
     "no-match": "A glob matches no file.",
@@ -82,7 +82,7 @@ CODES = {
     "unknown-model": "Warning: the account does not list a model ([models](models.md)).",
     "unknown-reference": "A name refers to nothing that is declared.",
     "unknown-section": "A section of a file of declarations is not a kind.",
-    "unknown-variable": "A variable is used or set that is not declared.",
+    "unknown-variable": "A variable, or another value of an expression, is used or set that is not declared.",
     "unreadable-file": "A file cannot be read.",
     "unreadable-tag": "Warning: an ownership tag in the account is damaged, and names no stack.",
     "unset-environment-variable": "`${{ env.NAME }}` names an environment variable that is not set, or empty.",

@@ -17,7 +17,7 @@ from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, lis
 from retinue.config.schema.declaration_schema import HANDOVERS
 from retinue.config.schema.project_schema import DEFAULT_INCLUDE, with_overlays
 from retinue.config.schema.validator import Validator
-from retinue.config.variables import Choice, Given, Variables, check_names, mapping, project_variables
+from retinue.config.variables import Choice, Given, Variable, Variables, check_names, mapping, project_variables
 from retinue.config.yaml.constructor import Document
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
@@ -146,7 +146,7 @@ class _ProjectReader:
         chosen = Choice(self._name, self._environment, known=self._name is None or self._name in self._known())
         check_names(self._data, self._tree, self._given, diagnostics)
         variables = project_variables(self._data, chosen, self._given)
-        lookup = Variables(variables, self._environ, self._tree, diagnostics, stand_ins=self._given.stand_ins)
+        lookup = self._lookup(variables, diagnostics)
         lookup.check_all()
         interpolator = Interpolator(self._tree, lookup, diagnostics)
         included = self._included(interpolator)
@@ -174,6 +174,17 @@ class _ProjectReader:
             prices=self._prices(),
         )
         return ProjectFile(project, lookup, included, changed, overlays, outline, written)
+
+    def _lookup(self, variables: Mapping[str, Variable], diagnostics: Diagnostics) -> Variables:
+        return Variables(
+            variables,
+            self._environ,
+            self._tree,
+            diagnostics,
+            stand_ins=self._given.stand_ins,
+            environment=self._name,
+            environments=self._known(),
+        )
 
     def _schema(self) -> dict[str, Any]:
         # What stands below a name is checked once it is laid over the declaration.
@@ -227,7 +238,7 @@ class _ProjectReader:
         other._environment = mapping(mapping(self._data.get("environments")).get(environment))
         chosen = Choice(environment, other._environment)
         variables = project_variables(self._data, chosen, self._given)
-        lookup = Variables(variables, self._environ, self._tree, unheard, stand_ins=self._given.stand_ins)
+        lookup = other._lookup(variables, unheard)
         interpolator = Interpolator(self._tree, lookup, unheard)
         stack, (account, _) = other._stack(interpolator), other._account(interpolator)
         if stack is None or interpolator.unfilled:

@@ -1,13 +1,24 @@
-"""The values behind `${{ var.NAME }}`, `${{ env.NAME }}`, `${{ secret.NAME }}`: command line, environment, default."""
+"""The values behind `${{ var.NAME }}`, `${{ env.NAME }}`, `${{ secret.NAME }}`: command line, environment, default.
+
+Those of `${{ environment.name }}` are here, too; what holds for one declaration only is in `scope`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from retinue.config.interpolation import MOST_FILLED_IN_ALL, Expression, Fault, Interpolator, UnfilledError
+from retinue.config.interpolation import (
+    LOCAL,
+    MOST_FILLED_IN_ALL,
+    OUTSIDE,
+    Expression,
+    Fault,
+    Interpolator,
+    UnfilledError,
+)
 from retinue.config.problems import Diagnostics, did_you_mean, listed
 from retinue.config.project_files import Source
 from retinue.config.schema.project_schema import VARIABLE_TYPES
@@ -54,7 +65,8 @@ class Variables:
     Where an environment variable of a namespace in `stand_ins` is not set, its name stands in its place. Where there
     are any such namespaces, it also stands in for a variable that is empty: pipelines give forks no other. `asked` are
     those that were looked up, each with its namespace: `env` or `secret`. `secrets` are the values of all secrets
-    among them, and `room` is how many characters may still be filled in.
+    among them, and `room` is how many characters may still be filled in. `environment` is the name of the chosen one,
+    None without one, `environments` are those that could be.
     """
 
     def __init__(
@@ -65,7 +77,11 @@ class Variables:
         diagnostics: Diagnostics,
         *,
         stand_ins: Collection[str] = (),
+        environment: str | None = None,
+        environments: Sequence[str] = (),
     ) -> None:
+        self.environment = environment
+        self._environments = environments
         self.asked: set[tuple[str, str]] = set()
         self._stand_ins = stand_ins
         self._variables = variables
@@ -97,7 +113,13 @@ class Variables:
             return Secret(self._environment_variable(expression))
         if expression.namespace == "env":
             return self._environment_variable(expression)
+        if expression.namespace == "environment":
+            return self._chosen(expression)
         name = expression.name
+        if expression.namespace in LOCAL:
+            message = f"there are no values under '{expression.namespace}' here"
+            hint = "they stand in declarations, and in what those take in: use a variable of the project"
+            raise UnfilledError(Fault(expression.offset, "bad-expression", message, hint))
         if self._tree is None:
             raise UnfilledError
         if name not in self._variables:
@@ -133,11 +155,25 @@ class Variables:
         """Whether there is something of that name, whether or not it has a value."""
         if expression.namespace == "var":
             return expression.name in self._variables
-        return bool(self._environ.get(expression.name))
+        if expression.namespace in OUTSIDE:
+            return bool(self._environ.get(expression.name))
+        return expression.namespace == "environment" and expression.name == "name"
 
     def secret(self, expression: Expression) -> bool:
         """Whether a value came from the environment, where keys and passwords come from, directly or through others."""
-        return expression.namespace != "var" or expression.name in self._secret
+        return expression.namespace in OUTSIDE or (expression.namespace == "var" and expression.name in self._secret)
+
+    def _chosen(self, expression: Expression) -> str:
+        if expression.name != "name":
+            message, hint = f"an environment has no '{expression.name}'", "write ${{ environment.name }}"
+            raise UnfilledError(Fault(expression.offset, "bad-expression", message, hint))
+        if self.environment is not None:
+            return self.environment
+        hint = "declare one under 'environments:' in retinue.yaml, and choose it with -e"
+        if self._environments:
+            hint = f"choose one, such as -e {self._environments[0]}"
+        message = "there is no environment to name, since none is chosen"
+        raise UnfilledError(Fault(expression.offset, "missing-variable", message, hint))
 
     def _environment_variable(self, expression: Expression) -> str:
         namespace, name = expression.namespace, expression.name

@@ -68,13 +68,15 @@ class Declaration:
     """One entry of a section as its author wrote it: variables filled in, included files read, nothing resolved.
 
     `spec` is plain JSON data in the form of the kind's schema. A `broken` one has mistakes that are reported already:
-    its name and what it refers to count, its content may have any shape.
+    its name and what it refers to count, its content may have any shape. `labels` are what it is chosen by on the
+    command line; they are never sent.
     """
 
     address: Address
     spec: Mapping[str, Any]
     places: Places
     broken: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 OnDelete = Literal["delete", "retire", "keep"]

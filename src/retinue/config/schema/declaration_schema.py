@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from retinue.config.problems import ADDRESS
-from retinue.config.schema.project_schema import with_overlays
+from retinue.config.schema.project_schema import VARIABLE_NAME, with_overlays
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.values import NAME
 
@@ -33,6 +33,9 @@ LIFECYCLE = {
 }
 
 
+LABEL = "^[A-Za-z0-9_][A-Za-z0-9_./-]{0,62}$"
+"""What a label is called: no sign that a selector has a meaning for."""
+
 EXTRA = {
     "type": "object",
     "description": "Fields of the API that Retinue does not know, by name: passed on and compared. At most 4.",
@@ -41,11 +44,73 @@ EXTRA = {
 }
 
 
+_AXIS = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": ["string", "number", "boolean", "object"]},
+}
+_COMBINATION = {"type": "object", "minProperties": 1}
+COMPOSITION: dict[str, dict[str, Any]] = {
+    "extends": {
+        "description": "Templates it is made of: a name or a list of them, of which later ones are stronger.",
+        "anyOf": [
+            {"type": "string", "minLength": 1},
+            {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+        ],
+    },
+    "with": {
+        "type": "object",
+        "description": "Values for ${{ with.NAME }} in it and in its templates, by name.",
+        "propertyNames": {"pattern": VARIABLE_NAME},
+    },
+    "matrix": {
+        "type": "object",
+        "description": "One declaration for each combination of these values, read as ${{ matrix.NAME }}.",
+        "minProperties": 1,
+        "propertyNames": {"pattern": VARIABLE_NAME},
+        "properties": {
+            "exclude": {
+                "type": "array",
+                "description": "Combinations to leave out: each names some of the values.",
+                "items": _COMBINATION,
+            },
+            "include": {
+                "type": "array",
+                "description": "Further combinations, or more values for those that there are.",
+                "items": _COMBINATION,
+            },
+        },
+        "additionalProperties": {
+            "description": "The values of one axis, or an expression that gives a list.",
+            "anyOf": [_AXIS, {"type": "string", "pattern": r"^\$\{\{.*\}\}$"}],
+        },
+    },
+    "labels": {
+        "type": "object",
+        "description": "What it is chosen by on the command line, such as label:team=support. Never sent.",
+        "propertyNames": {"pattern": LABEL},
+        "additionalProperties": {"type": "string"},
+    },
+    "enabled": {
+        "type": "boolean",
+        "description": "false leaves it out, as if it were not declared. Default: true.",
+    },
+}
+"""What every declaration may have beside the fields of its kind. None of it is sent or compared."""
+
+
+def without_composition(spec: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """A declaration without what none of its kind's fields is; and its labels."""
+    labels = spec.get("labels")
+    rest = {name: value for name, value in spec.items() if name not in COMPOSITION}
+    return rest, {name: str(value) for name, value in labels.items()} if isinstance(labels, Mapping) else {}
+
+
 def declaration(kind: Kind) -> dict[str, Any]:
     """What one declaration of the kind must look like once its expressions are filled."""
     if not kind.stored:
-        return dict(kind.schema)
-    common = {"lifecycle": LIFECYCLE}
+        return {**kind.schema, "properties": {**COMPOSITION, **kind.schema["properties"]}}
+    common = {"lifecycle": LIFECYCLE, **COMPOSITION}
     if any(each.rest for each in kind.fields):
         common["extra"] = EXTRA
     if kind.homes:
@@ -169,7 +234,7 @@ def _sections(kinds: Kinds) -> dict[str, Any]:
         kind.section: {
             "type": "object",
             "description": f"Every {kind.title} by name.",
-            "propertyNames": {"pattern": kind.pattern or f"^{NAME.pattern}$"},
+            "propertyNames": {"pattern": rf"{kind.pattern or f'^{NAME.pattern}$'}|\$\{{\{{"},
             "additionalProperties": {"$ref": f"#/$defs/{kind.name}"},
         }
         for kind in kinds.values()
