@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from retinue.cli.display import note_environment
 from retinue.cli.options import (
-    ADDRESS,
+    SELECTOR,
     VARIABLE,
     Parsed,
     Variables,
@@ -18,6 +19,8 @@ from retinue.cli.options import (
     fail_on_option,
     parallelism_option,
     project_options,
+    served_environment,
+    shown_options,
 )
 from retinue.cli.terminal import Terminal
 from retinue.errors import CHANGES, BlockedError, PartialError, RetinueError, UsageError, reason_of
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from retinue.commands.drift import Wanted
     from retinue.commands.show import Inventory
     from retinue.model.live import Live
+    from retinue.model.selector import Selection, Selector
     from retinue.model.values import Address
     from retinue.planning.drift_detection import Drift
     from retinue.planning.policy import FailOn
@@ -36,18 +40,21 @@ if TYPE_CHECKING:
 
 
 def _wanted(text: str) -> Wanted:
-    """`all`, kind.name or kind.name.field."""
+    """`all`, a selector, or one of addresses with the way to a field behind it."""
     from retinue.commands.drift import Wanted
 
     try:
         return Wanted.parse(text)
     except ValueError as error:
-        places = "all, assistant.math-tutor, assistant.math-tutor.instructions"
+        places = (
+            "all, assistant.math-tutor, assistant.math-tutor.instructions, 'assistant.billing-*', label:team=support"
+        )
         raise ValueError(f"'{text}' is none of: {places}") from error
 
 
 @click.command()
 @project_options
+@shown_options
 @detail_option
 @parallelism_option
 @fail_on_option(BlockedError.exit_code)
@@ -63,13 +70,14 @@ def _wanted(text: str) -> Wanted:
     "wanted",
     type=Parsed("address", _wanted),
     multiple=True,
-    metavar="ADDRESS[.FIELD]",
+    metavar="SELECTOR[.FIELD]",
     help="Write what is there now into the declarations, or 'all' of it; may be repeated.",
 )
 @click.option("--unowned", is_flag=True, help="Name the objects without an owner, too.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is drift.")
 def drift(
     place: Where,
+    selection: Selection,
     detail: Detail,
     parallelism: int,
     fail_on: tuple[FailOn, ...],
@@ -88,6 +96,7 @@ def drift(
     Example:
       retinue drift
       retinue drift -e production --detailed-exitcode --format github > drift.md
+      retinue drift --target label:team=support
       retinue drift --accept assistant.math-tutor.instructions
     """
     from retinue import engine
@@ -98,10 +107,10 @@ def drift(
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
         watch_pauses(session, terminal)
-        found = drifting.look_for_drift(session)
+        found = drifting.look_for_drift(session, selection)
         if wanted:
             return _accept(place, session, found, wanted, terminal)
-        document = drifting.describe(session, found, fail_on=fail_on, unowned=unowned)
+        document = drifting.describe(session, found, selection=selection, fail_on=fail_on, unowned=unowned)
         note_unlisted(session, terminal, fail_on)
     terminal.print(render("drift", document, form, detail=detail, width=terminal.width, color=terminal.color))
     if document["blocks"]:
@@ -124,17 +133,20 @@ def _accept(place: Where, session: Session, found: Drift, wanted: tuple[Wanted, 
 
 
 @click.command()
-@click.argument("address", type=ADDRESS, required=False)
+@click.argument("selector", type=SELECTOR, metavar="[SELECTOR]", required=False)
 @project_options
 @parallelism_option
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def show(address: Address | None, place: Where, parallelism: int, as_json: bool) -> int:
+def show(selector: Selector | None, place: Where, parallelism: int, as_json: bool) -> int:
     """Show this stack's live objects, or one in full.
+
+    SELECTOR is the address of one, or means several: a pattern, label:NAME=VALUE or file:GLOB.
 
     \b
     Example:
       retinue show
       retinue show assistant.math-tutor
+      retinue show label:team=support
     """
     from retinue import engine
     from retinue.commands import show as looking
@@ -143,8 +155,11 @@ def show(address: Address | None, place: Where, parallelism: int, as_json: bool)
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
         found = looking.inventory(session)
-        declared = {each.address for each in session.reading.declared}
-    if address is None:
+        if selector is not None and not selector.exact:
+            found = looking.selected(session, found, selector)
+        declared = {each.address: each for each in session.reading.declared}
+        note_environment(session.project, terminal)
+    if selector is None or not selector.exact:
         document = looking.to_document(found, declared)
         if as_json:
             terminal.print(json_text(document))
@@ -152,7 +167,7 @@ def show(address: Address | None, place: Where, parallelism: int, as_json: bool)
             rows = document.pop("objects")
             terminal.print(render_objects(rows, **document, width=terminal.width, color=terminal.color))
         return 0
-    for live in _owned(found, address):
+    for live in _owned(found, selector.address):
         shown = looking.full(session, live)
         as_text = json_text(shown) if as_json else None
         terminal.print(as_text or render_object(shown, color=terminal.color))
@@ -167,21 +182,23 @@ def _owned(found: Inventory, address: Address) -> tuple[Live, ...]:
 
 
 @click.command()
-@click.argument("address", type=ADDRESS, required=False)
+@click.argument("selector", type=SELECTOR, metavar="[SELECTOR]", required=False)
 @project_options
 @parallelism_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "env"]), default="table", help="The form.")
-def output(address: Address | None, place: Where, parallelism: int, as_json: bool, form: str) -> int:
+def output(selector: Selector | None, place: Where, parallelism: int, as_json: bool, form: str) -> int:
     """Print the live ids by address, for applications.
 
-    With ADDRESS, the bare id of that one. An assistant with `api: responses` has no id: its place in the lock file
-    stands for it, and with --json the arguments of `responses.create` are printed.
+    With the address of one, its bare id; with a pattern, label:NAME=VALUE or file:GLOB, those it means. An assistant
+    with `api: responses` has no id: its place in the lock file stands for it, and with --json the arguments of
+    `responses.create` are printed.
 
     \b
     Example:
       export ASSISTANT_ID="$(retinue output assistant.math-tutor)"
       retinue output --format env > .env.assistants
+      retinue output 'assistant.billing-*' --json
       retinue output assistant.math-tutor --json
     """
     from retinue import engine
@@ -190,8 +207,11 @@ def output(address: Address | None, place: Where, parallelism: int, as_json: boo
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
         found = looking.inventory(session)
-    if address is not None:
-        live = _owned(found, address)[0]
+        if selector is not None and not selector.exact:
+            found = looking.selected(session, found, selector)
+        note_environment(session.project, terminal)
+    if selector is not None and selector.exact:
+        live = _owned(found, selector.address)[0]
         as_text = json_text(looking.handed_out(session, live))
         terminal.print(as_text if as_json or form == "json" else live.id)
         return 0
@@ -235,6 +255,7 @@ def models(place: Where, as_json: bool) -> int:
     with engine.open_session(place) as session:
         rows = [standing_document(each, session.day) for each in standing(session)]
         listed = session.models_listed
+        note_environment(session.project, terminal)
     if not listed:
         terminal.say("the account does not say which models it has")
     if as_json:
@@ -268,6 +289,7 @@ def gc(place: Where, parallelism: int, delete: bool, detailed_exitcode: bool, as
 
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
+        note_environment(session.project, terminal)
         found = collecting.collect(session, delete=delete)
     document = collecting.to_document(found)
     if as_json:
@@ -293,6 +315,7 @@ LOCAL_KEY = "RETINUE_LOCAL_API_KEY"
     show_default=False,
     help="The project whose local account to serve (default: the current directory's).",
 )
+@served_environment
 @click.option("--host", default="127.0.0.1", help="The address to listen on; another than loopback needs a key.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, help="The port; 0 picks a free one.")
 @click.option(
@@ -341,6 +364,7 @@ LOCAL_KEY = "RETINUE_LOCAL_API_KEY"
 @click.option("--model-api", type=click.Choice(["chat", "responses"]), help="Which API it is asked by.")
 def serve(
     directory: Path,
+    environment: str | None,
     host: str,
     port: int,
     allowed_hosts: tuple[str, ...],
@@ -368,12 +392,13 @@ def serve(
     from retinue.emulator.server.quirks import Quirks
     from retinue.emulator.server.storage import LayoutError, StorageError
     from retinue.providers.openai.connect import local_setting
+    from retinue.session import served_project
 
     terminal = Terminal.detect()
     key = _local_key(api_key, api_key_file)
-    loaded = engine.load_from(engine.Where(directory))
     # Declarations may hold mistakes: where the account is stands in the project file.
-    project = loaded.project
+    project = served_project(engine.Where(directory, environment))
+    note_environment(project, terminal)
     root = project.root if project else directory
     account = project.account if project else "local"
     stored, configured = local_setting(account, root)

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from retinue.cli.account_commands import serve
+from retinue.cli.options import served_environment
 from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError
 
@@ -23,10 +24,11 @@ from retinue.errors import RetinueError
     show_default=False,
     help="The project whose local account to show (default: the current directory's).",
 )
+@served_environment
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, help="The port; 0 picks a free one.")
 @click.option("--no-browser", is_flag=True, help="Print the address, and open nothing.")
 @click.pass_context
-def console(ctx: click.Context, directory: Path, port: int, no_browser: bool) -> int:
+def console(ctx: click.Context, directory: Path, environment: str | None, port: int, no_browser: bool) -> int:
     """Look at the local account in a browser.
 
     Prints the address of the page, and opens it for a person at a terminal. The page shows what the account holds,
@@ -44,6 +46,7 @@ def console(ctx: click.Context, directory: Path, port: int, no_browser: bool) ->
     from retinue.emulator.server.served_account import who_answers
     from retinue.emulator.server.storage import LayoutError, StorageError
     from retinue.providers.openai.connect import local_setting
+    from retinue.session import served_project
 
     terminal = Terminal.detect()
 
@@ -54,7 +57,7 @@ def console(ctx: click.Context, directory: Path, port: int, no_browser: bool) ->
             # Some browsers are waited for until they are closed.
             threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
 
-    project = engine.load_from(engine.Where(directory)).project
+    project = served_project(engine.Where(directory, environment))
     stored, _ = local_setting(project.account if project else "local", project.root if project else directory)
     try:
         answering = who_answers(port, stored) if port else "nobody"
@@ -70,7 +73,7 @@ def console(ctx: click.Context, directory: Path, port: int, no_browser: bool) ->
     if answering == "this":
         show(f"http://127.0.0.1:{port}/v1")
         return 0
-    return int(ctx.invoke(serve, directory=directory, port=port, opened=show))
+    return int(ctx.invoke(serve, directory=directory, environment=environment, port=port, opened=show))
 
 
 def _has_browser() -> bool:

@@ -16,6 +16,7 @@ from retinue.config.globs import LEAVE_OUT, Exclusion, Pattern, left_out
 from retinue.config.inclusions import Inclusions
 from retinue.config.interpolation import Interpolator, Values, secrets_in_the_open
 from retinue.config.json_schemas import JsonSchemas
+from retinue.config.overlay_patterns import OverlayPatterns
 from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, listed, near, pattern_hint
 from retinue.config.project import PROJECT_FILE, Outline, Project, find, read_project
 from retinue.config.project_files import Digests, Excerpts, Folder
@@ -26,7 +27,7 @@ from retinue.config.scope import Scope
 from retinue.config.variables import Given, Variables, read_var_files
 from retinue.config.yaml.constructor import Document
 from retinue.config.yaml.parser import FileReader
-from retinue.config.yaml.syntax_tree import Tree
+from retinue.config.yaml.syntax_tree import Node, Tree
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.declared import MOST_GUESSES, Declaration, Diagnostic, Handover, Position, Problem, Verb
 from retinue.model.values import NAME, Address
@@ -83,7 +84,7 @@ def load(
     reader = FileReader(Folder(file.parent, instead, digests), Diagnostics(), Excerpts())
     given = Given(variables, read_var_files(reader, var_files), strict, stand_ins)
     project_file = read_project(reader, file.name, environment, given, environ, kinds)
-    sections, overlay = Sections(reader, kinds), Overlay(reader.diagnostics)
+    sections, overlay = Sections(reader, kinds), Overlay(reader.diagnostics, project_file.lookup)
     if project_file.environment is not None:
         overlay.add(sections.of_mapping(*project_file.environment))
     for name in project_file.overlays:
@@ -434,14 +435,20 @@ _ALIKE = 0.9
 class Overlay:
     """Everything that the chosen environment changes. Each entry is used up by the declaration it changes."""
 
-    def __init__(self, diagnostics: Diagnostics) -> None:
+    def __init__(self, diagnostics: Diagnostics, lookup: Values) -> None:
         self._diagnostics = diagnostics
+        self._lookup = lookup
+        self._patterns = OverlayPatterns[Entry](diagnostics)
         self._entries: dict[tuple[str, str], Entry] = {}
         self._known: dict[str, list[str]] = {}
         self._guesses = MOST_GUESSES
 
     def add(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
+            if isinstance(entry.data, dict | None) and self._patterns.take(
+                entry.kind, entry.name, entry, entry.tree.at((), key=True)
+            ):
+                continue
             first = self._entries.setdefault(entry.slot, entry)
             if first is not entry:
                 self._diagnostics.error(
@@ -461,19 +468,36 @@ class Overlay:
         """The declaration as it is in the environment; None when it is not there."""
         self._known.setdefault(entry.kind.name, []).append(entry.name)
         over = self._entries.pop(entry.slot, None)
-        if over is None or not isinstance(entry.data, dict):
-            return entry
-        return None if over.data is None else self._merged(entry, over)
+        return self._laid(entry, over) if isinstance(entry.data, dict) else entry
+
+    def _laid(self, entry: Entry, over: Entry | None, *, added: bool = False) -> Entry | None:
+        """The declaration with what the environment changes in it: by patterns, then by its name. Whether it is there
+        at all, the strongest of these says."""
+        laid: list[tuple[Entry, Diagnostics]] = []
+        if self._patterns:
+            scope = Scope.of(Address(entry.kind.name, entry.name), self._lookup)
+            laid += self._patterns.over(entry.kind, entry.name, entry.data, entry.tree, scope)
+        laid += [(over, self._diagnostics)] if over is not None else []
+        if laid and laid[-1][0].data is None:
+            return None
+        made = _blank(entry) if added else entry
+        for each, heard in laid:
+            made = made if each.data is None else self._merged(made, each, heard)
+        return made
 
     def rest(self, *, complete: bool) -> Iterator[Entry]:
         """What is declared for this environment only. Unless `complete`, what is changed may be in a broken file."""
         for over in self._entries.values():
             if over.data is not None:
-                yield self._merged(None, over)
+                made = self._laid(over, over, added=True)
+                yield from (made,) if made else ()
             elif complete:
                 message = f"there is no {over.kind.title} '{over.name}' to remove"
                 hint = did_you_mean(over.name, self._names(over), otherwise="leave it out")
                 self._diagnostics.error("nothing-to-remove", message, over.tree.at((), key=True), hint)
+
+        if complete:
+            self._patterns.report()
 
     def judged(self, over: Entry, problems: list[Problem]) -> list[Problem]:
         """What is wrong with an entry that is declared for this environment only: if it lacks something, it was
@@ -496,10 +520,16 @@ class Overlay:
         self._guesses -= 1
         return self._known.get(over.kind.name, []) if self._guesses >= 0 else []
 
-    def _merged(self, entry: Entry | None, over: Entry) -> Entry:
-        base = _part(entry) if entry is not None else None
-        data, node = Merger(over.kind, self._diagnostics).merged(base, _part(over))
-        return Entry(over.kind, over.name, data, Tree(node, (entry or over).tree.key()), merged=True)
+    def _merged(self, entry: Entry, over: Entry, diagnostics: Diagnostics) -> Entry:
+        data, node = Merger(over.kind, diagnostics).merged(_part(entry), _part(over))
+        return Entry(entry.kind, entry.name, data, Tree(node, entry.tree.key()), merged=True)
+
+
+def _blank(entry: Entry) -> Entry:
+    """A declaration of the name and at the place of another one that says nothing yet."""
+    node = _part(entry).node
+    blank = Node("mapping", node.source, node.start, node.end)
+    return Entry(entry.kind, entry.name, {}, Tree(blank, entry.tree.key()))
 
 
 def _part(entry: Entry) -> Part:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -42,8 +42,9 @@ class Candidate:
 class UnmatchedError(ValueError):
     """A selector fits nothing; `hint` says what would fit."""
 
-    def __init__(self, message: str, hint: str | None) -> None:
+    def __init__(self, selector: Selector, message: str, hint: str | None) -> None:
         super().__init__(message)
+        self.selector = selector
         self.message = message
         self.hint = hint
 
@@ -124,6 +125,25 @@ class Selector:
         return self.text
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Selectors as they were written: of what is meant (everything, where none are), and of what is not."""
+
+    target: tuple[Selector, ...] = ()
+    exclude: tuple[Selector, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.target or self.exclude)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it says no more than the addresses that it comes to."""
+        return not self.exclude and all(each.exact for each in self.target)
+
+
+ALL = Selection()
+
+
 def is_pattern(text: str) -> bool:
     """Whether a name is one of several, as the names of files are."""
     return _MAGIC.search(text) is not None
@@ -165,8 +185,8 @@ def choose(selectors: Iterable[Selector], candidates: Collection[Candidate]) -> 
     found: set[Address] = set()
     known = {each.address for each in candidates}
     for each in selectors:
-        if each.exact:
-            matched = {each.address} & known
+        if each.exact and each.address in known:
+            matched = {each.address}
         else:
             matched = {one.address for one in candidates if each.matches(one)}
         if not matched:
@@ -178,7 +198,7 @@ def choose(selectors: Iterable[Selector], candidates: Collection[Candidate]) -> 
 def unmatched(selector: Selector, candidates: Collection[Candidate]) -> UnmatchedError:
     """What to say of a selector that fits nothing."""
     what = f"there is no {selector}" if selector.exact else f"'{selector}' selects nothing"
-    return UnmatchedError(what, suggestion(selector, candidates))
+    return UnmatchedError(selector, what, suggestion(selector, candidates))
 
 
 def suggestion(selector: Selector, candidates: Collection[Candidate]) -> str | None:
@@ -190,6 +210,8 @@ def suggestion(selector: Selector, candidates: Collection[Candidate]) -> str | N
         case "file":
             return _file_meant(selector, candidates)
     kind, name = str(selector.parts[0]), str(selector.parts[1])
+    if selector.text == name:  # the kind follows from the place
+        return _name_meant(name, sorted(each.address.name for each in candidates))
     addresses = [each.address for each in candidates]
     known = sorted({each.kind for each in addresses})
     kinds = difflib.get_close_matches(kind, known, n=1, cutoff=_NEAR)
@@ -199,21 +221,30 @@ def suggestion(selector: Selector, candidates: Collection[Candidate]) -> str | N
         close = difflib.get_close_matches(str(selector.address), names, n=1, cutoff=_NEAR)
         meant = [f"{one}.{other}" for one, other in tried if f"{one}.{other}" in set(names)] or close
     else:
-        tried += [(kind, other) for other in _near_patterns(name, [each for each in addresses if each.kind == kind])]
-        tried += [("*", other) for other in _near_patterns(name, addresses)]
-        meant = [f"{one}.{other}" for one, other in tried if any(fnmatchcase(str(at), f"{one}.{other}") for at in addresses)]
+        tried += [
+            (kind, other) for other in _near_patterns(name, [each.name for each in addresses if each.kind == kind])
+        ]
+        tried += [("*", other) for other in _near_patterns(name, [each.name for each in addresses])]
+        meant = [
+            f"{one}.{other}" for one, other in tried if any(fnmatchcase(str(at), f"{one}.{other}") for at in addresses)
+        ]
     if meant:
         return f"did you mean {meant[0]}?" if selector.exact else f"did you mean '{meant[0]}'?"
     return _choices([str(each) for each in sorted(addresses) if each.kind == kind] or map(str, sorted(addresses)))
 
 
-def _near_patterns(name: str, addresses: Iterable[Address]) -> list[str]:
+def _name_meant(name: str, known: Sequence[str]) -> str | None:
+    meant = [each for each in _near_patterns(name, known) if any(fnmatchcase(one, each) for one in known)]
+    return f"did you mean '{meant[0]}'?" if meant else _choices(known)
+
+
+def _near_patterns(name: str, known: Iterable[str]) -> list[str]:
     """The same pattern with a beginning that some name has: what comes before its first sign may be a slip."""
     sign = _MAGIC.search(name)
     start = name[: sign.start()] if sign else name
     if not start:
         return []
-    beginnings = {each.name[:length] for each in addresses for length in range(len(start) - 1, len(start) + 2)}
+    beginnings = {each[:length] for each in known for length in range(len(start) - 1, len(start) + 2)}
     close = difflib.get_close_matches(start, sorted(beginnings - {""}), n=3, cutoff=_NEAR)
     return [f"{each}{name[len(start) :]}" for each in close]
 
@@ -233,7 +264,11 @@ def _label_meant(selector: Selector, candidates: Iterable[Candidate]) -> str | N
         whole = wanted is not None and any(fnmatchcase(each, wanted) for each in values[close[0]])
         return f"did you mean label:{close[0]}{f'={wanted}' if whole else ''}?"
     close = difflib.get_close_matches(wanted or "", sorted(values[name]), n=1, cutoff=_NEAR)
-    return f"did you mean label:{name}={close[0]}?" if close else _choices(f"{name}={each}" for each in sorted(values[name]))
+    return (
+        f"did you mean label:{name}={close[0]}?"
+        if close
+        else _choices(f"{name}={each}" for each in sorted(values[name]))
+    )
 
 
 def _file_meant(selector: Selector, candidates: Iterable[Candidate]) -> str | None:

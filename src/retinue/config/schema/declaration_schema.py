@@ -36,6 +36,9 @@ LIFECYCLE = {
 LABEL = "^[A-Za-z0-9_][A-Za-z0-9_./-]{0,62}$"
 """What a label is called: no sign that a selector has a meaning for."""
 
+SEVERAL = r"[*?\[]|^label:.|^file:."
+"""A key that means several declarations: a pattern of names, a label, or the files that declare them."""
+
 EXTRA = {
     "type": "object",
     "description": "Fields of the API that Retinue does not know, by name: passed on and compared. At most 4.",
@@ -216,10 +219,12 @@ def documents(kinds: Kinds) -> dict[str, dict[str, Any]]:
     """File name → schema, for editors: as in `declaration`, but with expressions where they may stand."""
     written = {kind.name: with_expressions(declaration(kind)) for kind in kinds.values()}
     changed = {kind.name: with_expressions(overlay(kind)) for kind in kinds.values()}
-    project = {**with_overlays(_sections(kinds)), "$defs": changed}
+    project = {**with_overlays(_sections(kinds, overlaid=True)), "$defs": changed}
     made = {"retinue.schema.json": _document("retinue", "The project file, retinue.yaml", project)}
     made["declarations.schema.json"] = _document("declarations", "A file of declarations", _file(kinds, written))
-    made["overlay.schema.json"] = _document("overlay", "What an environment changes", _file(kinds, changed))
+    made["overlay.schema.json"] = _document(
+        "overlay", "What an environment changes", _file(kinds, changed, overlaid=True)
+    )
     for kind in kinds.values():
         made[f"{kind.name}.schema.json"] = _document(kind.name, f"One {kind.title}", written[kind.name])
     return made
@@ -229,12 +234,14 @@ def _document(name: str, title: str, schema: Mapping[str, Any]) -> dict[str, Any
     return {"$schema": DRAFT, "$id": f"urn:retinue:schema:{name}", "title": title, **schema}
 
 
-def _sections(kinds: Kinds) -> dict[str, Any]:
+def _sections(kinds: Kinds, *, overlaid: bool = False) -> dict[str, Any]:
+    """What stands under each section; what is `overlaid` may have keys that mean several, too."""
+    several = rf"|{SEVERAL}" if overlaid else ""
     named = {
         kind.section: {
             "type": "object",
             "description": f"Every {kind.title} by name.",
-            "propertyNames": {"pattern": rf"{kind.pattern or f'^{NAME.pattern}$'}|\$\{{\{{"},
+            "propertyNames": {"pattern": rf"{kind.pattern or f'^{NAME.pattern}$'}|\$\{{\{{{several}"},
             "additionalProperties": {"$ref": f"#/$defs/{kind.name}"},
         }
         for kind in kinds.values()
@@ -242,10 +249,10 @@ def _sections(kinds: Kinds) -> dict[str, Any]:
     return {**named, **HANDOVERS}
 
 
-def _file(kinds: Kinds, definitions: Mapping[str, Any]) -> dict[str, Any]:
+def _file(kinds: Kinds, definitions: Mapping[str, Any], *, overlaid: bool = False) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": _sections(kinds),
+        "properties": _sections(kinds, overlaid=overlaid),
         "patternProperties": {"^x-": {"description": "Ignored: a place for anchors that aliases repeat."}},
         "additionalProperties": False,
         "$defs": dict(definitions),

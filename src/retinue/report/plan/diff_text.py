@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from retinue.report.plan.plan_text import Document, step_block, step_head, step_summary
+from retinue.model.declared import HOW_CHOSEN
+from retinue.report.plan.plan_text import Document, selected, step_block, step_head, step_summary
 from retinue.report.text.change_text import Detail, change_lines
 from retinue.report.text.ink import BLANK, Line, Role, count, dedented, indent, line, paint, with_blanks_between
 from retinue.report.text.markdown import WIDTH, code, fence, placed, text_of
@@ -47,8 +48,11 @@ def _header(document: Document) -> list[Line]:
     lines = []
     for word, side in (("From", document["before"]), ("To", document["after"])):
         about = [f"stack {side['stack']}"] if side["stack"] else []
-        about += [f"environment {side['environment']}"] if side["environment"] else []
+        chosen = HOW_CHOSEN.get(side.get("environment_from", ""), "")
+        about += [f"environment {side['environment']}{chosen}"] if side["environment"] else []
         lines.append(line(f"{word:<5}", (side["name"], "strong"), f"  {', '.join(about)}" if about else ""))
+    if "selection" in document:
+        lines.append(line(("Incomplete: ", "warning"), selected(document["selection"])))
     return lines
 
 
