@@ -115,9 +115,8 @@ def plan(
     )
     siblings = {each.stack: each.environment for each in session.project.siblings}
     # Where this machine or the account remembers the stack, it is not made from nothing.
-    known = remembered > 0 or session.lock.seen is not None
-    beside = () if known else new_stack_warnings(made, session.live, siblings)
-    made = replace(made, warnings=(*made.warnings, *beside))
+    if siblings and not remembered and session.lock.seen is None:
+        made = replace(made, warnings=(*made.warnings, *new_stack_warnings(made, session.live, siblings)))
     with suppress(AccountError):  # what there is to say of models is worth a warning, and not worth a plan
         made = replace(made, warnings=(*made.warnings, *check_models(session)))
     session.planned = replace(made, blocks=(*made.blocks, *fail_on_blocks(made.warnings, fail_on)))
@@ -161,7 +160,7 @@ def decide(
     here, since what is declared no more may be meant, too. Contents that are `trusted` are not read where tags say that
     they are in place."""
     reading, project = session.reading, session.project
-    if not destroy:
+    if targets and not destroy:
         check_targets(reading.declared, targets, session.kinds)
     remembered = len(session.cache.ids)
     needed, handovers = ({}, ()) if destroy else (reading.resolved.needed, reading.handovers)

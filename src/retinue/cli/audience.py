@@ -68,7 +68,7 @@ class CommandLine(engine.Audience):
         BlockedError where nobody is there to say that a new stack is meant."""
         from retinue.planning.new_stack import new_stack_block
 
-        beside = new_stack_block(made)
+        beside = new_stack_block(made.warnings)
         if beside and self.new_stack:
             beside = None
         if beside and not Terminal.detect().interactive:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +105,7 @@ def _only(text: str, able: Mapping[str, Declared], kinds: Kinds) -> Declared:
     """The one that can be asked among those that a selector means."""
     bare = "." not in text and ":" not in text
     try:
-        selector = Selector.parse(f"*.{text}" if bare else text)
+        selector = replace(Selector.parse(f"*.{text}" if bare else text), text=text)
     except ValueError as error:
         raise UsageError(str(error)) from error
     meant = sorted(pick(Selection((selector,)), candidates(able.values()), kinds))

@@ -49,10 +49,10 @@ def check_environment(
         diagnostics.error("unknown-environment", f"there is no environment '{choice.name}'{where}", None, hint)
     if required and default is not None:
         message = "where an environment has to be chosen, there is no default one"
-        diagnostics.error("misplaced-field", message, tree.at((_DEFAULT,), key=True), f"keep it, or '{required}'")
+        diagnostics.error("misplaced-field", message, tree.at((_DEFAULT,), key=True), "keep one of the two")
     elif required and choice.name is None:
         hint = f"choose one, such as -e {next(iter(known))}; or set {VARIABLE}" if known else declared
-        message = "no environment is chosen, and this project is used in one only"
+        message = "no environment is chosen, and this project asks for one"
         diagnostics.error("environment-required", message, tree.at((required,), key=True), hint)
 
 

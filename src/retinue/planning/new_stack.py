@@ -50,9 +50,9 @@ def _environment(name: str | None) -> str:
     return f"environment {name}" if name else "no environment"
 
 
-def new_stack_block(made: Plan) -> Block | None:
+def new_stack_block(warnings: Iterable[Diagnostic]) -> Block | None:
     """The guard of unattended applies: a second stack is made only where somebody said so, by -e or --new-stack."""
-    found = next((each for each in made.warnings if each.code == "new-stack" and not each.details.get("named")), None)
+    found = next((each for each in warnings if each.code == "new-stack" and not each.details.get("named")), None)
     if found is None:
         return None
     message = f"{found.message}; nobody said that it is meant"

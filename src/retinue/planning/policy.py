@@ -107,7 +107,7 @@ def refusals(plan: Plan, approval: Approval, limits: Limits) -> Iterator[Block]:
         yield Block(
             "approval-required", message, hint=_APPROVING.format(f" -e {plan.environment}" if plan.environment else "")
         )
-    drift, renamed, beside = drift_block(plan), rename_block(plan), new_stack_block(plan)
+    drift, renamed, beside = drift_block(plan), rename_block(plan), new_stack_block(plan.warnings)
     if drift and not (approval.seen or approval.revert_drift):
         yield drift
     if renamed and not approval.seen:
