@@ -15,10 +15,7 @@ from tests.cli.conftest import Shell
 
 PROJECT = "stack: desk\ninclude: '*.yaml'\nenvironments: {staging: {}, production: {}}\n"
 BOTS = "assistants:\n  a: {model: gpt-6-luna, name: A}\n  b: {model: gpt-6-luna, name: B}\n"
-SAID = (
-    "'desk' would be a new stack (no environment), beside 'desk-production' (environment production), which has 2 "
-    "objects"
-)
+SAID = "'desk' (no environment) would be a new stack beside 'desk-production' (environment production, 2 objects)"
 
 
 @pytest.fixture
@@ -42,7 +39,7 @@ def test_the_plan_says_it_and_nobody_makes_it_unasked(beside: Shell) -> None:
     refused = beside("apply", "--yes")
     assert refused.code == 4
     assert refused.err == (
-        f"error: {SAID}; nobody said that it is meant\n"
+        f"error: {SAID}, and nobody said that it is meant\n"
         "  hint: if that one is meant, run again with -e production; if a new one is, add --new-stack\n"
     )
     assert beside("apply").code == 4  # there is no terminal
@@ -66,7 +63,7 @@ def test_an_environment_that_is_named_is_meant(beside: Shell, monkeypatch: pytes
     """Such as for the preview of a pull request; a variable is set once and forgotten, and is no such word."""
     named = beside("apply", "--yes", "-e", "staging")
     assert named.code == 0
-    assert "warning[new-stack]: 'desk-staging' would be a new stack (environment staging), beside" in named.out
+    assert "warning[new-stack]: 'desk-staging' (environment staging) would be a new stack beside" in named.out
     assert beside("destroy", "--yes", "-e", "staging").code == 0
     monkeypatch.setenv("RETINUE_ENVIRONMENT", "staging")
     assert beside("apply", "--yes").code == 4

@@ -36,14 +36,14 @@ def new_stack_warnings(made: Plan, live: Iterable[Live], siblings: Mapping[str, 
     yield Diagnostic(
         "warning",
         "new-stack",
-        f"'{made.stack}' would be a new stack ({_environment(made.environment)}), beside {told}",
+        f"'{made.stack}' ({_environment(made.environment)}) would be a new stack beside {told}",
         hint="nothing of those changes" if named else f"{hint}; if a new one is, apply asks, or takes --new-stack",
         details={"stack": made.stack, "environment": made.environment, "beside": others, "named": named},
     )
 
 
 def _other(stack: str, environment: str | None, objects: int) -> str:
-    return f"'{stack}' ({_environment(environment)}), which has {objects} {'object' if objects == 1 else 'objects'}"
+    return f"'{stack}' ({_environment(environment)}, {objects} {'object' if objects == 1 else 'objects'})"
 
 
 def _environment(name: str | None) -> str:
@@ -55,6 +55,6 @@ def new_stack_block(warnings: Iterable[Diagnostic]) -> Block | None:
     found = next((each for each in warnings if each.code == "new-stack" and not each.details.get("named")), None)
     if found is None:
         return None
-    message = f"{found.message}; nobody said that it is meant"
+    message = f"{found.message}, and nobody said that it is meant"
     hint = f"{found.hint.partition(';')[0]}; if a new one is, add --new-stack" if found.hint else None
     return Block("new-stack", message, override="--new-stack", hint=hint)
