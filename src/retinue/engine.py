@@ -113,7 +113,7 @@ def plan(
         limits=session.project.guards,
         trusted=trusted,
     )
-    siblings = {each.stack: each.environment for each in session.project.siblings}
+    siblings = {each.stack: each.environment for each in session.project.siblings if each.stack != made.stack}
     # Where this machine or the account remembers the stack, it is not made from nothing.
     if siblings and not remembered and session.lock.seen is None:
         made = replace(made, warnings=(*made.warnings, *new_stack_warnings(made, session.live, siblings)))

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from retinue.commands.init import read_pipelines
 from tests.cli.conftest import Shell
 
 PROJECT = "stack: test\ninclude: '*.yaml'\nenvironments: {staging: {}}\n"
@@ -188,3 +189,10 @@ def test_revisions_are_compared_in_the_environment_in_force(project: Shell) -> N
 
 def git(project: Shell, *words: str) -> None:
     subprocess.run(["git", "-C", str(project.team.root), *words], check=True)
+
+
+def test_pipelines_are_named_after_the_project_whatever_the_default_is(project: Shell) -> None:
+    project.write("retinue.yaml", DEFAULT.replace("environments: {", "account: openai\nenvironments: {"))
+    with_default = read_pipelines(project.team.root, {})
+    project.write("retinue.yaml", DEFAULT.replace("default_environment: staging\n", "account: openai\n"))
+    assert read_pipelines(project.team.root, {}) == with_default

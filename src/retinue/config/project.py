@@ -59,7 +59,8 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What is known of a project even where it cannot be used without an environment, for want of a variable."""
+    """What is known of a project even where it cannot be used without an environment, for want of a variable. `stack`
+    is the one without."""
 
     root: FilePath
     stack: str | None
@@ -162,7 +163,10 @@ class _ProjectReader:
         changed = None
         if self._environment:
             changed = (self._environment, self._tree.below(("environments", str(self._name))))
-        outline = Outline(self._reader.folder.root, stack, tuple(self._known()))
+        plain = stack
+        if self._name is not None:
+            plain = next((one.stack for one in siblings if one.environment is None), None)
+        outline = Outline(self._reader.folder.root, plain, tuple(self._known()))
         written = (self._data, self._tree)
         if stack is None or _errors(diagnostics) > before:
             return ProjectFile(None, lookup, included, changed, overlays, outline, written)
@@ -232,7 +236,7 @@ class _ProjectReader:
             plain = EnvironmentStack(None, stack, account, self._tree.at(("stack",)))
         check_stacks(stacks, self._reader.diagnostics, plain=plain)
         alone = self._stack_of(None)
-        return [one for one in (*([alone] if alone else []), *stacks) if one.stack != stack]
+        return [one for one in (*([alone] if alone else []), *stacks) if one.environment != self._name]
 
     def _stack_of(self, environment: str | None) -> EnvironmentStack | None:
         """Where another environment's objects would live, or the project's without one, as far as it can be known
