@@ -15,7 +15,7 @@ help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 apply: $(VENV)/installed ## Apply the example stack to the embedded local account
-	@$(BIN)/retinue apply --yes
+	@$(BIN)/retinue apply --yes --new-stack
 
 test: $(VENV)/installed-dev ## Run the whole test suite
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

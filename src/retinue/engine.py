@@ -25,14 +25,13 @@ from retinue.errors import (
     StaleError,
     UsageError,
 )
-from retinue.kinds.kind import Kinds
-from retinue.model.declared import Declared
 from retinue.model.live import Live
-from retinue.model.slips import near
+from retinue.model.selector import ALL, Selection
 from retinue.model.steps import Block, Plan, Removal
 from retinue.model.tag import is_retired
 from retinue.model.values import Address
 from retinue.planning.documents.plan_digest import plan_digest
+from retinue.planning.new_stack import new_stack_warnings
 from retinue.planning.plan_blocks import unknown_ids
 from retinue.planning.planner import make_plan, summaries
 from retinue.planning.policy import (
@@ -45,6 +44,7 @@ from retinue.planning.policy import (
     is_approved,
     refusals,
 )
+from retinue.planning.selection import check_targets, pick, planned_targets, with_live
 from retinue.planning.storage_cost import storage_change
 from retinue.session import (
     Reading,
@@ -90,27 +90,42 @@ def plan(
     session: Session,
     *,
     targets: Sequence[Address] = (),
+    selection: Selection = ALL,
     fail_on: Sequence[FailOn] = (),
     allow_missing: bool = False,
     reread: Collection[Address] = (),
 ) -> Plan:
-    """What an apply would do now. With `targets`, only for those and what they depend on; nothing is deleted then.
-    Warnings that `fail_on` names block it. So does an account where most of the stack is gone, unless `allow_missing`.
+    """What an apply would do now. With `targets`, only for those and what they depend on; nothing is deleted then. A
+    `selection` says the same by patterns, labels or files. Raises UsageError when there is no such thing. Warnings that
+    `fail_on` names block it. So does an account where most of the stack is gone, unless `allow_missing`.
 
     What is attached to an object is not read where its tag and the account's counts say that it is as declared, unless
     it is to be `reread`, or all of it is (`Session.full_refresh`).
     """
+    remembered = len(session.cache.ids)
     trusted = {} if session.full_refresh else summaries(session.reading.declared, session.kinds, without=reread)
-    made = decide(session, targets, allow_missing=allow_missing, limits=session.project.guards, trusted=trusted)
+    targets = planned_targets(selection, session.reading.declared, session.kinds) if selection else targets
+    made = decide(
+        session,
+        targets,
+        selection=selection,
+        allow_missing=allow_missing,
+        limits=session.project.guards,
+        trusted=trusted,
+    )
+    siblings = {each.stack: each.environment for each in session.project.siblings if each.stack != made.stack}
+    # Where this machine or the account remembers the stack, it is not made from nothing.
+    if siblings and not remembered and session.lock.seen is None:
+        made = replace(made, warnings=(*made.warnings, *new_stack_warnings(made, session.live, siblings)))
     with suppress(AccountError):  # what there is to say of models is worth a warning, and not worth a plan
         made = replace(made, warnings=(*made.warnings, *check_models(session)))
     session.planned = replace(made, blocks=(*made.blocks, *fail_on_blocks(made.warnings, fail_on)))
     return session.planned
 
 
-def plan_destroy(session: Session) -> Plan:
-    """The deletion of everything the stack owns."""
-    return decide(session, destroy=True)
+def plan_destroy(session: Session, *, targets: Sequence[Address] = (), selection: Selection = ALL) -> Plan:
+    """The deletion of everything the stack owns, or of the `targets`, or of what a `selection` says."""
+    return decide(session, targets, selection=selection, destroy=True)
 
 
 def plan_again(
@@ -123,26 +138,36 @@ def plan_again(
 ) -> Plan:
     """A plan for the same as another one, from the account as it is now."""
     if before.destroy:
-        return plan_destroy(session)
-    return plan(session, targets=before.targets, fail_on=fail_on, allow_missing=allow_missing, reread=reread)
+        made = plan_destroy(session, targets=before.targets)
+    else:
+        made = plan(session, targets=before.targets, fail_on=fail_on, allow_missing=allow_missing, reread=reread)
+    session.planned = replace(made, selection=before.selection)
+    return session.planned
 
 
 def decide(
     session: Session,
     targets: Sequence[Address] = (),
     *,
+    selection: Selection = ALL,
     destroy: bool = False,
     allow_missing: bool = False,
     limits: Limits | None = None,
     trusted: Mapping[Address, Summary] = MappingProxyType({}),
 ) -> Plan:
     """Read the account and compare, and warn of what is beyond `limits`. Raises BlockedError when the account is not
-    the one that the project names. Contents that are `trusted` are not read where tags say that they are in place."""
+    the one that the project names. The `selection` is what the `targets` were made of; to destroy, they are made of it
+    here, since what is declared no more may be meant, too. Contents that are `trusted` are not read where tags say that
+    they are in place."""
     reading, project = session.reading, session.project
-    _check_targets(reading.declared, targets, session.kinds)
+    if targets and not destroy:
+        check_targets(reading.declared, targets, session.kinds)
     remembered = len(session.cache.ids)
     needed, handovers = ({}, ()) if destroy else (reading.resolved.needed, reading.handovers)
     session.look(needed=needed, handovers=handovers, contents=trusted)
+    if destroy and selection:
+        among = with_live(reading.declared, session.live, project.stack)
+        targets = sorted(pick(selection, among, session.kinds))
 
     def make() -> Plan:
         return make_plan(
@@ -153,6 +178,7 @@ def decide(
             account=session.account.info,
             targets=targets,
             environment=project.environment,
+            chosen_by=project.chosen_by,
             warnings=(*(() if destroy else reading.warnings), *session.notes),
             handovers=reading.handovers,
             destroy=destroy,
@@ -162,7 +188,7 @@ def decide(
     made = make()
     if _look_closer(session, made):
         made = make()
-    made = _with_parts(session, made)
+    made = replace(_with_parts(session, made), selection=selection)
     if project.prices:
         made = replace(made, storage=storage_change(made.steps, session.live, session.kinds, project.prices))
     blocks = () if destroy or allow_missing else tuple(account_blocks(session, remembered))
@@ -234,20 +260,6 @@ def _preflight(session: Session, made: Plan) -> Iterator[Block]:
         steps = [step for step in made.steps if step.home == home and step.address.kind in provider.judges]
         if steps:
             yield from provider.preflight(steps, known)
-
-
-def _check_targets(declared: Sequence[Declared], targets: Sequence[Address], kinds: Kinds) -> None:
-    known = {str(each.address) for each in declared}
-    for target in targets:
-        if str(target) in known:
-            continue
-        kind = kinds.get(target.kind)
-        if kind is not None and not kind.stored:
-            hint = f"a {kind.title} lives inside the objects that use it: name one of those"
-            raise UsageError(f"the target {target} has no object of its own", hint=hint)
-        close = near(str(target), known)
-        hint = f"did you mean {close[0]}?" if close else "'retinue show' and the declarations name what there is"
-        raise UsageError(f"the target {target} is not declared", hint=hint)
 
 
 def _remember(session: Session, made: Plan) -> None:
@@ -413,7 +425,14 @@ def _place(stack: str, environment: str | None) -> str:
 
 
 def destroy(
-    session: Session, *, approval: Approval = UNASKED, audience: Audience = NOBODY, wait_lease: float = 0.0
+    session: Session,
+    *,
+    selection: Selection = ALL,
+    approval: Approval = UNASKED,
+    audience: Audience = NOBODY,
+    wait_lease: float = 0.0,
 ) -> Applied:
-    """Delete everything that the stack owns, as `apply` does. It takes an approval: `Approval(destroy=True)`."""
-    return apply(session, plan_destroy(session), approval=approval, audience=audience, wait_lease=wait_lease)
+    """Delete everything that the stack owns, or what a `selection` says, as `apply` does. It takes an approval:
+    `Approval(destroy=True)`."""
+    made = plan_destroy(session, selection=selection)
+    return apply(session, made, approval=approval, audience=audience, wait_lease=wait_lease)

@@ -224,6 +224,17 @@ def load_from(where: Where, *, strict: bool = True, instead: Mapping[str, bytes]
     return loaded
 
 
+def served_project(where: Where) -> Project | None:
+    """The project whose local account is served, None where there is none that can be used: its mistakes are no reason
+    to show nothing. Raises DeclarationError where nobody can tell which environment is meant, since each may have an
+    account of its own."""
+    loaded = load_from(where)
+    unclear = [each for each in loaded.diagnostics if each.code in ("environment-required", "unknown-environment")]
+    if unclear:
+        raise DeclarationError.of(unclear)
+    return loaded.project
+
+
 def check(where: Where) -> tuple[Reading | None, tuple[Diagnostic, ...]]:
     """Read the declarations and find every mistake, offline. Without errors there is a reading to go on with."""
     return check_loaded(load_from(where))

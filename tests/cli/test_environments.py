@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+
 import pytest
 
+from retinue.commands.init import read_pipelines
 from tests.cli.conftest import Shell
 
 PROJECT = "stack: test\ninclude: '*.yaml'\nenvironments: {staging: {}}\n"
@@ -97,3 +101,98 @@ def test_a_plan_names_the_line_of_the_overlay_that_set_a_value(project: Shell) -
     taken_out = "assistants: {tutor: null}\nfunctions: {get_weather: null}\n"
     project.write("environments/production.yaml", taken_out)
     assert "- assistant.tutor" in project("plan", "-e", "production").out
+
+
+# ── which one is in force ─────────────────────────────────────────────────────────────────────────────────────────────
+
+DEFAULT = "stack: test\ninclude: '*.yaml'\ndefault_environment: staging\nenvironments: {staging: {}, production: {}}\n"
+
+
+def test_the_command_line_wins_over_the_variable_and_that_over_the_default(
+    project: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("retinue.yaml", DEFAULT)
+
+    def head(*options: str) -> str:
+        return project("plan", *options).out.splitlines()[0]
+
+    assert head() == "Account local, stack test-staging, environment staging (the default)"
+    assert head("-e", "staging") == "Account local, stack test-staging, environment staging"
+    monkeypatch.setenv("RETINUE_ENVIRONMENT", "production")
+    assert head() == "Account local, stack test-production, environment production (by RETINUE_ENVIRONMENT)"
+    assert head("-e", "staging") == "Account local, stack test-staging, environment staging"
+    monkeypatch.setenv("RETINUE_ENVIRONMENT", "")  # as pipelines leave it
+    assert head() == "Account local, stack test-staging, environment staging (the default)"
+
+
+def test_every_command_obeys_and_says_so(project: Shell) -> None:
+    """On stdout where there is a head, else on stderr: ids and answers are data."""
+    project.write("retinue.yaml", DEFAULT)
+    assert project("apply", "--yes").code == 0
+    for command in ("plan", "drift", "render", "doctor"):
+        assert "staging (the default)" in project(command).out, command
+    assert project("validate").out == "Valid: 2 objects declared in staging (the default).\n"
+    asking = ("ask", "tutor", "hi"), ("output",), ("show",), ("gc",), ("models",), ("import", "--scan")
+    for words in asking:
+        done = project(*words)
+        assert (done.code, "environment staging (the default)\n" in done.err) == (0, True), words
+    assert "(the default)" not in project("output", "-e", "staging").err
+    assert project("migrate", "--to", "responses", "--dry-run").code == 0
+    assert json.loads(project("plan", "--json").out)["environment_from"] == "default"
+    assert "environment_from" not in json.loads(project("plan", "--json", "-e", "staging").out)
+    assert json.loads(project("drift", "--format", "json").out)["environment_from"] == "default"
+
+
+@pytest.mark.parametrize(
+    "settings", ["require_environment: true\nenvironments: {a: {}, b: {}}\n", "environments: required\n"]
+)
+def test_a_project_may_require_one_to_be_chosen(project: Shell, monkeypatch: pytest.MonkeyPatch, settings: str) -> None:
+    project.write("retinue.yaml", f"stack: test\ninclude: '*.yaml'\n{settings}")
+    project.write("environments/a.yaml", "assistants: {tutor: {temperature: 0.5}}\n")
+    project.write("environments/b.yaml", "assistants: {tutor: {temperature: 0.5}}\n")
+    for words in (("plan",), ("validate",), ("render",), ("ask", "tutor", "hi"), ("doctor",), ("serve",), ("console",)):
+        refused = project(*words)
+        assert refused.code == 1, words
+        told = refused.out if words == ("doctor",) else refused.err
+        assert ("1 error in the declarations" if words == ("doctor",) else "error[environment-required]") in told, words
+    assert "hint: choose one, such as -e a; or set RETINUE_ENVIRONMENT" in project("plan").err
+    assert project("plan", "-e", "b").code == 0
+    assert project("validate", "--all-environments").code == 0
+    monkeypatch.setenv("RETINUE_ENVIRONMENT", "a")
+    assert project("plan").code == 0
+    monkeypatch.setenv("RETINUE_ENVIRONMENT", "c")
+    assert "there is no environment 'c', which RETINUE_ENVIRONMENT names" in project("plan").err
+
+
+def test_a_default_must_be_there_and_excludes_that_one_is_required(project: Shell) -> None:
+    project.write("retinue.yaml", DEFAULT.replace("default_environment: staging", "default_environment: stagign"))
+    refused = project("plan", "-e", "production")
+    assert "retinue.yaml:3:22: error[unknown-environment]: there is no environment 'stagign'" in refused.err
+    assert "did you mean 'staging'?" in refused.err
+    project.write("retinue.yaml", DEFAULT + "require_environment: true\n")
+    refused = project("plan", "-e", "production")
+    assert "error[misplaced-field]: where an environment has to be chosen, there is no default one" in refused.err
+
+
+def test_revisions_are_compared_in_the_environment_in_force(project: Shell) -> None:
+    project.write("retinue.yaml", DEFAULT.replace("default_environment: staging\n", ""))
+    git(project, "init", "--quiet", "--initial-branch", "main")
+    git(project, "add", ".")
+    git(project, "-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "--quiet", "-m", "x")
+    project.write("retinue.yaml", DEFAULT)
+    done = project("diff", "--base", "main")
+    assert done.out.splitlines()[:2] == [
+        "From main  stack test-staging, environment staging (the default)",
+        "To   the working tree  stack test-staging, environment staging (the default)",
+    ]
+
+
+def git(project: Shell, *words: str) -> None:
+    subprocess.run(["git", "-C", str(project.team.root), *words], check=True)
+
+
+def test_pipelines_are_named_after_the_project_whatever_the_default_is(project: Shell) -> None:
+    project.write("retinue.yaml", DEFAULT.replace("environments: {", "account: openai\nenvironments: {"))
+    with_default = read_pipelines(project.team.root, {})
+    project.write("retinue.yaml", DEFAULT.replace("default_environment: staging\n", "account: openai\n"))
+    assert read_pipelines(project.team.root, {}) == with_default

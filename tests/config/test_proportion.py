@@ -86,6 +86,11 @@ SHAPES: dict[str, Callable[[int], Files]] = {
     "assistants in files": lambda n: {
         f"assistants/{each}.yaml": f"assistants: {{a{each}: {{model: x}}}}\n" for each in range(n)
     },
+    "assistants that an environment changes by patterns": lambda n: {
+        "retinue.yaml": "stack: demo\ndefault_environment: p\n",
+        "assistants/a.yaml": "assistants:\n" + lines(n, "  a@: {model: x, name: A, labels: {number: '@'}}\n"),
+        "environments/p.yaml": "assistants: {'a*': {temperature: 0}, 'label:number=*1': {name: B}, 'file:**': {}}\n",
+    },
     "a long prompt of many": lambda n: {
         "assistants/a.yaml": "assistants:\n" + lines(n, "  a@: {model: x, instructions: {file: p.md}}\n"),
         "assistants/p.md": PROMPT * n,

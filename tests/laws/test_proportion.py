@@ -19,8 +19,10 @@ from typing import Any
 import pytest
 
 from retinue.content.manifest_diff import compare_manifest, manifest_changes
+from retinue.kinds import all_kinds
 from retinue.model.declared import Diagnostic, Handover, Position
 from retinue.model.printable import json_pieces
+from retinue.model.selector import Selection, Selector
 from retinue.model.steps import Event, Plan, Prices
 from retinue.model.values import Address
 from retinue.planning.documents.drift_document import drift_document
@@ -35,6 +37,7 @@ from retinue.planning.object_diff import compare
 from retinue.planning.policy import UNASKED, USUAL, refusals
 from retinue.planning.redaction import hide
 from retinue.planning.resolve import resolve
+from retinue.planning.selection import planned_targets
 from retinue.planning.storage_cost import storage_change
 from retinue.providers.live_reader import read_live
 from retinue.report import render
@@ -352,6 +355,14 @@ def drift(number: int) -> Work:
             render("drift", document, form)
 
     return work
+
+
+@stage
+def a_selection(number: int) -> Work:
+    those, parse = many.declared(number), Selector.parse
+    said = Selection((parse("assistant.*"), parse("file:**")), (parse("label:none"), parse("*.*000")))
+    those = (replace(those[0], labels={"none": "x"}), *those[1:])
+    return lambda: planned_targets(said, those, all_kinds())
 
 
 @stage

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from retinue.cli.display import note_environment
 from retinue.cli.options import (
-    ADDRESS,
+    SELECTOR,
     VARIABLE,
     Variables,
     account_option,
     parallelism_option,
     project_options,
+    served_environment,
 )
 from retinue.cli.terminal import Terminal
 from retinue.errors import CHANGES, PartialError, RetinueError, UsageError, reason_of
@@ -25,22 +27,26 @@ from retinue.model.printable import json_text
 if TYPE_CHECKING:
     from retinue.commands.show import Inventory
     from retinue.model.live import Live
+    from retinue.model.selector import Selector
     from retinue.model.values import Address
     from retinue.session import Where
 
 
 @click.command()
-@click.argument("address", type=ADDRESS, required=False)
+@click.argument("selector", type=SELECTOR, metavar="[SELECTOR]", required=False)
 @project_options
 @parallelism_option
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def show(address: Address | None, place: Where, parallelism: int, as_json: bool) -> int:
+def show(selector: Selector | None, place: Where, parallelism: int, as_json: bool) -> int:
     """Show this stack's live objects, or one in full.
+
+    SELECTOR is the address of one, or means several: a pattern, label:NAME=VALUE or file:GLOB.
 
     \b
     Example:
       retinue show
       retinue show assistant.math-tutor
+      retinue show label:team=support
     """
     from retinue import engine
     from retinue.commands import show as looking
@@ -49,15 +55,18 @@ def show(address: Address | None, place: Where, parallelism: int, as_json: bool)
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
         found = looking.inventory(session)
-        declared = {each.address for each in session.reading.declared}
-    if address is None:
+        if selector is not None and not selector.exact:
+            found = looking.selected(session, found, selector)
+        declared = {each.address: each for each in session.reading.declared}
+        note_environment(session.project, terminal)
+    if selector is None or not selector.exact:
         document = looking.to_document(found, declared)
         if as_json:
             terminal.print(json_text(document))
         else:
             terminal.print(render_objects(document, width=terminal.width, color=terminal.color))
         return 0
-    for live in _owned(found, address):
+    for live in _owned(found, selector.address):
         shown = looking.full(session, live)
         as_text = json_text(shown) if as_json else None
         terminal.print(as_text or render_object(shown, color=terminal.color))
@@ -72,21 +81,23 @@ def _owned(found: Inventory, address: Address) -> tuple[Live, ...]:
 
 
 @click.command()
-@click.argument("address", type=ADDRESS, required=False)
+@click.argument("selector", type=SELECTOR, metavar="[SELECTOR]", required=False)
 @project_options
 @parallelism_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "env"]), default="table", help="The form.")
-def output(address: Address | None, place: Where, parallelism: int, as_json: bool, form: str) -> int:
+def output(selector: Selector | None, place: Where, parallelism: int, as_json: bool, form: str) -> int:
     """Print the live ids by address, for applications.
 
-    With ADDRESS, the bare id of that one. An assistant with `api: responses` has no id: its place in the lock file
-    stands for it, and with --json the arguments of `responses.create` are printed.
+    With the address of one, its bare id; with a pattern, label:NAME=VALUE or file:GLOB, those it means. An assistant
+    with `api: responses` has no id: its place in the lock file stands for it, and with --json the arguments of
+    `responses.create` are printed.
 
     \b
     Example:
       export ASSISTANT_ID="$(retinue output assistant.math-tutor)"
       retinue output --format env > .env.assistants
+      retinue output 'assistant.billing-*' --json
       retinue output assistant.math-tutor --json
     """
     from retinue import engine
@@ -95,8 +106,11 @@ def output(address: Address | None, place: Where, parallelism: int, as_json: boo
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
         found = looking.inventory(session)
-    if address is not None:
-        live = _owned(found, address)[0]
+        if selector is not None and not selector.exact:
+            found = looking.selected(session, found, selector)
+        note_environment(session.project, terminal)
+    if selector is not None and selector.exact:
+        live = _owned(found, selector.address)[0]
         as_text = json_text(looking.handed_out(session, live))
         terminal.print(as_text if as_json or form == "json" else live.id)
         return 0
@@ -142,6 +156,7 @@ def models(place: Where, as_json: bool) -> int:
     with engine.open_session(place) as session:
         rows = [standing_document(each, session.day) for each in standing(session)]
         listed = bool(session.models_listed)
+        note_environment(session.project, terminal)
     if not listed:
         terminal.say("the account does not say which models it has")
     if as_json:
@@ -176,6 +191,7 @@ def gc(place: Where, parallelism: int, delete: bool, detailed_exitcode: bool, as
 
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
+        note_environment(session.project, terminal)
         found = collecting.collect(session, delete=delete)
     document = collecting.to_document(found)
     if as_json:
@@ -194,6 +210,7 @@ LOCAL_KEY = "RETINUE_LOCAL_API_KEY"
 
 @click.command()
 @account_option("serve")
+@served_environment
 @click.option("--host", default="127.0.0.1", help="The address to listen on; another than loopback needs a key.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, help="The port; 0 picks a free one.")
 @click.option(
@@ -242,6 +259,7 @@ LOCAL_KEY = "RETINUE_LOCAL_API_KEY"
 @click.option("--model-api", type=click.Choice(["chat", "responses"]), help="Which API it is asked by.")
 def serve(
     directory: Path,
+    environment: str | None,
     host: str,
     port: int,
     allowed_hosts: tuple[str, ...],
@@ -270,12 +288,13 @@ def serve(
     from retinue.emulator.server.quirks import Quirks
     from retinue.emulator.server.storage import LayoutError, StorageError
     from retinue.providers.openai.connect import local_setting
+    from retinue.session import served_project
 
     terminal = Terminal.detect()
     key = _local_key(api_key, api_key_file)
-    loaded = engine.load_from(engine.Where(directory))
     # Declarations may hold mistakes: where the account is stands in the project file.
-    project = loaded.project
+    project = served_project(engine.Where(directory, environment))
+    note_environment(project, terminal)
     root = project.root if project else directory
     account = project.account if project else "local"
     stored, configured = local_setting(account, root)
@@ -303,7 +322,7 @@ def serve(
             allowed_hosts=allowed_hosts,
             language_model=answering.language_model,
             embedder=answering.embedder,
-            declared=partial(declared_places, engine.Where(directory)) if loaded.outline else None,
+            declared=partial(declared_places, engine.Where(directory, environment)) if project else None,
             on_ready=ready,
         )
     except ValueError as error:

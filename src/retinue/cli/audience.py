@@ -19,7 +19,7 @@ import click
 from retinue import engine
 from retinue.cli.apply_output import append_summary
 from retinue.cli.terminal import Terminal, size_now
-from retinue.errors import RetinueError, UsageError
+from retinue.errors import BlockedError, RetinueError, UsageError
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -41,6 +41,7 @@ class CommandLine(engine.Audience):
     telling: Telling
     question: str
     fail_on: tuple[FailOn, ...] = ()
+    new_stack: bool = False
     _progress: Progress | None = None
     _steps: int = 0
     _looking: bool = False
@@ -63,14 +64,23 @@ class CommandLine(engine.Audience):
         else:
             self.telling.other_plan(compare_plans(approved, made), to_document(made))
 
-    def confirm(self, made: Plan) -> None:  # noqa: ARG002 - it was told
-        """Only a person can answer, and only with the whole word. Raises UsageError without a terminal."""
+    def confirm(self, made: Plan) -> None:
+        """Only a person can answer, and only with the whole word. Raises UsageError without a terminal, and
+        BlockedError where nobody is there to say that a new stack is meant."""
+        from retinue.planning.new_stack import new_stack_block
+
+        beside = new_stack_block(made.warnings)
+        if beside and self.new_stack:
+            beside = None
+        if beside and not Terminal.detect().interactive:
+            raise BlockedError(beside.message, hint=beside.hint)
         if not Terminal.detect().interactive:
             raise UsageError(
                 "there is no terminal to ask for approval", hint="read the plan, then run again with --yes"
             )
+        question = f"This makes a new stack, '{made.stack}'. {self.question}" if beside else self.question
         answer = click.prompt(
-            f"\n{self.question} Only 'yes' is accepted", default="", show_default=False, prompt_suffix=": ", err=True
+            f"\n{question} Only 'yes' is accepted", default="", show_default=False, prompt_suffix=": ", err=True
         )
         if answer.strip() != "yes":
             raise RetinueError("cancelled; nothing was changed")

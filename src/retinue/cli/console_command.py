@@ -10,17 +10,25 @@ from pathlib import Path
 import click
 
 from retinue.cli.account_commands import serve
-from retinue.cli.options import account_option
+from retinue.cli.options import account_option, served_environment
 from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError
 
 
 @click.command()
 @account_option("show")
+@served_environment
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, help="The port; 0 picks a free one.")
 @click.option("--no-browser", is_flag=True, help="Print the address, and open nothing.")
 @click.pass_context
-def console(ctx: click.Context, directory: Path, port: int, no_browser: bool, page: str = "") -> int:
+def console(
+    ctx: click.Context,
+    directory: Path,
+    environment: str | None,
+    port: int,
+    no_browser: bool,
+    page: str = "",
+) -> int:
     """Look at the local account in a browser.
 
     Prints the address of the page, and opens it for a person at a terminal. The page shows what the account holds,
@@ -36,13 +44,14 @@ def console(ctx: click.Context, directory: Path, port: int, no_browser: bool, pa
     from retinue.emulator.server.served_account import who_answers
     from retinue.emulator.server.storage import LayoutError, StorageError
     from retinue.providers.openai.connect import local_setting
+    from retinue.session import served_project
 
     terminal = Terminal.detect()
 
     def show(base_url: str) -> None:
         show_page(base_url.removesuffix("v1") + page, terminal, no_browser=no_browser)
 
-    project = engine.load_from(engine.Where(directory)).project
+    project = served_project(engine.Where(directory, environment))
     stored, _ = local_setting(project.account if project else "local", project.root if project else directory)
     try:
         answering = who_answers(port, stored) if port else "nobody"
@@ -58,7 +67,7 @@ def console(ctx: click.Context, directory: Path, port: int, no_browser: bool, pa
     if answering == "this":
         show(f"http://127.0.0.1:{port}/v1")
         return 0
-    return int(ctx.invoke(serve, directory=directory, port=port, opened=show))
+    return int(ctx.invoke(serve, directory=directory, environment=environment, port=port, opened=show))
 
 
 def show_page(address: str, terminal: Terminal, *, no_browser: bool) -> None:

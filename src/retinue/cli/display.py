@@ -12,6 +12,7 @@ from retinue.errors import RetinueError, cannot_write
 from retinue.model.printable import masked
 
 if TYPE_CHECKING:
+    from retinue.config import Project
     from retinue.report import Form, Subject
     from retinue.report.text.change_text import Detail
     from retinue.session import Where
@@ -45,6 +46,15 @@ def write_page(document: Mapping[str, Any], path: Path, terminal: Terminal) -> N
     except OSError as error:
         raise cannot_write(path, error, hint="choose another file for --html") from error
     terminal.say(f"wrote {path}")
+
+
+def note_environment(project: Project | None, terminal: Terminal) -> None:
+    """Which environment is in force, on stderr, where nobody named it on the command line and no head says it."""
+    from retinue.model.declared import HOW_CHOSEN
+
+    how = HOW_CHOSEN.get(project.chosen_by or "") if project is not None else None
+    if project is not None and how:
+        terminal.say(f"environment {project.environment}{how}")
 
 
 def error_text(error: RetinueError, *, width: int = 80, color: bool = False) -> str:

@@ -13,6 +13,7 @@ from retinue.cli.options import (
     pager_option,
     parallelism_option,
     project_options,
+    shown_options,
 )
 from retinue.cli.terminal import Terminal
 from retinue.errors import CHANGES, BlockedError, PartialError, UsageError
@@ -20,6 +21,7 @@ from retinue.errors import CHANGES, BlockedError, PartialError, UsageError
 if TYPE_CHECKING:
     from retinue.commands.drift import Accepted, Wanted
     from retinue.commands.drift_request import Place, Requested
+    from retinue.model.selector import Selection
     from retinue.planning.drift_detection import Drift
     from retinue.planning.policy import FailOn
     from retinue.report import Form
@@ -28,18 +30,21 @@ if TYPE_CHECKING:
 
 
 def _wanted(text: str) -> Wanted:
-    """`all`, kind.name or kind.name.field."""
+    """`all`, a selector, or one of addresses with the way to a field behind it."""
     from retinue.commands.drift import Wanted
 
     try:
         return Wanted.parse(text)
     except ValueError as error:
-        places = "all, assistant.math-tutor, assistant.math-tutor.instructions"
+        places = (
+            "all, assistant.math-tutor, assistant.math-tutor.instructions, 'assistant.billing-*', label:team=support"
+        )
         raise ValueError(f"'{text}' is none of: {places}") from error
 
 
 @click.command()
 @project_options
+@shown_options
 @detail_option
 @parallelism_option
 @fail_on_option(BlockedError.exit_code)
@@ -55,7 +60,7 @@ def _wanted(text: str) -> Wanted:
     "wanted",
     type=Parsed("address", _wanted),
     multiple=True,
-    metavar="ADDRESS[.FIELD]",
+    metavar="SELECTOR[.FIELD]",
     help="Write what is there now into the declarations, or 'all' of it; may be repeated.",
 )
 @click.option(
@@ -72,6 +77,7 @@ def _wanted(text: str) -> Wanted:
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is drift.")
 def drift(
     place: Where,
+    selection: Selection,
     detail: Detail,
     parallelism: int,
     fail_on: tuple[FailOn, ...],
@@ -93,6 +99,7 @@ def drift(
     Example:
       retinue drift
       retinue drift -e production --detailed-exitcode --format github > drift.md
+      retinue drift --target label:team=support
       retinue drift --accept assistant.math-tutor.instructions
       retinue drift -e production --pull-request --base main
     """
@@ -107,12 +114,12 @@ def drift(
     with engine.open_session(place, parallelism=parallelism) as session:
         watch_pauses(session, terminal)
         where = _request_place(session, base) if pull_request else None
-        found = drifting.look_for_drift(session)
+        found = drifting.look_for_drift(session, selection)
         if where is not None:
             return _request(place, session, found, wanted or (drifting.Wanted(),), where, terminal)
         if wanted:
             return _accept(place, session, found, wanted, terminal)
-        document = drifting.describe(session, found, fail_on=fail_on, unowned=unowned)
+        document = drifting.describe(session, found, selection=selection, fail_on=fail_on, unowned=unowned)
         note_unlisted(session, terminal, fail_on)
     show_document(document, terminal, subject="drift", form=form, detail=detail, pager=pager)
     if document["blocks"]:

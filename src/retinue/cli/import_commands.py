@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from retinue.cli.display import note_environment
 from retinue.cli.options import ADDRESS, VARIABLE, Variables, parallelism_option, project_options
 from retinue.cli.terminal import Terminal
 from retinue.commands.migrate.rules import HOMES
@@ -67,6 +68,7 @@ def import_(
     _check(address, live_id, scan=scan, everything=everything, from_stack=from_stack)
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
+        note_environment(session.project, terminal)
         found = importing.scan(session)
         if scan:
             rows = importing.found_document(found, session)

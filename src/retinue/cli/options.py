@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from retinue.model.selector import Selector
     from retinue.model.values import Address
     from retinue.planning.policy import FailOn
 
@@ -74,6 +75,12 @@ def _address(text: str) -> Address:
         raise ValueError(f"{error}, such as assistant.math-tutor") from error
 
 
+def _selector(text: str) -> Selector:
+    from retinue.model.selector import Selector
+
+    return Selector.parse(text)
+
+
 def _variable(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals):
@@ -109,7 +116,14 @@ def _fail_on(text: str) -> FailOn:
 
 ADDRESS = Parsed("address", _address)
 ENVIRONMENT = Parsed("environment", str)
+SELECTOR = Parsed("selector", _selector)
 VARIABLE = Parsed("name=value", _variable)
+
+
+def served_environment(command: Command) -> Command:
+    """Which environment's account: the command gets it as `environment`."""
+    about = "Take the account of this environment of retinue.yaml."
+    return click.option("-e", "--environment", metavar="NAME", help=about)(command)
 
 
 def project_options(command: Command) -> Command:
@@ -261,15 +275,39 @@ def format_options(command: Command) -> Command:
     )(command)
 
 
-def target_option(command: Command) -> Command:
-    return click.option(
-        "--target",
-        "targets",
-        type=ADDRESS,
-        multiple=True,
-        metavar="ADDRESS",
-        help="Only this object and what it depends on; may be repeated. Nothing is deleted then.",
-    )(command)
+def selection_options(target: str, exclude: str) -> Callable[[Command], Command]:
+    """Which objects, with help for both options: the command gets what they say as `selection`."""
+
+    def narrowed(command: Command) -> Command:
+        @wraps(command)
+        def selecting(*args: Any, targets: tuple[Selector, ...], excluded: tuple[Selector, ...], **rest: Any) -> Any:
+            from retinue.model.selector import Selection
+
+            return command(*args, selection=Selection(targets, excluded), **rest)
+
+        options = (("--target", "targets", target), ("--exclude", "excluded", exclude))
+        chosen: Command = selecting
+        for name, parameter, text in reversed(options):
+            option = click.option(name, parameter, type=SELECTOR, multiple=True, metavar="SELECTOR", help=text)
+            chosen = option(chosen)
+        return chosen
+
+    return narrowed
+
+
+planned_options = selection_options(
+    "Only these objects and what they depend on: an address, a pattern such as 'assistant.billing-*', label:NAME=VALUE "
+    "or file:GLOB; may be repeated. Nothing is deleted then.",
+    "All but these objects; may be repeated. Nothing is deleted then.",
+)
+destroyed_options = selection_options(
+    "Delete only these objects: an address, a pattern, label:NAME=VALUE or file:GLOB; may be repeated.",
+    "Keep these objects; may be repeated.",
+)
+shown_options = selection_options(
+    "Only these objects: an address, a pattern, label:NAME=VALUE or file:GLOB; may be repeated.",
+    "All but these objects; may be repeated.",
+)
 
 
 def expect_option(command: Command) -> Command:

@@ -14,15 +14,16 @@ from retinue.cli.completion import completing
 from retinue.cli.display import comment_on_failure, show_document, write_page
 from retinue.cli.options import (
     allow_missing_option,
+    destroyed_options,
     detail_option,
     expect_option,
     fail_on_option,
     format_options,
     pager_option,
     parallelism_option,
+    planned_options,
     project_options,
     refresh_option,
-    target_option,
     wait_lease_option,
     wait_timeout_option,
     yes_option,
@@ -33,8 +34,8 @@ from retinue.errors import CHANGES, BlockedError, UsageError
 if TYPE_CHECKING:
     from retinue.cli.apply_output import Telling
     from retinue.engine import Applied
+    from retinue.model.selector import Selection
     from retinue.model.steps import Plan
-    from retinue.model.values import Address
     from retinue.planning.policy import Approval, FailOn
     from retinue.report import Form
     from retinue.report.text.change_text import Detail
@@ -46,7 +47,7 @@ DESTROYED = "Nothing of this stack is left."
 
 @click.command()
 @project_options
-@target_option
+@planned_options
 @detail_option
 @parallelism_option
 @refresh_option
@@ -59,7 +60,7 @@ DESTROYED = "Nothing of this stack is left."
 @click.option("--destroy", is_flag=True, help="Plan what 'retinue destroy' would do instead.")
 def plan(
     place: Where,
-    targets: tuple[Address, ...],
+    selection: Selection,
     detail: Detail,
     parallelism: int,
     refresh: str,
@@ -78,6 +79,7 @@ def plan(
     Example:
       retinue plan
       retinue plan --target assistant.math-tutor --detail full
+      retinue plan --target label:team=support --exclude 'assistant.*-draft'
       retinue plan --json --detailed-exitcode > plan.json
       retinue plan --format github > comment.md
       retinue plan --html plan.html
@@ -87,8 +89,6 @@ def plan(
     from retinue.cli.audience import note_holder, note_unlisted, watch_pauses
     from retinue.planning.documents.plan_document import to_document
 
-    if destroy and targets:
-        raise UsageError("--destroy is about everything the stack owns", hint="leave --target out")
     for option, path, instead in (("--out", out, "--json"), ("--html", page, "--format")):
         if path == Path("-"):
             raise UsageError(f"{option} takes the name of a file", hint=f"{instead} is for stdout")
@@ -99,9 +99,9 @@ def plan(
         session.full_refresh = refresh == "full"
         watch_pauses(session, terminal)
         if destroy:
-            made = engine.plan_destroy(session)
+            made = engine.plan_destroy(session, selection=selection)
         else:
-            made = engine.plan(session, targets=targets, fail_on=fail_on, allow_missing=allow_missing)
+            made = engine.plan(session, selection=selection, fail_on=fail_on, allow_missing=allow_missing)
         note_unlisted(session, terminal, fail_on)
         note_holder(session.lock.holder(), terminal)
     document = to_document(made)
@@ -151,7 +151,7 @@ def show_saved_plan(file: Path, detail: Detail, form: Form, page: Path | None, p
 @click.command()
 @click.argument("file", type=SAVED, metavar="[FILE]", required=False, shell_complete=completing("plan"))
 @project_options
-@target_option
+@planned_options
 @detail_option
 @parallelism_option
 @refresh_option
@@ -161,6 +161,9 @@ def show_saved_plan(file: Path, detail: Detail, form: Form, page: Path | None, p
 @click.option("--revert-drift", is_flag=True, help="With --yes: overwrite changes made outside of retinue, too.")
 @click.option(
     "--allow-deletes", type=click.IntRange(min=0), metavar="N", help="With --yes: make up to so many deletions, too."
+)
+@click.option(
+    "--new-stack", is_flag=True, help="With --yes: make a stack beside one of another environment without asking, too."
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print events, one JSON object a line (schemas/events.schema.json)."
@@ -177,7 +180,7 @@ def show_saved_plan(file: Path, detail: Detail, form: Form, page: Path | None, p
 def apply(
     place: Where,
     file: Path | None,
-    targets: tuple[Address, ...],
+    selection: Selection,
     detail: Detail,
     parallelism: int,
     refresh: str,
@@ -186,6 +189,7 @@ def apply(
     yes: bool,
     revert_drift: bool,
     allow_deletes: int | None,
+    new_stack: bool,
     as_json: bool,
     summary: Path | None,
     allow_missing: bool,
@@ -211,9 +215,10 @@ def apply(
     from retinue import engine
     from retinue.cli.audience import CommandLine, watch_pauses
 
-    if file is not None and targets:
-        raise UsageError("a saved plan has its own targets", hint="leave --target out")
-    approval = replace(_approval(file, expected, yes=yes), revert_drift=revert_drift, allow_deletes=allow_deletes)
+    if file is not None and selection:
+        raise UsageError("a saved plan has its own targets", hint="leave --target and --exclude out")
+    approval = _approval(file, expected, yes=yes)
+    approval = replace(approval, revert_drift=revert_drift, allow_deletes=allow_deletes, new_stack=new_stack)
     settled = DESTROYED if approval.plan and approval.plan.destroy else "The account matches the declarations."
     telling = AsEvents(Terminal.detect()) if as_json else InWords(Terminal.detect(), detail, settled)
 
@@ -221,7 +226,7 @@ def apply(
         with engine.open_session(place, parallelism=parallelism) as session:
             session.full_refresh = refresh == "full"
             watch_pauses(session, Terminal.detect())
-            audience = CommandLine(session, telling, "Apply these changes?", fail_on)
+            audience = CommandLine(session, telling, "Apply these changes?", fail_on, new_stack)
             if approval.plan is not None:
                 applied = engine.resume(
                     session,
@@ -235,7 +240,7 @@ def apply(
                 return _ended(session, applied, telling, place, summary)
 
             def make() -> Plan:
-                return engine.plan(session, targets=targets, fail_on=fail_on, allow_missing=allow_missing)
+                return engine.plan(session, selection=selection, fail_on=fail_on, allow_missing=allow_missing)
 
             applied = engine.apply(
                 session,
@@ -276,20 +281,31 @@ def _approval(file: Path | None, expected: str | None, *, yes: bool) -> Approval
 
 @click.command()
 @project_options
+@destroyed_options
 @detail_option
 @parallelism_option
 @expect_option
 @yes_option
 @wait_lease_option
-def destroy(place: Where, detail: Detail, parallelism: int, expected: str | None, yes: bool, wait_lease: float) -> int:
-    """Delete everything this stack owns in the account.
+def destroy(
+    place: Where,
+    selection: Selection,
+    detail: Detail,
+    parallelism: int,
+    expected: str | None,
+    yes: bool,
+    wait_lease: float,
+) -> int:
+    """Delete everything this stack owns in the account, or a part of it.
 
-    What others made, and what was never declared, stays.
+    What others made, and what was never declared, stays. With --target or --exclude, nothing is deleted that something
+    needs which stays.
 
     \b
     Example:
       retinue destroy
       retinue destroy --yes -e review-42
+      retinue destroy --target 'assistant.billing-*'
       retinue plan --destroy --out plan.json && retinue apply plan.json
     """
     from retinue import engine
@@ -301,5 +317,7 @@ def destroy(place: Where, detail: Detail, parallelism: int, expected: str | None
     with engine.open_session(place, parallelism=parallelism) as session:
         watch_pauses(session, terminal)
         audience = CommandLine(session, telling, "Delete all of this?")
-        applied = engine.destroy(session, approval=approval, audience=audience, wait_lease=wait_lease)
+        applied = engine.destroy(
+            session, selection=selection, approval=approval, audience=audience, wait_lease=wait_lease
+        )
     return ended(applied, telling)

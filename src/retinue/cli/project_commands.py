@@ -10,12 +10,13 @@ import click
 
 from retinue.cli.completion import completing
 from retinue.cli.options import (
-    ADDRESS,
+    SELECTOR,
     detail_option,
     fail_on_option,
     pager_option,
     project_options,
     several_environments,
+    shown_options,
 )
 from retinue.cli.terminal import Terminal
 from retinue.errors import CHANGES, DeclarationError, RetinueError, UsageError, reason_of, way_out
@@ -23,7 +24,7 @@ from retinue.model.printable import json_text
 
 if TYPE_CHECKING:
     from retinue.model.declared import Diagnostic
-    from retinue.model.values import Address
+    from retinue.model.selector import Selection, Selector
     from retinue.planning.policy import FailOn
     from retinue.report import Form
     from retinue.report.text.change_text import Detail
@@ -76,22 +77,26 @@ def validate(place: Where, every: bool, online: bool, fail_on: tuple[FailOn, ...
         raise DeclarationError("\n".join(each.message for each in blocks))
     if form == "text":
         objects = [f"{count} {'object' if count == 1 else 'objects'} declared" for count in counts.values()]
-        places = [f" in {name}" if every and name else "" for name in counts]
-        terminal.print(f"Valid: {', '.join(map(str.__add__, objects, places))}.")
+        terminal.print(f"Valid: {', '.join(map(str.__add__, objects, counts))}.")
     return 0
 
 
-def _checked(place: Where, *, every: bool) -> tuple[dict[str | None, int | None], tuple[Diagnostic, ...]]:
-    """How many objects each environment declares, None where there are mistakes, and all that was found."""
+def _checked(place: Where, *, every: bool) -> tuple[dict[str, int | None], tuple[Diagnostic, ...]]:
+    """How many objects are declared, None where there are mistakes, by what is said of where that is; and all that was
+    found."""
     from retinue import engine
+    from retinue.model.declared import HOW_CHOSEN
 
-    readings: dict[str | None, Any] = {}
+    readings: dict[str, Any] = {}
     if every:
         everywhere, found = engine.check_everywhere(place)
-        readings.update(everywhere)
+        readings.update({f" in {name}": each for name, each in everywhere.items()})
     if not readings:
-        readings[place.environment], found = engine.check(place)
-    return {name: None if each is None else len(each.declared) for name, each in readings.items()}, found
+        reading, found = engine.check(place)
+        project = reading.project if reading else None
+        chosen = HOW_CHOSEN.get(project.chosen_by or "") if project else None
+        readings[f" in {project.environment}{chosen}" if project and chosen else ""] = reading
+    return {where: None if each is None else len(each.declared) for where, each in readings.items()}, found
 
 
 def _show_findings(found: tuple[Diagnostic, ...], terminal: Terminal, form: Form, *, place: Where, valid: bool) -> None:
@@ -205,24 +210,27 @@ def _json(document: Any) -> str:
 
 
 @click.command()
-@click.argument("address", type=ADDRESS, required=False)
+@click.argument("selector", type=SELECTOR, metavar="[SELECTOR]", required=False)
 @project_options
 @click.option("--explain", is_flag=True, help="Say which file and line set each value.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def render(address: Address | None, place: Where, explain: bool, as_json: bool) -> int:
+def render(selector: Selector | None, place: Where, explain: bool, as_json: bool) -> int:
     """Print what the declarations come to: variables filled in, overlays merged, files read.
 
-    The outcome is a file of declarations itself. Offline: no account, no key.
+    The outcome is a file of declarations itself: of all, or of what SELECTOR means, which is an address, a pattern,
+    label:NAME=VALUE or file:GLOB. Offline: no account, no key.
 
     \b
     Example:
       retinue render assistant.math-tutor -e production
+      retinue render 'assistant.billing-*'
       retinue render --explain
     """
     from retinue.commands import diff as comparing
+    from retinue.model.selector import Selection
 
     terminal = Terminal.detect()
-    rendered = comparing.render(place, address)
+    rendered = comparing.render(place, Selection((selector,) if selector else ()))
     if as_json:
         terminal.print(json_text(rendered.document(explain=explain)))
     else:
@@ -232,6 +240,7 @@ def render(address: Address | None, place: Where, explain: bool, as_json: bool) 
 
 @click.command()
 @several_environments
+@shown_options
 @click.option("--base", metavar="REV", help="Compare the working tree with this git revision, such as origin/main.")
 @detail_option
 @click.option(
@@ -247,6 +256,7 @@ def render(address: Address | None, place: Where, explain: bool, as_json: bool) 
 def diff(
     place: Where,
     environments: tuple[str, ...],
+    selection: Selection,
     base: str | None,
     detail: Detail,
     form: Form,
@@ -262,6 +272,7 @@ def diff(
       retinue diff -e staging -e production
       retinue diff --base origin/main
       retinue diff --base HEAD~1 -e production --format markdown
+      retinue diff -e staging -e production --target 'assistant.billing-*'
     """
     from retinue.cli.display import show_document
     from retinue.commands import diff as comparing
@@ -270,9 +281,9 @@ def diff(
     terminal = Terminal.detect()
     if base is not None and len(environments) <= 1:
         place = replace(place, environment=environments[0] if environments else None)
-        made = comparing.diff_base(place, base)
+        made = comparing.diff_base(place, base, selection)
     elif base is None and len(environments) == 2:
-        made = comparing.diff_environments(place, *environments)
+        made = comparing.diff_environments(place, *environments, selection)
     else:
         raise UsageError("what to compare is not clear", hint="say -e A -e B, or --base REV with at most one -e")
     document = contrast_document(made)

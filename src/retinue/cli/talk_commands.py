@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retinue.cli.completion import completing
+from retinue.cli.display import note_environment
 from retinue.cli.options import Parsed, parallelism_option, project_options
 from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError, UsageError
@@ -81,8 +82,9 @@ def ask(
 ) -> int:
     """Ask what was applied one question, and print the answer.
 
-    ADDRESS may be a name that only one has. Without QUESTION, or with -, the question is read from stdin. The answer
-    goes to stdout as it comes; what tools do goes to stderr. The conversation is removed in the end.
+    ADDRESS may be a name that only one has, or a pattern or label:NAME=VALUE that fits only one. Without QUESTION, or
+    with -, the question is read from stdin. The answer goes to stdout as it comes; what tools do goes to stderr. The
+    conversation is removed in the end.
 
     \b
     Example:
@@ -105,6 +107,7 @@ def ask(
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
         watch_pauses(session, terminal)
+        note_environment(session.project, terminal)
         options = {"draft": draft, "keep": keep}
         with open_talk(session, address, note=terminal.say, thread=thread, **options) as talk:
             talking = Talking(talk, terminal, dict(given), allow_handlers, silent=as_json)
@@ -164,8 +167,8 @@ def chat(
 ) -> int:
     """Talk with what was applied.
 
-    ADDRESS may be a name that only one has. /help lists what there is to do; Ctrl-C stops an answer, twice it leaves,
-    as do Ctrl-D and /quit. The conversation is removed in the end.
+    ADDRESS may be a name that only one has, or a pattern or label:NAME=VALUE that fits only one. /help lists what there
+    is to do; Ctrl-C stops an answer, twice it leaves, as do Ctrl-D and /quit. The conversation is removed in the end.
 
     \b
     Example:
@@ -183,6 +186,7 @@ def chat(
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
         watch_pauses(session, terminal)
+        note_environment(session.project, terminal)
         options = {"draft": draft, "keep": keep}
         with open_talk(session, address, note=terminal.say, thread=thread, **options) as talk:
             talking = Talking(talk, terminal, dict(given), allow_handlers)

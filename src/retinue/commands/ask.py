@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,14 @@ from retinue.errors import (
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.declared import Declared
 from retinue.model.live import Live
+from retinue.model.selector import Selection, Selector, is_selector
 from retinue.model.slips import near
 from retinue.model.steps import Plan
 from retinue.model.talk import AnswerEnded, CallsWaiting, FunctionCall, TalkEvent
 from retinue.model.values import Address, FileRef, Gone, Ref, Sealed
 from retinue.planning.matching import name_live
 from retinue.planning.planner import summaries
+from retinue.planning.selection import candidates, pick
 from retinue.session import Reading, Session
 
 if TYPE_CHECKING:
@@ -76,11 +78,13 @@ def _kind(declared: Declared, kinds: Kinds) -> Kind:
 
 
 def find_declared(reading: Reading, kinds: Kinds, text: str) -> Declared:
-    """The declaration that an address means, or a name that only one has, or the beginning of either. Raises
-    UsageError."""
+    """The declaration that an address means, or a name that only one has, the beginning of either, or a selector that
+    fits only one. Raises UsageError."""
     able = {str(each.address): each for each in askable(reading.declared, kinds)}
     if text in able:
         return able[text]
+    if is_selector(text):
+        return _only(text, able, kinds)
     named = [each for each in able.values() if each.address.name == text]
     if len(named) == 1:
         return named[0]
@@ -100,6 +104,20 @@ def find_declared(reading: Reading, kinds: Kinds, text: str) -> Declared:
     close = near(text, words)
     hint = f"did you mean {close[0]}?" if close else _choices(able)
     raise UsageError(f"nothing that can be asked is called '{text}'", hint=hint)
+
+
+def _only(text: str, able: Mapping[str, Declared], kinds: Kinds) -> Declared:
+    """The one that can be asked among those that a selector means."""
+    bare = "." not in text and ":" not in text
+    try:
+        selector = replace(Selector.parse(f"*.{text}" if bare else text), text=text)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    meant = sorted(pick(Selection((selector,)), candidates(able.values()), kinds))
+    if len(meant) > 1:
+        several = ", ".join(map(str, meant[:8])) + (", …" if len(meant) > 8 else "")
+        raise UsageError(f"'{text}' means {len(meant)} that can be asked: {several}", hint="choose one of them")
+    return able[str(meant[0])]
 
 
 def _choices(able: Mapping[str, Declared]) -> str:

@@ -11,14 +11,15 @@ from retinue.config.explain import explained, sources, written
 from retinue.config.git_revision import checked_out
 from retinue.config.project import find
 from retinue.config.yaml.writer import write_yaml
-from retinue.errors import DeclarationError, UsageError
+from retinue.errors import DeclarationError
 from retinue.kinds import all_kinds
 from retinue.kinds.kind import Kind, Kinds
-from retinue.model.declared import Declaration, Diagnostic, Position
-from retinue.model.slips import near
+from retinue.model.declared import HOW_CHOSEN, Declaration, Diagnostic, Position
+from retinue.model.selector import ALL, Selection
 from retinue.model.values import Address
 from retinue.planning.declaration_diff import Contrast, Side, contrast
 from retinue.planning.redaction import printable_address
+from retinue.planning.selection import candidates, pick
 from retinue.session import Reading, Where, check_loaded, load_from, read, read_loaded
 
 
@@ -79,7 +80,8 @@ class Rendered:
 
     def _title(self) -> str:
         project = self.reading.project
-        environment = f", environment {project.environment}" if project.environment else ""
+        chosen = HOW_CHOSEN.get(project.chosen_by or "", "")
+        environment = f", environment {project.environment}{chosen}" if project.environment else ""
         return f"Stack {project.stack}{environment}. Paths are relative to the project."
 
     def _sections(self, specs: Mapping[Address, Any]) -> dict[str, Any]:
@@ -89,20 +91,17 @@ class Rendered:
         return sections
 
 
-def render(where: Where, address: Address | None = None) -> Rendered:
-    """The declarations, or one of them, as they are in the environment.
+def render(where: Where, selection: Selection = ALL) -> Rendered:
+    """The declarations, or those that are selected, as they are in the environment.
 
-    Raises DeclarationError when they hold mistakes, UsageError when there is none of that address.
+    Raises DeclarationError when they hold mistakes, UsageError when there are none of those.
     """
     loaded = load_from(replace(where, offline=True))
     reading = read_loaded(loaded)
-    chosen = [each for each in loaded.declarations if address in (None, each.address)]
-    if address is not None and not chosen:
-        known = [str(each.address) for each in loaded.declarations]
-        close = near(str(address), known)
-        hint = f"did you mean {close[0]}?" if close else "without an address, all that is declared is printed"
-        raise UsageError(f"there is no declaration {address}", hint=hint)
     kinds = all_kinds()
+    among = candidates(loaded.declarations) if selection else ()
+    meant = pick(selection, among, kinds, parts=True)
+    chosen = [each for each in loaded.declarations if not selection or each.address in meant]
     order = list(kinds)
     chosen.sort(key=lambda each: (order.index(each.address.kind), each.address.name))
     return Rendered(reading, loaded, tuple(chosen), kinds)
@@ -111,14 +110,26 @@ def render(where: Where, address: Address | None = None) -> Rendered:
 # ── differences ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def diff_environments(where: Where, before: str, after: str) -> Contrast:
-    """How the declarations of the environment `after` differ from those of `before`. Raises DeclarationError."""
+def diff_environments(where: Where, before: str, after: str, selection: Selection = ALL) -> Contrast:
+    """How the declarations of the environment `after` differ from those of `before`, or those that are selected.
+
+    Raises DeclarationError, UsageError for a selector that means nothing.
+    """
     sides = [_side(name, read(replace(where, environment=name, offline=True))) for name in (before, after)]
-    return contrast(sides[0], sides[1], all_kinds())
+    earlier, later = _narrowed(sides, selection)
+    return contrast(earlier, later, all_kinds(), selection=selection)
 
 
-def diff_base(where: Where, revision: str) -> Contrast:
-    """How the declarations of the working tree differ from those of a revision.
+def _narrowed(sides: list[Side], selection: Selection) -> list[Side]:
+    """What is selected on either side, on both."""
+    if not selection:
+        return sides
+    meant = pick(selection, [one for each in sides for one in candidates(each.declared)], all_kinds())
+    return [replace(each, declared=tuple(one for one in each.declared if one.address in meant)) for each in sides]
+
+
+def diff_base(where: Where, revision: str, selection: Selection = ALL) -> Contrast:
+    """How the declarations of the working tree differ from those of a revision, or those that are selected.
 
     Raises DeclarationError when one of the two holds mistakes, RetinueError when there is no such revision.
     """
@@ -126,18 +137,21 @@ def diff_base(where: Where, revision: str) -> Contrast:
     now = read(where)
     with checked_out(now.project.root, revision) as root:
         file = find(where.start)
-        then = _read_base(replace(where, start=root / (file.name if file else "")), revision)
-    kinds = all_kinds()
-    after = _side("the working tree", now)
+        # Whatever was the default then, the two are compared in one environment.
+        there = replace(where, start=root / (file.name if file else ""), environment=now.project.environment)
+        then = _read_base(there, revision)
+    before = Side(revision, None, now.project.environment, (), {}, now.project.chosen_by)
     if isinstance(then, Reading):
-        return contrast(_side(revision, then), after, kinds, settings=True)
-    nothing = Side(revision, None, where.environment, (), {})
-    return contrast(nothing, after, kinds, settings=True, notes=(then,))
+        before = replace(_side(revision, then), chosen_by=now.project.chosen_by)
+    notes = () if isinstance(then, Reading) else (then,)
+    before, after = _narrowed([before, _side("the working tree", now)], selection)
+    return contrast(before, after, all_kinds(), settings=not selection, notes=notes, selection=selection)
 
 
 def _side(name: str, reading: Reading) -> Side:
     project = reading.project
-    return Side(name, project.stack, project.environment, reading.declared, _settings(project))
+    declared, settings = reading.declared, _settings(project)
+    return Side(name, project.stack, project.environment, declared, settings, project.chosen_by)
 
 
 def _settings(project: Project) -> dict[str, Any]:

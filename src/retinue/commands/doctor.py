@@ -17,6 +17,7 @@ from retinue.config import Project
 from retinue.errors import AccountError, RetinueError
 from retinue.kinds import all_kinds
 from retinue.kinds.kind import Kinds
+from retinue.model.declared import HOW_CHOSEN
 from retinue.providers.openai.key_source import key_source
 from retinue.session import STATE, Reading, Where, check_loaded, load_from
 
@@ -93,7 +94,8 @@ def _project(where: Where, problems: list[str]) -> tuple[Project | None, Reading
         {
             "root": str(project.root) if project else None,
             "stack": project.stack if project else None,
-            "environment": where.environment,
+            "environment": project.environment if project else where.environment,
+            **({"environment_from": project.chosen_by} if project and project.chosen_by in HOW_CHOSEN else {}),
             "environments": list(project.environments) if project else [],
             "declared": len(reading.declared) if reading else None,
             "errors": len(errors),

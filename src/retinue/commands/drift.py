@@ -24,32 +24,47 @@ from retinue.errors import AccountError, DeclarationError, RetinueError, UsageEr
 from retinue.kinds.kind import Keyed, Kind
 from retinue.model.declared import Declaration, Declared, Diagnostic
 from retinue.model.paths import fits, show
+from retinue.model.selector import ALL, Selection, Selector
 from retinue.model.steps import FieldChange, Plan, Step
 from retinue.model.values import ABSENT, Address, FileRef, Gone, Path, Ref, Sealed
 from retinue.planning.documents.drift_document import drift_document
-from retinue.planning.drift_detection import Drift, find_drift
+from retinue.planning.drift_detection import Drift, find_drift, narrowed
 from retinue.planning.matching import name_live
 from retinue.planning.planner import make_plan
 from retinue.planning.policy import FailOn, fail_on_blocks
+from retinue.planning.selection import pick, with_live
 from retinue.planning.write_back import write_back
 from retinue.session import Reading, Session, Where, check_loaded, check_models, load_from
 from retinue.state.atomic_file import replace_files
 
 EVERYTHING = "all"
+_LOOK = "'retinue drift' shows what somebody changed"
 
 
 # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def look_for_drift(session: Session) -> Drift:
-    """What differs from what was applied."""
+def look_for_drift(session: Session, selection: Selection = ALL) -> Drift:
+    """What differs from what was applied, or what of it is selected. Raises UsageError for a selector that means
+    nothing."""
     made = engine.decide(session)
     remembered = {**session.cache.gone, **session.cache.ids}
-    return find_drift(made, session.live, remembered)
+    found = find_drift(made, session.live, remembered)
+    return narrowed(found, _selected(session, selection)) if selection else found
+
+
+def _selected(session: Session, selection: Selection) -> set[Address]:
+    among = with_live(session.reading.declared, session.live, session.project.stack)
+    return pick(selection, among, session.kinds)
 
 
 def describe(
-    session: Session, drift: Drift, *, fail_on: Sequence[FailOn] = (), unowned: bool = False
+    session: Session,
+    drift: Drift,
+    *,
+    selection: Selection = ALL,
+    fail_on: Sequence[FailOn] = (),
+    unowned: bool = False,
 ) -> dict[str, Any]:
     """The drift as a document, with what there is to say of models; warnings that `fail_on` names are blocks of it."""
     warnings: tuple[Diagnostic, ...] = ()
@@ -57,7 +72,7 @@ def describe(
         warnings = check_models(session)
     warnings = (*session.notes, *warnings)
     blocks = tuple(fail_on_blocks(warnings, fail_on))
-    return drift_document(drift, warnings=warnings, blocks=blocks, unowned=unowned)
+    return drift_document(drift, warnings=warnings, blocks=blocks, unowned=unowned, selection=selection)
 
 
 # ── accepting ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -69,15 +84,31 @@ class Wanted:
 
     address: Address | None = None
     path: Path = ()
+    several: Selector | None = None
 
     @classmethod
     def parse(cls, text: str) -> Wanted:
-        """Read `all`, `kind.name` or `kind.name.field.key`. Raises ValueError when the text is none of them."""
+        """Read `all`, or a selector; behind an address or a pattern of some, the way to a field may stand, as in
+        `kind.name.field.key`. Raises ValueError when the text is none of them."""
         if text == EVERYTHING:
             return cls()
+        if ":" in text:
+            return cls(several=Selector.parse(text))
         kind, _, rest = text.partition(".")
         name, _, path = rest.partition(".")
-        return cls(Address.parse(f"{kind}.{name}"), tuple(path.split(".")) if path else ())
+        found, way = Selector.parse(f"{kind}.{name}"), tuple(path.split(".")) if path else ()
+        return cls(found.address, way) if found.exact else cls(None, way, found)
+
+    def each_of(self, session: Session, drift: Drift) -> Iterator[Wanted]:
+        """One for each object that has drifted, where several are meant. Raises UsageError where none has."""
+        if self.several is None:
+            yield self
+            return
+        drifted = {each.address for each in drift.changed} | {each.address for each in drift.gone}
+        meant = sorted(_selected(session, Selection((self.several,))) & drifted)
+        if not meant:
+            raise UsageError(f"nothing of '{self.several}' has drifted", hint=_LOOK)
+        yield from (Wanted(each, self.path) for each in meant)
 
     def covers(self, address: Address, path: Path) -> bool:
         wanted = tuple(str(part) for part in self.path)
@@ -112,6 +143,7 @@ def accept(where: Where, session: Session, drift: Drift, wanted: Sequence[Wanted
     Raises UsageError when there is no such drift, DeclarationError when nothing of it can be accepted.
     """
     left: list[str] = []
+    wanted = [one for each in wanted for one in each.each_of(session, drift)]
     attempts = _Attempts(where, session, drift, load_from(where))
     chosen = list(_choose(drift, wanted, left))
     accepted = attempts.most_of(chosen)
@@ -189,7 +221,7 @@ def _choose(drift: Drift, wanted: Sequence[Wanted], left: list[str]) -> Iterator
         if not found and (why or each.address is not None):
             raise UsageError(
                 "; ".join(why) if why else f"{each} has not drifted",
-                hint="'retinue drift' shows what somebody changed",
+                hint=_LOOK,
             )
         left += [text for text in why if text not in left]
         yield from (pair for pair in found if not _taken(pair, wanted[: wanted.index(each)]))

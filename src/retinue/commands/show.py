@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from retinue import engine
+from retinue.errors import RetinueError
+from retinue.model.declared import Declared
 from retinue.model.live import Live
 from retinue.model.printable import masked_data
+from retinue.model.selector import Selection, Selector
 from retinue.model.values import Address
 from retinue.planning.documents.account_types import VERSION, ShowDocument, ShownObjectDocument
 from retinue.planning.marker import UNKNOWN, Lease, Marker, inventory_of
 from retinue.planning.matching import name_live
 from retinue.planning.redaction import without
+from retinue.planning.selection import pick, with_live
 from retinue.session import Session
 
 
@@ -47,13 +51,27 @@ def inventory(session: Session) -> Inventory:
     return Inventory(owned, made.foreign, made.unowned, tuple(named.unreadable), marker, holder, as_left)
 
 
-def to_document(found: Inventory, declared: Collection[Address]) -> ShowDocument:
+def selected(session: Session, found: Inventory, selector: Selector) -> Inventory:
+    """The part of it that a selector means. Raises UsageError where it means nothing, RetinueError where nothing of
+    what it means is there."""
+    among = with_live(session.reading.declared, session.live, session.project.stack)
+    meant = pick(Selection((selector,)), among, session.kinds)
+    owned = {address: live for address, live in found.owned.items() if address in meant}
+    if not owned:
+        message = f"the account has nothing of this stack that '{selector}' means"
+        raise RetinueError(message, hint="'retinue show' lists what it has")
+    return replace(found, owned=owned, unreadable=())
+
+
+def to_document(found: Inventory, declared: Mapping[Address, Declared]) -> ShowDocument:
     """The same as JSON data, with who is applying the stack, and what of it is no longer declared."""
     rows: list[ShownObjectDocument] = []
     for address, several in found.owned.items():
+        said = declared.get(address)
+        labels = {"labels": dict(said.labels)} if said and said.labels else {}
         for live in several:
-            state = live.status or "live" if address in declared else "no longer declared"
-            rows.append({"address": str(address), "id": live.id, "name": live.title or None, "state": state})
+            state = live.status or "live" if said else "no longer declared"
+            rows.append({"address": str(address), "id": live.id, "name": live.title or None, "state": state, **labels})
     rows += [
         {"address": "?", "id": live.id, "state": "unreadable tag", "name": live.title} for live in found.unreadable
     ]

@@ -95,6 +95,10 @@ def _covering(address: Address, tree: ComposedTree, path: Path, node: Node) -> S
         message = f"{others} made of the same line"
         hint = f"write what differs below '{address.name}' of an environment, or change the line for all of them"
         raise UnwritableError(message, node.position, hint)
+    if tree.is_own(node):
+        message = "it comes from a pattern of the environment, which changes others, too"
+        hint = f"write what differs below '{address.name}' of the environment, or change it for all of them"
+        raise UnwritableError(message, node.position, hint)
     index = next((part for part in path if isinstance(part, int)), None)
     if index is not None:
         message = "it comes from a template or from defaults, which others may be made of, too"

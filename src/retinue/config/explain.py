@@ -90,7 +90,8 @@ def _walked(value: Any, kind: Kind, leaf: Leaf, path: Path = (), there: Path = (
 
 
 def _with_paths(declaration: Declaration, kind: Kind) -> Any:
-    """The specification with the paths of files and folders whose content nobody writes down."""
+    """The specification with the paths of files and folders whose content nobody writes down, and with the labels."""
+    spec = {**declaration.spec, "labels": declaration.labels} if declaration.labels else declaration.spec
     patterns = [each.pattern for each in kind.inclusions if each.form in _BY_PATH]
     tree = declaration.places
 
@@ -108,7 +109,7 @@ def _with_paths(declaration: Declaration, kind: Kind) -> Any:
             return [walk(each, (*path, index)) for index, each in enumerate(value)]
         return value
 
-    return walk(declaration.spec, ()) if patterns else declaration.spec
+    return walk(spec, ()) if patterns else spec
 
 
 def _file(entry: Mapping[str, Any]) -> Any:

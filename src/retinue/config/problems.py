@@ -36,6 +36,7 @@ CODES = {
     "duplicate-value": "A list that must not repeat itself holds a value twice.",
     "empty-document": "Warning: a file of declarations declares nothing.",
     "empty-file": "A file has no content. The API refuses it as knowledge; as a text it is only a warning.",
+    "environment-required": "No environment is chosen, and the project asks for one ([environments](environments.md)).",
     "file-too-large": "A file is larger than the API takes.",
     "foreign-file": "Warning: a YAML file in a folder of content is read because of `include`, and declares nothing.",
     "invalid-value": "A value does not fit the schema of its field.",
@@ -54,6 +55,7 @@ CODES = {
     "missing-variable": "A value has no source: no default, none from an environment, a file or the command line.",
     "model-gone": "Warning: a model has shut down ([models](models.md)).",
     "model-shutdown": "Warning: a model is going to shut down ([models](models.md)).",
+    "new-stack": "Warning: a plan would make a stack beside one of the same project ([environments](environments.md)).",
     "no-match": "A glob matches no file.",
     "no-project": "There is no `retinue.yaml` here or in a directory above.",
     "not-acceptable": "An edit in the account that `drift --accept` cannot write into the files ([drift](drift.md)).",
@@ -81,7 +83,7 @@ CODES = {
     "too-long": "A text has more characters than the API takes.",
     "too-many": "A list or mapping has more entries than the API takes.",
     "too-short": "A text is empty where something must be written.",
-    "unknown-environment": "The environment chosen with `-e` is not declared.",
+    "unknown-environment": "The environment that is chosen is not declared.",
     "unknown-field": "A field is not known.",
     "unknown-model": "Warning: the account does not list a model ([models](models.md)).",
     "unknown-reference": "A name refers to nothing that is declared.",
@@ -217,6 +219,8 @@ def pattern_hint(pattern: str) -> str:
     found = _NAMES.match(pattern)
     if pattern == ADDRESS:
         return "write an address: kind.name, such as assistant.math-tutor"
+    if pattern == "^required$":
+        return "write environments by name below it, or 'required'"
     if pattern.startswith(_PYTHON):
         return "write package.module:function"
     if pattern == f"^{DURATION.pattern}$":

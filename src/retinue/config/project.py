@@ -11,9 +11,10 @@ from decimal import Decimal
 from pathlib import Path as FilePath
 from typing import Any
 
+from retinue.config.environment_choice import EnvironmentChoice, check_environment, choose_environment
 from retinue.config.environment_overlays import overlay_files
 from retinue.config.interpolation import Interpolator
-from retinue.config.problems import Diagnostics, RefusedError, did_you_mean, listed, near, pattern_hint
+from retinue.config.problems import Diagnostics, RefusedError, near, pattern_hint
 from retinue.config.schema.declaration_schema import HANDOVERS, LAYERS
 from retinue.config.schema.project_schema import DEFAULT_INCLUDE, with_overlays
 from retinue.config.schema.validator import Validator
@@ -22,7 +23,7 @@ from retinue.config.yaml.constructor import Document
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kinds
-from retinue.model.declared import MOST_GUESSES, Position
+from retinue.model.declared import MOST_GUESSES, ChosenBy, Position
 from retinue.model.steps import Prices
 from retinue.model.values import NAME, Path
 from retinue.planning.policy import USUAL, Limits
@@ -38,7 +39,8 @@ class Project:
     `stack` is complete: with an environment it is STACK-ENVIRONMENT, unless the environment names its own. `account` is
     as written: 'local', 'openai', or a mapping. `account_position` is where that stands, None when it was left out.
     `api` is the home of declarations that do not choose one, `guards` how much one apply may do unseen.
-    `prices` is None where none are given.
+    `prices` is None where none are given. `chosen_by` says who chose the environment; `siblings` are the stacks of the
+    project without an environment and in the others, as far as they are known.
     """
 
     root: FilePath
@@ -51,11 +53,14 @@ class Project:
     api: str | None = None
     guards: Limits = USUAL
     prices: Prices | None = None
+    chosen_by: ChosenBy | None = None
+    siblings: tuple[EnvironmentStack, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What is known of a project even where it cannot be used without an environment, for want of a variable."""
+    """What is known of a project even where it cannot be used without an environment, for want of a variable. `stack`
+    is the one without."""
 
     root: FilePath
     stack: str | None
@@ -131,7 +136,8 @@ class _ProjectReader:
         self._document = document
         self._data: dict[str, Any] = document.data
         self._tree = document.tree
-        self._name = environment
+        self._choice = choose_environment(environment, document.data, environ)
+        self._name = self._choice.name
         self._environment: dict[str, Any] = {}
         self._given = given
         self._environ = environ
@@ -152,12 +158,15 @@ class _ProjectReader:
         included = self._included(interpolator)
         stack = self._stack(interpolator)
         account, position = self._account(interpolator)
-        self._check_stacks(stack, account)
+        siblings = self._check_stacks(stack, account)
         overlays = tuple(self._overlays.get(self._name or "", ()))
         changed = None
         if self._environment:
             changed = (self._environment, self._tree.below(("environments", str(self._name))))
-        outline = Outline(self._reader.folder.root, stack, tuple(self._known()))
+        plain = stack
+        if self._name is not None:
+            plain = next((one.stack for one in siblings if one.environment is None), None)
+        outline = Outline(self._reader.folder.root, plain, tuple(self._known()))
         written = (self._data, self._tree)
         if stack is None or _errors(diagnostics) > before:
             return ProjectFile(None, lookup, included, changed, overlays, outline, written)
@@ -172,6 +181,8 @@ class _ProjectReader:
             api=self._api(interpolator),
             guards=self._guards(),
             prices=self._prices(),
+            chosen_by=self._choice.by,
+            siblings=tuple(siblings),
         )
         return ProjectFile(project, lookup, included, changed, overlays, outline, written)
 
@@ -199,14 +210,9 @@ class _ProjectReader:
     def _choose_environment(self) -> None:
         known = self._known()
         self._warn_of_stray_overlays()
-        if self._name is None:
-            return
+        check_environment(self._choice, known, self._data, self._tree, self._reader.diagnostics)
         if self._name in known:
             self._environment = mapping(mapping(self._data.get("environments")).get(self._name))
-            return
-        declared = f"declared: {listed(known)}" if known else "declare it under 'environments:' in retinue.yaml"
-        hint = did_you_mean(self._name, known, otherwise=declared)
-        self._reader.diagnostics.error("unknown-environment", f"there is no environment '{self._name}'", None, hint)
 
     def _warn_of_stray_overlays(self) -> None:
         """A file whose name is almost that of an environment was probably meant for that one."""
@@ -222,20 +228,25 @@ class _ProjectReader:
 
     # ── stacks ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _check_stacks(self, stack: str | None, account: Any) -> None:
+    def _check_stacks(self, stack: str | None, account: Any) -> list[EnvironmentStack]:
+        """Report stacks that are shared; gives those of the same project that are not the chosen one."""
         stacks = [one for name in self._known() if (one := self._stack_of(name))]
         plain = None
         if self._name is None and stack is not None:
             plain = EnvironmentStack(None, stack, account, self._tree.at(("stack",)))
         check_stacks(stacks, self._reader.diagnostics, plain=plain)
+        alone = self._stack_of(None)
+        return [one for one in (*([alone] if alone else []), *stacks) if one.environment != self._name]
 
-    def _stack_of(self, environment: str) -> EnvironmentStack | None:
-        """Where another environment's objects would live, as far as it can be known without choosing it."""
+    def _stack_of(self, environment: str | None) -> EnvironmentStack | None:
+        """Where another environment's objects would live, or the project's without one, as far as it can be known
+        without choosing it."""
         unheard = Diagnostics()
         reader = FileReader(self._reader.folder, unheard, self._reader.excerpts)
         about = (self._document, environment, self._given, self._environ, self._kinds, self._overlays)
         other = _ProjectReader(reader, *about)
-        other._environment = mapping(mapping(self._data.get("environments")).get(environment))
+        other._choice, other._name = EnvironmentChoice(environment), environment
+        other._environment = mapping(mapping(self._data.get("environments")).get(environment or ""))
         chosen = Choice(environment, other._environment)
         variables = project_variables(self._data, chosen, self._given)
         lookup = other._lookup(variables, unheard)
@@ -243,7 +254,7 @@ class _ProjectReader:
         stack, (account, _) = other._stack(interpolator), other._account(interpolator)
         if stack is None or interpolator.unfilled:
             return None
-        path: Path = ("environments", environment, "stack")
+        path: Path = ("environments", environment, "stack") if environment else ("stack",)
         return EnvironmentStack(environment, stack, account, self._tree.at(path))
 
     # ── settings ──────────────────────────────────────────────────────────────────────────────────────────────────────

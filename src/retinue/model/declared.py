@@ -14,6 +14,11 @@ that takes longer than all else."""
 
 Severity = Literal["error", "warning"]
 
+ChosenBy = Literal["option", "variable", "default"]
+"""Who chose the environment: -e on the command line, the environment variable, or the project file."""
+HOW_CHOSEN: Mapping[str, str] = {"variable": " (by RETINUE_ENVIRONMENT)", "default": " (the default)"}
+"""What is said behind the name of an environment that was not named on the command line."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
@@ -117,6 +122,7 @@ class Declared:
 
     `home` is where it is to live, when that is another of the homes of its kind than the first. `handlers` name the
     Python code that carries its functions out on this machine, by the names of the functions; it is never sent.
+    `labels` are what it is chosen by, and never sent or compared.
     """
 
     address: Address
@@ -126,6 +132,7 @@ class Declared:
     lifecycle: Lifecycle = Lifecycle()
     home: str | None = None
     handlers: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def position(self, path: Path = ()) -> Position:
         """Where the canonical `path` was written; the nearest enclosing part, or the entry itself, stands in."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from typing import Any, Literal, NamedTuple
 
-from retinue.model.declared import Diagnostic, Position
+from retinue.model.declared import ChosenBy, Diagnostic, Position
+from retinue.model.selector import ALL, Selection
 from retinue.model.tag import Tag, is_retired
 from retinue.model.values import Address, Cause, FileRef, Path
 
@@ -255,7 +256,8 @@ class Plan:
     is owned. `retired` counts, per kind, what was let go and is to end by itself. `parts` counts the files and
     versions that the owned objects hold, as far as they are known. `removes` is what an apply takes away of
     Retinue's own that no step is about: a marker, what an apply that was cut off left behind. `storage` is what billed
-    storage changes by, where the project has prices.
+    storage changes by, where the project has prices. `chosen_by` says who chose the environment, and `selection` how
+    the targets were written: two plans that differ in nothing else are the same one.
     """
 
     stack: str
@@ -277,6 +279,8 @@ class Plan:
     parts: int = 0
     removes: tuple[Removal, ...] = ()
     storage: StorageChange | None = None
+    chosen_by: ChosenBy | None = field(default=None, compare=False)
+    selection: Selection = field(default=ALL, compare=False)
 
     @property
     def losses(self) -> tuple[tuple[Step, Removal], ...]:

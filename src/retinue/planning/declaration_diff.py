@@ -11,30 +11,33 @@ from typing import Any
 
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.canonical import same
-from retinue.model.declared import Declared, Lifecycle
+from retinue.model.declared import HOW_CHOSEN, ChosenBy, Declared, Lifecycle
 from retinue.model.differences import differences
+from retinue.model.selector import ALL, Selection
 from retinue.model.steps import FieldChange, FileChange, Step
 from retinue.model.values import ABSENT, Address, Sealed
-from retinue.planning.documents.plan_document import change_document, step_document
+from retinue.planning.documents.plan_document import change_document, selection_document, step_document
 
 FORMAT_VERSION = "1.0"
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two sets. `name` is what people call it; `settings` are what the project file says besides."""
+    """One of the two sets. `name` is what people call it; `settings` are what the project file says besides.
+    `chosen_by` says who chose the environment."""
 
     name: str
     stack: str | None
     environment: str | None
     declared: tuple[Declared, ...]
     settings: Mapping[str, Any]
+    chosen_by: ChosenBy | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
     """`steps` lead from one to the other; `settings` are the differences of the project files, where they count;
-    `notes` say what could not be compared."""
+    `notes` say what could not be compared. Where there is a `selection`, the rest was not looked at."""
 
     before: Side
     after: Side
@@ -42,6 +45,7 @@ class Contrast:
     settings: tuple[FieldChange, ...]
     same: int
     notes: tuple[str, ...] = ()
+    selection: Selection = ALL
 
     @property
     def empty(self) -> bool:
@@ -49,7 +53,13 @@ class Contrast:
 
 
 def contrast(
-    before: Side, after: Side, kinds: Kinds, *, settings: bool = False, notes: tuple[str, ...] = ()
+    before: Side,
+    after: Side,
+    kinds: Kinds,
+    *,
+    settings: bool = False,
+    notes: tuple[str, ...] = (),
+    selection: Selection = ALL,
 ) -> Contrast:
     """Compare every address. With `settings`, the project files are compared, too."""
     old = {each.address: each for each in before.declared}
@@ -63,7 +73,7 @@ def contrast(
         else:
             steps.append(step)
     changes = tuple(_settings(before, after)) if settings else ()
-    return Contrast(before, after, tuple(steps), changes, equal, notes)
+    return Contrast(before, after, tuple(steps), changes, equal, notes, selection)
 
 
 def contrast_document(made: Contrast) -> dict[str, Any]:
@@ -71,6 +81,7 @@ def contrast_document(made: Contrast) -> dict[str, Any]:
     actions = [each.action for each in made.steps]
     return {
         "format_version": FORMAT_VERSION,
+        **selection_document(made.selection),
         "before": _side(made.before),
         "after": _side(made.after),
         "summary": {**{each: actions.count(each) for each in ("create", "update", "delete")}, "same": made.same},
@@ -81,7 +92,8 @@ def contrast_document(made: Contrast) -> dict[str, Any]:
 
 
 def _side(side: Side) -> dict[str, Any]:
-    return {"name": side.name, "stack": side.stack, "environment": side.environment}
+    chosen = {"environment_from": side.chosen_by} if side.chosen_by in HOW_CHOSEN else {}
+    return {"name": side.name, "stack": side.stack, "environment": side.environment, **chosen}
 
 
 def _settings(before: Side, after: Side) -> Iterator[FieldChange]:

@@ -7,7 +7,7 @@ ours; and this machine may remember the id of one that is gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -79,6 +79,23 @@ def find_drift(plan: Plan, live: Iterable[Live], remembered: Mapping[Address, st
         pending=len({step.address for step in plan.steps if step.address not in gone and _is_ours(step)}),
         owned=tuple(sorted({each.tag.address for each in there.values() if each.tag and each.tag.stack == plan.stack})),
         unowned=tuple(sorted(filter(_is_free, there.values()), key=lambda each: (each.kind, each.id))),
+    )
+
+
+def narrowed(drift: Drift, addresses: Collection[Address]) -> Drift:
+    """The part of it that is about some addresses."""
+    steps = tuple(each for each in drift.plan.steps if each.address in addresses)
+    owned = tuple(each for each in drift.owned if each in addresses)
+    gone = tuple(each for each in drift.gone if each.address in addresses)
+    touched, missing = {each.address for each in steps}, {each.address for each in gone}
+    return replace(
+        drift,
+        plan=replace(drift.plan, steps=steps, in_sync=sum(each not in touched for each in owned)),
+        changed=tuple(each for each in drift.changed if each.address in addresses),
+        gone=gone,
+        dangling=tuple(each for each in drift.dangling if each.address in addresses),
+        pending=len({each.address for each in steps if each.address not in missing and _is_ours(each)}),
+        owned=owned,
     )
 
 

@@ -42,6 +42,11 @@ class Named:
         """Every object of the stack."""
         return [*self.owned.values(), *(each for several in self.extra.values() for each in several)]
 
+    def others(self, live: Iterable[Live]) -> list[Live]:
+        """Those of the account's objects that are not of the stack."""
+        ours = {each.id for each in self.all_owned}
+        return [each for each in live if each.id not in ours]
+
     def of(self, address: Address) -> list[Live]:
         """Every object with the address, the one to keep first."""
         return [self.owned[address], *self.extra.get(address, ())]

@@ -42,6 +42,22 @@ def plan_blocks(
             yield from _too_many_keys(step, kinds[step.address.kind].at(step.home))
 
 
+def still_used(steps: Sequence[Step], owned: Iterable[Live], addresses: Mapping[str, Address]) -> Iterator[Block]:
+    """Where only a part of the stack goes, nothing of it may be needed by what stays."""
+    going = {step.id: step.address for step in steps if step.action == "delete" and step.id}
+    for each in owned:
+        if each.id in going:
+            continue
+        used = sorted({going[one] for one in (*each.refers_to, each.within or "") if one in going})
+        if used:
+            holder = addresses.get(each.id) or each.id
+            names = ", ".join(map(str, used))
+            message = (
+                f"{holder} needs {names}, which would be deleted: target {holder}, too, or leave out what it needs"
+            )
+            yield Block("still-used", message, addresses.get(each.id))
+
+
 def not_empty(steps: Sequence[Step], live: Iterable[Live], kinds: Kinds) -> Iterator[Block]:
     """With an object go those that stand in it: none of them may be somebody else's."""
     going = {step.id for step in steps if step.action == "delete"}

@@ -10,7 +10,7 @@ from retinue.content.manifest import Summary
 from retinue.kinds.fields import Comparison, UploadsField
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.canonical import same
-from retinue.model.declared import Declared, Diagnostic, Handover
+from retinue.model.declared import ChosenBy, Declared, Diagnostic, Handover
 from retinue.model.live import Live
 from retinue.model.steps import AccountInfo, FieldChange, GivenId, Plan, Removal, Step
 from retinue.model.tag import PROTECT, RETIRED, Tag, on_delete, remembering
@@ -18,7 +18,7 @@ from retinue.model.values import Address, Path, Ref, Sealed
 from retinue.planning.matching import Named, name_declared, name_live
 from retinue.planning.moves import Handed, hand_over, look_renamed
 from retinue.planning.object_diff import compare
-from retinue.planning.plan_blocks import look_alikes, not_empty, plan_blocks, unreadable_warnings
+from retinue.planning.plan_blocks import look_alikes, not_empty, plan_blocks, still_used, unreadable_warnings
 from retinue.planning.policy import Limits, limit_warnings
 
 
@@ -31,6 +31,7 @@ def make_plan(
     account: AccountInfo,
     targets: Sequence[Address] = (),
     environment: str | None = None,
+    chosen_by: ChosenBy | None = None,
     warnings: Sequence[Diagnostic] = (),
     handovers: Sequence[Handover] = (),
     destroy: bool = False,
@@ -39,8 +40,9 @@ def make_plan(
     """Decide everything an apply would do to make the account match what is declared.
 
     The result depends on nothing else: no clock, no order of the inputs. With `targets`, only those addresses and what
-    they depend on are planned, and nothing is deleted. With `destroy`, everything the stack owns is deleted instead,
-    but for what `handovers` release. Beyond `limits` an apply would stop that nobody looks at: a warning says so.
+    they depend on are planned, and nothing is deleted. With `destroy`, everything the stack owns is deleted instead, or
+    only the targets, but for what `handovers` release. Beyond `limits` an apply would stop that nobody looks at: a
+    warning says so.
     """
     live = tuple(live)
     wanted = {each.address: each for each in declared}
@@ -64,7 +66,7 @@ def make_plan(
             _delete_extra(draft, one, address)
     _repoint_dependents(draft)
     only = frozenset(closure(targets, draft.declared, kinds)) if targets else None
-    steps = ordered(draft, only)
+    steps = ordered(draft, only, destroy=destroy)
     made = Plan(
         stack=stack,
         account=account,
@@ -87,7 +89,8 @@ def make_plan(
                 released=handed.released.keys(),
                 destroy=destroy,
             ),
-            *not_empty(steps, live, kinds),
+            *(still_used(steps, named.all_owned, named.addresses) if destroy and targets else ()),
+            *not_empty(steps, named.others(live) if destroy and targets else live, kinds),
         ),
         targets=tuple(sorted(targets)),
         in_sync=draft.in_sync,
@@ -95,6 +98,7 @@ def make_plan(
         unowned=_counted(named.unowned),
         retired=dict(sorted(named.retired.items())),
         environment=environment,
+        chosen_by=chosen_by,
         ids=_referred_ids(steps, named, kinds),
         retags=() if targets else tuple(draft.retags),
         owned=len(named.all_owned),
@@ -362,18 +366,19 @@ def closure(targets: Iterable[Address], declared: Mapping[Address, Declared], ki
         if address not in found:
             found.add(address)
             if address in declared:
-                waiting += _needed(declared[address], kinds)
+                waiting += needed_by(declared[address], kinds)
     return found
 
 
-def _needed(declared: Declared, kinds: Kinds) -> list[Address]:
+def needed_by(declared: Declared, kinds: Kinds) -> list[Address]:
     """What a declaration refers to, in order."""
     kind = kinds[declared.address.kind].at(declared.home)
     return sorted({reference.address for _, reference in references(declared.spec, kind)})
 
 
-def ordered(draft: Draft, only: frozenset[Address] | None) -> list[Step]:
-    """Creations and updates after what they refer to, then deletions after whatever still pointed at them."""
+def ordered(draft: Draft, only: frozenset[Address] | None, *, destroy: bool = False) -> list[Step]:
+    """Creations and updates after what they refer to, then deletions after whatever still pointed at them. With `only`,
+    there are none of the latter, unless to destroy is what was asked for."""
     steps: list[Step] = []
     done: set[Address] = set()
 
@@ -381,7 +386,7 @@ def ordered(draft: Draft, only: frozenset[Address] | None) -> list[Step]:
         if address in done:
             return
         done.add(address)
-        targets = _needed(draft.declared[address], draft.kinds)
+        targets = needed_by(draft.declared[address], draft.kinds)
         for target in targets:
             visit(target)
         claim = draft.claims.get(address)
@@ -394,9 +399,15 @@ def ordered(draft: Draft, only: frozenset[Address] | None) -> list[Step]:
 
     for address in sorted(draft.declared):
         visit(address)
-    if only is not None:
-        return [step for step in steps if step.address in only]
-    return steps + draft.releases + _ordered_deletes(draft)
+    if only is None or destroy:
+        steps += draft.releases + _ordered_deletes(draft)
+    if only is None:
+        return steps
+    kept = [step for step in steps if step.address in only]
+    keys = {step.key for step in kept}
+    return (
+        [replace(step, needs=tuple(each for each in step.needs if each in keys)) for step in kept] if destroy else kept
+    )
 
 
 def _ordered_deletes(draft: Draft) -> list[Step]:

@@ -13,6 +13,7 @@ from retinue.model.live import Live
 from retinue.model.steps import AccountInfo, Block, Plan
 from retinue.planning.documents.plan_digest import plan_digest
 from retinue.planning.documents.remainder import is_remainder
+from retinue.planning.new_stack import new_stack_block
 
 DEFAULT_DELETE_PERCENT = 30
 APPROVED_PLAN = "approved-plan"
@@ -37,14 +38,16 @@ class Approval:
 
     `person`: somebody saw the plan, or is asked before it is carried out. `revert_drift`: edits made elsewhere may be
     overwritten. `allow_deletes`: so many objects may go, None for none. `destroy`: deleting everything is what was
-    asked for. `digest`: somebody approved the plan of that digest, `plan`: that very plan, which was saved under
-    `name`; then it is carried out, or what is left of it, and no other.
+    asked for. `new_stack`: a stack may be made beside another one of the project. `digest`: somebody approved the plan
+    of that digest, `plan`: that very plan, which was saved under `name`; then it is carried out, or what is left of it,
+    and no other.
     """
 
     person: bool = False
     revert_drift: bool = False
     allow_deletes: int | None = None
     destroy: bool = False
+    new_stack: bool = False
     digest: str | None = None
     plan: Plan | None = None
     name: str | None = None
@@ -104,11 +107,13 @@ def refusals(plan: Plan, approval: Approval, limits: Limits) -> Iterator[Block]:
         yield Block(
             "approval-required", message, hint=_APPROVING.format(f" -e {plan.environment}" if plan.environment else "")
         )
-    drift, renamed = drift_block(plan), rename_block(plan)
+    drift, renamed, beside = drift_block(plan), rename_block(plan), new_stack_block(plan.warnings)
     if drift and not (approval.seen or approval.revert_drift):
         yield drift
     if renamed and not approval.seen:
         yield renamed
+    if beside and not (approval.seen or approval.new_stack):
+        yield beside
     yield from deletion_blocks(plan, approval, limits)
 
 

@@ -67,7 +67,7 @@ def resolve(
         links[each.address] = linked.links
         used.update(address for address, _ in linked.links)
         if kind.stored and not (problems or linked.incomplete or each.broken):
-            made, refused = _declare(each.address, kind, linked, home, seal)
+            made, refused = _declare(each, kind, linked, home, seal)
             declared += [made] if made else []
             problems += refused
         elif not (kind.stored or problems or each.broken):
@@ -196,7 +196,7 @@ class _Names:
 
 
 def _declare(
-    address: Address, kind: Kind, linked: _Linked, home: str | None, seal: bytes
+    declaration: Declaration, kind: Kind, linked: _Linked, home: str | None, seal: bytes
 ) -> tuple[Declared | None, list[Diagnostic]]:
     written = dict(linked.spec)
     said = written.pop("lifecycle", {})
@@ -209,7 +209,8 @@ def _declare(
         return None, [_diagnostic(each, linked.places.at(each.path, key=True)) for each in misplaced]
     spec, origins, problems = kind.declare(written, seal)
     place = kind.home if kind.store.rendered else None
-    declared = Declared(address, spec, linked.places, origins, lifecycle, place, handlers)
+    address, labels = declaration.address, declaration.labels
+    declared = Declared(address, spec, linked.places, origins, lifecycle, place, handlers, labels)
     problems = [*kind.lifecycle_problems(lifecycle), *problems]
     return declared, [_diagnostic(each, declared.position(each.path)) for each in problems]
 

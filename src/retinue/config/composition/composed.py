@@ -79,8 +79,9 @@ def own_nodes(tree: Tree) -> tuple[Node, ...]:
     return (node,) if node is not None else ()
 
 
-def laid_over(entry: Entry, part: Part, trees: Iterable[Tree]) -> Entry:
-    """An entry with what was merged from several of them; its place stays where it is."""
+def laid_over(entry: Entry, part: Part, trees: Iterable[Tree], shared: Tree | None = None) -> Entry:
+    """An entry with what was merged from several of them, of which one may be `shared` with other declarations; its
+    place stays where it is."""
     top = entry.part.node
     node = Node("mapping", top.source, top.start, top.end)
     for pair in part.node.pairs:
@@ -92,8 +93,9 @@ def laid_over(entry: Entry, part: Part, trees: Iterable[Tree]) -> Entry:
     tree = entry.tree
     matrix, siblings = (tree.matrix, tree.siblings) if isinstance(tree, ComposedTree) else (_NONE, 0)
     own = [each for tree in trees for each in own_nodes(tree)]
-    alone = own
+    others = own_nodes(shared) if shared is not None else ()
+    alone = [each for each in own if each not in others]
     if isinstance(tree, ComposedTree):
-        alone = [*tree.alone, *(each for each in own if each not in tree.own)]
+        alone = [*tree.alone, *(each for each in alone if each not in tree.own)]
     composed = ComposedTree(node, tree.key(), own, matrix, siblings, alone)
     return replace(entry, data=part.data, tree=composed, merged=True)

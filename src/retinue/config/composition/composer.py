@@ -50,11 +50,10 @@ class Composer:
         """What an entry comes to in the environment: nothing, one declaration or many. One that is `added` is declared
         for the environment only."""
         whole = self._whole(entry) if isinstance(entry.data, dict) else entry
-        if not added:
-            changed = self._overlay.applied(whole)
-            if changed is None:
-                return
-            whole = changed
+        changed = self._in_environment(whole, added=added)
+        if changed is None:
+            return
+        whole = changed
         if not isinstance(whole.data, dict):
             yield Instance(whole, Scope.of(_address(whole), self._lookup))
             return
@@ -73,9 +72,17 @@ class Composer:
             yield self._instance(whole, {}, usable=WITH not in wrong)
             return
         for each, values in self._combined(whole, written[MATRIX]):
-            laid = self._overlay.applied(each)
+            laid = self._overlay.applied(each, Scope.of(_address(each), self._lookup, values))
             if laid is not None:
                 yield self._instance(laid, values, usable=WITH not in wrong)
+
+    def _in_environment(self, entry: Entry, *, added: bool) -> Entry | None:
+        """The entry with what the environment changes in it; None where it is not there."""
+        many = isinstance(entry.data, dict) and MATRIX in entry.data
+        scope = None if many else Scope.of(_address(entry), self._lookup)
+        if not added:
+            return self._overlay.applied(entry, scope)
+        return self._overlay.underlaid(entry, scope) if scope and isinstance(entry.data, dict) else entry
 
     def _instance(self, entry: Entry, matrix: Mapping[str, Any], *, usable: bool) -> Instance:
         scope = Scope.of(_address(entry), self._lookup, matrix)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from retinue.config.composition.composed import ComposedTree, laid_over
-from retinue.config.composition.merging import Merger
+from retinue.config.composition.merging import Merger, Part
+from retinue.config.overlay_patterns import OverlayPatterns
 from retinue.config.problems import Diagnostics, did_you_mean, near
+from retinue.config.scope import Scope
 from retinue.config.sections import Entry
+from retinue.config.yaml.syntax_tree import Node
 from retinue.model.declared import MOST_GUESSES, Problem
 
 # Names this much alike are taken for one another by people, too.
@@ -19,12 +22,16 @@ class Overlay:
 
     def __init__(self, diagnostics: Diagnostics) -> None:
         self._diagnostics = diagnostics
+        self._patterns = OverlayPatterns[Entry](diagnostics)
         self._entries: dict[tuple[str, str], Entry] = {}
         self._known: dict[str, list[str]] = {}
         self._guesses = MOST_GUESSES
 
     def add(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
+            place = entry.tree.at((), key=True)
+            if isinstance(entry.data, dict | None) and self._patterns.take(entry.kind, entry.name, entry, place):
+                continue
             first = self._entries.setdefault(entry.slot, entry)
             if first is not entry:
                 self._diagnostics.error(
@@ -46,13 +53,35 @@ class Overlay:
         over = self._entries.get(entry.slot)
         return over if over is not None and isinstance(over.data, dict) and "extends" in over.data else entry
 
-    def applied(self, entry: Entry) -> Entry | None:
-        """The declaration as it is in the environment; None when it is not there."""
+    def applied(self, entry: Entry, scope: Scope | None) -> Entry | None:
+        """The declaration as it is in the environment: with what patterns change in it, then with what its name does;
+        None when the strongest of these says that it is not there. Without a `scope` for the values of its labels it
+        stands for many, each of which patterns are laid over."""
         self._known.setdefault(entry.kind.name, []).append(entry.name)
         over = self._entries.pop(entry.slot, None)
-        if over is None or not isinstance(entry.data, dict):
+        if not isinstance(entry.data, dict):
             return entry
-        return None if over.data is None else self._merged(entry, over)
+        laid = self._patterns.over(entry.kind, entry.name, entry.data, entry.tree, scope) if scope else []
+        strongest = over if over is not None else laid[-1][0] if laid else None
+        if strongest is not None and strongest.data is None:
+            return None
+        for each, heard in laid:
+            if each.data is not None:
+                part = Merger(each.kind, heard).merged(entry.part, each.part)
+                entry = laid_over(entry, part, (entry.tree, each.tree), shared=each.tree)
+        return self._merged(entry, over) if over is not None else entry
+
+    def underlaid(self, entry: Entry, scope: Scope) -> Entry | None:
+        """A declaration that is for this environment only, with what patterns give it that it does not say itself."""
+        laid = self._patterns.over(entry.kind, entry.name, entry.data, entry.tree, scope)
+        if not laid or laid[-1][0].data is None:
+            return entry if not laid else None
+        top = entry.part.node
+        below = Part({}, Node("mapping", top.source, top.start, top.end))
+        for each, heard in laid:
+            if each.data is not None:
+                below = Merger(each.kind, heard).merged(below, each.part)
+        return laid_over(entry, Merger(entry.kind, self._diagnostics).merged(below, entry.part), (entry.tree,))
 
     def rest(self, *, complete: bool) -> Iterator[Entry]:
         """What is declared for this environment only; what stands for many first, since others may change one of them.
@@ -66,6 +95,8 @@ class Overlay:
                 message = f"there is no {over.kind.title} '{over.name}' to remove"
                 hint = did_you_mean(over.name, self._names(over), otherwise="leave it out")
                 self._diagnostics.error("nothing-to-remove", message, over.tree.at((), key=True), hint)
+        if complete:
+            self._patterns.report()
 
     def judged(self, over: Entry, problems: list[Problem]) -> list[Problem]:
         """What is wrong with an entry that is declared for this environment only: if it lacks something, it was

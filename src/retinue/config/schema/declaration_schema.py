@@ -37,6 +37,9 @@ LIFECYCLE = {
 LABEL = "^[A-Za-z0-9_][A-Za-z0-9_./-]{0,62}$"
 """What a label is called: no sign that a selector has a meaning for."""
 
+SEVERAL = r"[*?\[]|^label:.|^file:."
+"""A key that means several declarations: a pattern of names, a label, or the files that declare them."""
+
 EXTRA = {
     "type": "object",
     "description": "Fields of the API that Retinue does not know, by name: passed on and compared. At most 4.",
@@ -239,12 +242,15 @@ def documents(kinds: Kinds) -> dict[str, dict[str, Any]]:
     written = {kind.name: _of_templates(kind, with_expressions(_referring(entry(kind)))) for kind in kinds.values()}
     common = {word: with_expressions(_or_null(schema)) for word, schema in COMPOSITION.items()}
     changed |= common
-    project = {**with_overlays(_sections(kinds), _layers(kinds, of=lambda kind: kind.name)), "$defs": changed}
+    overlaid = {**_sections(kinds, overlaid=True), **_layers(kinds, of=lambda kind: kind.name)}
+    project = {
+        **with_overlays(_sections(kinds, overlaid=True), _layers(kinds, of=lambda kind: kind.name)),
+        "$defs": changed,
+    }
     made = {"retinue.schema.json": _document("retinue", "The project file, retinue.yaml", project)}
-    file = _file(kinds, {**written, **parts, **common}, _layers(kinds, of=_part))
+    file = _file({**_sections(kinds), **_layers(kinds, of=_part)}, {**written, **parts, **common})
     made["declarations.schema.json"] = _document("declarations", "A file of declarations", file)
-    environment = _file(kinds, changed, _layers(kinds, of=lambda kind: kind.name))
-    made["overlay.schema.json"] = _document("overlay", "What an environment changes", environment)
+    made["overlay.schema.json"] = _document("overlay", "What an environment changes", _file(overlaid, changed))
     for kind in kinds.values():
         one = with_expressions(declaration(kind))
         made[f"{kind.name}.schema.json"] = _document(kind.name, f"One {kind.title}", one)
@@ -300,12 +306,14 @@ def _document(name: str, title: str, schema: Mapping[str, Any]) -> dict[str, Any
     return {"$schema": DRAFT, "$id": f"urn:retinue:schema:{name}", "title": title, **schema}
 
 
-def _sections(kinds: Kinds) -> dict[str, Any]:
+def _sections(kinds: Kinds, *, overlaid: bool = False) -> dict[str, Any]:
+    """What stands under each section; what is `overlaid` may have keys that mean several, too."""
+    several = rf"|{SEVERAL}" if overlaid else ""
     named = {
         kind.section: {
             "type": "object",
             "description": f"Every {kind.title} by name.",
-            "propertyNames": {"pattern": rf"{kind.pattern or f'^{NAME.pattern}$'}|\$\{{\{{"},
+            "propertyNames": {"pattern": rf"{kind.pattern or f'^{NAME.pattern}$'}|\$\{{\{{{several}"},
             "additionalProperties": {"$ref": f"#/$defs/{kind.name}"},
         }
         for kind in kinds.values()
@@ -313,10 +321,10 @@ def _sections(kinds: Kinds) -> dict[str, Any]:
     return {**named, **HANDOVERS}
 
 
-def _file(kinds: Kinds, definitions: Mapping[str, Any], layers: Mapping[str, Any]) -> dict[str, Any]:
+def _file(properties: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": {**_sections(kinds), **layers},
+        "properties": dict(properties),
         "patternProperties": {"^x-": {"description": "Ignored: a place for anchors that aliases repeat."}},
         "additionalProperties": False,
         "$defs": dict(definitions),

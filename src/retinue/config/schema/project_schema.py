@@ -292,9 +292,20 @@ PROJECT: dict[str, Any] = {
         "guards": _GUARDS,
         "prices": _PRICES,
         "variables": _VARIABLES,
+        "default_environment": {
+            "type": "string",
+            "pattern": f"^{NAME.pattern}$",
+            "description": "The environment where neither -e nor RETINUE_ENVIRONMENT names one. Default: none.",
+        },
+        "require_environment": {
+            "type": "boolean",
+            "description": "Refuse every command for which no environment is chosen. Default: false.",
+        },
         "environments": {
-            "type": "object",
-            "description": "What differs by environment; choose one with -e. The stack is then STACK-ENVIRONMENT.",
+            "type": ["object", "string"],
+            "pattern": "^required$",
+            "description": "What differs by environment; choose one with -e. The stack is then STACK-ENVIRONMENT. "
+            "'required' where all of them are files in environments/, and one of them must be chosen.",
             "propertyNames": {"pattern": f"^{NAME.pattern}$"},
             "additionalProperties": {
                 "type": ["object", "null"],

@@ -29,6 +29,7 @@ class ShownObjectDocument(TypedDict):
     id: Annotated[str, "Its live id; of what is rendered instead of stored, its place in the lock file."]
     name: Annotated[str | None, "What people call it."]
     state: Annotated[str, "What the account says of it, else `live`; or `no longer declared`, `unreadable tag`."]
+    labels: NotRequired[Annotated[dict[str, str], "The labels of its declaration, where it has any."]]
 
 
 class MarkerDocument(TypedDict):

@@ -19,6 +19,10 @@ Digests = dict[str, str]
 Path = Annotated[list[str | int], ("minItems", 1), "Where: keys and list indexes, beginning with the field."]
 FormatVersion = Annotated[str, ("pattern", r"^1\.[0-9]+$"), "The version of this format: major.minor."]
 Environment = Annotated[str | None, "The environment the declarations were read for."]
+ChosenBy = Annotated[
+    Literal["variable", "default"],
+    "Who chose it: the variable RETINUE_ENVIRONMENT, or the project file. Left out where it was named by -e.",
+]
 
 
 class PositionDocument(TypedDict):
@@ -216,12 +220,23 @@ class AccountDocument(TypedDict):
     project: Annotated[str | None, "The project the key acts for."]
 
 
+class SelectionDocument(TypedDict):
+    """Selectors as they were written: addresses, patterns, label:NAME=VALUE, file:GLOB."""
+
+    target: Annotated[list[str], "What was meant; everything, where none are."]
+    exclude: Annotated[list[str], "What was not."]
+
+
+Selected = Annotated[SelectionDocument, "What it is narrowed to, as it was written. Left out for all."]
+
+
 class _StackDocument(TypedDict):
     """What documents about one stack say first and last."""
 
     format_version: FormatVersion
     stack: Annotated[str, "The ownership boundary: one project in one environment."]
     environment: Environment
+    environment_from: NotRequired[ChosenBy]
     account: AccountDocument
     warnings: Annotated[list[DiagnosticDocument], "What does not stop an apply."]
     blocks: Annotated[list[BlockDocument], "What does."]
@@ -293,8 +308,11 @@ class PlanDocument(_StackDocument):
         ("pattern", r"^pd1:[0-9a-f]{4}(-[0-9a-f]{4}){3}$"),
         "Names what the plan does and to which account, for approving it; equal plans have equal digests.",
     ]
-    complete: Annotated[bool, "False when the plan was narrowed to targets; it then deletes nothing."]
+    complete: Annotated[
+        bool, "False when the plan was narrowed to targets; unless it is to destroy those, it then deletes nothing."
+    ]
     targets: Annotated[list[Address], "The addresses the plan was narrowed to."]
+    selection: NotRequired[Annotated[SelectionDocument, "How the targets were written, where not as addresses."]]
     destroy: Annotated[bool, "Whether it deletes everything the stack owns, whatever is declared."]
     summary: SummaryDocument
     steps: Annotated[list[StepDocument], "In the order in which they may be carried out."]
@@ -408,6 +426,7 @@ class DriftDocument(_StackDocument):
     """What somebody changed in the account since the last apply: the output of `retinue drift --format json`."""
 
     drifted: Annotated[bool, "Whether there is anything."]
+    selection: NotRequired[Selected]
     summary: DriftSummaryDocument
     changed: Annotated[list[ChangedDocument], "Objects that somebody changed."]
     gone: Annotated[list[MissingDocument], "Objects that are declared, were there, and are gone."]
@@ -426,6 +445,7 @@ class SideDocument(TypedDict):
     name: Annotated[str, "An environment, a git revision, or 'the working tree'."]
     stack: Annotated[str | None, "Its stack; null where there is no project."]
     environment: Environment
+    environment_from: NotRequired[ChosenBy]
 
 
 class DiffSummaryDocument(TypedDict):
@@ -441,6 +461,7 @@ class DiffDocument(TypedDict):
     """How the declarations of `after` differ from those of `before`: the output of `retinue diff --json`."""
 
     format_version: FormatVersion
+    selection: NotRequired[Selected]
     before: SideDocument
     after: SideDocument
     summary: DiffSummaryDocument

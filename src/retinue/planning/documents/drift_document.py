@@ -8,13 +8,16 @@ from typing import Any
 
 from retinue.model.declared import Diagnostic
 from retinue.model.live import Live
+from retinue.model.selector import ALL, Selection
 from retinue.model.steps import Block, FieldChange, FileAction, FileChange, Step
 from retinue.planning.documents.plan_document import (
     account_document,
     block_document,
     diagnostic_document,
     encode,
+    environment_document,
     position_document,
+    selection_document,
     sides_document,
 )
 from retinue.planning.drift_detection import Dangling, Drift, Missing
@@ -24,15 +27,23 @@ _WHAT: dict[FileAction, str] = {"add": "detached", "replace": "replaced", "attri
 
 
 def drift_document(
-    drift: Drift, *, warnings: tuple[Diagnostic, ...], blocks: tuple[Block, ...], unowned: bool
+    drift: Drift,
+    *,
+    warnings: tuple[Diagnostic, ...],
+    blocks: tuple[Block, ...],
+    unowned: bool,
+    selection: Selection = ALL,
 ) -> dict[str, Any]:
-    """The drift as plain JSON data. `unowned`: name the objects without an owner, too."""
+    """The drift as plain JSON data. `unowned`: name the objects without an owner, too. `selection` is what it was
+    narrowed to."""
     plan = drift.plan
     return {
         "format_version": FORMAT_VERSION,
         "drifted": drift.found,
         "stack": plan.stack,
         "environment": plan.environment,
+        **environment_document(plan),
+        **selection_document(selection),
         "account": account_document(plan.account),
         "summary": {
             "changed": len(drift.changed),

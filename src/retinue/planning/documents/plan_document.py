@@ -14,8 +14,9 @@ from decimal import Decimal
 from types import MappingProxyType, NoneType
 from typing import Any, get_args
 
-from retinue.model.declared import Diagnostic, Position
+from retinue.model.declared import HOW_CHOSEN, Diagnostic, Position
 from retinue.model.printable import masked_data
+from retinue.model.selector import Selection, Selector
 from retinue.model.steps import (
     AccountInfo,
     Action,
@@ -57,9 +58,11 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "digest": plan_digest(plan),
         "stack": plan.stack,
         "environment": plan.environment,
+        **environment_document(plan),
         "account": account_document(plan.account),
         "complete": not plan.targets,
         "targets": [str(each) for each in plan.targets],
+        **(selection_document(plan.selection) if not plan.selection.plain else {}),
         "destroy": plan.destroy,
         "summary": summarise(plan),
         "steps": [step_document(each) for each in plan.steps],
@@ -70,6 +73,19 @@ def to_document(plan: Plan) -> dict[str, Any]:
         **({"removes": [_removal(each) for each in plan.removes]} if plan.removes else {}),
         **({"storage": storage_document(plan.storage)} if plan.storage else {}),
     }
+
+
+def environment_document(plan: Plan) -> dict[str, Any]:
+    """Who chose the environment, where that was not said on the command line."""
+    return {"environment_from": plan.chosen_by} if plan.chosen_by in HOW_CHOSEN else {}
+
+
+def selection_document(selection: Selection) -> dict[str, Any]:
+    """What a selection says, where it says anything."""
+    if not selection:
+        return {}
+    sides = {"target": selection.target, "exclude": selection.exclude}
+    return {"selection": {side: [str(each) for each in several] for side, several in sides.items()}}
 
 
 def storage_document(storage: StorageChange) -> StorageDocument:
@@ -333,10 +349,17 @@ def from_document(document: Mapping[str, Any]) -> Plan:
             retired=document["summary"].get("retired", {}),
             removes=_read_removals(document),
             storage=_read_storage(document["storage"]) if "storage" in document else None,
+            chosen_by=document.get("environment_from"),
+            selection=_read_selection(document.get("selection", {})),
         )
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         missing = f": {error} is missing" if isinstance(error, KeyError) else ""
         raise PlanFormatError(f"it is not a complete plan{missing}") from error
+
+
+def _read_selection(document: Mapping[str, Any]) -> Selection:
+    sides = (document.get(side, ()) for side in ("target", "exclude"))
+    return Selection(*(tuple(map(Selector.parse, several)) for several in sides))
 
 
 def _typed(value: Any, *types: type) -> Any:

@@ -42,8 +42,10 @@ def render_objects(
     Addresses, ids and states are never cut; names fold into the width that is left.
     """
     rows, marker, applying = document["objects"], document["marker"], document["applying"]
-    cells = [[visible(str(dict(row).get(each) or "")) for each in _COLUMNS] for row in rows]
-    lines = _table([each.upper() for each in _COLUMNS], cells, fold=3, width=width)
+    columns = (*_COLUMNS[:-1], "labels", _COLUMNS[-1]) if any(row.get("labels") for row in rows) else _COLUMNS
+    told = [{**row, "labels": _labels(row.get("labels"))} for row in rows]
+    cells = [[visible(str(row.get(each) or "")) for each in columns] for row in told]
+    lines = _table([each.upper() for each in columns], cells, fold=len(columns) - 1, width=width)
     if not rows:
         lines = [line("Nothing of this stack is in the account.")]
     below = [line((f"Marker of the stack: {visible(marker['id'])}.", "faint"))] if marker else []
@@ -53,6 +55,11 @@ def render_objects(
     below += [line((f"It is being applied: {visible(applying)}.", "warning"))] if applying else []
     below += unmanaged_lines({"foreign": document["foreign"], "unowned": document["unowned"]})
     return paint([*lines, *([BLANK] if below else []), *below], color=color)
+
+
+def _labels(labels: Mapping[str, str] | None) -> str:
+    """As selectors have them: `team=support, tier=2`."""
+    return ", ".join(f"{name}={value}" for name, value in (labels or {}).items())
 
 
 def render_outputs(ids: Mapping[str, str], *, width: int = 80, color: bool = False) -> str:

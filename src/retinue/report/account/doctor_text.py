@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from retinue.model.declared import HOW_CHOSEN
 from retinue.report.text.ink import BLANK, Line, Part, Role, line, paint
 
 _WIDTH = 21  # "environment templates"
@@ -64,7 +65,8 @@ def _project(project: Mapping[str, Any] | None) -> Iterator[Line]:
     if project["root"]:
         yield _row("directory", project["root"])
         yield _row("stack", project["stack"])
-    chosen = project["environment"] or "none chosen"
+    how = HOW_CHOSEN.get(project.get("environment_from", ""), "")
+    chosen = f"{project['environment']}{how}" if project["environment"] else "none chosen"
     known = f", of {', '.join(project['environments'])}" if project["environments"] else ""
     yield _row("environment", f"{chosen}{known}")
     if project["errors"]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from retinue.model.steps import FieldChange
 from retinue.model.values import Address
-from retinue.report.plan.plan_text import block_lines, header_lines, unmanaged_lines, warning_lines
+from retinue.report.plan.plan_text import block_lines, header_lines, selected, unmanaged_lines, warning_lines
 from retinue.report.plan.step_groups import Document
 from retinue.report.text.change_text import Detail, change_lines, show_key, show_path, show_place, show_value
 from retinue.report.text.ink import Line, Part, count, indent, line, paint, with_blanks_between
@@ -64,7 +64,10 @@ def render_drift(document: Document, *, detail: Detail = "hunks", width: int = 8
 
 def about_lines(document: Document) -> list[Line]:
     """Which account, stack and environment the drift is about."""
-    return header_lines({**document, "complete": True})
+    lines = header_lines({**document, "complete": True})
+    if "selection" in document:
+        lines.append(line(("Incomplete: ", "warning"), selected(document["selection"])))
+    return lines
 
 
 def sections(document: Document, *, detail: Detail, width: int, marks: bool) -> Iterator[Section]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from retinue.model.declared import HOW_CHOSEN
 from retinue.report.plan.folding import fold
 from retinue.report.plan.plan_markdown import which_objects
-from retinue.report.plan.plan_text import fold_block, fold_body, fold_head, step_summary
+from retinue.report.plan.plan_text import fold_block, fold_body, fold_head, selected, step_summary
 from retinue.report.plan.step_groups import Document
 from retinue.report.text.change_text import Detail, change_lines
 from retinue.report.text.ink import BLANK, Line, Role, count, indent, line, paint, with_blanks_between
@@ -50,8 +51,11 @@ def _header(document: Document) -> list[Line]:
     lines = []
     for word, side in (("From", document["before"]), ("To", document["after"])):
         about = [f"stack {side['stack']}"] if side["stack"] else []
-        about += [f"environment {side['environment']}"] if side["environment"] else []
+        chosen = HOW_CHOSEN.get(side.get("environment_from", ""), "")
+        about += [f"environment {side['environment']}{chosen}"] if side["environment"] else []
         lines.append(line(f"{word:<5}", (side["name"], "strong"), f"  {', '.join(about)}" if about else ""))
+    if "selection" in document:
+        lines.append(line(("Incomplete: ", "warning"), selected(document["selection"])))
     return lines
 
 

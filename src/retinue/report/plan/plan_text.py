@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from retinue.model.declared import HOW_CHOSEN
 from retinue.report.plan.created_text import created_folds, created_lines, listed
 from retinue.report.plan.file_text import file_lines, gone_by_folder
 from retinue.report.plan.folding import Fold, fold, kind_of
@@ -82,16 +83,33 @@ def header_lines(document: Document) -> list[Line]:
     parts += [", stack ", (document["stack"], "strong")]
     if document["environment"]:
         parts += [", environment ", (document["environment"], "strong")]
+        parts.append(HOW_CHOSEN.get(document.get("environment_from", ""), ""))
     lines = [line(*parts)]
     if not document["complete"]:
-        only = ", ".join(document["targets"])
-        text = f"only {only} and what they need; nothing is deleted"
-        lines.append(line(("Incomplete: ", "warning"), text if len(document["targets"]) > 1 else _singular(text)))
+        lines.append(line(("Incomplete: ", "warning"), _narrowed(document)))
     return lines
 
 
-def _singular(text: str) -> str:
-    return text.replace("what they need", "what it needs")
+def _narrowed(document: Document) -> str:
+    """What a plan covers that does not cover everything."""
+    targets, selection = document["targets"], document.get("selection")
+    needed = " and what it needs" if len(targets) == 1 else " and what they need"
+    if selection:
+        only, needed = selected(selection), needed if selection["target"] else ""
+        only = f"{only} ({count(len(targets), 'object')})"
+    else:
+        only = f"only {', '.join(targets)}"
+    if document["destroy"]:
+        return f"{only}; everything else stays"
+    return f"{only}{needed}; nothing is deleted"
+
+
+def selected(selection: Mapping[str, Sequence[str]]) -> str:
+    """What was meant and what was not, as it was written."""
+    target, exclude = (", ".join(selection[side]) for side in ("target", "exclude"))
+    if not exclude:
+        return f"only {target}"
+    return f"only {target}, without {exclude}" if target else f"all but {exclude}"
 
 
 def count_lines(steps: Sequence[Step]) -> list[Line]:
