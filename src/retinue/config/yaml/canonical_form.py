@@ -467,6 +467,8 @@ def _joined(head: Sequence[str], lines: Sequence[str]) -> str:
 MERGES = "<<"
 _FIRST = ("name", "extends", "with", "matrix", "enabled", "type")
 _LAST = ("labels", "extra", "lifecycle")
+_AXES, _NO_AXES = ("matrix",), ("exclude", "include")
+"""The axes of a matrix stay as they are: names are made of them in this order."""
 
 
 def schema_order(schema: Mapping[str, Any]) -> Order:
@@ -475,6 +477,8 @@ def schema_order(schema: Mapping[str, Any]) -> Order:
     where it lists none, they are the author's own and are not moved."""
 
     def order(path: tuple[str, ...], names: Sequence[str]) -> Sequence[str]:
+        if path[-1:] == _AXES:
+            return sorted(names, key=_NO_AXES.__contains__)
         listed = list(_properties(_at([schema], path)))
         if not listed:
             return names
