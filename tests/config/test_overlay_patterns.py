@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from retinue.config import Loaded
+from retinue.config.declaration_sites import UnwritableError, find_site
+from retinue.config.project_files import Folder
+from retinue.kinds import all_kinds
+from retinue.model.values import Address
 from tests.config.conftest import Files, Load
 
 FILES: Files = {
@@ -137,3 +142,37 @@ def test_what_selects_nothing_is_a_mistake(loaded: Load, key: str, code: str, me
 def test_while_a_file_cannot_be_read_nobody_knows_what_a_pattern_selects(loaded: Load) -> None:
     made = overlaid(loaded, "assistants: {'zzz*': {temperature: 0}}\n", **{"assistants/more.yaml": "assistants: {"})
     assert "nothing-to-change" not in [each.code for each in made.diagnostics]
+
+
+def test_each_of_a_matrix_is_selected_by_its_own_name_and_labels(loaded: Load) -> None:
+    """What the parameters of a template make of a label counts as well; a name is stronger than all of it."""
+    many = """\
+templates: {assistants: {base: {model: gpt-4o, labels: {team: "${{ with.team }}"}}}}
+assistants:
+  "bot-${{ matrix.language }}":
+    extends: base
+    with: {team: "${{ matrix.language }}-desk"}
+    matrix: {language: [de, it]}
+    labels: {language: "${{ matrix.language }}"}
+"""
+    overlay = """\
+assistants:
+  bot-de: {name: Deutsch}
+  "bot-*": {temperature: 1}
+  "label:language=it": {temperature: 2}
+  "label:team=de-desk": {description: The desk., name: Weaker}
+"""
+    files = {"assistants/a.yaml": many, "environments/production.yaml": overlay}
+    assert specs(loaded(files, environment="production")) == {
+        "bot-de": {"model": "gpt-4o", "temperature": 1, "description": "The desk.", "name": "Deutsch"},
+        "bot-it": {"model": "gpt-4o", "temperature": 2},
+    }
+
+
+def test_of_an_overlay_by_pattern_a_value_is_not_accepted_into_the_declaration(loaded: Load, tmp_path: Path) -> None:
+    """It would stay as it is there, since the overlay is the stronger of the two; and others are changed by it."""
+    made = overlaid(loaded, "assistants:\n  'billing-*': {temperature: 1}\n")
+    of = {each.address: each for each in made.declarations}
+    changed = of[Address("assistant", "billing-de")]
+    with pytest.raises(UnwritableError, match="it comes from a pattern of the environment, which changes others, too"):
+        find_site(changed, ("temperature",), of, all_kinds(), Folder(tmp_path))

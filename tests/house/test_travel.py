@@ -21,7 +21,9 @@ TRACER = Path(__file__).parent / "travel.py"
 # key is watched while steps are carried out (providers/openai/pacing, providers/execution), and carrying out is a
 # module beside the engine (applying); and a declaration is composed of what is below it (config/composition, of whose
 # modules each lays one thing over another; config/sections stands beside the loader). What every declaration may have
-# beside the fields of its kind is taken off (config/schema/declaration_schema). Nothing else may come.
+# beside the fields of its kind is taken off (config/schema/declaration_schema). What reads the same is folded before it
+# is shown, and a new object is told in a few lines (report/plan/folding, step_groups, created_text). Nothing else may
+# come.
 MOST = {
     ("plan", "modules"): 38,
     ("plan", "hand-overs"): 44,

@@ -72,17 +72,23 @@ class Composer:
             yield self._instance(whole, {}, usable=WITH not in wrong)
             return
         for each, values in self._combined(whole, written[MATRIX]):
-            laid = self._overlay.applied(each, Scope.of(_address(each), self._lookup, values))
+            laid = self._overlay.applied(each, self._scope(each, values))
             if laid is not None:
                 yield self._instance(laid, values, usable=WITH not in wrong)
 
     def _in_environment(self, entry: Entry, *, added: bool) -> Entry | None:
         """The entry with what the environment changes in it; None where it is not there."""
         many = isinstance(entry.data, dict) and MATRIX in entry.data
-        scope = None if many else Scope.of(_address(entry), self._lookup)
+        scope = None if many else self._scope(entry, {})
         if not added:
             return self._overlay.applied(entry, scope)
         return self._overlay.underlaid(entry, scope) if scope and isinstance(entry.data, dict) else entry
+
+    def _scope(self, entry: Entry, matrix: Mapping[str, Any]) -> Scope:
+        """The values that labels may be made of, before it is known what an environment changes."""
+        scope = Scope.of(_address(entry), self._lookup, matrix)
+        given = entry.data.get(WITH) if isinstance(entry.data, dict) and "labels" in entry.data else None
+        return Parameters.fill(given, entry.tree, scope, Diagnostics()) if isinstance(given, dict) else scope
 
     def _instance(self, entry: Entry, matrix: Mapping[str, Any], *, usable: bool) -> Instance:
         scope = Scope.of(_address(entry), self._lookup, matrix)

@@ -6,14 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.cells import cell_len
-
 from retinue.kinds import all_kinds
 from retinue.report.plan.file_text import file_counts
 from retinue.report.plan.folding import Fold, kind_of, new_fields
 from retinue.report.plan.step_groups import Step
 from retinue.report.text.change_text import is_file, show_key, show_place, show_size, show_value
-from retinue.report.text.ink import Line, count, line
+from retinue.report.text.ink import Line, cells_of, count, line
 
 _PLAIN = 40
 """Characters of a value that is shown as it is."""
@@ -44,7 +42,7 @@ def created_folds(fold: Fold, *, width: int, everything: bool) -> list[Line]:
     shown = fold.steps if few else fold.steps[:_MEMBERS]
     for each in shown:
         place = _own_place(each, fold)
-        room = width - cell_len(each["address"]) - len(place or "") - 4
+        room = width - cells_of(each["address"]) - len(place or "") - 4
         lines.append(line(("+ ", "added"), each["address"], own_text(each, fold, room=room), place=place))
     if len(shown) < len(fold.steps):
         more = f"… {len(fold.steps) - len(shown):,} more (--detail full shows every one)"
@@ -65,7 +63,7 @@ def own_text(step: Step, fold: Fold, *, room: int) -> str:
     files = [f"files: {file_counts(step['files'])}"] if "files" in fold.own and step["files"] else []
     for opening in (True, False):
         text = ", ".join([*(f"{name}: {_brief(value, opening=opening)}" for name, value in own.items()), *files])
-        if cell_len(text) <= room:
+        if cells_of(text) <= room:
             break
     return f"  {text}" if text else ""
 
@@ -140,7 +138,7 @@ def _attached(step: Step, width: int) -> Iterator[Line]:
         return
     label = f"files: {file_counts(files)}"
     names = ", ".join(each["path"] for each in files)
-    text = f"{label}: {names}" if len(label) + cell_len(names) + 4 <= width else label
+    text = f"{label}: {names}" if len(label) + cells_of(names) + 4 <= width else label
     places = {show_place(each["position"]) for each in files}
     yield line(("+ ", "added"), text, place=places.pop() if len(places) == 1 else None)
 
@@ -190,21 +188,27 @@ def _wrapped(entries: Sequence[str], width: int, *, rows: int | None = None) -> 
     """The entries with commas between them, on lines as long as there is room; of more than so many rows the rest is
     counted."""
     lines: list[str] = []
+    used = 0
     for index, each in enumerate(entries):
-        if lines and cell_len(lines[-1]) + cell_len(each) + 3 <= width:
+        size = cells_of(each) + 2
+        if lines and used + size + 1 <= width:
             lines[-1] += f", {each}"
-        elif rows is not None and len(lines) == rows:
-            return [*lines[:-1], f"{lines[-1]}, … {len(entries) - index:,} more"]
-        else:
-            lines = [*lines[:-1], f"{lines[-1]},", each] if lines else [each]
+            used += size
+            continue
+        if rows is not None and len(lines) == rows:
+            lines[-1] += f", … {len(entries) - index:,} more"
+            break
+        if lines:
+            lines[-1] += ","
+        lines.append(each)
+        used = size - 2
     return lines
 
 
 def listed(names: Sequence[str], width: int, *, rows: int | None = None) -> list[Line]:
     """Names one after the other; of more than so many lines the rest is counted in one more."""
-    lines = [line((each, "faint")) for each in _wrapped(names, width)]
-    if rows is None or len(lines) <= rows + 1:
-        return lines
-    shown = [*_wrapped(names, width)[:rows]]
-    left = len(names) - sum(each.rstrip(",").count(", ") + 1 for each in shown)
-    return [*lines[:rows], line((f"… {left:,} more (--detail full names every one)", "faint"))]
+    texts = _wrapped(names, width)
+    if rows is None or len(texts) <= rows + 1:
+        return [line((each, "faint")) for each in texts]
+    left = len(names) - sum(each.rstrip(",").count(", ") + 1 for each in texts[:rows])
+    return [line((each, "faint")) for each in (*texts[:rows], f"… {left:,} more (--detail full names every one)")]

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from rich.cells import cell_len
-
 from retinue.model.declared import HOW_CHOSEN
 from retinue.report.plan.created_text import created_folds, created_lines, listed
 from retinue.report.plan.file_text import file_lines, gone_by_folder
@@ -39,7 +37,7 @@ from retinue.report.text.change_text import (
     show_size,
     value_lines,
 )
-from retinue.report.text.ink import Line, Part, Role, count, indent, line, paint, with_blanks_between
+from retinue.report.text.ink import Line, Part, Role, cells_of, count, indent, line, paint, with_blanks_between
 
 _WORDS = {
     "create": "add",
@@ -133,11 +131,11 @@ def table_text(headings: Sequence[str], rows: Mapping[str, Sequence[int]]) -> It
     """The same as lines of text, numbers below their headings."""
     names = {kind: kind.replace("_", " ") for kind in rows}
     widths = [max(len(head), *(len(f"{row[at]:,}") for row in rows.values())) for at, head in enumerate(headings)]
-    first = max(len("Objects"), *map(cell_len, names.values()))
+    first = max(len("Objects"), *map(cells_of, names.values()))
     yield "  ".join(["Objects".ljust(first), *(head.rjust(size) for head, size in zip(headings, widths, strict=True))])
     for kind, row in rows.items():
         cells = [(f"{number:,}" if number else "-").rjust(size) for number, size in zip(row, widths, strict=True)]
-        yield "  ".join([names[kind] + " " * (first - cell_len(names[kind])), *cells])
+        yield "  ".join([names[kind] + " " * (first - cells_of(names[kind])), *cells])
 
 
 # ── steps ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -63,12 +63,13 @@ class Line:
     @property
     def cells(self) -> int:
         """How many columns of a terminal the line takes, without its place."""
-        return sum(_cells(text) for text, _ in self.parts)
+        return sum(cells_of(text) for text, _ in self.parts)
 
 
-def _cells(text: str) -> int:
-    """How many columns a text takes that is safe to print: a character of ASCII takes one."""
-    return len(text) if text.isascii() else cell_len(text)
+def cells_of(text: str) -> int:
+    """How many columns a text takes that is safe to print: a character of ASCII takes one, as do the signs of ours."""
+    plain = text.isascii() or text.replace("…", "").replace("→", "").isascii()
+    return len(text) if plain else cell_len(text)
 
 
 def line(*parts: Part, place: str | None = None) -> Line:
@@ -95,7 +96,7 @@ def dedented(lines: Iterable[Line]) -> list[Line]:
 
 def align_places(lines: Sequence[Line], width: int) -> list[Line]:
     """Write every place behind its line: in one column where that fits into the width, else after two blanks."""
-    longest = max((_cells(each.place) for each in lines if each.place), default=0)
+    longest = max((cells_of(each.place) for each in lines if each.place), default=0)
     starts = [each.cells + 2 if each.place else 0 for each in lines]
     column = max((start for start in starts if start + longest <= width), default=0)
     return [_placed(each, start, column) if each.place else each for each, start in zip(lines, starts, strict=True)]
