@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from retinue.config.composition.composed import expression_path
+from retinue.config.composition.composed import ComposedTree, expression_path
 from retinue.config.interpolation import OPEN, OUTSIDE, used_in
 from retinue.config.variables import Variables
 from retinue.config.yaml.syntax_tree import Node, Tree
@@ -99,7 +99,8 @@ def _with_paths(declaration: Declaration, kind: Kind) -> Any:
         named = node.pair("path") if node is not None and node.shape == "mapping" else None
         node = named[1] if named else node
         if node is not None and node.shape == "scalar" and any(fits(path, each) for each in patterns):
-            found = posixpath.normpath(posixpath.join(posixpath.dirname(node.source.name), node.text))
+            name = tree.filled(node.text) if isinstance(tree, ComposedTree) else node.text
+            found = posixpath.normpath(posixpath.join(posixpath.dirname(node.source.name), name))
             return Verbatim(found) if OPEN in found else found
         if isinstance(value, Mapping):
             return {name: walk(each, (*path, name)) for name, each in value.items()}
@@ -131,15 +132,15 @@ def _shown(declaration: Declaration, kind: Kind, value: Any, there: Path) -> Any
         return Verbatim("***") if hidden else masked_data(value, str(there[-1]) if there else "")
     tree = declaration.places
     node = tree.node(there) if isinstance(tree, Tree) else None
-    return _as_written(node) if node is not None else Verbatim("***")
+    return _as_written(node, tree) if node is not None else Verbatim("***")
 
 
-def _as_written(node: Node) -> Any:
+def _as_written(node: Node, tree: Places) -> Any:
     """A text as its author wrote it: a string, a file to be filled, or a list of them."""
     if node.shape == "sequence":
-        return [_as_written(each) for each in node.entries]
+        return [_as_written(each, tree) for each in node.entries]
     if node.shape == "mapping":
-        return {"file": next(_files(node)), "render": True}
+        return {"file": next(_files(node, tree)), "render": True}
     return Verbatim(node.text)
 
 
@@ -149,7 +150,7 @@ def _as_written(node: Node) -> Any:
 def _origin(declaration: Declaration, path: Path, there: Path, variables: Variables) -> Origin:
     tree = declaration.places
     node = tree.node(there) if isinstance(tree, Tree) else None
-    also = [f"from {each}" for each in _files(node)] if node else []
+    also = [f"from {each}" for each in _files(node, tree)] if node else []
     also += [f"{name} from {place}" for name, place in _expressions(node, tree, variables)] if node else []
     return Origin(path, tree.at(there), tuple(dict.fromkeys(also)))
 
@@ -159,12 +160,13 @@ def _parts(node: Node) -> tuple[Node, ...]:
     return tuple(node.entries) if node.shape == "sequence" else (node,)
 
 
-def _files(node: Node) -> Iterator[str]:
+def _files(node: Node, tree: Places) -> Iterator[str]:
     """The files whose text a value is, or is joined of."""
     for each in _parts(node):
         found = each.pair("file") if each.shape == "mapping" else None
         if found:
-            yield posixpath.normpath(posixpath.join(posixpath.dirname(found[1].source.name), found[1].text))
+            name = tree.filled(found[1].text) if isinstance(tree, ComposedTree) else found[1].text
+            yield posixpath.normpath(posixpath.join(posixpath.dirname(found[1].source.name), name))
 
 
 def _expressions(node: Node, tree: Places, variables: Variables) -> Iterator[tuple[str, str]]:
