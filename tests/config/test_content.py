@@ -52,6 +52,36 @@ TAKEN: dict[str, Files] = {
         "assistants/a.yaml": "assistants: {a: {model: x, instructions: [Hi., {file: evil.yaml}]}}\n",
         "assistants/evil.yaml": EVIL,
     },
+    "a prompt of a template": {
+        "assistants/a.yaml": "assistants: {a: {extends: t}}\n",
+        "assistants/near/b.yaml": "templates: {t: {model: x, instructions: {file: ../evil.yaml}}}\n",
+        "assistants/evil.yaml": EVIL,
+    },
+    "files of a template for one kind": {
+        "assistants/a.yaml": """
+            assistants: {a: {model: x, extends: t}}
+            templates: {assistants: {t: {tools: [{code_interpreter: {files: [evil.yaml]}}]}}}
+        """,
+        "assistants/evil.yaml": EVIL,
+    },
+    "a prompt of the defaults of the project": {
+        "retinue.yaml": "stack: demo\ndefaults: {assistants: {instructions: {file: assistants/evil.yaml}}}\n",
+        "assistants/a.yaml": "assistants: {a: {model: x}}\n",
+        "assistants/evil.yaml": EVIL,
+    },
+    "a prompt of the defaults of an environment": {
+        "environments/production.yaml": "defaults: {assistants: {instructions: {file: ../assistants/evil.yaml}}}\n",
+        "assistants/a.yaml": "assistants: {a: {model: x}}\n",
+        "assistants/evil.yaml": EVIL,
+    },
+    "what is named otherwise for each of many": {
+        "assistants/a.yaml": "vector_stores: {s: {files: ['kb/${{ matrix.t }}.yaml'], matrix: {t: [evil]}}}\n",
+        "assistants/kb/evil.yaml": EVIL,
+    },
+    "files written as a map": {
+        "assistants/a.yaml": "assistants: {a: {model: x, tools: {code_interpreter: {files: {evil.yaml: {}}}}}}\n",
+        "assistants/evil.yaml": EVIL,
+    },
     "a schema": {
         "assistants/a.yaml": "functions: {f: {parameters: {file: f.yaml}}}\n",
         "assistants/f.yaml": "type: object\nproperties: {}\nskills: {}\n",

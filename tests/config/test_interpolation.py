@@ -344,7 +344,7 @@ def test_what_a_declaration_has_beside_its_fields_is_no_field(loaded: Load) -> N
             "retinue.yaml": "stack: demo\n",
             "assistants/a.yaml": """
                 assistants:
-                  a: {model: gpt-4o, labels: {team: support, tier: "1"}, enabled: true}
+                  a: {model: gpt-4o, labels: {team: support, tier: 1}, enabled: true}
             """,
         }
     )

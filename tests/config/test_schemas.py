@@ -62,7 +62,7 @@ BAD: list[Any] = [
     {"templates": {"assistants": {"base": {"modle": "x"}}}},
     {"assistants": {"tutor": {"extends": 3}}},
     {"assistants": {"tutor": {"matrix": {"topic": []}}}},
-    {"assistants": {"tutor": {"labels": {"team": 1}}}},
+    {"assistants": {"tutor": {"labels": {"team": []}}}},
     {"assistant": {}},
     {"assistants": {"tutor": []}},
     {"assistants": {"Tutor": {"model": "x"}}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -139,7 +140,7 @@ class Composer:
             self._diagnostics.error(fault.code, fault.message, place, fault.hint)
         if not filled.complete:
             return None
-        return filled.value if isinstance(filled.value, str) else str(filled.value)
+        return filled.value if isinstance(filled.value, str) else json.dumps(filled.value)
 
     def _refuse_twice(self, entry: Entry, name: str) -> None:
         message = f"two combinations of the matrix are called '{name}'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -92,7 +93,7 @@ COMPOSITION: dict[str, dict[str, Any]] = {
         "type": "object",
         "description": "What it is chosen by on the command line, such as label:team=support. Never sent.",
         "propertyNames": {"pattern": LABEL},
-        "additionalProperties": {"type": "string"},
+        "additionalProperties": {"type": ["string", "number", "boolean"]},
     },
     "enabled": {
         "type": "boolean",
@@ -104,9 +105,10 @@ COMPOSITION: dict[str, dict[str, Any]] = {
 
 def without_composition(spec: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """A declaration without what none of its kind's fields is; and its labels."""
-    labels = spec.get("labels")
+    labels = spec.get("labels") if isinstance(spec.get("labels"), Mapping) else {}
     rest = {name: value for name, value in spec.items() if name not in COMPOSITION}
-    return rest, {name: str(value) for name, value in labels.items()} if isinstance(labels, Mapping) else {}
+    texts = {name: each if isinstance(each, str) else json.dumps(each) for name, each in (labels or {}).items()}
+    return rest, texts
 
 
 def declaration(kind: Kind) -> dict[str, Any]:
