@@ -215,13 +215,32 @@ def test_an_overlay_may_say_what_a_declaration_is_made_of(loaded: Load) -> None:
     assert declared(loaded(files))["assistant.a"].spec == {"model": "x", "name": "one"}
 
 
-def test_what_defaults_give_does_not_make_a_misspelt_overlay_a_declaration(loaded: Load) -> None:
-    files = {
+@pytest.mark.parametrize("project", ["stack: demo\n", "stack: demo\ndefaults: {assistants: {model: x}}\n"])
+def test_what_defaults_give_does_not_make_a_misspelt_overlay_a_declaration(loaded: Load, project: str) -> None:
+    files: Files = {
+        "retinue.yaml": project,
         "assistants/a.yaml": "defaults: {assistants: {model: x}}\nassistants: {tutor: {}}\n",
         "environments/production.yaml": "assistants: {tuttor: {temperature: 0}}\n",
     }
-    found = loaded(files, environment="production")
-    assert [(each.code, each.hint) for each in found.diagnostics] == [("nothing-to-change", "did you mean 'tutor'?")]
+    [told] = loaded(files, environment="production").diagnostics
+    assert told.code == "nothing-to-change"
+    assert str(told.hint).startswith("did you mean 'tutor'?")
+
+
+def test_an_environment_may_declare_many_and_what_they_are_made_of_is_used(loaded: Load) -> None:
+    files: Files = {
+        "assistants/a.yaml": "templates: {t: {model: x}}\n",
+        "environments/production.yaml": "assistants: {bot: {extends: t, matrix: {n: [1, 2]}}, bot-1: {name: One}}\n",
+        "environments/staging.yaml": "{}\n",
+    }
+    found = declared(loaded(files, environment="production"))
+    assert {name: each.spec.get("name") for name, each in found.items()} == {
+        "assistant.bot-1": "One",
+        "assistant.bot-2": None,
+    }
+    for environment in ("production", "staging"):
+        assert "unused-declaration" not in [each.code for each in loaded(files, environment=environment).diagnostics]
+        assert "similar-name" not in [each.code for each in loaded(files, environment=environment).diagnostics]
 
 
 # ── parameters ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,8 +16,9 @@ from typing import Any
 
 from retinue import engine
 from retinue.config import Loaded
+from retinue.config.declaration_sites import Site, UnwritableError, find_site
 from retinue.config.project_files import Folder
-from retinue.config.yaml.editor import Edit, Site, UnwritableError, edited, find_site
+from retinue.config.yaml.editor import Edit, edited
 from retinue.errors import AccountError, DeclarationError, RetinueError, UsageError, reason_of, way_out
 from retinue.kinds.kind import Keyed, Kind
 from retinue.model.declared import Declaration, Declared, Diagnostic

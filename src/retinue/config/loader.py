@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from retinue.config.composition.composed import ComposedTree
 from retinue.config.composition.composer import Composer, Instance
@@ -14,6 +15,7 @@ from retinue.config.composition.layers import Layers
 from retinue.config.composition.overlay import Overlay
 from retinue.config.composition.parameters import WITH
 from retinue.config.content_files import find_content
+from retinue.config.environment_overlays import overlay_files
 from retinue.config.handover_sections import read_handovers
 from retinue.config.included_files import declaration_files
 from retinue.config.inclusions import Inclusions
@@ -152,7 +154,7 @@ class _Reading:
         complete = self._reader.complete and self.composer.complete
         for entry in self._overlay.rest(complete=complete):
             yield from self._instances(entry, added=complete, only_here=True)
-        for name, position in self._layers.unused() if complete else ():
+        for name, position in self._layers.unused(self._in_environments()) if complete else ():
             message, hint = f"nothing extends the template '{name}'", "remove it, or name it under 'extends:'"
             self._reader.diagnostics.warning("unused-declaration", message, position, hint)
 
@@ -167,6 +169,13 @@ class _Reading:
                 yield made
         if len(starts) > 1 and len(diagnostics.all) > starts[0] + 1:
             diagnostics.fold(starts)
+
+    def _in_environments(self) -> Iterator[Any]:
+        """What any environment says, chosen or not: a template may be for another one."""
+        written = self._file.written[0].get("environments") if self._file.written else None
+        yield from written.values() if isinstance(written, dict) else ()
+        for name in (each for files in overlay_files(self._reader.folder).values() for each in files):
+            yield from (document.data for document in self._reader.peek(name).documents)
 
     # ── one declaration ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -184,7 +193,8 @@ class _Reading:
         found = self._validators[kind.name].problems(spec, tree, label, secret=interpolator.secret)
         # What a template would have given is not missing.
         found = [each for each in found if not (entry.broken and each.code == "missing-field")]
-        told = self._overlay.judged(entry, found) if added else found
+        many = isinstance(tree, ComposedTree) and tree.matrix
+        told = self._overlay.judged(entry, found) if added and not many else found
         exposed = list(secrets_in_the_open(kind, spec)) if interpolator.secret else []
         silent = {each.path for each in exposed}
         interpolator.report(each for each in told if each.path not in silent)

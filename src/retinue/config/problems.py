@@ -60,7 +60,7 @@ CODES = {
     "not-allowed-value": "A value is not one of those the field takes.",
     "not-utf8": "A text file, or an environment variable, is not UTF-8.",
     "nothing-to-change": "An environment changes a declaration that does not exist, or one of its own lacks something.",
-    "nothing-to-remove": "An environment removes what is not there.",
+    "nothing-to-remove": "A null, in a declaration or an environment, takes out what is not there.",
     "odd-answer": "Warning: the account answers oddly for a kind that nothing declares; it counts as not served.",
     "old-json-schema": "Warning: a JSON Schema is written as of an older draft than 2020-12.",
     "out-of-range": "A number is too small or too great.",

@@ -55,8 +55,11 @@ class Composer:
             if changed is None:
                 return
             whole = changed
-        if not isinstance(whole.data, dict) or whole.data.keys().isdisjoint((EXTENDS, WITH, MATRIX)):
+        if not isinstance(whole.data, dict):
             yield Instance(whole, Scope.of(_address(whole), self._lookup))
+            return
+        if whole.data.keys().isdisjoint((EXTENDS, WITH, MATRIX)):
+            yield self._instance(whole, {}, usable=True)
             return
         written = {word: whole.data[word] for word in (EXTENDS, WITH, MATRIX) if word in whole.data}
         problems = _FORM.problems(written, whole.tree, f"the {whole.kind.title} '{whole.name}'")

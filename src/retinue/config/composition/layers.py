@@ -195,9 +195,11 @@ class Layers:
         below, sound = self._below[key]
         return below, sound and not missing
 
-    def unused(self) -> Iterator[tuple[str, Position]]:
-        """The templates that nothing is made of."""
-        return ((name, each.position) for (_, name), each in self._templates.items() if not each.used)
+    def unused(self, environments: Iterable[Any]) -> Iterator[tuple[str, Position]]:
+        """The templates that nothing is made of, nor named in the `environments`."""
+        those = [(name, each.position) for (_, name), each in self._templates.items() if not each.used]
+        named = set(_named_in(environments)) if those else set()
+        return (each for each in those if each[0] not in named)
 
     def _template(self, kind: Kind, name: str) -> _Template | None:
         return self._templates.get((kind.name, name)) or self._templates.get((None, name))
@@ -256,6 +258,15 @@ def names_of(written: Any) -> tuple[str, ...]:
 
 def _are_names(written: Any) -> bool:
     return isinstance(written, str) or (isinstance(written, list) and all(isinstance(each, str) for each in written))
+
+
+def _named_in(environments: Iterable[Any]) -> Iterator[str]:
+    """The templates that entries of sections extend."""
+    sections = (section for each in environments if isinstance(each, dict) for section in each.values())
+    for section in sections:
+        for entry in section.values() if isinstance(section, dict) else ():
+            if isinstance(entry, dict) and _are_names(entry.get(EXTENDS)):
+                yield from names_of(entry[EXTENDS])
 
 
 def _part(tree: Tree, path: Path, data: Any) -> Part:

@@ -72,7 +72,13 @@ def combinations(matrix: Mapping[str, Any]) -> tuple[list[Combination], list[Pro
             found.append(Combination(values, places))
     _include(found, matrix.get(INCLUDE) or (), axes)
     problems = [
-        Problem("nothing-to-remove", (EXCLUDE, index), "no combination has these values", "correct it, or leave it out")
+        Problem(
+            "left-out",
+            (EXCLUDE, index),
+            "this leaves nothing out: no combination has these values",
+            "correct it, or remove it",
+            severity="warning",
+        )
         for index, _ in enumerate(excluded)
         if index not in useful
     ]

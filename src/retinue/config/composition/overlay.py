@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from retinue.config.composition.composed import laid_over
+from retinue.config.composition.composed import ComposedTree, laid_over
 from retinue.config.composition.merging import Merger
 from retinue.config.problems import Diagnostics, did_you_mean, near
 from retinue.config.sections import Entry
@@ -72,6 +72,12 @@ class Overlay:
         probably meant to change a declaration, and so it was if it is named almost like one."""
         lacking = [each for each in problems if each.code == "missing-field" and not each.path]
         names = self._names(over)
+        borrowed = _borrowed(over)
+        meant = near(over.name, names) if borrowed and not lacking else []
+        if meant:
+            message = f"there is no {over.kind.title} '{over.name}' to change"
+            otherwise = f"did you mean '{meant[0]}'? to declare it here only, write '{borrowed[0]}' into it, too"
+            return [Problem("nothing-to-change", (), message, otherwise, key=True), *problems]
         if not lacking:
             alike = near(over.name, names, cutoff=_ALIKE)
             message = f"the {over.kind.title} '{over.name}' is declared for this environment only"
@@ -91,3 +97,13 @@ class Overlay:
     def _merged(self, entry: Entry, over: Entry) -> Entry:
         part = Merger(over.kind, self._diagnostics).merged(entry.part, over.part)
         return laid_over(entry, part, (entry.tree, over.tree))
+
+
+def _borrowed(over: Entry) -> list[str]:
+    """The required fields that nobody wrote for an entry: defaults give them to whatever is there, also to what was
+    meant to be something else."""
+    tree = over.tree
+    if not isinstance(tree, ComposedTree) or tree.node(("extends",)) is not None:
+        return []
+    keys = ((name, tree.key((name,))) for name in over.kind.schema.get("required", ()) if name in over.data)
+    return [name for name, key in keys if key is not None and not tree.is_own(key)]
