@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from retinue.config import Loaded, Project, load
+from retinue.config.composition.layers import Defaults, no_defaults
 from retinue.config.project import find
 from retinue.content.manifest import Summary
 from retinue.errors import BlockedError, DeclarationError, UsageError
@@ -62,12 +63,13 @@ class Where:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What the files say: the project, what it declares, and what is to have another owner or name. `warnings` do not
-    keep anybody from applying."""
+    keep anybody from applying. `defaults` are those of declarations that are yet to be written."""
 
     project: Project
     resolved: Resolved
     warnings: tuple[Diagnostic, ...]
     handovers: tuple[Handover, ...] = ()
+    defaults: Defaults = no_defaults
 
     @property
     def declared(self) -> tuple[Declared, ...]:
@@ -260,7 +262,7 @@ def check_loaded(loaded: Loaded) -> tuple[Reading | None, tuple[Diagnostic, ...]
     found = loaded.excerpts.fill((*loaded.diagnostics, *resolved.diagnostics, *handed), resolved.plain)
     if loaded.project is None or any(each.severity == "error" for each in found):
         return None, found
-    return Reading(loaded.project, resolved, found, loaded.handovers), found
+    return Reading(loaded.project, resolved, found, loaded.handovers, loaded.defaults), found
 
 
 def read(where: Where) -> Reading:

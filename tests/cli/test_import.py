@@ -123,6 +123,25 @@ def test_files_stand_by_their_ids_with_their_names_beside_them(team: Team) -> No
     assert len(team.state()["attached"][store_id]) == 2
 
 
+def test_defaults_change_nothing_of_what_is_imported(team: Team) -> None:
+    critic(team, store(team), temperature=0.7, metadata={"team": "ours"})
+    team.write(
+        "retinue.yaml",
+        """
+        stack: test
+        defaults:
+          assistants:
+            {model: gpt-4o, temperature: 0.2, top_p: 0.5, metadata: {owner: us}, tools: [code_interpreter]}
+        """,
+    )
+    assert run("import", "--all") == 0
+    text = (team.root / "assistants" / "imported.yaml").read_text(encoding="utf-8")
+    assert "top_p: null" in text
+    made = team.plan()
+    assert {step.action for step in made.steps} == {"adopt"}
+    assert team.apply().converged
+
+
 def test_an_object_of_another_stack_is_imported_only_when_that_is_said(
     team: Team, capsys: pytest.CaptureFixture[str]
 ) -> None:

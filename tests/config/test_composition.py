@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retinue.config import Loaded
+from retinue.config.composition.covering import covering
 from retinue.config.composition.matrix import combinations
 from retinue.config.composition.merging import Merger, Part
 from retinue.config.explain import explained, sources, written
@@ -441,6 +442,17 @@ def test_what_is_below_never_wins(below: Any, own: Any) -> None:
         else:
             assert found[name] == value
     assert set(found) == {*below, *own}
+
+
+@given(FIELDS, FIELDS)
+def test_what_covers_what_is_below_comes_to_what_is_wanted(below: Any, wanted: Any) -> None:
+    found = merged(below, covering(ASSISTANT, wanted, below)).data
+    assert {**found, "tools": tools(found)} == {**wanted, "tools": tools(wanted)}
+
+
+def tools(fields: Any) -> list[Any]:
+    """Tools by what identifies them: one without options may be written in two ways."""
+    return [{each: {}} if isinstance(each, str) else each for each in fields.get("tools", ())]
 
 
 @given(FIELDS)

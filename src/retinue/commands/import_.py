@@ -5,6 +5,7 @@ account ─ scan ─→ [Live] ─ choose ─→ {Address: Live} ─ prepare ─
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,7 @@ from typing import Any
 
 from retinue.commands.drafts import Draft, Kept, file_names, free, judge, name_secrets, texts, unfit
 from retinue.commands.suggested_names import name_from, unique
+from retinue.config.composition.covering import covering
 from retinue.config.globs import LEAVE_OUT
 from retinue.config.included_files import is_included
 from retinue.config.project_files import Folder
@@ -154,6 +156,9 @@ def prepare(
         _check_places(session, file, files)
         if not judge(session, files, kept, named):
             break
+    covered = [_cover(session, draft, file) for draft in kept.values()]
+    if any(covered):
+        files = texts(session, file, list(kept.values()), names, from_stack)
     return Prepared(
         root,
         files if kept else {},
@@ -210,6 +215,14 @@ def _write_back(session: Session, draft: Draft, named: Named) -> None:
     if kind.homes and session.project.api not in (None, kind.home):
         written = {"api": kind.home, **written}
     draft.written = {key: value for key, value in written.items() if key not in draft.kept}
+
+
+def _cover(session: Session, draft: Draft, file: str) -> bool:
+    """Have a draft say otherwise than the defaults of its folder, which nobody wrote for it; whether it has to."""
+    kind = session.kinds[draft.address.kind]
+    below = session.reading.defaults(kind, posixpath.dirname(file))
+    before, draft.written = draft.written, covering(kind, draft.written, below)
+    return draft.written != before
 
 
 def prepared_document(prepared: Prepared) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from retinue.config.composition.composed import ComposedTree
 from retinue.config.composition.composer import Composer, Instance
-from retinue.config.composition.layers import Layers
+from retinue.config.composition.layers import Defaults, Layers, no_defaults
 from retinue.config.composition.overlay import Overlay
 from retinue.config.composition.parameters import WITH
 from retinue.config.content_files import find_content
@@ -48,6 +48,7 @@ class Loaded:
     `project` is None when retinue.yaml is missing or holds a mistake. `complete` is False when a file could not be read
     to its end: names it declares may be missing, so a reference to one is not known to be wrong.
     `seal` is the key for the digests of what is hidden, `outline` what is known of the project without its variables.
+    `defaults` says what a declaration of a kind has in a folder that does not say otherwise.
     """
 
     project: Project | None
@@ -59,6 +60,7 @@ class Loaded:
     variables: Variables = field(default_factory=lambda: Variables({}, {}, None, Diagnostics()))
     seal: bytes = b""
     outline: Outline | None = None
+    defaults: Defaults = no_defaults
 
 
 def load(
@@ -101,6 +103,7 @@ def load(
         project_file.lookup,
         environ.get(SEAL, "").encode("utf-8", "surrogateescape"),
         project_file.outline,
+        reading.defaults,
     )
 
 
@@ -146,6 +149,10 @@ class _Reading:
             self._layers.add_file(self.sections.taken_layers())
         self._layers.complete()
         return found
+
+    @property
+    def defaults(self) -> Defaults:
+        return self._layers.defaults
 
     def declarations(self, entries: Iterable[Entry]) -> Iterator[Declaration]:
         """The declarations, as they are in the environment."""

@@ -24,6 +24,14 @@ _NOT_FOR_ALL = {
 }
 
 
+Defaults = Callable[[Kind, str], Mapping[str, Any]]
+"""What a declaration of a kind has in a folder that does not say otherwise."""
+
+
+def no_defaults(_kind: Kind, _folder: str) -> Mapping[str, Any]:
+    return {}
+
+
 @dataclass(slots=True)
 class _Template:
     """What a name stands for: as it is written, and what the environment changes in it."""
@@ -194,6 +202,11 @@ class Layers:
             self._below[key] = self._merged(entry.kind, entry.folder, there)
         below, sound = self._below[key]
         return below, sound and not missing
+
+    def defaults(self, kind: Kind, folder: str) -> Mapping[str, Any]:
+        """What every declaration of a kind has in a folder that does not say otherwise."""
+        part = self._defaults_of(kind, folder)
+        return part.data if part is not None else {}
 
     def unused(self, environments: Iterable[Any]) -> Iterator[tuple[str, Position]]:
         """The templates that nothing is made of, nor named in the `environments`."""
