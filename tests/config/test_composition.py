@@ -244,6 +244,15 @@ def test_an_environment_may_declare_many_and_what_they_are_made_of_is_used(loade
         assert "similar-name" not in [each.code for each in loaded(files, environment=environment).diagnostics]
 
 
+def test_what_goes_too_deep_is_refused(loaded: Load) -> None:
+    templates = "".join(f"  t{each}: {{extends: t{each + 1}}}\n" for each in range(1100))
+    values = ", ".join(f"v{each}: '${{{{ with.v{each + 1}}}}}'" for each in range(1100))
+    text = f"templates:\n{templates}  t1100: {{model: x}}\nassistants:\n  a: {{extends: t0}}\n"
+    text += f"  b: {{model: x, name: '${{{{ with.v0 }}}}', with: {{{values}, v1100: x}}}}\n"
+    found = loaded({"assistants/a.yaml": text}).diagnostics
+    assert {each.code for each in found if each.severity == "error"} == {"too-deep"}
+
+
 # ── parameters ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 GREETERS: Files = {

@@ -61,7 +61,7 @@ class Inclusion:
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A list in declarations whose entries have an identity, so that an overlay may write it as a map.
+    """A list in declarations whose entries have an identity: it adds up with what is below, and may be a map, too.
 
     - `key`: an entry as its author wrote it → what identifies it, as plans name it; None for one of a wrong shape.
     - `options`: such a key → where in its entry the options stand that an overlay changes.
@@ -98,7 +98,7 @@ class Kind:
       every kind with objects has.
     - `pattern` is what names must match; None for the project's own rule.
     - `store` says how its objects are kept; INLINE when it has none and only appears inside others.
-    - `keyed` are the lists that an overlay may write as maps.
+    - `keyed` are the lists that add up where declarations are merged, and may be written as maps.
     - `expand` turns shorthands into the API's shape; `compose` is its inverse: canonical fields, as an author writes
       them, Unseen where a declaration needs what the API never shows. `check` finds what the API would refuse, and
       `check_written` what of that is gone once shorthands are turned.

@@ -18,6 +18,8 @@ from retinue.model.paths import show
 from retinue.model.values import Path
 
 EXTENDS = "extends"
+DEEPEST = 64
+"""How many templates may extend one another in a row."""
 _NOT_FOR_ALL = {
     EXTENDS: "name the templates in each declaration",
     "matrix": "write it into the declaration that stands for many",
@@ -238,7 +240,10 @@ class Layers:
         for each in template.extends:
             node_part = next(part for part in reversed(template.parts) if EXTENDS in part.data)
             tree = Tree(node_part.node)
-            if each == name or each in trail:
+            if len(trail) >= DEEPEST:
+                message = f"templates extend one another more than {DEEPEST} deep"
+                self._diagnostics.error("too-deep", message, tree.at((EXTENDS,)), "put some of them together")
+            elif each == name or each in trail:
                 circle = " → ".join((*(trail[trail.index(each) :] if each in trail else ()), name, each))
                 message = f"templates extend each other in a circle: {circle}"
                 self._diagnostics.error("reference-cycle", message, tree.at((EXTENDS,)), "cut one of them")

@@ -11,6 +11,8 @@ from retinue.config.scope import Scope
 from retinue.config.yaml.syntax_tree import Tree
 
 WITH = "with"
+DEEPEST = 64
+"""How many values may be made of one another in a row."""
 
 
 class Parameters:
@@ -62,6 +64,9 @@ class Parameters:
             circle = " → ".join((*self._trail[self._trail.index(name) :], name))
             message = f"the values under 'with' go round in a circle: {circle}"
             raise UnfilledError(Fault(expression.offset, "variable-cycle", message, "cut one of them"))
+        if len(self._trail) > DEEPEST:
+            message = f"values are made of one another more than {DEEPEST} deep"
+            raise UnfilledError(Fault(expression.offset, "too-deep", message, "write some of them out"))
         self._around.asked.add((WITH, name))
         if not self.evaluate(name):
             raise UnfilledError
