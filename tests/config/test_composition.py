@@ -439,6 +439,16 @@ def test_merging_is_associative_where_nothing_is_taken_out(one: Any, two: Any, t
 
 
 @given(FIELDS, FIELDS)
+def test_options_of_both_are_there(below: Any, own: Any) -> None:
+    def options(fields: Any) -> dict[str, Any]:
+        return {key: value for each in tools(fields) for key, value in each.items() if key != "function"}
+
+    found, above, under = options(merged(below, own).data), options(own), options(below)
+    for key, value in found.items():
+        assert value == {**under.get(key, {}), **above.get(key, {})}
+
+
+@given(FIELDS, FIELDS)
 def test_what_is_below_never_wins(below: Any, own: Any) -> None:
     found = merged(below, own).data
     for name, value in own.items():

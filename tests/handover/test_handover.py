@@ -229,6 +229,26 @@ def test_renamed_values_of_a_matrix_are_offered_as_moves_in_one_warning(team: Te
     assert team.apply().converged
 
 
+def test_another_pattern_of_names_is_a_rename_of_each_to_its_like(team: Team) -> None:
+    """All are alike, so that nothing but their names tells them apart."""
+    text = """
+    assistants:
+      "PATTERN":
+        {model: gpt-4o, instructions: Help in a friendly way., matrix: {topic: [billing, returns], language: [de, fr]}}
+    """
+    team.write("all.yaml", text.replace("PATTERN", "${{ matrix.topic }}-${{ matrix.language }}"))
+    assert team.apply().converged
+    team.write("all.yaml", text.replace("PATTERN", "${{ matrix.language }}-${{ matrix.topic }}"))
+    [found] = [each for each in team.plan().warnings if each.code == "looks-renamed"]
+    moves = {(each["from"], each["to"]) for each in found.details["moves"]}
+    assert moves == {
+        ("assistant.billing-de", "assistant.de-billing"),
+        ("assistant.billing-fr", "assistant.fr-billing"),
+        ("assistant.returns-de", "assistant.de-returns"),
+        ("assistant.returns-fr", "assistant.fr-returns"),
+    }
+
+
 def test_what_is_different_is_no_rename(team: Team) -> None:
     """The same model and the same tools do not make one object of two."""
     team.write("all.yaml", tutor("judge").replace(PROMPT, "Judge essays and give marks from one to six with a reason."))
