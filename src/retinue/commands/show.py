@@ -68,10 +68,11 @@ def to_document(found: Inventory, declared: Mapping[Address, Declared]) -> ShowD
     rows: list[ShownObjectDocument] = []
     for address, several in found.owned.items():
         said = declared.get(address)
-        labels = {"labels": dict(said.labels)} if said and said.labels else {}
         for live in several:
             state = live.status or "live" if said else "no longer declared"
-            rows.append({"address": str(address), "id": live.id, "name": live.title or None, "state": state, **labels})
+            rows.append({"address": str(address), "id": live.id, "name": live.title or None, "state": state})
+            if said and said.labels:
+                rows[-1]["labels"] = dict(said.labels)
     rows += [
         {"address": "?", "id": live.id, "state": "unreadable tag", "name": live.title} for live in found.unreadable
     ]

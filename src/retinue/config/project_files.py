@@ -101,7 +101,7 @@ class Folder:
             raise _unreadable(path, error) from error
         return _of_size(status, len(self._instead[path])) if path in self._instead else status
 
-    def digest(self, path: str, status: os.stat_result | None = None) -> tuple[str, int]:
+    def digest(self, path: str, status: os.stat_result | None = None) -> Digest:
         """The sha256 and the size of a file as it is uploaded, read in pieces and once, if it has to be read at all.
 
         `status` is what the system has just said of it.
@@ -111,7 +111,7 @@ class Folder:
             return Digest(hashlib.sha256(content).hexdigest(), len(content))
         noted = self._known.known(path, status or self.status(path)) if self._known else None
         if noted:
-            return noted
+            return Digest._make(noted)
         if path not in self._digests:
             self._digests[path] = self._read_digest(path)
         return self._digests[path]

@@ -166,7 +166,7 @@ def _glob(pattern: str) -> re.Pattern[str]:
         elif pattern[at] in "*?":
             regex, at = regex + ("[^/]*" if pattern[at] == "*" else "[^/]"), at + 1
         elif pattern[at] == "[" and (end := pattern.find("]", at + 2)) > 0:
-            inside = pattern[at + 1 : end].replace("\\", r"\\")
+            inside = re.sub(r"[\\\[&~|]", r"\\\g<0>", pattern[at + 1 : end])
             regex += f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
             at = end + 1
         else:
