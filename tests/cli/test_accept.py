@@ -285,6 +285,19 @@ def test_what_no_program_can_write_is_refused_with_its_place(shop: Shell, name: 
     assert written(shop) == FILES
 
 
+def test_what_projects_share_is_not_written(shell: Shell) -> None:
+    """An edit of one project's object is no reason to change the others."""
+    shell.write("retinue.yaml", "stack: shop\nshared: [../prompts]\ninclude: [team.yaml]\n")
+    shell.write("../prompts/tone.md", "Be kind.\n")
+    shell.write("team.yaml", "assistants:\n  tutor: {model: gpt-4o, instructions: {file: ../prompts/tone.md}}\n")
+    assert shell("apply", "--yes").code == 0
+    edit(shell, "tutor", instructions="Be brief.")
+    done = shell("drift", "--accept", "all")
+    assert done.code == 1
+    assert "'../prompts/tone.md' may be shared with other projects" in done.err
+    assert (shell.team.root / "../prompts/tone.md").read_text(encoding="utf-8") == "Be kind.\n"
+
+
 def test_what_cannot_be_written_does_not_stop_the_others(shop: Shell) -> None:
     """All that is refused is told at once, and all else is accepted."""
     edit(shop, "tutor", name="Teacher")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from retinue.config import Loaded, Project
 from retinue.config.explain import explained, sources, written
 from retinue.config.git_revision import checked_out
-from retinue.config.project import find
+from retinue.config.project import PROJECT_FILE, find, shared_directories
 from retinue.config.yaml.writer import write_yaml
 from retinue.errors import DeclarationError, UsageError
 from retinue.kinds import all_kinds
@@ -124,8 +125,9 @@ def diff_base(where: Where, revision: str) -> Contrast:
     """
     where = replace(where, offline=True)
     now = read(where)
-    with checked_out(now.project.root, revision) as root:
-        file = find(where.start)
+    file = find(where.start)
+    name = file.name if file else PROJECT_FILE
+    with checked_out(now.project.root, revision, lambda root: _shared(root / name)) as root:
         then = _read_base(replace(where, start=root / (file.name if file else "")), revision)
     kinds = all_kinds()
     after = _side("the working tree", now)
@@ -133,6 +135,10 @@ def diff_base(where: Where, revision: str) -> Contrast:
         return contrast(_side(revision, then), after, kinds, settings=True)
     nothing = Side(revision, None, where.environment, (), {})
     return contrast(nothing, after, kinds, settings=True, notes=(then,))
+
+
+def _shared(file: Path) -> tuple[str, ...]:
+    return shared_directories(file) if file.is_file() else ()
 
 
 def _side(name: str, reading: Reading) -> Side:

@@ -165,7 +165,8 @@ class _Attempts:
 
     def _written(self, changes: _Changes) -> _Writing:
         declarations = {each.address: each for each in self.loaded.declarations}
-        writing = _Writing(self.session, declarations, Folder(self.session.project.root))
+        project = self.session.project
+        writing = _Writing(self.session, declarations, Folder(project.root, shared=project.shared))
         for step, change in changes:
             writing.take_over(step, change)
         return writing
@@ -298,7 +299,12 @@ class _Writing:
 
     def _site(self, declaration: Declaration, place: Path, *, in_place: bool = False) -> Site:
         known = (self.declarations, self.session.kinds, self.folder)
-        return find_site(declaration, place, *known, in_place=in_place)
+        site = find_site(declaration, place, *known, in_place=in_place)
+        name = site.text or site.source.name
+        if site.source.given or name.startswith("../"):
+            whose = "is given on the command line" if site.source.given else "may be shared with other projects"
+            raise UnwritableError(f"'{name}' {whose}", site.position, f"edit '{name}' by hand")
+        return site
 
     def _add(self, site: Site, edit: Edit) -> None:
         self.texts.setdefault(site.source.name, site.source.text)

@@ -157,7 +157,7 @@ class _Finder:
 
     def _named(self, inclusion: Inclusion, value: Any, tree: Tree, path: Path) -> Iterator[str]:
         """The files that a value names, as far as they are there."""
-        base = posixpath.dirname(tree.source(path).name)
+        base = _directory(tree, path)
         match inclusion.form:
             case "text":
                 for each in value if isinstance(value, list) else [value]:
@@ -203,7 +203,7 @@ class _Finder:
             written = entry.get("path") if isinstance(entry, dict) else entry
             if not isinstance(written, str) or written in out:
                 continue
-            base = posixpath.dirname(tree.source((*path, index)).name)
+            base = _directory(tree, (*path, index))
             exclusions = [*(each.removeprefix(LEAVE_OUT) for each in out)]
             own = self._exclusions(base, entry.get("exclude") if isinstance(entry, dict) else None)
             without = [*self._exclusions(base, exclusions), *own]
@@ -249,6 +249,12 @@ class _Finder:
             except RefusedError:
                 continue
         return found
+
+
+def _directory(tree: Tree, path: Path) -> str:
+    """The directory that paths are relative to; that of the project in what the command line gives."""
+    source = tree.source(path)
+    return "" if source.given else posixpath.dirname(source.name)
 
 
 def references_to_files(schema: Any) -> Iterator[str]:

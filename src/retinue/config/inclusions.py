@@ -344,7 +344,8 @@ class _DeclarationFiles:
     # ── where they are ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _directory(self, path: Path) -> str:
-        return self.tree.source(path).name.rpartition("/")[0]
+        source = self.tree.source(path)
+        return "" if source.given else source.name.rpartition("/")[0]
 
     def _file(self, written: str, path: Path) -> str | None:
         try:

@@ -61,7 +61,7 @@ CODES = {
     "old-json-schema": "Warning: a JSON Schema is written as of an older draft than 2020-12.",
     "out-of-range": "A number is too small or too great.",
     "overlay-included": "What an environment changes is named under `include`.",
-    "path-outside-project": "A path or a symbolic link leads out of the project.",
+    "path-outside-project": "A path or a symbolic link leads out of the project, and of what it shares.",
     "path-too-long": "The path of a file is longer than the API can record.",
     "reference-cycle": "Declarations refer to each other in a circle.",
     "reserved-key": "A key starts with `retinue`, which is kept for the ownership tag.",

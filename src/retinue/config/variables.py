@@ -118,8 +118,8 @@ class Variables:
         name = expression.name
         if expression.namespace in LOCAL:
             message = f"there are no values under '{expression.namespace}' here"
-            hint = "they stand in declarations, and in what those take in: use a variable of the project"
-            raise UnfilledError(Fault(expression.offset, "bad-expression", message, hint))
+            where = "they stand in declarations, and in what those take in: use a variable of the project"
+            raise UnfilledError(Fault(expression.offset, "bad-expression", message, where))
         if self._tree is None:
             raise UnfilledError
         if name not in self._variables:

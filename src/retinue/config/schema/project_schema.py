@@ -221,6 +221,13 @@ _INCLUDE = {
         {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
     ],
 }
+_SHARED = {
+    "description": "Directories outside of the project that paths may lead into, such as ../prompts. Never by a link.",
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+    ],
+}
 _VARIABLES = {
     "type": "object",
     "description": "Values for ${{ var.NAME }}.",
@@ -289,6 +296,7 @@ PROJECT: dict[str, Any] = {
         "account": _ACCOUNT,
         "api": _API,
         "include": _INCLUDE,
+        "shared": _SHARED,
         "guards": _GUARDS,
         "prices": _PRICES,
         "variables": _VARIABLES,
