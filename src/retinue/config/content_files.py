@@ -15,8 +15,10 @@ from urllib.parse import unquote
 
 from retinue.config.environment_overlays import Merger, Part, overlay_files
 from retinue.config.globs import LEAVE_OUT, MAGIC, Exclusion, left_out
-from retinue.config.interpolation import Values, fill
+from retinue.config.interpolation import fill
 from retinue.config.problems import Diagnostics, RefusedError
+from retinue.config.splices import Splicer, of_project
+from retinue.config.variables import Variables
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Inclusion, Kind, Kinds
@@ -57,7 +59,7 @@ class ContentFiles:
 def find_content(
     reader: FileReader,
     kinds: Kinds,
-    lookup: Values,
+    lookup: Variables,
     included: Sequence[str],
     project: tuple[Mapping[str, Any], Tree] | None,
 ) -> ContentFiles:
@@ -69,7 +71,7 @@ def find_content(
 class _Finder:
     reader: FileReader
     sections: Mapping[str, Kind]
-    lookup: Values
+    lookup: Variables
     included: Sequence[str]
     folders: set[str] = field(default_factory=set)
     # The same file may be included by one path and taken in by another.
@@ -123,6 +125,9 @@ class _Finder:
                 below = tree.below((section,))
                 for name, written in data[section].items():
                     node = below.node((name,))
+                    if node is not None and tree.source().may_have_expressions:
+                        splicer = Splicer(of_project(self.lookup.written), Diagnostics())
+                        written, node = (splicer.spliced(written, node) or (written, node))[:2]
                     if isinstance(written, dict) and node is not None:
                         yield section, name, Part(written, node)
 
@@ -160,15 +165,18 @@ class _Finder:
         base = _directory(tree, path)
         match inclusion.form:
             case "text":
-                for each in value if isinstance(value, list) else [value]:
+                parts = enumerate(value) if isinstance(value, list) else [(None, value)]
+                for index, each in parts:
                     if isinstance(each, dict):
-                        yield from self._files(base, each.get("file"))
+                        where: Path = (*path, "file") if index is None else (*path, index, "file")
+                        yield from self._files(_directory(tree, where), each.get("file"))
             case "schema":
-                yield from self._referred(value, base)
+                yield from self._referred(value, _directory(tree, (*path, "file")))
             case "file" | "base64":
                 yield from self._files(base, value)
             case "folder":
                 written = value.get("path") if isinstance(value, dict) else value
+                base = _directory(tree, (*path, "path"))
                 without = self._exclusions(base, value.get("exclude") if isinstance(value, dict) else None)
                 if isinstance(written, str) and written:
                     yield from self._files(base, f"{written.rstrip('/')}/**/*", without)

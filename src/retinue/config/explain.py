@@ -142,9 +142,16 @@ def _as_written(node: Node) -> Any:
 def _origin(declaration: Declaration, path: Path, there: Path, variables: Variables) -> Origin:
     tree = declaration.places
     node = tree.node(there) if isinstance(tree, Tree) else None
-    also = [f"from {each}" for each in _files(node)] if node else []
+    also = [f"from {each}" for each in (*_files(node), *_elsewhere(node))] if node else []
     also += [f"{name} from {place}" for name, place in _variables(node, variables)] if node else []
     return Origin(path, tree.at(there), tuple(dict.fromkeys(also)))
+
+
+def _elsewhere(node: Node) -> Iterator[Position]:
+    """Where entries of a list of texts were written that a variable brought in."""
+    for each in node.entries:
+        if each.shape == "scalar" and each.source is not node.source:
+            yield each.position
 
 
 def _parts(node: Node) -> tuple[Node, ...]:

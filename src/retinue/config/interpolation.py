@@ -139,13 +139,45 @@ def fill(text: str, lookup: Lookup) -> Filled:
         return Filled(text, tuple(used), tuple(faults), complete=False)
     if len(values) == 1:
         return Filled(values[0], tuple(used))
+    if unfit := [_no_text(each, value) for each, value in _valued(text, values) if not _is_scalar(value)]:
+        return Filled(text, tuple(used), tuple(unfit[:MOST_FAULTS]), complete=False)
     parts = [each if isinstance(each, str) else json.dumps(each) for each in values]
     size = sum(map(len, parts))
     if size > max(MOST_FILLED, len(text)):
         fault = Fault(0, "too-large", f"this text grows to {size:,} characters", "put less into the variables")
         return Filled(text, tuple(used), (fault,), complete=False)
     joined = "".join(parts)
-    return Filled(Secret(joined) if any(isinstance(each, Secret) for each in values) else joined, tuple(used))
+    hidden = isinstance(text, Secret) or any(isinstance(each, Secret) for each in values)
+    return Filled(Secret(joined) if hidden else joined, tuple(used))
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | int | float)
+
+
+def _valued(text: str, values: Iterable[Any]) -> Iterator[tuple[Expression, Any]]:
+    """The expressions of a text, each with its value: `values` are those of all pieces."""
+    for piece, value in zip(_pieces(text), values, strict=True):
+        if isinstance(piece, Expression):
+            yield piece, value
+
+
+def _no_text(expression: Expression, value: Any) -> Fault:
+    """What is wrong with a value in the middle of a text."""
+    what = "a list" if isinstance(value, list) else "a map" if isinstance(value, Mapping) else "empty"
+    message = f"'{expression}' is {what}, which cannot stand in a longer text"
+    hint = "let it be all of the value, or write the text out"
+    if isinstance(value, Mapping) and value:
+        hint = f"name a part of it, such as {OPEN} {expression}.{next(iter(value))} }}}}"
+    return Fault(expression.offset, "wrong-type", message, hint)
+
+
+def only_expression(text: str) -> Expression | None:
+    """The expression that a text is, and nothing else."""
+    if not (text.startswith(OPEN) and text.endswith("}}")):
+        return None
+    pieces = list(_pieces(text))
+    return pieces[0] if len(pieces) == 1 and isinstance(pieces[0], Expression) else None
 
 
 def escaped(text: str) -> str:
@@ -298,6 +330,8 @@ class Interpolator:
     def _has_room(self, filled: Filled, path: Path) -> bool:
         """Whether all that was filled is still of a size that somebody could have meant."""
         size = len(filled.value) if filled.used and isinstance(filled.value, str) else 0
+        if isinstance(filled.value, dict | list):  # such as one in a setting: those in declarations are in place
+            size = len(json.dumps(filled.value))
         if 0 <= self._lookup.room < size:
             message = f"variables fill more than {MOST_FILLED_IN_ALL:,} characters up to here"
             self._diagnostics.error("too-large", message, self._tree.at(path), "put less into them")
@@ -324,11 +358,11 @@ class Interpolator:
 
 def _without_secrets(filled: Any, written: Any) -> Any:
     """What was filled, with the written text where a secret came in."""
-    if isinstance(filled, dict):
+    if isinstance(written, dict):
         return {key: _without_secrets(each, written[key]) for key, each in filled.items()}
-    if isinstance(filled, list):
+    if isinstance(written, list):
         return [_without_secrets(each, written[index]) for index, each in enumerate(filled)]
-    return written if isinstance(filled, Secret) else filled
+    return written if next(secrets_in(filled), None) is not None else filled
 
 
 def fill_text(source: Source, lookup: Values, diagnostics: Diagnostics) -> str | None:
@@ -339,6 +373,11 @@ def fill_text(source: Source, lookup: Values, diagnostics: Diagnostics) -> str |
     for fault in filled.faults:
         diagnostics.error(fault.code, fault.message, source.position(fault.offset), fault.hint)
     if not filled.complete:
+        return None
+    only = only_expression(source.text)
+    if only is not None and not _is_scalar(filled.value):
+        fault = _no_text(only, filled.value)
+        diagnostics.error(fault.code, fault.message, source.position(fault.offset), fault.hint)
         return None
     return filled.value if isinstance(filled.value, str) else json.dumps(filled.value)
 

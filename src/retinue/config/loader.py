@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from glob import escape
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from retinue.config.schema.declaration_schema import HANDOVERS, declaration, wit
 from retinue.config.schema.project_schema import DEFAULT_INCLUDE, PROJECT
 from retinue.config.schema.validator import Validator
 from retinue.config.scope import Scope
+from retinue.config.splices import Splicer, of_project, of_values
 from retinue.config.variables import Given, Variables, read_var_files
 from retinue.config.yaml.constructor import Document
 from retinue.config.yaml.parser import FileReader
@@ -83,7 +84,7 @@ def load(
     reader = FileReader(Folder(file.parent, instead, digests), Diagnostics(), Excerpts())
     given = Given(variables, read_var_files(reader, var_files), strict, stand_ins)
     project_file = read_project(reader, file.name, environment, given, environ, kinds)
-    sections, overlay = Sections(reader, kinds), Overlay(reader.diagnostics)
+    sections, overlay = Sections(reader, kinds, project_file.lookup), Overlay(reader.diagnostics)
     if project_file.environment is not None:
         overlay.add(sections.of_mapping(*project_file.environment))
     for name in project_file.overlays:
@@ -182,7 +183,7 @@ def is_included(folder: Folder, include: Iterable[str], path: str) -> bool:
 class _Declarations:
     """Checks the entries of files and makes declarations of them."""
 
-    def __init__(self, reader: FileReader, lookup: Values, kinds: Kinds) -> None:
+    def __init__(self, reader: FileReader, lookup: Variables, kinds: Kinds) -> None:
         self._reader = reader
         self._lookup = lookup
         self._validators = {kind.name: Validator(declaration(kind)) for kind in kinds.values()}
@@ -200,10 +201,14 @@ class _Declarations:
             yield self._declaration(entry, overlay, added=complete)
 
     def _declaration(self, entry: Entry, overlay: Overlay, *, added: bool = False) -> Declaration:
-        kind, name, tree = entry.kind, entry.name, entry.tree
-        sound = self._check_name(kind, name, tree)
+        kind, name = entry.kind, entry.name
+        sound = self._check_name(kind, name, entry.tree)
         lookup = Scope.of(Address(kind.name, name), self._lookup)
+        splicer = Splicer(of_values(lookup, self._lookup.written), self._reader.diagnostics)
+        entry = entry.spliced(splicer, lookup)
+        tree = entry.tree
         interpolator = Interpolator(tree, lookup, self._reader.diagnostics)
+        interpolator.secret |= splicer.secret
         spec = interpolator.data(entry.data) if entry.has_expressions else entry.data
         label = f"the {kind.title} '{name}'"
         found = self._validators[kind.name].problems(spec, tree, label, secret=interpolator.secret)
@@ -264,6 +269,14 @@ class Entry:
     def slot(self) -> tuple[str, str]:
         return self.kind.name, self.name
 
+    def spliced(self, splicer: Splicer, lookup: Values) -> Entry:
+        """The entry with the lists and maps in place that its expressions stand for."""
+        node = self.tree.node(()) if self.has_expressions else None
+        found = splicer.spliced(self.data, node, lookup) if node is not None else None
+        if found is None or found.data is self.data:
+            return self
+        return replace(self, data=found.data, tree=Tree(found.node, self.tree.key()))
+
 
 def _may_be(schema: Mapping[str, Any], value: Any) -> bool:
     """Whether a value has the form of a field: others use the word `handler`, too, for something of another form."""
@@ -274,8 +287,9 @@ def _may_be(schema: Mapping[str, Any], value: Any) -> bool:
 class Sections:
     """Reads the entries of files."""
 
-    def __init__(self, reader: FileReader, kinds: Kinds) -> None:
+    def __init__(self, reader: FileReader, kinds: Kinds, lookup: Variables) -> None:
         self._reader = reader
+        self._lookup = lookup
         self._kinds = {kind.section: kind for kind in kinds.values()}
         self.handovers: list[tuple[str, Any, Tree]] = []
         """The sections that say whose an object is to be, nothing in them checked."""
@@ -408,7 +422,8 @@ class Sections:
     def _of_section(self, kind: Kind, entries: Any, tree: Tree) -> Iterator[Entry]:
         if isinstance(entries, dict):
             for name, data in entries.items():
-                yield Entry(kind, name, data, tree.below((name,)))
+                splicer = Splicer(of_project(self._lookup.written), self._reader.diagnostics)
+                yield Entry(kind, name, data, tree.below((name,))).spliced(splicer, self._lookup)
         elif entries is not None:
             hint = f"write '  NAME:' below '{kind.section}:'"
             message = f"'{kind.section}' must be a mapping of names to what each is"
