@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from retinue.config import Loaded, Project
-from retinue.config.explain import explained, sources, written
+from retinue.config.explain import Stretch, explained, sources, stretches, written
 from retinue.config.git_revision import checked_out
+from retinue.config.problems import did_you_mean, listed
 from retinue.config.project import PROJECT_FILE, find, shared_directories
 from retinue.config.yaml.writer import write_yaml
 from retinue.errors import DeclarationError, UsageError
@@ -58,6 +59,24 @@ class Rendered:
             "environment": self.reading.project.environment,
             "declarations": [self._explained(each) for each in self.declarations],
         }
+
+    def field(self, name: str, *, explain: bool = False) -> Any:
+        """One field of the one declaration. Raises UsageError where there are several, or no such field."""
+        if len(self.declarations) != 1:
+            hint = f"name it, such as 'retinue render assistant.NAME --only {name}'"
+            raise UsageError("--only is about a field of one declaration", hint=hint)
+        (declaration,) = self.declarations
+        spec = written(declaration, self._kind(declaration))
+        if name not in spec:
+            meant = did_you_mean(name, spec, otherwise=f"it has: {listed(spec)}")
+            raise UsageError(f"{declaration.address} has no field '{name}'", hint=meant)
+        if not explain or isinstance(spec[name], str):
+            return spec[name]
+        return explained(declaration, self._kind(declaration), self.loaded.variables).value[name]
+
+    def stretches(self, field: str) -> list[Stretch]:
+        """Where the lines of a text of the one declaration come from."""
+        return stretches(self.declarations[0], field)
 
     def _explained(self, declaration: Declaration) -> dict[str, Any]:
         kind = self._kind(declaration)

@@ -12,7 +12,7 @@ from retinue.config.variables import Variables
 from retinue.config.yaml.syntax_tree import Node, Tree
 from retinue.config.yaml.writer import Noted, Verbatim
 from retinue.kinds.kind import Kind
-from retinue.model.declared import Declaration, Position
+from retinue.model.declared import Declaration, Position, Taken
 from retinue.model.paths import fits
 from retinue.model.printable import masked_data
 from retinue.model.values import Path, Secret
@@ -142,9 +142,59 @@ def _as_written(node: Node) -> Any:
 def _origin(declaration: Declaration, path: Path, there: Path, variables: Variables) -> Origin:
     tree = declaration.places
     node = tree.node(there) if isinstance(tree, Tree) else None
-    also = [f"from {each}" for each in (*_files(node), *_elsewhere(node))] if node else []
-    also += [f"{name} from {place}" for name, place in _variables(node, variables)] if node else []
+    also = [f"from {each}" for each in _elsewhere(node)] if node else []
+    also += _taken(declaration, there)
+    used = (*(_variables(node, variables) if node else ()), *_used(declaration, there, variables))
+    also += [f"{name} from {place}" for name, place in used]
     return Origin(path, tree.at(there), tuple(dict.fromkeys(also)))
+
+
+def _taken(declaration: Declaration, there: Path) -> Iterator[str]:
+    """The files that a text is joined of, and those that they take in, each with the line that names it where that is
+    not the line of the text."""
+    own = declaration.places.at(there)
+    for part in declaration.texts.get(there, ()):
+        if part.file is not None:
+            place = declaration.places.at(part.path)
+            yield f"from {part.file}" + (f" ({place})" if (place.file, place.line) != (own.file, own.line) else "")
+            yield from (f"from {each.file} ({each.named})" for each in part.taken)
+
+
+def _used(declaration: Declaration, there: Path, variables: Variables) -> Iterator[tuple[str, str]]:
+    """The variables in the files that a text is joined of, each with its origin."""
+    for each in (used for part in declaration.texts.get(there, ()) for used in part.used):
+        namespace, name = each.split(".")[:2]
+        if namespace == "var":
+            yield f"var.{name}", variables.origin(name)
+        elif namespace in OUTSIDE:
+            yield each, "the environment"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The lines of a text that come from one place: `file` is None for what the declaration says itself. `taken` are
+    the files that were taken in there."""
+
+    first: int
+    last: int
+    position: Position
+    file: str | None = None
+    taken: tuple[Taken, ...] = ()
+
+
+def stretches(declaration: Declaration, field: str) -> list[Stretch]:
+    """Where the lines of a text come from, from the first to the last."""
+    parts = declaration.texts.get((field,))
+    if parts is None:
+        text = declaration.spec.get(field)
+        last = text.count("\n") + 1 if isinstance(text, str) else 1
+        return [Stretch(1, last, declaration.places.at((field,)))]
+    found, line = [], 1
+    for part in parts:
+        last = line + part.text.removesuffix("\n").count("\n")
+        found.append(Stretch(line, last, declaration.places.at(part.path), part.file, part.taken))
+        line = last + 2
+    return found
 
 
 def _elsewhere(node: Node) -> Iterator[Position]:

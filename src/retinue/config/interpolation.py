@@ -9,10 +9,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from retinue.config.problems import Diagnostics, did_you_mean, listed
-from retinue.config.project_files import Source
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kind
 from retinue.model.declared import Position, Problem
@@ -25,6 +25,8 @@ OUTSIDE = ("env", "secret")
 LOCAL = ("with", "matrix", "self")
 """Namespaces that hold for one declaration each."""
 NAMESPACES = ("var", *OUTSIDE, *LOCAL, "environment")
+INCLUDE = "include"
+"""What an expression begins with that stands for the text of other files, in texts that are rendered."""
 
 MOST_FAULTS = 8
 """How many mistakes of one text are told: whoever writes more of them has made one mistake many times."""
@@ -35,6 +37,7 @@ MOST_FILLED_IN_ALL = 64 * MOST_FILLED
 _OPENING = re.compile(r"(?<!\$)\$+\{\{")
 _NAME = r"(?P<name>[A-Za-z_][A-Za-z0-9_-]*)(?P<path>(?:\.[A-Za-z0-9_-]+)*)"
 _EXPRESSION = re.compile(rf"(?P<namespace>[A-Za-z]+)\.{_NAME}")
+_INCLUDE = re.compile(rf"""{INCLUDE}\s+(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')""")
 
 
 # What is easily written for an expression, or in front of one: `$${{ var.x }}`, `{{ var.x }}`, `${ var.x }`.
@@ -56,7 +59,8 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """`namespace.name`, or `namespace.name.key` for a part of a map. `offset` is where it starts in the string."""
+    """`namespace.name`, or `namespace.name.key` for a part of a map. `offset` is where it starts in the string. One
+    that takes files in has INCLUDE as its namespace, and their path as its name."""
 
     namespace: str
     name: str
@@ -64,6 +68,8 @@ class Expression:
     path: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        if self.namespace == INCLUDE:
+            return f'{INCLUDE} "{self.name}"'
         return ".".join((self.namespace, self.name, *self.path))
 
     def part_of(self, value: Any) -> Any:
@@ -121,7 +127,7 @@ def fill(text: str, lookup: Lookup) -> Filled:
     faults: list[Fault] = []
     used: list[Expression] = []
     complete = True
-    for piece in _pieces(text):
+    for piece in pieces(text):
         if isinstance(piece, Fault):
             faults.append(piece)
         elif isinstance(piece, str):
@@ -139,9 +145,11 @@ def fill(text: str, lookup: Lookup) -> Filled:
         return Filled(text, tuple(used), tuple(faults), complete=False)
     if len(values) == 1:
         return Filled(values[0], tuple(used))
-    if unfit := [_no_text(each, value) for each, value in _valued(text, values) if not _is_scalar(value)]:
-        return Filled(text, tuple(used), tuple(unfit[:MOST_FAULTS]), complete=False)
-    parts = [each if isinstance(each, str) else json.dumps(each) for each in values]
+    texts = [as_text(each) for each in values]
+    if None in texts:
+        unfit = (no_text(each, value) for each, value in _valued(text, values) if as_text(value) is None)
+        return Filled(text, tuple(used), tuple(islice(unfit, MOST_FAULTS)), complete=False)
+    parts = [each for each in texts if each is not None]
     size = sum(map(len, parts))
     if size > max(MOST_FILLED, len(text)):
         fault = Fault(0, "too-large", f"this text grows to {size:,} characters", "put less into the variables")
@@ -151,18 +159,21 @@ def fill(text: str, lookup: Lookup) -> Filled:
     return Filled(Secret(joined) if hidden else joined, tuple(used))
 
 
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, str | int | float)
+def as_text(value: Any) -> str | None:
+    """A value in the middle of a text; None for what can be no part of one."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value) if isinstance(value, int | float) else None
 
 
 def _valued(text: str, values: Iterable[Any]) -> Iterator[tuple[Expression, Any]]:
     """The expressions of a text, each with its value: `values` are those of all pieces."""
-    for piece, value in zip(_pieces(text), values, strict=True):
+    for piece, value in zip(pieces(text), values, strict=True):
         if isinstance(piece, Expression):
             yield piece, value
 
 
-def _no_text(expression: Expression, value: Any) -> Fault:
+def no_text(expression: Expression, value: Any) -> Fault:
     """What is wrong with a value in the middle of a text."""
     what = "a list" if isinstance(value, list) else "a map" if isinstance(value, Mapping) else "empty"
     message = f"'{expression}' is {what}, which cannot stand in a longer text"
@@ -176,8 +187,8 @@ def only_expression(text: str) -> Expression | None:
     """The expression that a text is, and nothing else."""
     if not (text.startswith(OPEN) and text.endswith("}}")):
         return None
-    pieces = list(_pieces(text))
-    return pieces[0] if len(pieces) == 1 and isinstance(pieces[0], Expression) else None
+    found = list(pieces(text))
+    return found[0] if len(found) == 1 and isinstance(found[0], Expression) else None
 
 
 def escaped(text: str) -> str:
@@ -187,10 +198,11 @@ def escaped(text: str) -> str:
 
 def has_expressions(text: str) -> bool:
     """Whether anything in it is to be filled."""
-    return any(not isinstance(piece, str) for piece in _pieces(text))
+    return any(not isinstance(piece, str) for piece in pieces(text))
 
 
-def _pieces(text: str) -> Iterator[str | Expression | Fault]:
+def pieces(text: str) -> Iterator[str | Expression | Fault]:
+    """The expressions of a text, what is wrong with them, and all that stands around them."""
     done = 0
     while opening := _OPENING.search(text, done):
         # Two dollars stand for one; an odd one before the sign makes it the characters themselves.
@@ -245,7 +257,12 @@ def _expression(inner: str, start: int) -> Expression | Fault:
     offset = start + len(inner) - len(inner.lstrip())
     if not body:
         return Fault(offset, "bad-expression", "there is nothing in this expression", "write ${{ var.NAME }}")
+    if taking_in := _INCLUDE.fullmatch(body):
+        return Expression(INCLUDE, taking_in["double"] or taking_in["single"], offset)
     found = _EXPRESSION.fullmatch(body)
+    if found is None and re.match(rf"{INCLUDE}\b", body):
+        hint = f'write {OPEN} {INCLUDE} "PATH" }}}}'
+        return Fault(offset, "bad-expression", f"'{body}' names no file to include", hint)
     if found is None:
         hint = "write ${{ var.NAME }}, ${{ env.NAME }} or ${{ secret.NAME }}, or $${{ for the characters themselves"
         return Fault(offset, "bad-expression", f"'{body}' is no expression", hint)
@@ -363,28 +380,6 @@ def _without_secrets(filled: Any, written: Any) -> Any:
     if isinstance(written, list):
         return [_without_secrets(each, written[index]) for index, each in enumerate(filled)]
     return written if next(secrets_in(filled), None) is not None else filled
-
-
-def fill_text(source: Source, lookup: Values, diagnostics: Diagnostics) -> str | None:
-    """The text of a whole file, filled; None when an expression has no value."""
-    for slip in slips(source.text, lookup.known):
-        diagnostics.warning("likely-slip", slip.message, source.position(slip.offset), slip.hint)
-    filled = fill(source.text, lookup)
-    for fault in filled.faults:
-        diagnostics.error(fault.code, fault.message, source.position(fault.offset), fault.hint)
-    if not filled.complete:
-        return None
-    only = only_expression(source.text)
-    if only is not None and not _is_scalar(filled.value):
-        fault = _no_text(only, filled.value)
-        diagnostics.error(fault.code, fault.message, source.position(fault.offset), fault.hint)
-        return None
-    return filled.value if isinstance(filled.value, str) else json.dumps(filled.value)
-
-
-def first_known(text: str, known: Callable[[Expression], bool]) -> Expression | None:
-    """The first expression of a text that would have a value if the text were filled."""
-    return next((each for each in _pieces(text) if isinstance(each, Expression) and known(each)), None)
 
 
 # ── where they may stand ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -24,6 +24,7 @@ from retinue.config.schema.project_schema import DEFAULT_INCLUDE, PROJECT
 from retinue.config.schema.validator import Validator
 from retinue.config.scope import Scope
 from retinue.config.splices import Splicer, of_project, of_values
+from retinue.config.text_files import TextFiles
 from retinue.config.variables import Given, Variables, read_var_files
 from retinue.config.yaml.constructor import Document
 from retinue.config.yaml.parser import FileReader
@@ -187,7 +188,7 @@ class _Declarations:
         self._reader = reader
         self._lookup = lookup
         self._validators = {kind.name: Validator(declaration(kind)) for kind in kinds.values()}
-        self._inclusions = Inclusions(reader, JsonSchemas(reader))
+        self._inclusions = Inclusions(reader, JsonSchemas(reader), TextFiles(reader))
 
     def of_files(self, files: ContentFiles, sections: Sections, overlay: Overlay) -> Iterator[Declaration]:
         """The declarations of the files, as they are in the environment."""
@@ -218,14 +219,14 @@ class _Declarations:
         interpolator.report(each for each in told if each.path not in silent)
         if isinstance(spec, dict) and not exposed:  # one that is may be taken for the name of a file
             spec, labels = without_composition(spec)
-            spec, complete, secret = self._inclusions.include(kind, spec, tree, lookup)
+            spec, complete, secret, texts = self._inclusions.include(kind, spec, tree, lookup)
             exposed = list(secrets_in_the_open(kind, spec)) if secret else []
             sound &= complete and not (found or interpolator.unfilled)
         if exposed or not isinstance(spec, dict):
             self._reader.diagnostics.place(exposed, tree)
             # Whatever else is wrong with it, no message about it may quote the secret.
             return Declaration(Address(kind.name, name), {}, tree, broken=True)
-        return Declaration(Address(kind.name, name), spec, tree, broken=not sound, labels=labels)
+        return Declaration(Address(kind.name, name), spec, tree, not sound, labels, texts)
 
     def _check_name(self, kind: Kind, name: str, tree: Tree) -> bool:
         pattern = kind.pattern or f"^{NAME.pattern}$"

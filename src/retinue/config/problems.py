@@ -34,6 +34,7 @@ CODES = {
     "empty-file": "A file has no content. The API refuses it as knowledge; as a text it is only a warning.",
     "file-too-large": "A file is larger than the API takes.",
     "foreign-file": "Warning: a YAML file in a folder of content is read because of `include`, and declares nothing.",
+    "include-cycle": "Text files include each other in a circle.",
     "invalid-value": "A value does not fit the schema of its field.",
     "is-directory": "A directory is named where a file is expected.",
     "left-out": "Warning: files of a folder are left out that the API does not take, or an exclusion leaves out none.",

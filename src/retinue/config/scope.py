@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from retinue.config.interpolation import LOCAL, OPEN, Expression, Fault, UnfilledError, Values
+from retinue.config.interpolation import OPEN, Expression, Fault, UnfilledError, Values
 from retinue.config.problems import did_you_mean, listed
 from retinue.model.values import Address
 
@@ -38,6 +38,12 @@ class Scope:
         """The scope of a declaration that was made of nothing else."""
         return cls(around, {"self": {"name": address.name, "address": str(address)}, "with": {}, "matrix": {}})
 
+    def narrowed(self, given: Mapping[str, Any]) -> Scope:
+        """The same with parameters that come before those of the declaration."""
+        parameters = {**self._values.get("with", {}), **given}
+        exposed = {each for each in self._exposed if each[0] != "with" or each[1] not in given}
+        return Scope(self._around, {**self._values, "with": parameters}, exposed=exposed)
+
     def __call__(self, expression: Expression) -> Any:
         values = self._values.get(expression.namespace)
         if values is None:
@@ -69,33 +75,3 @@ class Scope:
     @room.setter
     def room(self, room: int) -> None:
         self._around.room = room
-
-
-class Watch:
-    """Passes everything on, and notes whether a value was asked for that holds for one declaration only."""
-
-    def __init__(self, lookup: Values) -> None:
-        self._lookup = lookup
-        self.local = False
-
-    def __call__(self, expression: Expression) -> Any:
-        self.local |= expression.namespace in LOCAL
-        return self._lookup(expression)
-
-    def known(self, expression: Expression) -> bool:
-        """Whether there is something of that name."""
-        self.local |= expression.namespace in LOCAL
-        return self._lookup.known(expression)
-
-    def secret(self, expression: Expression) -> bool:
-        """Whether a value may hold a key or a password."""
-        return self._lookup.secret(expression)
-
-    @property
-    def room(self) -> int:
-        """How many characters may still be filled in."""
-        return self._lookup.room
-
-    @room.setter
-    def room(self, room: int) -> None:
-        self._lookup.room = room

@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from retinue.config.interpolation import (
+    INCLUDE,
     LOCAL,
     MOST_FILLED_IN_ALL,
     OUTSIDE,
@@ -123,6 +124,10 @@ class Variables:
             return self._environment_variable(expression)
         if expression.namespace == "environment":
             return self._chosen(expression)
+        if expression.namespace == INCLUDE:
+            message = "an include stands in text files that are rendered"
+            instead = f"write {{file: '{expression.name}', render: true}}, in a list if it is a part of a text"
+            raise UnfilledError(Fault(expression.offset, "bad-expression", message, instead))
         name = expression.name
         if expression.namespace in LOCAL:
             message = f"there are no values under '{expression.namespace}' here"
