@@ -298,6 +298,46 @@ def test_what_projects_share_is_not_written(shell: Shell) -> None:
     assert (shell.team.root / "../prompts/tone.md").read_text(encoding="utf-8") == "Be kind.\n"
 
 
+COMPOSED = {
+    "retinue.yaml": "stack: shop\ninclude: [team.yaml]\nvariables: {kit: [code_interpreter, file_search]}\n",
+    "team.yaml": """\
+assistants:
+  parts: {model: gpt-4o, instructions: {file: "prompts/*.md"}}
+  one: {model: gpt-4o, tools: ["${{ var.kit }}"]}
+  two: {model: gpt-4o, tools: ["${{ var.kit }}"]}
+""",
+    "prompts/1.md": "One.\n",
+    "prompts/2.md": "Two.\n",
+}
+
+
+@pytest.fixture
+def composed(shell: Shell) -> Shell:
+    for name, content in COMPOSED.items():
+        shell.write(name, content)
+    assert shell("apply", "--yes").code == 0
+    return shell
+
+
+def test_a_text_of_several_files_is_not_written_into_one(composed: Shell) -> None:
+    edit(composed, "parts", instructions="Other.")
+    done = composed("drift", "--accept", "all")
+    assert done.code == 1
+    assert "it is put together of the files of 'prompts/*.md'" in done.err
+    assert {name: (composed.team.root / name).read_text(encoding="utf-8") for name in COMPOSED} == COMPOSED
+
+
+def test_an_edit_of_a_set_of_tools_says_who_else_has_it(composed: Shell) -> None:
+    edit(composed, "one", tools=[{"type": "code_interpreter"}])
+    done = composed("drift", "--accept", "all")
+    assert done.out.splitlines() == [
+        "accepted assistant.one.tools.file_search",
+        "wrote    retinue.yaml",
+        "affects  assistant.two, which uses the same: see 'retinue plan'",
+    ]
+    assert "{kit: [code_interpreter]}" in (composed.team.root / "retinue.yaml").read_text(encoding="utf-8")
+
+
 def test_what_cannot_be_written_does_not_stop_the_others(shop: Shell) -> None:
     """All that is refused is told at once, and all else is accepted."""
     edit(shop, "tutor", name="Teacher")

@@ -320,6 +320,9 @@ def _file_site(file: Node, node: Node, folder: Folder, *, whole: bool) -> Site:
     if not whole or OPEN in file.text:
         raise UnwritableError(f"it stands in '{file.text}'", file.position, "edit that file by hand")
     try:
+        if folder.is_glob(file.source.name.rpartition("/")[0], file.text):
+            message = f"it is put together of the files of '{file.text}'"
+            raise UnwritableError(message, file.position, "edit the parts by hand")
         name = folder.file(file.source.name.rpartition("/")[0], file.text)
     except RefusedError as refused:
         raise UnwritableError(refused.message, file.position, refused.hint or "correct the path") from refused
