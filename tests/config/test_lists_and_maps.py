@@ -13,7 +13,8 @@ from retinue.cli import main
 from retinue.config import Loaded, load
 from retinue.config.problems import Diagnostics
 from retinue.config.project_files import Source
-from retinue.config.splices import ROOM_OF_VALUE, Splicer, made_of
+from retinue.config.scope import Scope
+from retinue.config.splices import ROOM_OF_VALUE, Splicer, made_of, of_values
 from retinue.config.variables import Variables
 from retinue.config.yaml.parser import parse
 from retinue.kinds import all_kinds
@@ -262,6 +263,22 @@ def test_what_a_list_has_of_the_environment_is_not_shown_in_messages(loaded: Loa
     found = loaded(files, environ={"TOOLS": '["hunter2"]'})
     assert "not-allowed-value" in codes(found)
     assert "hunter2" not in repr(found.diagnostics)
+
+
+def test_what_a_parameter_has_of_the_environment_is_known_for_what_it_is() -> None:
+    """In a list among others, in a map, and in both, by the paths that they have in the outcome."""
+    source = Source("a.yaml", "{x: [a, '${{ with.l }}', b], y: '${{ with.m }}', z: '${{ with.open }}'}")
+    (document,), _ = parse(source, Diagnostics())
+    node = document.tree.node(())
+    assert node is not None
+    values = {"l": ["k1", {"n": "k2"}], "m": {"p": ["k3"], "q": 4}, "open": ["o"]}
+    around = Variables({}, {}, None, Diagnostics())
+    scope = Scope(around, {"with": values}, exposed={("with", "l"), ("with", "m")})
+    splicer = Splicer(of_values(scope, around.written), Diagnostics())
+    spliced = splicer.spliced(document.data, node)
+    assert spliced is not None
+    assert spliced.data == {"x": ["a", *values["l"], "b"], "y": values["m"], "z": ["o"]}
+    assert splicer.secret == {("x", 1), ("x", 2, "n"), ("y", "p", 0)}
 
 
 def test_explanations_name_the_line_of_each_entry(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

@@ -118,6 +118,11 @@ def test_an_absolute_path_is_refused(write: Write, written: str) -> None:
     assert codes(loaded) == ["absolute-path"]
 
 
+def test_a_shared_directory_is_no_file(write: Write) -> None:
+    loaded = read(write({**OUTSIDE, "retinue.yaml": PROJECT, "assistants/a.yaml": ASKING % "../../prompts"}))
+    assert codes(loaded) == ["is-directory"]
+
+
 def test_nothing_is_shared_unless_it_is_said(write: Write) -> None:
     loaded = read(write({**OUTSIDE, "assistants/a.yaml": ASKING % "../../prompts/tone.md"}))
     assert codes(loaded) == ["path-outside-project"]
@@ -248,14 +253,28 @@ def test_a_revision_has_what_was_shared_then(
     assert '"Be kind." -> "Be brief."' in shown
 
 
-def test_a_directory_outside_of_the_repository_is_in_no_revision(
+def test_nothing_outside_of_the_repository_is_shared(write: Write) -> None:
+    """Whoever proposes a change does not choose what of a pipeline's machine is read, whether it is there or not."""
+    for shared in ("../prompts", "../missing", "../../../../etc"):
+        project = f"stack: demo\nshared: [{shared}]\n"
+        root = write({**OUTSIDE, "retinue.yaml": project, "assistants/a.yaml": ASKING % "../../prompts/tone.md"})
+        (root / ".git").mkdir(exist_ok=True)
+        assert "is outside of the repository" in read(root).diagnostics[-1].message
+        (root / ".git").rmdir()
+        (root / ".git").write_text("gitdir: elsewhere\n", encoding="utf-8")  # as in a worktree
+        assert "is outside of the repository" in read(root).diagnostics[-1].message
+        (root / ".git").unlink()
+
+
+def test_a_revision_that_shared_what_is_outside_is_not_read(
     write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In particular, nothing is read from beside the directory that the revision is laid out in."""
+    """In particular, nothing is read from beside the directory that it is laid out in."""
     root = write({**OUTSIDE, "retinue.yaml": PROJECT, "assistants/a.yaml": ASKING % "../../prompts/tone.md"})
     git(root, "init", "-q")
     git(root, "add", "-A")
     git(root, "commit", "-qm", "first")
+    write({"assistants/a.yaml": ASKING % "own.md", "assistants/own.md": "x\n"})
     monkeypatch.chdir(root)
     assert main(["diff", "--base", "HEAD"]) == 1
-    assert "outside of the repository" in capsys.readouterr().err
+    assert "'../prompts', which HEAD shares, is outside of the repository" in capsys.readouterr().err

@@ -254,7 +254,9 @@ class Folder:
     def share(self, written: str) -> None:
         """Let paths lead into a directory outside of the project, as the project file names it.
 
-        Raises RefusedError for one that is not there, that a link leads to, or that the project is in.
+        Raises RefusedError for one that is not there, that a link leads to, or that the project is in; and for one
+        outside of the project's repository: whoever proposes a change may write into the project file, and must not
+        choose what of a pipeline's machine is read.
         """
         _refuse_absolute(written)
         path = posixpath.normpath(written)
@@ -267,11 +269,15 @@ class Folder:
         if f"{top}/".startswith(f"{at.rstrip(os.sep)}/"):
             hint = "name the directories beside the project that are needed"
             raise RefusedError("invalid-value", f"'{written}' contains the project", hint)
-        if not os.path.lexists(at):
-            raise RefusedError("missing-file", f"there is no directory '{written}'", "create it, or correct the path")
+        repository = next((each for each in (self.root, *self.root.parents) if os.path.lexists(each / ".git")), None)
+        if repository is not None and not Path(at).is_relative_to(repository):
+            message = f"'{written}' is outside of the repository"
+            raise RefusedError("path-outside-project", message, "share what is in it, or copy it there")
         if os.path.realpath(at) != at:
             message = f"'{written}' leads through a symbolic link"
             raise RefusedError("path-outside-project", message, "name the directory itself")
+        if not os.path.lexists(at):
+            raise RefusedError("missing-file", f"there is no directory '{written}'", "create it, or correct the path")
         if not os.path.isdir(at):  # noqa: PTH112 - a name that was put together as text
             raise RefusedError("invalid-value", f"'{written}' is no directory", "name the directory that it is in")
         # The outermost comes first, so that it is where a path begins.
