@@ -156,6 +156,27 @@ def test_a_link_within_what_is_shared_is_followed(write: Write) -> None:
     assert text_of(read(root)) == "Be kind."
 
 
+@pytest.mark.parametrize(
+    "written", ["../../prompts/.git/config", "../../prompts/.GIT/config", "../.git/config", "in.md"]
+)
+@pytest.mark.parametrize("form", [ASKING, "vector_stores:\n  s: {files: ['%s']}\n"])
+def test_what_git_keeps_is_not_read(write: Write, written: str, form: str) -> None:
+    """A checkout of a pipeline has a key in there."""
+    shared = written.startswith("../../")
+    kept = ["../prompts/.git/config", "../prompts/.GIT/config"] if shared else [".git/config"]
+    files: Files = dict.fromkeys(kept, "[http] extraheader = AUTHORIZATION: basic aGVsbG8=\n")
+    root = write({**files, "retinue.yaml": PROJECT if shared else "stack: demo\n", "assistants/a.yaml": form % written})
+    (root / "assistants" / "in.md").symlink_to("../.git/config")
+    assert codes(read(root)) == ["path-outside-project"]
+
+
+@pytest.mark.parametrize("pattern", [".*/config", ".git/*", "../.git/**"])
+def test_no_pattern_reads_what_git_keeps(write: Write, pattern: str) -> None:
+    files: Files = {".git/config": "x\n", "assistants/.git/config": "x\n"}
+    found = read(write({**files, "assistants/a.yaml": f"vector_stores:\n  s: {{files: ['{pattern}']}}\n"}))
+    assert "path-outside-project" in codes(found)
+
+
 # ── what may be shared ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -176,6 +197,8 @@ def shares(written: str) -> Callable[[Write], list[str]]:
         (".", "invalid-value"),
         ("a", "invalid-value"),
         ("../p*", "invalid-value"),
+        ("../.git", "invalid-value"),
+        ("../prompts/.git/hooks", "invalid-value"),
         ("../../../../../../../../../../../../../..", "invalid-value"),
         ("/etc", "absolute-path"),
         ("~/prompts", "absolute-path"),

@@ -261,8 +261,8 @@ class Folder:
         _refuse_absolute(written)
         path = posixpath.normpath(written)
         at, top = os.path.normpath(self._at(path)), self._top
-        if "\0" in path or MAGIC.search(path) or _SURROGATE.search(path):
-            raise RefusedError("invalid-value", f"'{written}' is no name of a directory", "name one, without wildcards")
+        if "\0" in path or MAGIC.search(path) or _SURROGATE.search(path) or _is_of_git(path):
+            raise RefusedError("invalid-value", f"'{written}' cannot be shared", "name a directory without wildcards")
         if f"{at}/".startswith(f"{top}/") and at != top:
             message = f"'{written}' is in the project, where paths may lead anyway"
             raise RefusedError("invalid-value", message, "remove it")
@@ -300,12 +300,17 @@ class Folder:
         return path
 
     def check_links(self, path: str, written: str) -> None:
-        """Raises RefusedError when a link leads out of the project on the way to a path, which need not be there."""
+        """Raises RefusedError when a link leads out of the project on the way to a path, which need not be there, or
+        when it leads to what is git's."""
         if "\0" in path:  # there is no such file, which whoever looks for it finds out
             return
         if _SURROGATE.search(path):  # the system may keep any bytes, an account does not
             raise RefusedError("unreadable-file", f"the name of '{written}' is not UTF-8", "rename the file")
-        if self._real(path) is None:
+        real = self._real(path)
+        if real is not None and _is_of_git(real):
+            message = f"'{written}' is what git keeps of the repository, keys of pipelines among it"
+            raise RefusedError("path-outside-project", message, "copy the file out of '.git'")
+        if real is None:
             there = self._within(path) or "the project"
             message = f"'{written}' leads out of {there} through a symbolic link"
             raise RefusedError("path-outside-project", message, f"copy the file into {there}")
@@ -360,6 +365,10 @@ class Folder:
         if found is None:
             found = self._listings[directory] = Listing.of(self._at(directory))
         return found
+
+
+def _is_of_git(path: str) -> bool:
+    return "/.git/" in f"/{path}/".lower()
 
 
 def _refuse_absolute(written: str) -> None:
