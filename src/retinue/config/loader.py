@@ -276,7 +276,7 @@ class Entry:
         found = splicer.spliced(self.data, node, lookup) if node is not None else None
         if found is None or found.data is self.data:
             return self
-        return replace(self, data=found.data, tree=Tree(found.node, self.tree.key()))
+        return replace(self, data=found.data, tree=self.tree.with_top(found.node))
 
 
 def _may_be(schema: Mapping[str, Any], value: Any) -> bool:

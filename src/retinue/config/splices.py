@@ -101,6 +101,10 @@ class Splicer:
             below.add(pair[0], part.node)
             size, depth = size + part.size, max(depth, part.depth)
             changed |= part.data is not value
+        if changed:  # what stands there and is no part of the data any more keeps its place
+            for key, value_node in node.pairs:
+                if key.text not in copy and not key.merges:
+                    below.add(key, value_node)
         return _checked(Spliced(copy, below, size, depth + 1) if changed else Spliced(data, node, size, depth + 1))
 
     def _list(self, data: list[Any], node: Node, path: Path) -> Spliced:

@@ -71,7 +71,7 @@ class TextFiles:
     _meant: dict[str, tuple[Expression, ...]] = field(default_factory=dict)
     _templates: dict[str, _Template] = field(default_factory=dict)
     _rendered: dict[_Key, str | None] = field(default_factory=dict)
-    _told: set[tuple[str, Fault]] = field(default_factory=set)
+    _told: set[tuple[str, int, str]] = field(default_factory=set)
     _trail: list[str] = field(default_factory=list)
     _asked: Position | None = None
 
@@ -232,8 +232,8 @@ class TextFiles:
     def _tell(self, source: Source, fault: Fault, asked: Position | None = None) -> None:
         """Report a mistake, once for all declarations that take the file in. `asked` is the place of the first one that
         lacks a value."""
-        if (source.name, fault) not in self._told:
-            self._told.add((source.name, fault))
+        if (source.name, fault.offset, fault.code) not in self._told:
+            self._told.add((source.name, fault.offset, fault.code))
             place = source.position(fault.offset)
             related = (("filled in for", asked),) if asked else ()
             self.reader.diagnostics.error(fault.code, fault.message, place, fault.hint, related=related)
