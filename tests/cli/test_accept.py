@@ -327,6 +327,20 @@ def test_a_text_of_several_files_is_not_written_into_one(composed: Shell) -> Non
     assert {name: (composed.team.root / name).read_text(encoding="utf-8") for name in COMPOSED} == COMPOSED
 
 
+def test_what_the_command_line_gives_is_not_written(shell: Shell) -> None:
+    for name, content in COMPOSED.items():
+        shell.write(name, content)
+    shell.write("team.yaml", 'assistants: {one: {model: gpt-4o, tools: ["${{ var.kit }}"]}}\n')
+    shell.write("vars.yaml", "kit: [code_interpreter, file_search]\n")
+    given = ("--var-file", str(shell.team.root / "vars.yaml"))
+    assert shell("apply", "--yes", *given).code == 0
+    edit(shell, "one", tools=[{"type": "code_interpreter"}])
+    done = shell("drift", "--accept", "all", *given)
+    assert done.code == 1
+    assert "vars.yaml' is given on the command line" in done.err
+    assert (shell.team.root / "vars.yaml").read_text(encoding="utf-8") == "kit: [code_interpreter, file_search]\n"
+
+
 def test_an_edit_of_a_set_of_tools_says_who_else_has_it(composed: Shell) -> None:
     edit(composed, "one", tools=[{"type": "code_interpreter"}])
     done = composed("drift", "--accept", "all")

@@ -169,6 +169,20 @@ def test_paths_in_a_variable_are_relative_to_the_project(write: Write) -> None:
         assert [each["path"] for each in spec(found, "vector_store")["files"]] == ["kb/a.md"]
 
 
+def test_a_file_that_a_variable_takes_in_is_content(loaded: Load) -> None:
+    """Although `include` matches it, and it has a section."""
+    files: Files = {
+        "retinue.yaml": project(kb=["assistants/kb/*.yaml"], prompt={"file": "assistants/kb/b.yaml"}),
+        "assistants/a.yaml": "vector_stores:\n  s: {files: ['${{ var.kb }}']}\n"
+        "assistants:\n  a: {model: x, instructions: '${{ var.prompt }}'}\n",
+        "assistants/kb/a.yaml": "assistants: {b: {model: x}}\n",
+        "assistants/kb/b.yaml": "assistants: {c: {model: x}}\n",
+    }
+    found = loaded(files)
+    assert codes(found) == ["content-with-sections", "content-with-sections"]
+    assert [str(each.address) for each in found.declarations] == ["vector_store.s", "assistant.a"]
+
+
 # ── what is a mistake ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 MISTAKES: dict[str, tuple[dict[str, Any], str, str, str]] = {

@@ -169,7 +169,8 @@ class _Finder:
                 for index, each in parts:
                     if isinstance(each, dict):
                         where: Path = (*path, "file") if index is None else (*path, index, "file")
-                        yield from self._files(_directory(tree, where), each.get("file"))
+                        base = _directory(tree, where)
+                        yield from self._files(base, each.get("file"), self._exclusions(base, each.get("exclude")))
             case "schema":
                 yield from self._referred(value, _directory(tree, (*path, "file")))
             case "file" | "base64":
