@@ -99,6 +99,26 @@ SHAPES: dict[str, Callable[[int], Files]] = {
         "assistants/a.yaml": "assistants:\n" + lines(n, "  a@: {model: x, instructions: {file: p.md, render: true}}\n"),
         "assistants/p.md": (PROMPT + "${{ var.v }}\n") * n,
     },
+    "a long prompt of many, filled with the same parameters": lambda n: {
+        "assistants/a.yaml": "assistants:\n"
+        + lines(n, "  a@: {model: x, instructions: {file: p.md, render: true, with: {v: x}}}\n"),
+        "assistants/p.md": (PROMPT + "${{ with.v }}\n${{ include 'q.md' }}\n") * n,
+        "assistants/q.md": "Tone: ${{ with.v }}\n",
+    },
+    "a prompt of many, each with parameters of its own": lambda n: {
+        "assistants/a.yaml": "assistants:\n"
+        + lines(n, "  a@: {model: x, instructions: [{file: 'p*.md', render: true, with: {v: '@'}}]}\n"),
+        "assistants/p.md": PROMPT + "${{ with.v }} of ${{ self.name }}\n",
+        "assistants/p2.md": PROMPT,
+    },
+    "one list of many": lambda n: {
+        "retinue.yaml": "stack: demo\nvariables: {v: [code_interpreter, file_search]}\n",
+        "assistants/a.yaml": "assistants:\n" + lines(n, "  a@: {model: x, tools: ['${{ var.v }}', {function: f}]}\n"),
+    },
+    "a long list": lambda n: {
+        "retinue.yaml": "stack: demo\nvariables: {v: [" + lines(n, "x@, ") + "]}\n",
+        "assistants/a.yaml": "functions: {f: {parameters: {enum: ['${{ var.v }}', y]}}}\n",
+    },
     "a long schema of many": lambda n: {
         "assistants/a.yaml": "functions:\n" + lines(n, "  f@: {parameters: {file: f.json}}\n"),
         "assistants/f.json": '{"type": "object", "properties": {' + lines(n, '"p@": {}, ') + '"q": {}}}',

@@ -92,9 +92,11 @@ def _formatted(path: Path) -> Formatted:
 @cache
 def order_of(*, project_file: bool) -> Order:
     """The order of keys in the project file, or in a file of declarations."""
-    sections = {each.section: {"additionalProperties": declaration(each)} for each in all_kinds().values()}
-    declared = {**sections, **HANDOVERS}
-    return schema_order(with_overlays(declared) if project_file else {"properties": declared})
+    one = {each.section: declaration(each) for each in all_kinds().values()}
+    many = {section: {"additionalProperties": schema} for section, schema in one.items()}
+    layers: dict[str, Any] = {"defaults": {"properties": one}, "templates": {"properties": many}}
+    declared = {**many, **HANDOVERS}
+    return schema_order(with_overlays(declared, layers) if project_file else {"properties": {**layers, **declared}})
 
 
 def _files(start: Path, paths: Sequence[Path]) -> list[Path]:

@@ -13,12 +13,13 @@ from retinue.config.composition.matrix import Combination, axes_of, combinations
 from retinue.config.composition.merging import Merger
 from retinue.config.composition.overlay import Overlay
 from retinue.config.composition.parameters import WITH, Parameters
-from retinue.config.interpolation import OPEN, Interpolator, Values, fill
+from retinue.config.interpolation import OPEN, Interpolator, fill
 from retinue.config.problems import Diagnostics
 from retinue.config.schema.declaration_schema import COMPOSITION
 from retinue.config.schema.validator import Validator
 from retinue.config.scope import Scope
 from retinue.config.sections import Entry
+from retinue.config.variables import Variables
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.model.declared import Problem
 from retinue.model.values import Address, Path
@@ -39,7 +40,7 @@ class Instance:
 class Composer:
     """Makes instances of entries. `complete` is False when a mistake keeps some of them, and their names, unknown."""
 
-    def __init__(self, layers: Layers, overlay: Overlay, lookup: Values, diagnostics: Diagnostics) -> None:
+    def __init__(self, layers: Layers, overlay: Overlay, lookup: Variables, diagnostics: Diagnostics) -> None:
         self._layers = layers
         self._overlay = overlay
         self._lookup = lookup
@@ -83,7 +84,7 @@ class Composer:
         if WITH in entry.data:
             entry = replace(entry, data=_less(entry.data, WITH))
         if usable and isinstance(given, dict):
-            scope = Parameters.fill(given, entry.tree, scope, self._diagnostics)
+            scope = Parameters.fill(given, entry.tree, scope, self._lookup.written, self._diagnostics)
         if isinstance(entry.tree, ComposedTree):
             entry.tree.lookup = scope
         return Instance(entry, scope)
