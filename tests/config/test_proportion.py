@@ -167,6 +167,14 @@ SHAPES: dict[str, Callable[[int], Files]] = {
         "environments/production.yaml": "assistants:\n" + lines(n, "  a-@: {name: A @}\n"),
         "assistants/a.yaml": f"assistants: {{a: {{model: x, matrix: {{n: [{lines(n, '@, ')}]}}}}}}\n",
     },
+    "of one matrix, of lists and parts that all have": lambda n: {
+        "retinue.yaml": f"stack: demo\nvariables: {{kit: [code_interpreter], many: [{lines(n, 'x@, ')}]}}\n",
+        "assistants/a.yaml": "templates: {t: {tools: '${{ var.kit }}', with: {parts: [{file: 'p*.md', render: true,"
+        " with: {w: x}}]}, instructions: ['${{ with.parts }}', '${{ with.last }}']}}\n"
+        "assistants: {a: {model: x, extends: t, with: {last: ['${{ matrix.n }}']}, matrix: {n: '${{ var.many }}'}}}\n",
+        "assistants/p.md": PROMPT + "${{ with.w }}\n",
+        "assistants/p2.md": PROMPT,
+    },
     "a mistake of many": lambda n: {
         "assistants/a.yaml": f"assistants: {{a: {{model: x, colour: blue, matrix: {{n: [{lines(n, '@, ')}]}}}}}}\n",
     },

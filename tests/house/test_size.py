@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.house.source import modules
 
-MOST_FILES = 360
-MOST_LINES = 62_000
+MOST_FILES = 385
+MOST_LINES = 65_000
 """When the packages were cut anew there were 200 files with 32,500 lines. What was built since has its line here:
 accounts and networks that misbehave, hostile files and texts, documents that are really read (+20, +6,000); knowledge
 at scale: an index of files, one policy of requests, files that several stores hold, what nothing uses (+8, +3,000);
