@@ -110,14 +110,16 @@ def _covering(address: Address, tree: ComposedTree, path: Path, node: Node) -> S
 
 
 TextPlace = tuple[str, int, int]
+BETWEEN = "\n\n"
+"""What stands between two parts (inclusions.py)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
     """One of several parts that a text is put together of: what people call it, and where in the YAML its node is.
 
-    `text` is what it comes to, without the line end that ends it, and `site` where it can be written; both are None for
-    one that only variables tell, of which `why` says so.
+    `text` is what it comes to, without the line end that ends it, and `site` where it can be written: None for one that
+    cannot, of which `why` says so.
     """
 
     name: str
@@ -130,7 +132,16 @@ class TextPart:
 def find_parts(declaration: Declaration, path: Path, kinds: Kinds, folder: Folder) -> list[TextPart]:
     """The parts of the text at `path`, in order; none where it is not put together of several."""
     node = next((each for place, each in _texts(declaration, kinds) if place == path), None)
-    return [_part(each, _tree(declaration), folder) for each in node.entries] if node is not None else []
+    if node is None:
+        return []
+    texts: dict[int, list[str]] = {}
+    for part in declaration.texts.get(path, ()):  # one of these may stand for several files
+        index = part.path[len(path)] if len(part.path) > len(path) else None
+        if isinstance(index, int):
+            texts.setdefault(index, []).append(part.text.removesuffix("\n"))
+    made = (_part(each, _tree(declaration), folder) for each in node.entries)
+    known = (BETWEEN.join(texts[index]) if index in texts else None for index in range(len(node.entries)))
+    return [each if each.site is not None else replace(each, text=text) for each, text in zip(made, known, strict=True)]
 
 
 def text_places(declaration: Declaration, kinds: Kinds, folder: Folder) -> set[TextPlace]:
