@@ -285,6 +285,73 @@ def test_what_no_program_can_write_is_refused_with_its_place(shop: Shell, name: 
     assert written(shop) == FILES
 
 
+def test_what_projects_share_is_not_written(shell: Shell) -> None:
+    """An edit of one project's object is no reason to change the others."""
+    shell.write("retinue.yaml", "stack: shop\nshared: [../prompts]\ninclude: [team.yaml]\n")
+    shell.write("../prompts/tone.md", "Be kind.\n")
+    shell.write("team.yaml", "assistants:\n  tutor: {model: gpt-4o, instructions: {file: ../prompts/tone.md}}\n")
+    assert shell("apply", "--yes").code == 0
+    edit(shell, "tutor", instructions="Be brief.")
+    done = shell("drift", "--accept", "all")
+    assert done.code == 1
+    assert "'../prompts/tone.md' may be shared with other projects" in done.err
+    assert (shell.team.root / "../prompts/tone.md").read_text(encoding="utf-8") == "Be kind.\n"
+
+
+COMPOSED = {
+    "retinue.yaml": "stack: shop\ninclude: [team.yaml]\nvariables: {kit: [code_interpreter, file_search]}\n",
+    "team.yaml": """\
+assistants:
+  parts: {model: gpt-4o, instructions: {file: "prompts/*.md"}}
+  one: {model: gpt-4o, tools: ["${{ var.kit }}"]}
+  two: {model: gpt-4o, tools: ["${{ var.kit }}"]}
+""",
+    "prompts/1.md": "One.\n",
+    "prompts/2.md": "Two.\n",
+}
+
+
+@pytest.fixture
+def composed(shell: Shell) -> Shell:
+    for name, content in COMPOSED.items():
+        shell.write(name, content)
+    assert shell("apply", "--yes").code == 0
+    return shell
+
+
+def test_a_text_of_several_files_is_not_written_into_one(composed: Shell) -> None:
+    edit(composed, "parts", instructions="Other.")
+    done = composed("drift", "--accept", "all")
+    assert done.code == 1
+    assert "it is put together of the files of 'prompts/*.md'" in done.err
+    assert {name: (composed.team.root / name).read_text(encoding="utf-8") for name in COMPOSED} == COMPOSED
+
+
+def test_what_the_command_line_gives_is_not_written(shell: Shell) -> None:
+    for name, content in COMPOSED.items():
+        shell.write(name, content)
+    shell.write("team.yaml", 'assistants: {one: {model: gpt-4o, tools: ["${{ var.kit }}"]}}\n')
+    shell.write("vars.yaml", "kit: [code_interpreter, file_search]\n")
+    given = ("--var-file", str(shell.team.root / "vars.yaml"))
+    assert shell("apply", "--yes", *given).code == 0
+    edit(shell, "one", tools=[{"type": "code_interpreter"}])
+    done = shell("drift", "--accept", "all", *given)
+    assert done.code == 1
+    assert "vars.yaml' is given on the command line" in done.err
+    assert (shell.team.root / "vars.yaml").read_text(encoding="utf-8") == "kit: [code_interpreter, file_search]\n"
+
+
+def test_an_edit_of_a_set_of_tools_says_who_else_has_it(composed: Shell) -> None:
+    edit(composed, "one", tools=[{"type": "code_interpreter"}])
+    done = composed("drift", "--accept", "all")
+    assert done.out.splitlines() == [
+        "accepted assistant.one.tools.file_search",
+        "wrote    retinue.yaml",
+        "affects  assistant.two, which uses the same: see 'retinue plan'",
+    ]
+    assert "{kit: [code_interpreter]}" in (composed.team.root / "retinue.yaml").read_text(encoding="utf-8")
+
+
 def test_what_cannot_be_written_does_not_stop_the_others(shop: Shell) -> None:
     """All that is refused is told at once, and all else is accepted."""
     edit(shop, "tutor", name="Teacher")

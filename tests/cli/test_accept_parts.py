@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retinue.commands.composed_texts import BETWEEN, SeveralPartsError, changed_parts, whole_parts
+from retinue.commands.composed_texts import SeveralPartsError, changed_parts, whole_parts
+from retinue.config.declaration_sites import BETWEEN
 from tests.cli.conftest import Shell
 
 TEAM = """\
@@ -129,7 +130,7 @@ def test_a_part_that_others_have_is_theirs_too(shop: Shell) -> None:
 
 def test_a_part_with_a_variable_is_nobodys_to_write(shop: Shell) -> None:
     edit(shop, "desk", with_parts(p3="You are a gpt-6-luna."))
-    said = "the change is in the text at team.yaml:10 or 'prompts/model.md', and its value comes from 'You are a"
+    said = "the change is in the text at team.yaml:10, and its value comes from 'You are a"
     assert said in refused(shop)
 
 

@@ -238,7 +238,7 @@ def looked_into(project: Path, pattern: str) -> int:
         asked += 1
         return Listing.of(str(folder.root / directory))
 
-    Search(folder.root, listing, Pattern(pattern)).matched()
+    Search(folder.root, listing, folder.real, Pattern(pattern)).matched()
     return asked
 
 

@@ -104,6 +104,26 @@ SHAPES: dict[str, Callable[[int], Files]] = {
         "assistants/a.yaml": "assistants:\n" + lines(n, "  a@: {model: x, instructions: {file: p.md, render: true}}\n"),
         "assistants/p.md": (PROMPT + "${{ var.v }}\n") * n,
     },
+    "a long prompt of many, filled with the same parameters": lambda n: {
+        "assistants/a.yaml": "assistants:\n"
+        + lines(n, "  a@: {model: x, instructions: {file: p.md, render: true, with: {v: x}}}\n"),
+        "assistants/p.md": (PROMPT + "${{ with.v }}\n${{ include 'q.md' }}\n") * n,
+        "assistants/q.md": "Tone: ${{ with.v }}\n",
+    },
+    "a prompt of many, each with parameters of its own": lambda n: {
+        "assistants/a.yaml": "assistants:\n"
+        + lines(n, "  a@: {model: x, instructions: [{file: 'p*.md', render: true, with: {v: '@'}}]}\n"),
+        "assistants/p.md": PROMPT + "${{ with.v }} of ${{ self.name }}\n",
+        "assistants/p2.md": PROMPT,
+    },
+    "one list of many": lambda n: {
+        "retinue.yaml": "stack: demo\nvariables: {v: [code_interpreter, file_search]}\n",
+        "assistants/a.yaml": "assistants:\n" + lines(n, "  a@: {model: x, tools: ['${{ var.v }}', {function: f}]}\n"),
+    },
+    "a long list": lambda n: {
+        "retinue.yaml": "stack: demo\nvariables: {v: [" + lines(n, "x@, ") + "]}\n",
+        "assistants/a.yaml": "functions: {f: {parameters: {enum: ['${{ var.v }}', y]}}}\n",
+    },
     "a long schema of many": lambda n: {
         "assistants/a.yaml": "functions:\n" + lines(n, "  f@: {parameters: {file: f.json}}\n"),
         "assistants/f.json": '{"type": "object", "properties": {' + lines(n, '"p@": {}, ') + '"q": {}}}',
@@ -151,6 +171,14 @@ SHAPES: dict[str, Callable[[int], Files]] = {
         "retinue.yaml": "stack: demo\nenvironments: {production: }\n",
         "environments/production.yaml": "assistants:\n" + lines(n, "  a-@: {name: A @}\n"),
         "assistants/a.yaml": f"assistants: {{a: {{model: x, matrix: {{n: [{lines(n, '@, ')}]}}}}}}\n",
+    },
+    "of one matrix, of lists and parts that all have": lambda n: {
+        "retinue.yaml": f"stack: demo\nvariables: {{kit: [code_interpreter], many: [{lines(n, 'x@, ')}]}}\n",
+        "assistants/a.yaml": "templates: {t: {tools: '${{ var.kit }}', with: {parts: [{file: 'p*.md', render: true,"
+        " with: {w: x}}]}, instructions: ['${{ with.parts }}', '${{ with.last }}']}}\n"
+        "assistants: {a: {model: x, extends: t, with: {last: ['${{ matrix.n }}']}, matrix: {n: '${{ var.many }}'}}}\n",
+        "assistants/p.md": PROMPT + "${{ with.w }}\n",
+        "assistants/p2.md": PROMPT,
     },
     "a mistake of many": lambda n: {
         "assistants/a.yaml": f"assistants: {{a: {{model: x, colour: blue, matrix: {{n: [{lines(n, '@, ')}]}}}}}}\n",

@@ -23,6 +23,7 @@ from retinue.errors import CHANGES, DeclarationError, RetinueError, UsageError, 
 from retinue.model.printable import json_text
 
 if TYPE_CHECKING:
+    from retinue.commands.diff import Rendered
     from retinue.model.declared import Diagnostic
     from retinue.model.selector import Selection, Selector
     from retinue.planning.policy import FailOn
@@ -213,29 +214,54 @@ def _json(document: Any) -> str:
 @click.argument("selector", type=SELECTOR, metavar="[SELECTOR]", required=False)
 @project_options
 @click.option("--explain", is_flag=True, help="Say which file and line set each value.")
+@click.option("--only", metavar="FIELD", help="Print this field alone: a text as it is, with its size on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def render(selector: Selector | None, place: Where, explain: bool, as_json: bool) -> int:
+def render(selector: Selector | None, place: Where, explain: bool, only: str | None, as_json: bool) -> int:
     """Print what the declarations come to: variables filled in, overlays merged, files read.
 
     The outcome is a file of declarations itself: of all, or of what SELECTOR means, which is an address, a pattern,
-    label:NAME=VALUE or file:GLOB. Offline: no account, no key.
+    label:NAME=VALUE or file:GLOB. Offline: no account, no key. With --only, it is one field: a prompt as the model
+    reads it. Its size is told in characters and, where tiktoken is installed and has its tables, in tokens.
 
     \b
     Example:
       retinue render assistant.math-tutor -e production
       retinue render 'assistant.billing-*'
       retinue render --explain
+      retinue render assistant.math-tutor --only instructions
     """
     from retinue.commands import diff as comparing
     from retinue.model.selector import Selection
 
     terminal = Terminal.detect()
     rendered = comparing.render(place, Selection((selector,) if selector else ()))
-    if as_json:
+    if only is not None:
+        _print_field(terminal, rendered, only, explain=explain, as_json=as_json)
+    elif as_json:
         terminal.print(json_text(rendered.document(explain=explain)))
     else:
         terminal.print(rendered.yaml(explain=explain))
     return 0
+
+
+def _print_field(terminal: Terminal, rendered: Rendered, name: str, *, explain: bool, as_json: bool) -> None:
+    from retinue.commands.prompt_size import prompt_size
+    from retinue.config.yaml.writer import write_yaml
+
+    value = rendered.field(name, explain=explain and not as_json)
+    if as_json:
+        terminal.print(json_text(value))
+    elif not isinstance(value, str):
+        terminal.print(write_yaml({name: value}, printed=True))
+    else:
+        terminal.print(value)
+        model = rendered.declarations[0].spec.get("model")
+        terminal.say(f"{name}: {prompt_size(value, model if isinstance(model, str) else None)}")
+        for each in rendered.stretches(name) if explain else ():
+            lines = f"line {each.first}" if each.first == each.last else f"lines {each.first}-{each.last}"
+            terminal.say(f"  {lines}: {f'{each.file} ({each.position})' if each.file else each.position}")
+            for inner in each.taken:
+                terminal.say(f"    with {inner.file} ({inner.named})")
 
 
 @click.command()

@@ -10,13 +10,10 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from retinue.config.declaration_sites import TextPart, UnwritableError, text_place, text_places
+from retinue.config.declaration_sites import BETWEEN, TextPart, UnwritableError, text_place, text_places
 from retinue.config.project_files import Folder
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declaration
-
-BETWEEN = "\n\n"
-"""What stands between two parts (config/inclusions.py)."""
 
 
 class SeveralPartsError(ValueError):

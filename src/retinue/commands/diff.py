@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from retinue.config import Loaded, Project
-from retinue.config.explain import explained, sources, written
+from retinue.config.explain import Stretch, explained, sources, stretches, written
 from retinue.config.git_revision import checked_out
-from retinue.config.project import find
+from retinue.config.problems import did_you_mean, listed
+from retinue.config.project import PROJECT_FILE, find, shared_directories
 from retinue.config.yaml.writer import write_yaml
-from retinue.errors import DeclarationError
+from retinue.errors import DeclarationError, UsageError
 from retinue.kinds import all_kinds
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.declared import HOW_CHOSEN, Declaration, Diagnostic, Position
@@ -58,6 +60,24 @@ class Rendered:
             "environment": self.reading.project.environment,
             "declarations": [self._explained(each) for each in self.declarations],
         }
+
+    def field(self, name: str, *, explain: bool = False) -> Any:
+        """One field of the one declaration. Raises UsageError where there are several, or no such field."""
+        if len(self.declarations) != 1:
+            hint = f"name it, such as 'retinue render assistant.NAME --only {name}'"
+            raise UsageError("--only is about a field of one declaration", hint=hint)
+        (declaration,) = self.declarations
+        spec = written(declaration, self._kind(declaration))
+        if name not in spec:
+            meant = did_you_mean(name, spec, otherwise=f"it has: {listed(spec)}")
+            raise UsageError(f"{declaration.address} has no field '{name}'", hint=meant)
+        if not explain or isinstance(spec[name], str):
+            return spec[name]
+        return explained(declaration, self._kind(declaration), self.loaded.variables).value[name]
+
+    def stretches(self, field: str) -> list[Stretch]:
+        """Where the lines of a text of the one declaration come from."""
+        return stretches(self.declarations[0], field)
 
     def _explained(self, declaration: Declaration) -> dict[str, Any]:
         kind = self._kind(declaration)
@@ -135,8 +155,9 @@ def diff_base(where: Where, revision: str, selection: Selection = ALL) -> Contra
     """
     where = replace(where, offline=True)
     now = read(where)
-    with checked_out(now.project.root, revision) as root:
-        file = find(where.start)
+    file = find(where.start)
+    name = file.name if file else PROJECT_FILE
+    with checked_out(now.project.root, revision, lambda root: _shared(root / name)) as root:
         # Whatever was the default then, the two are compared in one environment.
         there = replace(where, start=root / (file.name if file else ""), environment=now.project.environment)
         then = _read_base(there, revision)
@@ -146,6 +167,10 @@ def diff_base(where: Where, revision: str, selection: Selection = ALL) -> Contra
     notes = () if isinstance(then, Reading) else (then,)
     before, after = _narrowed([before, _side("the working tree", now)], selection)
     return contrast(before, after, all_kinds(), settings=not selection, notes=notes, selection=selection)
+
+
+def _shared(file: Path) -> tuple[str, ...]:
+    return shared_directories(file) if file.is_file() else ()
 
 
 def _side(name: str, reading: Reading) -> Side:

@@ -199,7 +199,8 @@ class _Attempts:
 
     def _written(self, changes: _Changes) -> _Writing:
         declarations = {each.address: each for each in self.loaded.declarations}
-        writing = _Writing(self.session, declarations, Folder(self.session.project.root))
+        project = self.session.project
+        writing = _Writing(self.session, declarations, Folder(project.root, shared=project.shared))
         for step, change in changes:
             writing.take_over(step, change)
         return writing
@@ -333,6 +334,7 @@ class _Writing:
             if site is None or (site.text is not None and not _fits_a_file(text)):
                 message = f"no file holds the line ends of {part.name} as they are now"
                 raise UnwritableError(message, part.node.position, "edit it by hand")
+            _refuse_foreign(site)
             if site.text is not None:
                 self._write_text(site, text)
             else:
@@ -358,7 +360,9 @@ class _Writing:
 
     def _site(self, declaration: Declaration, place: Path, *, in_place: bool = False) -> Site:
         known = (self.declarations, self.session.kinds, self.folder)
-        return find_site(declaration, place, *known, in_place=in_place)
+        site = find_site(declaration, place, *known, in_place=in_place)
+        _refuse_foreign(site)
+        return site
 
     def _add(self, site: Site, edit: Edit) -> None:
         self.texts.setdefault(site.source.name, site.source.text)
@@ -395,6 +399,15 @@ class _Writing:
                     raise RetinueError(f"'{name}' cannot be edited: {error}", hint=hint) from error
             made[name] = (before, after.encode("utf-8"))
         return made
+
+
+def _refuse_foreign(site: Site) -> None:
+    """Raises UnwritableError for what is not the project's own."""
+    name = site.text or site.source.name
+    if name.startswith("../"):
+        raise UnwritableError(f"'{name}' may be shared with other projects", site.position, f"edit '{name}' by hand")
+    if site.source.given and site.text is None:
+        raise UnwritableError(f"'{name}' is given on the command line", site.position, f"edit '{name}' by hand")
 
 
 def _nested(site: Site, value: Any) -> Edit:

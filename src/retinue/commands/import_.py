@@ -182,7 +182,8 @@ def _no_room(kind: Kind, live: Live) -> str | None:
 def _check_places(session: Session, file: str, files: Iterable[str]) -> None:
     """Raises UsageError when what comes from the account would be read as declarations. Where the declarations are, it
     is known to be their content."""
-    folder, include = Folder(session.project.root), session.project.include
+    project = session.project
+    folder, include = Folder(project.root, shared=project.shared), project.include
     if is_included(folder, include, file):
         return
     for name in files:
@@ -281,4 +282,5 @@ def write(prepared: Prepared) -> tuple[Path, ...]:
 
 def included(session: Session, prepared: Prepared) -> bool:
     """Whether the declarations stand where the project looks for some."""
-    return is_included(Folder(prepared.root), session.project.include, next(iter(prepared.files)))
+    folder = Folder(prepared.root, shared=session.project.shared)
+    return is_included(folder, session.project.include, next(iter(prepared.files)))

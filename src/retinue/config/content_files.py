@@ -17,8 +17,10 @@ from urllib.parse import unquote
 from retinue.config.composition.merging import Merger, Part
 from retinue.config.environment_overlays import overlay_files
 from retinue.config.globs import LEAVE_OUT, MAGIC, Exclusion, left_out
-from retinue.config.interpolation import LOCAL, Values, fill
+from retinue.config.interpolation import LOCAL, fill
 from retinue.config.problems import Diagnostics, RefusedError
+from retinue.config.splices import Splicer, of_project
+from retinue.config.variables import Variables
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Inclusion, Kind, Kinds
@@ -61,7 +63,7 @@ class ContentFiles:
 def find_content(
     reader: FileReader,
     kinds: Kinds,
-    lookup: Values,
+    lookup: Variables,
     included: Sequence[str],
     project: tuple[Mapping[str, Any], Tree] | None,
 ) -> ContentFiles:
@@ -73,7 +75,7 @@ def find_content(
 class _Finder:
     reader: FileReader
     sections: Mapping[str, Kind]
-    lookup: Values
+    lookup: Variables
     included: Sequence[str]
     folders: set[str] = field(default_factory=set)
     # The same file may be included by one path and taken in by another.
@@ -129,9 +131,17 @@ class _Finder:
             if section in self.sections and self.sections[section].inclusions and isinstance(data[section], dict):
                 below = tree.below((section,))
                 for name, written in data[section].items():
-                    node = below.node((name,))
-                    if isinstance(written, dict) and node is not None:
-                        yield section, name, Part(written, node)
+                    part = self._whole(written, below, (name,))
+                    if part is not None:
+                        yield section, name, part
+
+    def _whole(self, written: Any, tree: Tree, path: Path) -> Part | None:
+        """A map with the lists and maps in place that variables give; None for anything else."""
+        node = tree.node(path)
+        if node is not None and tree.source().may_have_expressions:
+            splicer = Splicer(of_project(self.lookup.written), Diagnostics())
+            written, node = (splicer.spliced(written, node) or (written, node))[:2]
+        return Part(written, node) if isinstance(written, dict) and node is not None else None
 
     def _claims_of_layers(self, data: Mapping[str, Any], tree: Tree) -> Iterator[tuple[str, Claim]]:
         """What defaults and templates take in, whether or not anything is made of them."""
@@ -152,10 +162,10 @@ class _Finder:
     def _claims_of_part(
         self, kinds: Iterable[Kind], label: str, written: Any, tree: Tree, path: Path
     ) -> Iterator[tuple[str, Claim]]:
-        node = tree.node(path)
-        for kind in kinds if isinstance(written, dict) and node is not None else ():
-            if kind.inclusions and node is not None:
-                whole = Merger(kind, Diagnostics(), nulls="dropped").merged(None, Part(written, node))
+        part = self._whole(written, tree, path)
+        for kind in kinds if part is not None else ():
+            if kind.inclusions and part is not None:
+                whole = Merger(kind, Diagnostics(), nulls="dropped").merged(None, part)
                 yield from self._claims(kind, label, whole)
 
     def _claims_of_overlays(self) -> Iterator[tuple[str, Claim]]:
@@ -194,18 +204,22 @@ class _Finder:
 
     def _named(self, inclusion: Inclusion, value: Any, tree: Tree, path: Path) -> Iterator[str]:
         """The files that a value names, as far as they are there."""
-        base = posixpath.dirname(tree.source(path).name)
+        base = _directory(tree, path)
         match inclusion.form:
             case "text":
-                for each in value if isinstance(value, list) else [value]:
+                parts = enumerate(value) if isinstance(value, list) else [(None, value)]
+                for index, each in parts:
                     if isinstance(each, dict):
-                        yield from self._files(base, each.get("file"))
+                        where: Path = (*path, "file") if index is None else (*path, index, "file")
+                        base = _directory(tree, where)
+                        yield from self._files(base, each.get("file"), self._exclusions(base, each.get("exclude")))
             case "schema":
-                yield from self._referred(value, base)
+                yield from self._referred(value, _directory(tree, (*path, "file")))
             case "file" | "base64":
                 yield from self._files(base, value)
             case "folder":
                 written = value.get("path") if isinstance(value, dict) else value
+                base = _directory(tree, (*path, "path"))
                 without = self._exclusions(base, value.get("exclude") if isinstance(value, dict) else None)
                 if isinstance(written, str) and written:
                     yield from self._files(base, f"{written.rstrip('/')}/**/*", without)
@@ -240,7 +254,7 @@ class _Finder:
             written = entry.get("path") if isinstance(entry, dict) else entry
             if not isinstance(written, str) or written in out:
                 continue
-            base = posixpath.dirname(tree.source((*path, index)).name)
+            base = _directory(tree, (*path, index))
             exclusions = [*(each.removeprefix(LEAVE_OUT) for each in out)]
             own = self._exclusions(base, entry.get("exclude") if isinstance(entry, dict) else None)
             without = [*self._exclusions(base, exclusions), *own]
@@ -287,6 +301,12 @@ class _Finder:
             except RefusedError:
                 continue
         return found
+
+
+def _directory(tree: Tree, path: Path) -> str:
+    """The directory that paths are relative to; that of the project in what the command line gives."""
+    source = tree.source(path)
+    return "" if source.given else posixpath.dirname(source.name)
 
 
 def references_to_files(schema: Any) -> Iterator[str]:

@@ -114,14 +114,16 @@ def _covering(address: Address, tree: ComposedTree, path: Path, node: Node) -> S
 
 
 TextPlace = tuple[str, int, int]
+BETWEEN = "\n\n"
+"""What stands between two parts (inclusions.py)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
     """One of several parts that a text is put together of: what people call it, and where in the YAML its node is.
 
-    `text` is what it comes to, without the line end that ends it, and `site` where it can be written; both are None for
-    one that only variables tell, of which `why` says so.
+    `text` is what it comes to, without the line end that ends it, and `site` where it can be written: None for one that
+    cannot, of which `why` says so.
     """
 
     name: str
@@ -134,13 +136,26 @@ class TextPart:
 def find_parts(declaration: Declaration, path: Path, kinds: Kinds, folder: Folder) -> list[TextPart]:
     """The parts of the text at `path`, in order; none where it is not put together of several."""
     node = next((each for place, each in _texts(declaration, kinds) if place == path), None)
-    return [_part(each, _tree(declaration), folder) for each in node.entries] if node is not None else []
+    if node is None:
+        return []
+    texts: dict[int, list[str]] = {}
+    for part in declaration.texts.get(path, ()):  # one of these may stand for several files
+        index = part.path[len(path)] if len(part.path) > len(path) else None
+        if isinstance(index, int):
+            texts.setdefault(index, []).append(part.text.removesuffix("\n"))
+    made = (_part(each, _tree(declaration), folder) for each in node.entries)
+    known = (BETWEEN.join(texts[index]) if index in texts else None for index in range(len(node.entries)))
+    return [each if each.site is not None else replace(each, text=text) for each, text in zip(made, known, strict=True)]
 
 
 def text_places(declaration: Declaration, kinds: Kinds, folder: Folder) -> set[TextPlace]:
     """Where everything is written that texts of a declaration are made of."""
     nodes = (each for _, node in _texts(declaration, kinds) for each in node.entries or [node])
-    return {text_place(each, declaration, folder) for each in nodes}
+    found = {text_place(each, declaration, folder) for each in nodes}
+    for part in (each for parts in declaration.texts.values() for each in parts):
+        files = (part.file, *(each.file for each in part.taken))
+        found |= {(each, 0, 0) for each in files if each is not None}
+    return found
 
 
 def text_place(node: Node, declaration: Declaration, folder: Folder) -> TextPlace:
@@ -148,7 +163,7 @@ def text_place(node: Node, declaration: Declaration, folder: Folder) -> TextPlac
     named = node.pair("file")
     if named is not None:
         with suppress(RefusedError):
-            return (folder.file(named[1].source.name.rpartition("/")[0], _filled(named[1], _tree(declaration))), 0, 0)
+            return (folder.file(_directory(named[1]), _filled(named[1], _tree(declaration))), 0, 0)
     return (node.source.name, node.start, node.end)
 
 
@@ -199,10 +214,18 @@ def _file_site(file: Node, node: Node, tree: Tree, folder: Folder, *, whole: boo
     if not whole or OPEN in text:
         raise UnwritableError(f"it stands in '{text}'", file.position, "edit that file by hand")
     try:
-        name = folder.file(file.source.name.rpartition("/")[0], text)
+        if folder.is_glob(_directory(file), text):
+            message = f"it is put together of the files of '{text}'"
+            raise UnwritableError(message, file.position, "edit the parts by hand")
+        name = folder.file(_directory(file), text)
     except RefusedError as refused:
         raise UnwritableError(refused.message, file.position, refused.hint or "correct the path") from refused
     return replace(Site(file.source, 0, (), file.position), text=name)
+
+
+def _directory(file: Node) -> str:
+    """The directory that the name of a file is relative to; that of the project in what the command line gives."""
+    return "" if file.source.given else file.source.name.rpartition("/")[0]
 
 
 def _filled(file: Node, tree: Tree) -> str:
@@ -211,7 +234,8 @@ def _filled(file: Node, tree: Tree) -> str:
 
 
 def _refuse_expressions(node: Node) -> None:
-    for each in _scalars(node):
+    """Raises UnwritableError for what is not written out. A list or map that stands for an expression has its text."""
+    for each in (node, *_scalars(node)):
         if has_expressions(each.text):
             shown = each.text if len(each.text) <= 60 else f"{each.text[:60]}…"
             hint = "change the variable, or write the value here first"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from retinue.config.composition.composed import ComposedTree, expression_path
-from retinue.config.interpolation import OPEN, OUTSIDE, used_in
+from retinue.config.interpolation import OPEN, OUTSIDE, Expression, used_in
 from retinue.config.variables import Variables
 from retinue.config.yaml.syntax_tree import Node, Tree
 from retinue.config.yaml.writer import Noted, Verbatim
 from retinue.kinds.kind import Kind
-from retinue.model.declared import Declaration, Places, Position
+from retinue.model.declared import Declaration, Places, Position, Taken
 from retinue.model.paths import fits
 from retinue.model.printable import masked_data
 from retinue.model.values import Path, Secret
@@ -151,9 +151,72 @@ def _as_written(node: Node, tree: Places) -> Any:
 def _origin(declaration: Declaration, path: Path, there: Path, variables: Variables) -> Origin:
     tree = declaration.places
     node = tree.node(there) if isinstance(tree, Tree) else None
-    also = [f"from {each}" for each in _files(node, tree)] if node else []
-    also += [f"{name} from {place}" for name, place in _expressions(node, tree, variables)] if node else []
+    also = [f"from {each}" for each in _elsewhere(node)] if node else []
+    also += _taken(declaration, there)
+    used = (*(_expressions([node], tree, variables) if node else ()), *_used(declaration, there, variables))
+    also += [f"{name} from {place}" for name, place in used]
     return Origin(path, tree.at(there), tuple(dict.fromkeys(also)))
+
+
+def _taken(declaration: Declaration, there: Path) -> Iterator[str]:
+    """The files that a text is joined of, and those that they take in, each with the line that names it where that is
+    not the line of the text."""
+    own = declaration.places.at(there)
+    for part in declaration.texts.get(there, ()):
+        if part.file is not None:
+            place = declaration.places.at(part.path)
+            yield f"from {part.file}" + (f" ({place})" if (place.file, place.line) != (own.file, own.line) else "")
+            yield from (f"from {each.file} ({each.named})" for each in part.taken)
+
+
+def _used(declaration: Declaration, there: Path, variables: Variables) -> Iterator[tuple[str, str]]:
+    """What is filled into the files that a text is joined of, each with its origin."""
+    tree = declaration.places
+    for part in declaration.texts.get(there, ()):
+        for each in part.used:
+            namespace, name, *rest = each.split(".")
+            expression = Expression(namespace, name, 0, tuple(rest))
+            own = tree.node((*part.path[:-1], "with", name)) if namespace == "with" and isinstance(tree, Tree) else None
+            if own is not None:
+                yield each, str(own.position)
+                yield from _expressions([own], tree, variables)
+            else:
+                yield from _origins(expression, tree, variables)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The lines of a text that come from one place: `file` is None for what the declaration says itself. `taken` are
+    the files that were taken in there."""
+
+    first: int
+    last: int
+    position: Position
+    file: str | None = None
+    taken: tuple[Taken, ...] = ()
+
+
+def stretches(declaration: Declaration, field: str) -> list[Stretch]:
+    """Where the lines of a text come from, from the first to the last."""
+    parts = declaration.texts.get((field,))
+    if parts is None:
+        text = declaration.spec.get(field)
+        last = text.count("\n") + 1 if isinstance(text, str) else 1
+        return [Stretch(1, last, declaration.places.at((field,)))]
+    found, line = [], 1
+    for part in parts:
+        last = line + part.text.removesuffix("\n").count("\n")
+        found.append(Stretch(line, last, declaration.places.at(part.path), part.file, part.taken))
+        line = last + 2
+    return found
+
+
+def _elsewhere(node: Node) -> Iterator[Position]:
+    """Where entries of a list of texts were written that a variable brought in."""
+    for each in node.entries:
+        elsewhere = each.source is not node.source or not node.start <= each.start <= node.end
+        if each.shape == "scalar" and elsewhere:
+            yield each.position
 
 
 def _parts(node: Node) -> tuple[Node, ...]:
@@ -170,21 +233,29 @@ def _files(node: Node, tree: Places) -> Iterator[str]:
             yield posixpath.normpath(posixpath.join(posixpath.dirname(found[1].source.name), name))
 
 
-def _expressions(node: Node, tree: Places, variables: Variables) -> Iterator[tuple[str, str]]:
-    """What the expressions of a value are, each with the place of what it stands for; those that it is made of, too."""
-    waiting = [node]
+def _expressions(nodes: Iterable[Node], tree: Places, variables: Variables) -> Iterator[tuple[str, str]]:
+    """What the expressions of values are, each with the place of what it stands for; those that it is made of, too."""
+    for node in nodes:
+        texts = (each.text for each in _parts(node) if each.shape == "scalar")
+        for each in (used for text in texts if OPEN in text for used in used_in(text)):
+            yield from _origins(each, tree, variables)
+
+
+def _origins(expression: Expression, tree: Places, variables: Variables) -> Iterator[tuple[str, str]]:
+    """The place of what an expression stands for, and of what that is made of."""
+    waiting = [expression]
     told: set[str] = set()
     while waiting:
-        texts = [each.text for each in _parts(waiting.pop(0)) if each.shape == "scalar"]
-        for each in (used for text in texts if OPEN in text for used in used_in(text)):
-            if str(each) in told:
-                continue
-            told.add(str(each))
-            if each.namespace == "var":
-                yield str(each), variables.origin(each.name)
-            elif each.namespace in OUTSIDE:
-                yield str(each), "the environment"
-            elif isinstance(tree, Tree) and (path := expression_path(tree, each)) is not None:
-                yield str(each), str(tree.at(path))
-                found = tree.node(path)
-                waiting += [found] if found is not None else []
+        each = waiting.pop(0)
+        if str(each) in told:
+            continue
+        told.add(str(each))
+        if each.namespace == "var":
+            yield str(each), variables.origin(each.name)
+        elif each.namespace in OUTSIDE:
+            yield str(each), "the environment"
+        elif isinstance(tree, Tree) and (path := expression_path(tree, each)) is not None:
+            yield str(each), str(tree.at(path))
+            found = tree.node(path)
+            texts = [part.text for part in (_parts(found) if found is not None else ()) if part.shape == "scalar"]
+            waiting += [used for text in texts if OPEN in text for used in used_in(text)]

@@ -7,8 +7,9 @@ working tree are not touched, and nothing is fetched.
 from __future__ import annotations
 
 import os
+import posixpath
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,10 +22,12 @@ _SUBMODULE = "160000"
 
 
 @contextmanager
-def checked_out(root: Path, revision: str) -> Iterator[Path]:
+def checked_out(root: Path, revision: str, shared: Callable[[Path], Iterable[str]] = lambda _: ()) -> Iterator[Path]:
     """A directory with the files below the project's `root` as they are in a revision; empty if it has none there.
+    `shared` says of the project as it was then which directories beside it belong to it.
 
-    Raises RetinueError when there is no git, no repository, or no such revision.
+    Raises RetinueError when there is no git, no repository, or no such revision, or when a shared directory is outside
+    of the repository, so that no revision has it.
     """
     top = Path(_git(root, "rev-parse", "--show-toplevel", failed=_no_repository(root)).decode().rstrip("\n"))
     below = root.resolve().relative_to(top.resolve()).as_posix()
@@ -40,10 +43,23 @@ def checked_out(root: Path, revision: str) -> Iterator[Path]:
     with TemporaryDirectory(prefix="retinue-") as scratch:
         tree = Path(scratch) / "tree"
         tree.mkdir()
-        index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+        index = {"GIT_INDEX_FILE": str(Path(scratch) / "index"), "GIT_LITERAL_PATHSPECS": "1"}
         _git(top, "read-tree", commit.decode().strip(), more=index)
-        listed = _git(top, "ls-files", "--stage", "-z", "--", below, more=index)
-        _git(top, "checkout-index", "-z", "--stdin", f"--prefix={tree}/", more=index, given=b"\0".join(_files(listed)))
+
+        def lay_out(directory: str) -> None:
+            listed = _git(top, "ls-files", "--stage", "-z", "--", directory, more=index)
+            given = b"\0".join(_files(listed))
+            _git(top, "checkout-index", "-z", "--stdin", f"--prefix={tree}/", more=index, given=given)
+
+        lay_out(below)
+        for written in shared(tree / below):
+            directory = posixpath.normpath(posixpath.join(below, written))
+            if directory.startswith(("../", "/")) or directory == "..":
+                message = f"'{written}', which {revision} shares, is outside of the repository, so no revision has it"
+                raise RetinueError(message, hint="compare environments instead: -e A -e B")
+            apart = directory != "." and not f"{directory}/".startswith(f"{below}/")
+            if apart and not f"{below}/".startswith(f"{directory}/"):
+                lay_out(directory)
         yield tree / below
 
 

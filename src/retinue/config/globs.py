@@ -194,11 +194,13 @@ class _Place(NamedTuple):
 
 @dataclass(slots=True)
 class Search:
-    """One look for what a pattern matches below `root`. `listing` lists a directory; of the files, those are wanted
-    whose names end in one of the `suffixes`."""
+    """One look for what a pattern matches below `root`. `listing` lists a directory, `followed` says where a path
+    really is, or None when that is not where paths may lead; of the files, those are wanted whose names end in one of
+    the `suffixes`."""
 
     root: Path
     listing: Callable[[str], Listing]
+    followed: Callable[[str], str | None]
     pattern: Pattern
     without: Sequence[Exclusion] = ()
     suffixes: tuple[str, ...] = ("",)
@@ -286,14 +288,12 @@ class Search:
 
     def _real(self, path: str) -> str | None:
         """Where a directory really is, from the root; None, refused, when that is outside of it."""
-        real = Path(os.path.realpath(self.root / path))
-        if not real.is_relative_to(self.root):
+        real = self.followed(path)
+        if real is None:
             message, hint = f"'{path}' {_OUT_OF_PROJECT}", "copy the folder into the project"
             link = None if path == self._fixed()[0] else path  # who names the link itself has no use for leaving it out
             self.refused.append(RefusedError("path-outside-project", message, hint, link=link))
-            return None
-        found = real.relative_to(self.root).as_posix()
-        return "" if found == "." else found
+        return real
 
 
 def join(directory: str, name: str) -> str:

@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from retinue.config.globs import LEAVE_OUT, Exclusion, Matched
-from retinue.config.interpolation import OUTSIDE, Expression, Values, fill_text, first_known
+from retinue.config.interpolation import OUTSIDE, Values
 from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import RefusedError
-from retinue.config.project_files import Source
-from retinue.config.scope import Watch
+from retinue.config.scope import Scope
+from retinue.config.text_files import TextFiles
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Inclusion, Kind
 from retinue.model.canonical import content_value
+from retinue.model.declared import TextPart
 from retinue.model.paths import matches, replaced
 from retinue.model.values import Path, Secret
 
@@ -35,19 +36,13 @@ _File = dict[str, Any]
 
 
 class Included(NamedTuple):
-    """A declaration with its files read: whether all of them could be, and whether one was filled with a secret."""
+    """A declaration with its files read: whether all of them could be, whether one was filled with a secret, and of
+    which parts its texts are joined, by where they stand."""
 
     spec: dict[str, Any]
     complete: bool
     secret: bool
-
-
-class _Text(NamedTuple):
-    """What a file comes to where its text is wanted: with the line ends of Unix and without the last one. `meant` is a
-    variable in it that nobody fills in."""
-
-    value: str
-    meant: Expression | None
+    texts: Mapping[Path, tuple[TextPart, ...]]
 
 
 @dataclass(slots=True)
@@ -56,37 +51,23 @@ class Inclusions:
 
     reader: FileReader
     schemas: JsonSchemas
-    _texts: dict[tuple[str, bool], _Text | None] = field(default_factory=dict)
+    texts: TextFiles
     _joined: dict[tuple[str, ...], str] = field(default_factory=dict)
+    _matched: dict[tuple[str, str], Matched] = field(default_factory=dict)
 
-    def text(self, source: Source, lookup: Values, *, render: bool) -> _Text | None:
-        """The text of a file, filled with values if it is to be; None, reported, where that cannot be. It is worked out
-        once, unless it has values that hold for one declaration."""
-        if (source.name, render) in self._texts:
-            return self._texts[source.name, render]
-        watch = Watch(lookup)
-        text = self._text(source, watch, render=render)
-        if not watch.local:
-            self._texts[source.name, render] = text
-        return text
+    def matched(self, directory: str, written: str, without: Sequence[Exclusion]) -> Matched:
+        """The files that a path or a glob names. Many declarations may have the same one. Raises RefusedError."""
+        if without:  # which is to be told whether it leaves anything out
+            return self.reader.folder.files(directory, written, without=without)
+        if (directory, written) not in self._matched:
+            self._matched[directory, written] = self.reader.folder.files(directory, written)
+        return self._matched[directory, written]
 
     def joined(self, parts: tuple[str, ...]) -> str:
         """Texts with a blank line between them. Many declarations may have the same ones."""
         if parts not in self._joined:
             self._joined[parts] = _joined(parts)
         return self._joined[parts]
-
-    def _text(self, source: Source, lookup: Values, *, render: bool) -> _Text | None:
-        text, meant = source.text, None
-        if render:
-            rendered = fill_text(source, lookup, self.reader.diagnostics)
-            if rendered is None:
-                return None
-            text = rendered
-        else:
-            meant = first_known(text, lookup.known)
-        unified = _without_last_line_end(text.replace("\r\n", "\n").replace("\r", "\n"))
-        return _Text(Secret(unified) if isinstance(text, Secret) else unified, meant)
 
     def include(self, kind: Kind, spec: dict[str, Any], tree: Tree, lookup: Values) -> Included:
         """The declaration with its files read, filled with the values of `lookup` where they are to be."""
@@ -96,7 +77,7 @@ class Inclusions:
             one.inclusion = inclusion
             for path, value in list(matches(spec, inclusion.pattern)):
                 spec = replaced(spec, path, read(value, path))
-        return Included(spec, one.complete, one.secret)
+        return Included(spec, one.complete, one.secret, one.texts)
 
 
 @dataclass(slots=True)
@@ -109,39 +90,80 @@ class _DeclarationFiles:
     complete: bool = True
     secret: bool = False
     inclusion: Inclusion | None = None
+    texts: dict[Path, tuple[TextPart, ...]] = field(default_factory=dict)
 
     def text(self, value: Any, path: Path) -> Any:
-        """A string, a file, or a list of them → a string. Other shapes are the schema's to refuse."""
-        if not isinstance(value, list):
-            return self._part(value, path)
-        parts = [self._part(each, (*path, index)) for index, each in enumerate(value)]
-        if not all(isinstance(each, str) for each in parts):
+        """A string, a file, a glob, or a list of them → a string. Other shapes are the schema's to refuse."""
+        if isinstance(value, str) or not isinstance(value, list | dict):
             return value
-        if any(isinstance(each, Secret) for each in parts):
-            return Secret(_joined(parts))
-        return self.all.joined(tuple(parts))
+        entries = [((*path, index), each) for index, each in enumerate(value)] if isinstance(value, list) else []
+        found = [self._parts(each, where) for where, each in entries or [(path, value)]]
+        parts = tuple(part for each in found if each is not None for part in each)
+        if None in found or not parts:
+            return value
+        self.texts[path] = parts
+        texts = tuple(part.text for part in parts)
+        if any(isinstance(each, Secret) for each in texts):
+            return Secret(_joined(texts))
+        return texts[0] if len(texts) == 1 and isinstance(value, dict) else self.all.joined(texts)
 
-    def _part(self, value: Any, path: Path) -> Any:
+    def _parts(self, value: Any, path: Path) -> list[TextPart] | None:
+        """What one part of a text comes to: several where it is a glob; None where there is no text."""
+        if isinstance(value, str):
+            return [TextPart(value, path)]
         if not (isinstance(value, dict) and isinstance(value.get("file"), str) and value["file"]):
-            return value
-        name = self._file(value["file"], (*path, "file"))
-        source = self.all.reader.text(name, asked=self.tree.at((*path, "file"))) if name is not None else None
-        text = self.all.text(source, self.lookup, render=value.get("render") is True) if source is not None else None
-        if text is None:
+            return None
+        where: Path = (*path, "file")
+        without = self._excluded(value, path)
+        try:
+            matched = self.all.matched(self._directory(where), value["file"], [each for each, _ in without])
+        except RefusedError as refused:
+            self._report(refused, where)
+            return None
+        self._tell_of_links(matched, where)
+        self._tell_of_useless(without)
+        lookup = self._lookup(value, path)
+        found = [self._text(name, value, where, lookup) for name in matched.files]
+        parts = [each for each in found if each is not None]
+        if len(parts) < len(found) or not found:
             self.complete = False
-            return value
-        if text.meant is not None and text.meant.namespace not in OUTSIDE:
-            expression = f"${{{{ {text.meant} }}}}"
-            message = f"'{value['file']}' has '{expression}' in it, which stays as it is"
+            return None
+        return parts
+
+    def _lookup(self, value: Mapping[str, Any], path: Path) -> Values:
+        """The values that a file is filled with: those that its `with` gives come before those of the declaration."""
+        given = value.get("with")
+        if not isinstance(given, dict):
+            return self.lookup
+        if value.get("render") is not True:
+            message = "'with' gives values to a file that is not rendered"
+            where = self.tree.at((*path, "with"), key=True)
+            self.all.reader.diagnostics.error("misplaced-field", message, where, "add 'render: true'")
+            self.complete = False
+        return self.lookup.narrowed(given) if isinstance(self.lookup, Scope) else self.lookup
+
+    def _text(self, name: str, value: Mapping[str, Any], where: Path, lookup: Values) -> TextPart | None:
+        reader, texts = self.all.reader, self.all.texts
+        place = self.tree.at(where)
+        source = reader.text(name, asked=place)
+        if source is None:
+            return None
+        render = value.get("render") is True
+        text = texts.rendered(source, lookup, place) if render else texts.plain(source)
+        if text is None:
+            return None
+        # One that stands for itself is called as its author calls it.
+        written = value["file"] if reader.folder.inside(self._directory(where), value["file"]) == name else name
+        meant = None if render else texts.meant(source, lookup)
+        if meant is not None and meant.namespace not in OUTSIDE:
+            message = f"'{written}' has '${{{{ {meant} }}}}' in it, which stays as it is"
             hint = "write 'render: true' beside 'file' for its value"
-            self.all.reader.diagnostics.warning("likely-slip", message, self.tree.at((*path, "file")), hint)
+            reader.diagnostics.warning("likely-slip", message, self.tree.at(where), hint)
         if not text.value or text.value.isspace():
-            where = self.tree.at((*path, "file"))
-            self.all.reader.diagnostics.warning(
-                "empty-file", f"'{value['file']}' is empty", where, "write something into it"
-            )
+            message = f"'{written}' is empty"
+            reader.diagnostics.warning("empty-file", message, self.tree.at(where), "write something into it")
         self.secret |= isinstance(text.value, Secret)
-        return text.value
+        return TextPart(text.value, where, name, text.taken, tuple(map(str, text.used)))
 
     def schema(self, value: Any, path: Path) -> Any:
         """A JSON Schema in place, or the one in a file."""
@@ -344,7 +366,8 @@ class _DeclarationFiles:
     # ── where they are ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _directory(self, path: Path) -> str:
-        return self.tree.source(path).name.rpartition("/")[0]
+        source = self.tree.source(path)
+        return "" if source.given else source.name.rpartition("/")[0]
 
     def _file(self, written: str, path: Path) -> str | None:
         try:

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from retinue.config.problems import Diagnostics, did_you_mean, listed
-from retinue.config.project_files import Source
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kind
 from retinue.model.declared import Position, Problem
@@ -26,6 +26,8 @@ OUTSIDE = ("env", "secret")
 LOCAL = ("with", "matrix", "self")
 """Namespaces that hold for one declaration each."""
 NAMESPACES = ("var", *OUTSIDE, *LOCAL, "environment")
+INCLUDE = "include"
+"""What an expression begins with that stands for the text of other files, in texts that are rendered."""
 
 SHORT = 500
 """Characters of a text whose expressions are remembered."""
@@ -38,6 +40,7 @@ MOST_FILLED_IN_ALL = 64 * MOST_FILLED
 _OPENING = re.compile(r"(?<!\$)\$+\{\{")
 _NAME = r"(?P<name>[A-Za-z_][A-Za-z0-9_-]*)(?P<path>(?:\.[A-Za-z0-9_-]+)*)"
 _EXPRESSION = re.compile(rf"(?P<namespace>[A-Za-z]+)\.{_NAME}")
+_INCLUDE = re.compile(rf"""{INCLUDE}\s+(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')""")
 
 
 # What is easily written for an expression, or in front of one: `$${{ var.x }}`, `{{ var.x }}`, `${ var.x }`.
@@ -59,7 +62,8 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """`namespace.name`, or `namespace.name.key` for a part of a map. `offset` is where it starts in the string."""
+    """`namespace.name`, or `namespace.name.key` for a part of a map. `offset` is where it starts in the string. One
+    that takes files in has INCLUDE as its namespace, and their path as its name."""
 
     namespace: str
     name: str
@@ -67,6 +71,8 @@ class Expression:
     path: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        if self.namespace == INCLUDE:
+            return f'{INCLUDE} "{self.name}"'
         return ".".join((self.namespace, self.name, *self.path))
 
     def part_of(self, value: Any) -> Any:
@@ -124,7 +130,7 @@ def fill(text: str, lookup: Lookup) -> Filled:
     faults: list[Fault] = []
     used: list[Expression] = []
     complete = True
-    for piece in _short_pieces(text) if len(text) <= SHORT else _pieces(text):
+    for piece in short_pieces(text) if len(text) <= SHORT else pieces(text):
         if isinstance(piece, Fault):
             faults.append(piece)
         elif isinstance(piece, str):
@@ -142,13 +148,50 @@ def fill(text: str, lookup: Lookup) -> Filled:
         return Filled(text, tuple(used), tuple(faults), complete=False)
     if len(values) == 1:
         return Filled(values[0], tuple(used))
-    parts = [each if isinstance(each, str) else json.dumps(each) for each in values]
+    texts = [as_text(each) for each in values]
+    if None in texts:
+        unfit = (no_text(each, value) for each, value in _valued(text, values) if as_text(value) is None)
+        return Filled(text, tuple(used), tuple(islice(unfit, MOST_FAULTS)), complete=False)
+    parts = [each for each in texts if each is not None]
     size = sum(map(len, parts))
     if size > max(MOST_FILLED, len(text)):
         fault = Fault(0, "too-large", f"this text grows to {size:,} characters", "put less into the variables")
         return Filled(text, tuple(used), (fault,), complete=False)
     joined = "".join(parts)
-    return Filled(Secret(joined) if any(isinstance(each, Secret) for each in values) else joined, tuple(used))
+    hidden = isinstance(text, Secret) or any(isinstance(each, Secret) for each in values)
+    return Filled(Secret(joined) if hidden else joined, tuple(used))
+
+
+def as_text(value: Any) -> str | None:
+    """A value in the middle of a text; None for what can be no part of one."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value) if isinstance(value, int | float) else None
+
+
+def _valued(text: str, values: Iterable[Any]) -> Iterator[tuple[Expression, Any]]:
+    """The expressions of a text, each with its value: `values` are those of all pieces."""
+    for piece, value in zip(pieces(text), values, strict=True):
+        if isinstance(piece, Expression):
+            yield piece, value
+
+
+def no_text(expression: Expression, value: Any) -> Fault:
+    """What is wrong with a value in the middle of a text."""
+    what = "a list" if isinstance(value, list) else "a map" if isinstance(value, Mapping) else "empty"
+    message = f"'{expression}' is {what}, which cannot stand in a longer text"
+    hint = "let it be all of the value, or write the text out"
+    if isinstance(value, Mapping) and value:
+        hint = f"name a part of it, such as {OPEN} {expression}.{next(iter(value))} }}}}"
+    return Fault(expression.offset, "wrong-type", message, hint)
+
+
+def only_expression(text: str) -> Expression | None:
+    """The expression that a text is, and nothing else."""
+    if not (text.startswith(OPEN) and text.endswith("}}")):
+        return None
+    found = short_pieces(text) if len(text) <= SHORT else tuple(pieces(text))
+    return found[0] if len(found) == 1 and isinstance(found[0], Expression) else None
 
 
 def escaped(text: str) -> str:
@@ -158,21 +201,22 @@ def escaped(text: str) -> str:
 
 def used_in(text: str) -> Iterator[Expression]:
     """The expressions of a text."""
-    return (piece for piece in _pieces(text) if isinstance(piece, Expression))
+    return (piece for piece in pieces(text) if isinstance(piece, Expression))
 
 
 def has_expressions(text: str) -> bool:
     """Whether anything in it is to be filled."""
-    return any(not isinstance(piece, str) for piece in _pieces(text))
+    return any(not isinstance(piece, str) for piece in pieces(text))
 
 
 @lru_cache(maxsize=1024)
-def _short_pieces(text: str) -> tuple[str | Expression | Fault, ...]:
+def short_pieces(text: str) -> tuple[str | Expression | Fault, ...]:
     """The pieces of a text that may well be filled again: what stands for many is read once for each of them."""
-    return tuple(_pieces(text))
+    return tuple(pieces(text))
 
 
-def _pieces(text: str) -> Iterator[str | Expression | Fault]:
+def pieces(text: str) -> Iterator[str | Expression | Fault]:
+    """The expressions of a text, what is wrong with them, and all that stands around them."""
     done = 0
     while opening := _OPENING.search(text, done):
         # Two dollars stand for one; an odd one before the sign makes it the characters themselves.
@@ -236,7 +280,12 @@ def _expression(inner: str, start: int) -> Expression | Fault:
     offset = start + len(inner) - len(inner.lstrip())
     if not body:
         return Fault(offset, "bad-expression", "there is nothing in this expression", "write ${{ var.NAME }}")
+    if taking_in := _INCLUDE.fullmatch(body):
+        return Expression(INCLUDE, taking_in["double"] or taking_in["single"], offset)
     found = _EXPRESSION.fullmatch(body)
+    if found is None and re.match(rf"{INCLUDE}\b", body):
+        hint = f'write {OPEN} {INCLUDE} "PATH" }}}}'
+        return Fault(offset, "bad-expression", f"'{body}' names no file to include", hint)
     if found is None:
         hint = "write ${{ var.NAME }}, ${{ env.NAME }} or ${{ secret.NAME }}, or $${{ for the characters themselves"
         return Fault(offset, "bad-expression", f"'{body}' is no expression", hint)
@@ -321,6 +370,8 @@ class Interpolator:
     def _has_room(self, filled: Filled, path: Path) -> bool:
         """Whether all that was filled is still of a size that somebody could have meant."""
         size = len(filled.value) if filled.used and isinstance(filled.value, str) else 0
+        if isinstance(filled.value, dict | list):  # such as one in a setting: those in declarations are in place
+            size = len(json.dumps(filled.value))
         if 0 <= self._lookup.room < size:
             message = f"variables fill more than {MOST_FILLED_IN_ALL:,} characters up to here"
             self._diagnostics.error("too-large", message, self._tree.at(path), "put less into them")
@@ -347,28 +398,11 @@ class Interpolator:
 
 def _without_secrets(filled: Any, written: Any) -> Any:
     """What was filled, with the written text where a secret came in."""
-    if isinstance(filled, dict):
+    if isinstance(written, dict):
         return {key: _without_secrets(each, written[key]) for key, each in filled.items()}
-    if isinstance(filled, list):
+    if isinstance(written, list):
         return [_without_secrets(each, written[index]) for index, each in enumerate(filled)]
-    return written if isinstance(filled, Secret) else filled
-
-
-def fill_text(source: Source, lookup: Values, diagnostics: Diagnostics) -> str | None:
-    """The text of a whole file, filled; None when an expression has no value."""
-    for slip in slips(source.text, lookup.known):
-        diagnostics.warning("likely-slip", slip.message, source.position(slip.offset), slip.hint)
-    filled = fill(source.text, lookup)
-    for fault in filled.faults:
-        diagnostics.error(fault.code, fault.message, source.position(fault.offset), fault.hint)
-    if not filled.complete:
-        return None
-    return filled.value if isinstance(filled.value, str) else json.dumps(filled.value)
-
-
-def first_known(text: str, known: Callable[[Expression], bool]) -> Expression | None:
-    """The first expression of a text that would have a value if the text were filled."""
-    return next((each for each in _pieces(text) if isinstance(each, Expression) and known(each)), None)
+    return written if next(secrets_in(filled), None) is not None else filled
 
 
 # ── where they may stand ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from retinue.config.composition.composed import ComposedTree
+from retinue.config.composition.composed import ComposedTree, of_declaration
 from retinue.config.composition.composer import Composer, Instance
 from retinue.config.composition.layers import Defaults, Layers, no_defaults
 from retinue.config.composition.overlay import Overlay
@@ -27,6 +27,8 @@ from retinue.config.project_files import Digests, Excerpts, Folder
 from retinue.config.schema.declaration_schema import declaration, without_composition
 from retinue.config.schema.validator import Validator
 from retinue.config.sections import Entry, Sections
+from retinue.config.splices import Splicer
+from retinue.config.text_files import TextFiles
 from retinue.config.variables import Given, Variables, read_var_files
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
@@ -124,10 +126,10 @@ class _Reading:
         self._file = project_file
         self._kinds = kinds
         self._validators = {kind.name: Validator(declaration(kind)) for kind in kinds.values()}
-        self._inclusions = Inclusions(reader, JsonSchemas(reader))
-        self._layers = Layers(kinds, reader.diagnostics)
+        self._inclusions = Inclusions(reader, JsonSchemas(reader), TextFiles(reader))
+        self._layers = Layers(kinds, project_file.lookup, reader.diagnostics)
         self._overlay = Overlay(reader.diagnostics)
-        self.sections = Sections(reader, kinds)
+        self.sections = Sections(reader, kinds, project_file.lookup)
         self.composer = Composer(self._layers, self._overlay, project_file.lookup, reader.diagnostics)
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -188,13 +190,15 @@ class _Reading:
 
     def _declaration(self, instance: Instance, *, added: bool = False) -> Declaration | None:
         """The declaration; None where it is not enabled."""
-        entry, lookup = instance.entry, instance.scope
-        kind, name, tree = entry.kind, entry.name, entry.tree
-        diagnostics = self._reader.diagnostics
+        lookup, diagnostics = instance.scope, self._reader.diagnostics
         if not self._is_enabled(instance):
             return None
+        splicer = Splicer(of_declaration(instance.entry.tree, lookup, self._file.lookup.written), diagnostics)
+        entry = instance.entry.spliced(splicer, lookup)
+        kind, name, tree = entry.kind, entry.name, entry.tree
         sound = self._check_name(kind, name, tree) and not entry.broken
         interpolator = Interpolator(tree, lookup, diagnostics)
+        interpolator.secret |= splicer.secret
         spec = interpolator.data(entry.data) if entry.has_expressions else entry.data
         label = f"the {kind.title} '{name}'"
         found = self._validators[kind.name].problems(spec, tree, label, secret=interpolator.secret)
@@ -208,7 +212,7 @@ class _Reading:
         labels: Mapping[str, str] = {}
         if isinstance(spec, dict) and not exposed:  # one that is may be taken for the name of a file
             spec, labels = without_composition(spec)
-            spec, complete, secret = self._inclusions.include(kind, spec, tree, lookup)
+            spec, complete, secret, texts = self._inclusions.include(kind, spec, tree, lookup)
             exposed = list(secrets_in_the_open(kind, spec)) if secret else []
             sound &= complete and not (found or interpolator.unfilled)
             if sound:
@@ -217,7 +221,7 @@ class _Reading:
             diagnostics.place(exposed, tree)
             # Whatever else is wrong with it, no message about it may quote the secret.
             return Declaration(Address(kind.name, name), {}, tree, broken=True)
-        return Declaration(Address(kind.name, name), spec, tree, broken=not sound, labels=labels)
+        return Declaration(Address(kind.name, name), spec, tree, not sound, labels, texts)
 
     def _is_enabled(self, instance: Instance) -> bool:
         """Whether it is declared at all: looked at first, since nothing else of it need make sense where it is not."""

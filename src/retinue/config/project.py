@@ -15,6 +15,7 @@ from retinue.config.environment_choice import EnvironmentChoice, check_environme
 from retinue.config.environment_overlays import overlay_files
 from retinue.config.interpolation import Interpolator
 from retinue.config.problems import Diagnostics, RefusedError, near, pattern_hint
+from retinue.config.project_files import Excerpts, Folder
 from retinue.config.schema.declaration_schema import HANDOVERS, LAYERS
 from retinue.config.schema.project_schema import DEFAULT_INCLUDE, with_overlays
 from retinue.config.schema.validator import Validator
@@ -40,7 +41,8 @@ class Project:
     as written: 'local', 'openai', or a mapping. `account_position` is where that stands, None when it was left out.
     `api` is the home of declarations that do not choose one, `guards` how much one apply may do unseen.
     `prices` is None where none are given. `chosen_by` says who chose the environment; `siblings` are the stacks of the
-    project without an environment and in the others, as far as they are known.
+    project without an environment and in the others, as far as they are known. `shared` are directories outside of it
+    that paths may lead into.
     """
 
     root: FilePath
@@ -55,6 +57,7 @@ class Project:
     prices: Prices | None = None
     chosen_by: ChosenBy | None = None
     siblings: tuple[EnvironmentStack, ...] = ()
+    shared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,14 @@ def find(start: FilePath) -> FilePath | None:
             if (each / PROJECT_FILE).is_file():
                 return each / PROJECT_FILE
     return None
+
+
+def shared_directories(file: FilePath) -> tuple[str, ...]:
+    """The directories that a project file names under `shared`, nothing in it checked."""
+    reader = FileReader(Folder(file.parent), Diagnostics(), Excerpts())
+    found = (each.data.get("shared") for each in reader.peek(file.name).documents if isinstance(each.data, dict))
+    written = next(found, None)
+    return tuple(each for each in ([written] if isinstance(written, str) else written or ()) if isinstance(each, str))
 
 
 def read_project(
@@ -148,6 +159,7 @@ class _ProjectReader:
         diagnostics = self._reader.diagnostics
         problems = Validator(self._schema()).problems(self._data, self._tree, name)
         diagnostics.place((each for each in problems if not self._tree.faulty(each.path)), self._tree)
+        self._share()
         self._choose_environment()
         chosen = Choice(self._name, self._environment, known=self._name is None or self._name in self._known())
         check_names(self._data, self._tree, self._given, diagnostics)
@@ -183,6 +195,7 @@ class _ProjectReader:
             prices=self._prices(),
             chosen_by=self._choice.by,
             siblings=tuple(siblings),
+            shared=self._reader.folder.shared,
         )
         return ProjectFile(project, lookup, included, changed, overlays, outline, written)
 
@@ -225,6 +238,18 @@ class _ProjectReader:
                 message = f"there is no environment '{name}' in {PROJECT_FILE}"
                 hint = f"did you mean '{alike[0]}'?" if alike else pattern_hint(f"^{NAME.pattern}$")
                 self._reader.diagnostics.warning("stray-overlay", message, Position(files[0], 1, 1), hint)
+
+    def _share(self) -> None:
+        """Let paths lead into the directories that are named for it. Nothing is filled in: what may be read is written
+        in the file itself."""
+        written = self._data.get("shared")
+        for index, each in enumerate([written] if isinstance(written, str) else written or ()):
+            try:
+                if isinstance(each, str) and each:
+                    self._reader.folder.share(each)
+            except RefusedError as refused:
+                path: Path = ("shared",) if isinstance(written, str) else ("shared", index)
+                self._reader.diagnostics.error(refused.code, refused.message, self._tree.at(path), refused.hint)
 
     # ── stacks ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -306,7 +331,10 @@ class _ProjectReader:
                 self._reader.diagnostics.error(refused.code, refused.message, self._tree.at(path), hint)
 
     def _check_name(self, directory: str) -> None:
-        """Raises RefusedError for what no directory can be called."""
+        """Raises RefusedError for what no directory can be called, or for one that is only shared."""
+        if directory.startswith("../"):
+            message = f"'{directory}' is out of the project, and what is shared is only read"
+            raise RefusedError("path-outside-project", message)
         for part in directory.split("/"):
             try:
                 (self._reader.folder.root / part).lstat()

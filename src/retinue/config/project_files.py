@@ -6,6 +6,7 @@ import codecs
 import glob
 import hashlib
 import os
+import posixpath
 import re
 import stat
 from bisect import bisect_right
@@ -51,15 +52,21 @@ class Digests(Protocol):
 class Folder:
     """A project's directory. Paths are relative to it, with forward slashes.
 
-    `instead` is what files that are there would hold, `digests` knows files that need not be read. Raises RefusedError
+    `instead` is what files that are there would hold, `digests` knows files that need not be read. Paths may lead into
+    the directories `shared`, too, which were looked at by `share` and begin with `..`. Raises RefusedError
     for whatever an author may not have or that is not there. Directories are listed once: a folder is looked at for as
     long as one reading takes.
     """
 
     def __init__(
-        self, root: Path, instead: Mapping[str, bytes] = MappingProxyType({}), digests: Digests | None = None
+        self,
+        root: Path,
+        instead: Mapping[str, bytes] = MappingProxyType({}),
+        digests: Digests | None = None,
+        shared: Iterable[str] = (),
     ) -> None:
         self.root = root.resolve()
+        self.shared = tuple(shared)
         # Text, since putting a Path together takes longer than asking the system about it.
         self._top = str(self.root).rstrip(os.sep)
         self._instead = dict(instead)
@@ -176,7 +183,7 @@ class Folder:
         """What a glob matches of the files whose names end in one of the `suffixes`, in small letters."""
         # The directory that names a glob is none itself, whatever it is called.
         pattern = Pattern(self.inside(glob.escape(base), written))
-        return Search(self.root, self._listing, pattern, without, suffixes).matched()
+        return Search(self.root, self._listing, self._followed, pattern, without, suffixes).matched()
 
     def is_glob(self, base: str, written: str) -> bool:
         """Whether a pattern stands for several files; a name may have the characters of one."""
@@ -204,7 +211,7 @@ class Folder:
         folder, _, name = path.rpartition("/")
         listing = self._listings.get(folder)
         is_link = self._is_link(path) if listing is None else name in listing.links
-        if is_link or name in ("", ".."):
+        if is_link or name in ("", "..") or path in self.shared:
             return self._followed(path)
         if folder not in self._real_folders:
             self._real_folders[folder] = self._followed(folder)
@@ -215,11 +222,22 @@ class Folder:
         return os.path.islink(self._at(path))  # noqa: PTH114 - asked for every declaration
 
     def _followed(self, path: str) -> str | None:
-        real = Path(os.path.realpath(self._at(path)))
-        if not real.is_relative_to(self.root):
+        """Where a path leads, links followed; None when that is out of the project, or of the shared directory that the
+        path begins in: no link leads from one of them into another."""
+        within = self._within(path)
+        if within is None:
             return None
-        found = real.relative_to(self.root).as_posix()
-        return "" if found == "." else found
+        top = os.path.normpath(self._at(within)).rstrip(os.sep) if within else self._top
+        real = os.path.realpath(self._at(path))
+        if real == (top or os.sep):
+            return within
+        return join(within, real[len(top) + 1 :]) if real.startswith(f"{top}/") else None
+
+    def _within(self, path: str) -> str | None:
+        """Where a path begins: nothing for the project itself, else the shared directory; None for anywhere else."""
+        if path != ".." and not path.startswith("../"):
+            return ""
+        return next((each for each in self.shared if path == each or path.startswith(f"{each}/")), None)
 
     def _mode(self, path: str) -> int:
         """What stands at a path, as stat says; 0 for nothing."""
@@ -233,34 +251,69 @@ class Folder:
 
     # ── staying inside ────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def share(self, written: str) -> None:
+        """Let paths lead into a directory outside of the project, as the project file names it.
+
+        Raises RefusedError for one that is not there, that a link leads to, or that the project is in; and for one
+        outside of the project's repository: whoever proposes a change may write into the project file, and must not
+        choose what of a pipeline's machine is read.
+        """
+        _refuse_absolute(written)
+        path = posixpath.normpath(written)
+        at, top = os.path.normpath(self._at(path)), self._top
+        if "\0" in path or MAGIC.search(path) or _SURROGATE.search(path) or _is_of_git(path):
+            raise RefusedError("invalid-value", f"'{written}' cannot be shared", "name a directory without wildcards")
+        if f"{at}/".startswith(f"{top}/") and at != top:
+            message = f"'{written}' is in the project, where paths may lead anyway"
+            raise RefusedError("invalid-value", message, "remove it")
+        if f"{top}/".startswith(f"{at.rstrip(os.sep)}/"):
+            hint = "name the directories beside the project that are needed"
+            raise RefusedError("invalid-value", f"'{written}' contains the project", hint)
+        repository = next((each for each in (self.root, *self.root.parents) if os.path.lexists(each / ".git")), None)
+        if repository is not None and not Path(at).is_relative_to(repository):
+            message = f"'{written}' is outside of the repository"
+            raise RefusedError("path-outside-project", message, "share what is in it, or copy it there")
+        if os.path.realpath(at) != at:
+            message = f"'{written}' leads through a symbolic link"
+            raise RefusedError("path-outside-project", message, "name the directory itself")
+        if not os.path.lexists(at):
+            raise RefusedError("missing-file", f"there is no directory '{written}'", "create it, or correct the path")
+        if not os.path.isdir(at):  # noqa: PTH112 - a name that was put together as text
+            raise RefusedError("invalid-value", f"'{written}' is no directory", "name the directory that it is in")
+        # The outermost comes first, so that it is where a path begins.
+        self.shared = tuple(sorted({*self.shared, path}, key=lambda each: (each.count("/"), each)))
+
     def inside(self, base: str, written: str) -> str:
-        """The path from the project's root, `..` resolved. Raises RefusedError when it leaves the project."""
-        if written.startswith(("/", "~/")) or re.match(r"[A-Za-z]:[\\/]", written):
-            raise RefusedError("absolute-path", f"'{written}' is an absolute path", "write it relative to this file")
+        """The path from the project's root, `..` resolved. Raises RefusedError when it leaves the project for anywhere
+        but a shared directory."""
+        _refuse_absolute(written)
         parts = [each for each in base.split("/") if each]
         for part in written.split("/"):
-            if part == "..":
-                if not parts:
-                    raise RefusedError(
-                        "path-outside-project", f"'{written}' leads out of the project", "copy it into the project"
-                    )
+            if part == ".." and parts and parts[-1] != "..":
                 parts.pop()
             elif part not in ("", "."):
                 parts.append(part)
-        return "/".join(parts)
+        path = "/".join(parts)
+        if self._within(path) is None:
+            hint = "copy it into the project, or name its directory under 'shared:' in retinue.yaml"
+            raise RefusedError("path-outside-project", f"'{written}' leads out of the project", hint)
+        return path
 
     def check_links(self, path: str, written: str) -> None:
-        """Raises RefusedError when a link leads out of the project on the way to a path, which need not be there."""
+        """Raises RefusedError when a link leads out of the project on the way to a path, which need not be there, or
+        when it leads to what is git's."""
         if "\0" in path:  # there is no such file, which whoever looks for it finds out
             return
         if _SURROGATE.search(path):  # the system may keep any bytes, an account does not
             raise RefusedError("unreadable-file", f"the name of '{written}' is not UTF-8", "rename the file")
-        if self._real(path) is None:
-            raise RefusedError(
-                "path-outside-project",
-                f"'{written}' leads out of the project through a symbolic link",
-                "copy the file into the project",
-            )
+        real = self._real(path)
+        if real is not None and _is_of_git(real):
+            message = f"'{written}' is what git keeps of the repository, keys of pipelines among it"
+            raise RefusedError("path-outside-project", message, "copy the file out of '.git'")
+        if real is None:
+            there = self._within(path) or "the project"
+            message = f"'{written}' leads out of {there} through a symbolic link"
+            raise RefusedError("path-outside-project", message, f"copy the file into {there}")
 
     # ── what is missing ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -312,6 +365,15 @@ class Folder:
         if found is None:
             found = self._listings[directory] = Listing.of(self._at(directory))
         return found
+
+
+def _is_of_git(path: str) -> bool:
+    return "/.git/" in f"/{path}/".lower()
+
+
+def _refuse_absolute(written: str) -> None:
+    if written.startswith(("/", "~/")) or re.match(r"[A-Za-z]:[\\/]", written):
+        raise RefusedError("absolute-path", f"'{written}' is an absolute path", "write it relative to this file")
 
 
 def _of_size(status: os.stat_result, size: int) -> os.stat_result:
@@ -371,13 +433,15 @@ _OTHER_MARKS = (
 
 
 class Source:
-    """One file's text under its name in the project. Offsets count characters from 0."""
+    """One file's text under its name in the project. Offsets count characters from 0. One that is `given` is no file of
+    the project: the command line names it."""
 
-    __slots__ = ("_starts", "may_have_expressions", "name", "text")
+    __slots__ = ("_starts", "given", "may_have_expressions", "name", "text")
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str, *, given: bool = False) -> None:
         self.name = name
         self.text = text
+        self.given = given
         self.may_have_expressions = "{{" in text or "${" in text
         """Looked for once, for all that is declared in the file."""
         self._starts: list[int] | None = None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from retinue.config.interpolation import LOCAL, OPEN, Expression, Fault, UnfilledError, Values
+from retinue.config.interpolation import OPEN, Expression, Fault, UnfilledError, Values
 from retinue.config.problems import did_you_mean, listed
 from retinue.model.values import Address
 
@@ -22,7 +22,8 @@ class Scope:
     """Values by namespace, around which those of the project stand; a namespace given here hides one further out.
 
     `exposed` are expressions, each as namespace and name, whose values may hold keys and passwords. `failed` are the
-    names of values of which a mistake is known already. `asked` are the expressions that were looked up.
+    names of values of which a mistake is known already. `asked` are the expressions that were looked up, but for those
+    of `inner` parameters, which are not the declaration's.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class Scope:
         address: Address | None = None,
         exposed: Collection[tuple[str, str]] = (),
         failed: Collection[tuple[str, str]] = (),
+        inner: Collection[str] = (),
     ) -> None:
         self._around = around
         self._values = values
         self._address = address
         self._exposed = exposed
         self._failed = failed
+        self._inner = inner
         self.asked: set[tuple[str, str]] = set()
 
     @classmethod
@@ -66,12 +69,24 @@ class Scope:
         inner.asked = self.asked
         return inner
 
+    def narrowed(self, given: Mapping[str, Any]) -> Scope:
+        """The same with parameters that come before those of the declaration."""
+        parameters = {**self._values.get("with", {}), **given}
+        exposed = {each for each in self._exposed if each[0] != "with" or each[1] not in given}
+        values = {**self._values, "with": parameters}
+        inner = Scope(
+            self._around, values, address=self._address, exposed=exposed, failed=self._failed, inner=given.keys()
+        )
+        inner.asked = self.asked
+        return inner
+
     def __call__(self, expression: Expression) -> Any:
         namespace, name = expression.namespace, expression.name
         values = self._values.get(namespace)
         if values is None:
             return self._around(expression)
-        self.asked.add((namespace, name))
+        if namespace != "with" or name not in self._inner:
+            self.asked.add((namespace, name))
         if name in values:
             return values[name]
         if (namespace, name) in self._failed:
@@ -102,33 +117,3 @@ class Scope:
     @room.setter
     def room(self, room: int) -> None:
         self._around.room = room
-
-
-class Watch:
-    """Passes everything on, and notes whether a value was asked for that holds for one declaration only."""
-
-    def __init__(self, lookup: Values) -> None:
-        self._lookup = lookup
-        self.local = False
-
-    def __call__(self, expression: Expression) -> Any:
-        self.local |= expression.namespace in LOCAL
-        return self._lookup(expression)
-
-    def known(self, expression: Expression) -> bool:
-        """Whether there is something of that name."""
-        self.local |= expression.namespace in LOCAL
-        return self._lookup.known(expression)
-
-    def secret(self, expression: Expression) -> bool:
-        """Whether a value may hold a key or a password."""
-        return self._lookup.secret(expression)
-
-    @property
-    def room(self) -> int:
-        """How many characters may still be filled in."""
-        return self._lookup.room
-
-    @room.setter
-    def room(self, room: int) -> None:
-        self._lookup.room = room

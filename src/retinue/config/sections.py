@@ -5,16 +5,19 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from retinue.config.composition.merging import Part
 from retinue.config.content_files import ContentFiles
 from retinue.config.globs import LEAVE_OUT
+from retinue.config.interpolation import Values
 from retinue.config.problems import did_you_mean, listed, near
 from retinue.config.project import PROJECT_FILE
 from retinue.config.schema.declaration_schema import HANDOVERS, LAYERS, declaration
 from retinue.config.schema.project_schema import PROJECT
+from retinue.config.splices import Splicer, of_project
+from retinue.config.variables import Variables
 from retinue.config.yaml.constructor import Document
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
@@ -63,6 +66,14 @@ class Entry:
     def slot(self) -> tuple[str, str]:
         return self.kind.name, self.name
 
+    def spliced(self, splicer: Splicer, lookup: Values) -> Entry:
+        """The entry with the lists and maps in place that its expressions stand for."""
+        node = self.tree.node(()) if self.has_expressions else None
+        found = splicer.spliced(self.data, node, lookup) if node is not None else None
+        if found is None or found.data is self.data:
+            return self
+        return replace(self, data=found.data, tree=self.tree.with_top(found.node))
+
 
 def _may_be(schema: Mapping[str, Any], value: Any) -> bool:
     """Whether a value has the form of a field: others use the word `handler`, too, for something of another form."""
@@ -73,8 +84,9 @@ def _may_be(schema: Mapping[str, Any], value: Any) -> bool:
 class Sections:
     """Reads the entries of files."""
 
-    def __init__(self, reader: FileReader, kinds: Kinds) -> None:
+    def __init__(self, reader: FileReader, kinds: Kinds, lookup: Variables) -> None:
         self._reader = reader
+        self._lookup = lookup
         self._kinds = {kind.section: kind for kind in kinds.values()}
         self.handovers: list[tuple[str, Any, Tree]] = []
         """The sections that say whose an object is to be, nothing in them checked."""
@@ -222,7 +234,8 @@ class Sections:
     def _of_section(self, kind: Kind, entries: Any, tree: Tree) -> Iterator[Entry]:
         if isinstance(entries, dict):
             for name, data in entries.items():
-                yield Entry(kind, name, data, tree.below((name,)))
+                splicer = Splicer(of_project(self._lookup.written), self._reader.diagnostics)
+                yield Entry(kind, name, data, tree.below((name,))).spliced(splicer, self._lookup)
         elif entries is not None:
             hint = f"write '  NAME:' below '{kind.section}:'"
             message = f"'{kind.section}' must be a mapping of names to what each is"

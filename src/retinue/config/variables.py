@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from retinue.config.interpolation import (
+    INCLUDE,
     LOCAL,
     MOST_FILLED_IN_ALL,
     OUTSIDE,
@@ -18,12 +19,14 @@ from retinue.config.interpolation import (
     Fault,
     Interpolator,
     UnfilledError,
+    only_expression,
 )
 from retinue.config.problems import Diagnostics, did_you_mean, listed
 from retinue.config.project_files import Source
 from retinue.config.schema.project_schema import VARIABLE_TYPES
+from retinue.config.splices import Spliced, Splicer, is_shallow, made_of, of_values, part_at
 from retinue.config.yaml.constructor import BadNumberError, scalar
-from retinue.config.yaml.parser import FileReader, parse_file
+from retinue.config.yaml.parser import FileReader, NotJsonError, parse_file, read_json
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.errors import reason_of
 from retinue.model.declared import MOST_GUESSES, Position
@@ -31,7 +34,8 @@ from retinue.model.values import Path, Secret
 
 _DEEPEST = 64
 """How many variables may be made of one another in a row."""
-_TYPES = {"string": "a string", "number": "a number", "boolean": "true or false"}
+_TYPES = {"string": "a string", "number": "a number", "boolean": "true or false", "list": "a list", "map": "a map"}
+_COLLECTIONS: dict[str, type[Any]] = {"list": list, "map": dict}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,9 @@ class Variable:
 def type_of(value: Any) -> str:
     if isinstance(value, bool):
         return "boolean"
+    for name, type_ in _COLLECTIONS.items():
+        if isinstance(value, type_):
+            return name
     return "number" if isinstance(value, (int, float)) else "string"
 
 
@@ -89,6 +96,8 @@ class Variables:
         self._tree = tree
         self._diagnostics = diagnostics
         self._values: dict[str, Any] = {}
+        self._written: dict[str, Spliced | None] = {}
+        self._parts: dict[tuple[str, tuple[str, ...]], Spliced | None] = {}
         self._failed: set[str] = set()
         self._secret: set[str] = set()
         self._trail: list[str] = []
@@ -115,11 +124,15 @@ class Variables:
             return self._environment_variable(expression)
         if expression.namespace == "environment":
             return self._environment_name(expression)
+        if expression.namespace == INCLUDE:
+            message = "an include stands in text files that are rendered"
+            instead = f"write {{file: '{expression.name}', render: true}}, in a list if it is a part of a text"
+            raise UnfilledError(Fault(expression.offset, "bad-expression", message, instead))
         name = expression.name
         if expression.namespace in LOCAL:
             message = f"there are no values under '{expression.namespace}' here"
-            instead = "they stand in declarations, and in what those take in: use a variable of the project"
-            raise UnfilledError(Fault(expression.offset, "bad-expression", message, instead))
+            where = "they stand in declarations, and in what those take in: use a variable of the project"
+            raise UnfilledError(Fault(expression.offset, "bad-expression", message, where))
         if self._tree is None:
             raise UnfilledError
         if name not in self._variables:
@@ -150,6 +163,35 @@ class Variables:
         if name in self._assumed:
             self._assumed.update(self._trail)
         return self._values[name]
+
+    def written(self, expression: Expression) -> Spliced | None:
+        """The list or map that the expression of a variable stands for, as it was written; None where it stands for
+        anything else, or has no value, which is told when it is filled in."""
+        try:
+            value = expression.part_of(self(expression))
+        except UnfilledError:
+            return None
+        if not isinstance(value, list | dict):
+            return None
+        key = (expression.name, expression.path)
+        if key not in self._parts:
+            whole = self._whole(expression.name)
+            self._parts[key] = part_at(whole, expression.path) if whole is not None else None
+        return self._parts[key]
+
+    def _whole(self, name: str) -> Spliced | None:
+        """All of a variable that is a list or a map and has been worked out."""
+        if name not in self._written:
+            variable = self._variables[name]
+            tree = (variable.tree or self._tree) if variable.path is not None else self._tree
+            assert tree is not None  # noqa: S101 - without a project file there are no variables
+            only = only_expression(variable.value) if isinstance(variable.value, str) and not variable.given else None
+            found = self.written(only) if only is not None and only.namespace == "var" else None
+            if found is None:  # a text from outside
+                node = tree.node(variable.path or ()) if variable.path else tree.key(("variables", name))
+                found = made_of(self._values[name], node, exposed=name in self._secret) if node is not None else None
+            self._written[name] = found
+        return self._written[name]
 
     def known(self, expression: Expression) -> bool:
         """Whether there is something of that name, whether or not it has a value."""
@@ -222,8 +264,17 @@ class Variables:
                 place = self._tree.at(("variables", variable.name), key=True)
                 self._report_missing(variable.name, variable.choices, place)
             return False
-        interpolator = Interpolator(variable.tree or self._tree, self, self._diagnostics)
-        self._values[variable.name] = interpolator.data(variable.value, variable.path)
+        tree = variable.tree or self._tree
+        interpolator, value, path = Interpolator(tree, self, self._diagnostics), variable.value, variable.path
+        node = tree.node(path) if isinstance(value, list | dict) else None
+        if node is not None:
+            spliced = Splicer(of_values(self, self.written), self._diagnostics).spliced(value, node)
+            if spliced is None:
+                return False
+            self._written[variable.name] = spliced
+            interpolator = Interpolator(Tree(spliced.node, tree.key(path)), self, self._diagnostics)
+            value, path = spliced.data, ()
+        self._values[variable.name] = interpolator.data(value, path)
         if interpolator.secret:
             self._secret.add(variable.name)
             self._read_as_typed(variable)
@@ -244,7 +295,7 @@ class Variables:
         A secret stays what it is."""
         value = self._values[variable.name]
         if variable.typed and isinstance(value, str) and not isinstance(value, Secret):
-            stand_in = {"number": 0, "boolean": False}.get(variable.type)
+            stand_in = {"number": 0, "boolean": False, "list": [], "map": {}}.get(variable.type)
             found = _as_type(value, variable.type)
             if found is None and variable.name in self._assumed:
                 found = stand_in
@@ -266,7 +317,8 @@ class Variables:
         value = _as_type(variable.value, variable.type)
         if value is None:
             message = f"--var {variable.name}: {_TYPES[variable.type]} is expected, not '{variable.value}'"
-            self._diagnostics.error("wrong-type", message, None)
+            hint = {"list": """write JSON: '["a", "b"]'""", "map": """write JSON: '{"name": "value"}'"""}
+            self._diagnostics.error("wrong-type", message, None, hint.get(variable.type))
             return False
         self._values[variable.name] = value
         return True
@@ -276,11 +328,22 @@ def _as_type(text: str, wanted: str) -> Any:
     """What a text from outside means for a variable of that type; None when it means nothing."""
     if wanted == "string":
         return text
+    if wanted in _COLLECTIONS:
+        return _as_collection(text, wanted)
     try:
         value = scalar(text)
     except BadNumberError:
         return None
     return value if value is not None and type_of(value) == wanted else None
+
+
+def _as_collection(text: str, wanted: str) -> Any:
+    """The list or map that a text is as JSON."""
+    try:
+        value = read_json(Source("", text))
+    except NotJsonError:
+        return None
+    return value if isinstance(value, _COLLECTIONS[wanted]) and is_shallow(value) else None
 
 
 # ── where their values come from ──────────────────────────────────────────────────────────────────────────────────────
@@ -390,11 +453,11 @@ def read_var_files(reader: FileReader, files: Iterable[FilePath]) -> dict[str, F
                 reader.diagnostics.error("wrong-type", message, document.tree.at(()), hint)
                 continue
             for name, value in document.data.items():
-                if isinstance(value, str | int | float):
+                if isinstance(value, str | int | float | list | dict):
                     found[name] = Filed(value, document.tree)
                     continue
                 message = f"the variable '{name}' must be one of: {', '.join(VARIABLE_TYPES)}"
-                reader.diagnostics.error("wrong-type", message, document.tree.at((name,)), "write a single value")
+                reader.diagnostics.error("wrong-type", message, document.tree.at((name,)), "write a value")
     return found
 
 
@@ -406,4 +469,7 @@ def _source(reader: FileReader, file: FilePath) -> Source | None:
         message = f"'{file}' cannot be read: {reason_of(error)}"
         reader.diagnostics.error("unreadable-file", message, None, "correct --var-file")
         return None
-    return reader.decoded(str(file), data)
+    source = reader.decoded(str(file), data)
+    if source is not None:
+        source.given = True
+    return source

@@ -30,12 +30,26 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
+EXCLUDE: Schema = {
+    "description": "Globs and paths of files to leave out, relative to this file; without a '/', of any folder below.",
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+    ],
+}
+
 TEXT_FILE: Schema = {
     "type": "object",
-    "description": "The text of a file of the project.",
+    "description": "The text of a file of the project, or of all that a glob matches, joined by blank lines.",
     "properties": {
-        "file": {"type": "string", "minLength": 1, "description": "Path relative to this file."},
+        "file": {"type": "string", "minLength": 1, "description": "Path relative to this file, or a glob."},
+        "exclude": EXCLUDE,
         "render": {"type": "boolean", "description": "Replace ${{ … }} in the text. Default: false."},
+        "with": {
+            "type": "object",
+            "description": "Values for ${{ with.NAME }} in the text, by name. They come before the declaration's own.",
+            "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_-]*$"},
+        },
     },
     "required": ["file"],
     "additionalProperties": False,
@@ -72,14 +86,6 @@ FILE_ID: Schema = {
     "properties": {"id": {"type": "string", "minLength": 1, "description": "Its live id: file-…."}},
     "required": ["id"],
     "additionalProperties": False,
-}
-
-EXCLUDE: Schema = {
-    "description": "Globs and paths of files to leave out, relative to this file; without a '/', of any folder below.",
-    "anyOf": [
-        {"type": "string", "minLength": 1},
-        {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
-    ],
 }
 
 # SPEC Metadata: at most 16 pairs, keys of 64 and values of 512 characters; one pair is the ownership tag.

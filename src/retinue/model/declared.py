@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from retinue.model.values import Address, Path
 
@@ -68,13 +68,31 @@ class Problem:
     key: bool = False
 
 
+class Taken(NamedTuple):
+    """A file that a text was taken from by another one, and where that one names it."""
+
+    file: str
+    named: Position
+
+
+class TextPart(NamedTuple):
+    """One of the texts that a text of a declaration is joined of, named at `path`. One from a `file` may have `taken`
+    in others, and `used` expressions."""
+
+    text: str
+    path: Path
+    file: str | None = None
+    taken: tuple[Taken, ...] = ()
+    used: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """One entry of a section as its author wrote it: variables filled in, included files read, nothing resolved.
 
     `spec` is plain JSON data in the form of the kind's schema. A `broken` one has mistakes that are reported already:
     its name and what it refers to count, its content may have any shape. `labels` are what it is chosen by on the
-    command line; they are never sent.
+    command line; they are never sent. `texts` are the parts of those texts that are made of some, by their places.
     """
 
     address: Address
@@ -82,6 +100,7 @@ class Declaration:
     places: Places
     broken: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[Path, tuple[TextPart, ...]] = field(default_factory=dict)
 
 
 OnDelete = Literal["delete", "retire", "keep"]

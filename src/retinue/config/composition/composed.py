@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 from retinue.config.composition.merging import Part
-from retinue.config.interpolation import Expression, Lookup, fill
+from retinue.config.interpolation import Expression, Lookup, Values, fill
 from retinue.config.sections import Entry
+from retinue.config.splices import Spliced, Written, of_values
 from retinue.config.yaml.syntax_tree import Node, Tree
 from retinue.model.values import Path
 
@@ -42,6 +43,12 @@ class ComposedTree(Tree):
         self.lookup: Lookup | None = None
         """The values of its expressions, once they are known."""
 
+    def with_top(self, node: Node) -> ComposedTree:
+        """The same places with another value at the top; what is put in from elsewhere is not its own."""
+        tree = ComposedTree(node, self.key(), self.own, self.matrix, self.siblings, self.alone)
+        tree.lookup = self.lookup
+        return tree
+
     def filled(self, text: str) -> str:
         """A text with the values of its expressions, as it is where one has none."""
         filled = fill(text, self.lookup) if self.lookup is not None else None
@@ -69,6 +76,17 @@ def expression_path(tree: Tree, expression: Expression) -> Path | None:
     else:
         return None
     return (*path, *expression.path) if path is not None else None
+
+
+def of_declaration(tree: Tree, lookup: Values, written: Callable[[Expression], Spliced | None]) -> Written:
+    """What expressions of a declaration stand for. Its own values, as those under `with`, keep the places they were
+    written at."""
+
+    def place(expression: Expression) -> Node | None:
+        path = expression_path(tree, expression)
+        return tree.node(path) if path is not None else None
+
+    return of_values(lookup, written, place)
 
 
 def own_nodes(tree: Tree) -> tuple[Node, ...]:

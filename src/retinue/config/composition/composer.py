@@ -13,12 +13,13 @@ from retinue.config.composition.matrix import Combination, axes_of, combinations
 from retinue.config.composition.merging import Merger
 from retinue.config.composition.overlay import Overlay
 from retinue.config.composition.parameters import WITH, Parameters
-from retinue.config.interpolation import OPEN, Interpolator, Values, fill
+from retinue.config.interpolation import OPEN, Interpolator, fill
 from retinue.config.problems import Diagnostics
 from retinue.config.schema.declaration_schema import COMPOSITION
 from retinue.config.schema.validator import Validator
 from retinue.config.scope import Scope
 from retinue.config.sections import Entry
+from retinue.config.variables import Variables
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.model.declared import Problem
 from retinue.model.values import Address, Path
@@ -39,7 +40,7 @@ class Instance:
 class Composer:
     """Makes instances of entries. `complete` is False when a mistake keeps some of them, and their names, unknown."""
 
-    def __init__(self, layers: Layers, overlay: Overlay, lookup: Values, diagnostics: Diagnostics) -> None:
+    def __init__(self, layers: Layers, overlay: Overlay, lookup: Variables, diagnostics: Diagnostics) -> None:
         self._layers = layers
         self._overlay = overlay
         self._lookup = lookup
@@ -88,7 +89,9 @@ class Composer:
         """The values that labels may be made of, before it is known what an environment changes."""
         scope = Scope.of(_address(entry), self._lookup, matrix)
         given = entry.data.get(WITH) if isinstance(entry.data, dict) and "labels" in entry.data else None
-        return Parameters.fill(given, entry.tree, scope, Diagnostics()) if isinstance(given, dict) else scope
+        if not isinstance(given, dict):
+            return scope
+        return Parameters.fill(given, entry.tree, scope, self._lookup.written, Diagnostics())
 
     def _instance(self, entry: Entry, matrix: Mapping[str, Any], *, usable: bool) -> Instance:
         scope = Scope.of(_address(entry), self._lookup, matrix)
@@ -96,7 +99,7 @@ class Composer:
         if WITH in entry.data:
             entry = replace(entry, data=_less(entry.data, WITH))
         if usable and isinstance(given, dict):
-            scope = Parameters.fill(given, entry.tree, scope, self._diagnostics)
+            scope = Parameters.fill(given, entry.tree, scope, self._lookup.written, self._diagnostics)
         if isinstance(entry.tree, ComposedTree):
             entry.tree.lookup = scope
         return Instance(entry, scope)

@@ -11,6 +11,8 @@ from retinue.config.composition.merging import Merger, Part
 from retinue.config.problems import Diagnostics, did_you_mean, listed
 from retinue.config.schema.declaration_schema import HANDOVERS
 from retinue.config.sections import Entry
+from retinue.config.splices import Splicer, of_project
+from retinue.config.variables import Variables
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kind, Kinds
 from retinue.model.declared import Position
@@ -51,7 +53,8 @@ class _Template:
 class Layers:
     """Collects defaults and templates, and lays them one over another: each combination once."""
 
-    def __init__(self, kinds: Kinds, diagnostics: Diagnostics) -> None:
+    def __init__(self, kinds: Kinds, lookup: Variables, diagnostics: Diagnostics) -> None:
+        self._lookup = lookup
         self._kinds = {kind.section: kind for kind in kinds.values()}
         self._diagnostics = diagnostics
         self._project: dict[str, list[Part]] = {}
@@ -124,7 +127,7 @@ class Layers:
         elif not isinstance(data[name], dict):
             self._refuse_form(f"the defaults of '{name}' must be a mapping of fields", tree, (name,))
         else:
-            part = _part(tree, (name,), data[name])
+            part = self._part(tree, (name,), data[name])
             for word, hint in _NOT_FOR_ALL.items():
                 if word in part.data:
                     message = f"'{word}' cannot be a default"
@@ -139,13 +142,14 @@ class Layers:
         path: Path,
         declare: Callable[[tuple[str | None, str], Part, Position], None],
     ) -> None:
-        if not isinstance(data, dict):
+        part = self._part(tree, path, data)
+        if not isinstance(part.data, dict):
             self._refuse_form(f"the template '{slot[1]}' must be a mapping of fields", tree, path)
             return
-        if EXTENDS in data and not _are_names(data[EXTENDS]):
+        if EXTENDS in part.data and not _are_names(part.data[EXTENDS]):
             self._refuse_form("'extends' must be the name of a template, or a list of names", tree, (*path, EXTENDS))
-            data = {name: value for name, value in data.items() if name != EXTENDS}
-        declare(slot, _part(tree, path, data), tree.at(path, key=True))
+            part = _without(part, (EXTENDS,))
+        declare(slot, part, tree.at(path, key=True))
 
     def _declare(self, slot: tuple[str | None, str], part: Part, position: Position) -> None:
         first = self._templates.get(slot)
@@ -176,6 +180,16 @@ class Layers:
                     related=(("the other one", one),),
                 )
         there.append(part)
+
+    def _part(self, tree: Tree, path: Path, data: Any) -> Part:
+        """What stands at a path, with the lists and maps in place that variables give."""
+        node = tree.node(path)
+        assert node is not None  # noqa: S101 - what has data has a node
+        if not tree.source().may_have_expressions:
+            return Part(data, node)
+        splicer = Splicer(of_project(self._lookup.written), self._diagnostics)
+        found = splicer.spliced(data, node, self._lookup)
+        return Part(found.data, found.node) if found is not None else Part(data, node)
 
     def _refuse_form(self, message: str, tree: Tree, path: Path) -> None:
         self._diagnostics.error("wrong-type", message, tree.at(path), "write '  NAME: …' below it")
@@ -285,12 +299,6 @@ def _named_in(environments: Iterable[Any]) -> Iterator[str]:
         for entry in section.values() if isinstance(section, dict) else ():
             if isinstance(entry, dict) and _are_names(entry.get(EXTENDS)):
                 yield from names_of(entry[EXTENDS])
-
-
-def _part(tree: Tree, path: Path, data: Any) -> Part:
-    node = tree.node(path)
-    assert node is not None  # noqa: S101 - what has data has a node
-    return Part(data, node)
 
 
 def _without(part: Part, words: Iterable[str]) -> Part:

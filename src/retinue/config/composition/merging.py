@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
+from retinue.config.interpolation import only_expression
 from retinue.config.problems import Diagnostics, did_you_mean, listed
 from retinue.config.yaml.syntax_tree import Node
 from retinue.kinds.kind import Keyed, Kind
@@ -52,6 +53,8 @@ class Merger:
 
     def _merge(self, base: Part | None, over: Part, path: Path) -> Part:
         keyed = next((each for each in self._kind.keyed if fits(path, each.pattern)), None)
+        if keyed is not None and base is not None:
+            base, over = _as_list(base), _as_list(over)
         if keyed is not None and isinstance(over.data, list):
             return self._added(keyed, base, over, path)
         if not isinstance(over.data, dict):
@@ -178,6 +181,13 @@ class Merger:
 
 def _entries_of(part: Part) -> list[Part]:
     return [Part(*each) for each in zip(part.data, part.node.entries, strict=False)]
+
+
+def _as_list(part: Part) -> Part:
+    """What stands for a list that is known only later is one entry of a list, which becomes so many."""
+    if not isinstance(part.data, str) or only_expression(part.data) is None:
+        return part
+    return _list_of(part.node, [part])
 
 
 def _list_of(written: Node, entries: Iterable[Part]) -> Part:

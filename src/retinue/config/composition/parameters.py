@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from retinue.config.interpolation import Expression, Fault, Interpolator, UnfilledError, may_be_filled
 from retinue.config.problems import Diagnostics
 from retinue.config.scope import Scope
+from retinue.config.splices import Spliced, Splicer, of_values
 from retinue.config.yaml.syntax_tree import Tree
+from retinue.model.values import Path
 
 WITH = "with"
 DEEPEST = 64
 """How many values may be made of one another in a row."""
+_Written = Callable[[Expression], Spliced | None]
 
 
 class Parameters:
-    """Works each value out once; what is wrong with it is reported once. `around` knows all but these values."""
+    """Works each value out once; what is wrong with it is reported once. `around` knows all but these values, and
+    `variables` the lists and maps of the project."""
 
-    def __init__(self, written: Mapping[str, Any], tree: Tree, around: Scope, diagnostics: Diagnostics) -> None:
+    def __init__(
+        self, written: Mapping[str, Any], tree: Tree, around: Scope, variables: _Written, diagnostics: Diagnostics
+    ) -> None:
         self._written = written
         self._tree = tree
         self._around = around
+        self._variables = variables
         self._diagnostics = diagnostics
         self._trail: list[str] = []
         self._failed: set[str] = set()
@@ -29,11 +36,13 @@ class Parameters:
         self.exposed: set[tuple[str, str]] = set()
 
     @classmethod
-    def fill(cls, written: Mapping[str, Any], tree: Tree, around: Scope, diagnostics: Diagnostics) -> Scope:
+    def fill(
+        cls, written: Mapping[str, Any], tree: Tree, around: Scope, variables: _Written, diagnostics: Diagnostics
+    ) -> Scope:
         """The scope with these values in it. One that could not be filled is reported, and stays unfilled."""
         if not any(may_be_filled(each) for each in written.values()):
             return around.within(WITH, written)
-        parameters = cls(written, tree, around, diagnostics)
+        parameters = cls(written, tree, around, variables, diagnostics)
         for name in written:
             parameters.evaluate(name)
         return around.within(WITH, parameters.values, exposed=parameters.exposed, failed=parameters._failed)
@@ -43,13 +52,20 @@ class Parameters:
         if name in self.values or name in self._failed:
             return name in self.values
         self._trail.append(name)
-        interpolator = Interpolator(self._tree, self, self._diagnostics)
-        value = interpolator.data(self._written[name], (WITH, name))
+        value, tree = self._written[name], self._tree
+        path: Path = (WITH, name)
+        node = tree.node(path) if isinstance(value, list | dict) else None
+        splicer = Splicer(of_values(self, self._variables), self._diagnostics)
+        spliced = splicer.spliced(value, node, self) if node is not None else None
+        if spliced is not None and spliced.data is not value:
+            value, tree, path = spliced.data, Tree(spliced.node, tree.key(path)), ()
+        interpolator = Interpolator(tree, self, self._diagnostics)
+        value = interpolator.data(value, path)
         self._trail.pop()
-        if interpolator.unfilled:
+        if interpolator.unfilled or (node is not None and spliced is None):
             self._failed.add(name)
             return False
-        if interpolator.secret:
+        if interpolator.secret or splicer.secret:
             self.exposed.add((WITH, name))
         self.values[name] = value
         return True

@@ -235,6 +235,9 @@ EXPRESSION = {
 }
 
 
+_EXPRESSION = "expression"
+
+
 def documents(kinds: Kinds) -> dict[str, dict[str, Any]]:
     """File name → schema, for editors: as in `declaration`, but with expressions where they may stand."""
     changed = {kind.name: with_expressions(_referring(overlay(kind))) for kind in kinds.values()}
@@ -303,7 +306,18 @@ def _layers(kinds: Kinds, *, of: Callable[[Kind], str]) -> dict[str, Any]:
 
 
 def _document(name: str, title: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"$schema": DRAFT, "$id": f"urn:retinue:schema:{name}", "title": title, **schema}
+    named = _by_name(schema)
+    named["$defs"] = {**named.get("$defs", {}), _EXPRESSION: EXPRESSION}
+    return {"$schema": DRAFT, "$id": f"urn:retinue:schema:{name}", "title": title, **named}
+
+
+def _by_name(value: Any) -> Any:
+    """The schema with a reference wherever an expression may stand: it may nearly everywhere."""
+    if value is EXPRESSION:
+        return {"$ref": f"#/$defs/{_EXPRESSION}"}
+    if isinstance(value, Mapping):
+        return {word: _by_name(each) for word, each in value.items()}
+    return [_by_name(each) for each in value] if isinstance(value, list) else value
 
 
 def _sections(kinds: Kinds, *, overlaid: bool = False) -> dict[str, Any]:
@@ -332,21 +346,34 @@ def _file(properties: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict
 
 
 def with_expressions(schema: Any) -> Any:
-    """The schema, taking an expression wherever it asks for something other than a string or a collection."""
+    """The schema, taking an expression wherever in it something other than a string is asked for."""
+    return _filled(schema)[0]
+
+
+def _filled(schema: Any) -> tuple[Any, bool]:
+    """The same, and whether an expression may stand in the place of the whole that it does not take by itself."""
     if not isinstance(schema, Mapping):
-        return schema
+        return schema, False
     changed = {word: _inside(word, value) for word, value in schema.items()}
-    if changed.get("type") in ("number", "integer", "boolean") or "enum" in changed:
-        described = {word: changed.pop(word) for word in ("description",) if word in changed}
-        return {**described, "anyOf": [changed, EXPRESSION]}
-    return changed
+    if "anyOf" in schema:
+        branches = [_filled(each) for each in schema["anyOf"]]
+        more = [EXPRESSION] if any(wants for _, wants in branches) else []
+        return {**changed, "anyOf": [*(each for each, _ in branches), *more]}, False
+    types = schema.get("type")
+    return changed, "enum" in schema or (types is not None and "string" not in types)
+
+
+def _or_expression(schema: Any) -> Any:
+    changed, wants = _filled(schema)
+    if not wants:
+        return changed
+    described = {word: changed.pop(word) for word in ("description",) if word in changed}
+    return {**described, "anyOf": [changed, EXPRESSION]}
 
 
 def _inside(word: str, value: Any) -> Any:
     if word == "properties":
-        return {name: with_expressions(each) for name, each in value.items()}
+        return {name: _or_expression(each) for name, each in value.items()}
     if word in ("items", "additionalProperties"):
-        return with_expressions(value)
-    if word == "anyOf":
-        return [with_expressions(each) for each in value]
+        return _or_expression(value)
     return value

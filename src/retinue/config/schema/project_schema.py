@@ -10,11 +10,12 @@ from retinue.planning.policy import APPROVED_PLAN, DEFAULT_DELETE_PERCENT
 
 # A name, or a string with an expression in it: what that comes to is checked when it is filled.
 _NAME_OR_EXPRESSION = {"type": "string", "pattern": rf"^{NAME.pattern}$|\$\{{\{{"}
-VARIABLE_TYPES = ("string", "number", "boolean")
+VARIABLE_TYPES = ("string", "number", "boolean", "list", "map")
 VARIABLE_NAME = "^[A-Za-z_][A-Za-z0-9_-]*$"
 DEFAULT_INCLUDE = ("assistants/**/*.yaml", "assistants/**/*.yml")
 
-_VALUE = {"type": list(VARIABLE_TYPES)}
+_SHORT = {"type": ["string", "number", "boolean", "array"]}
+_VALUE = {"type": [*_SHORT["type"], "object"]}
 
 _STACK = {
     **_NAME_OR_EXPRESSION,
@@ -221,21 +222,30 @@ _INCLUDE = {
         {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
     ],
 }
+_SHARED = {
+    "description": "Directories outside of the project that paths may lead into, such as ../prompts. Never by a link.",
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+    ],
+}
 _VARIABLES = {
     "type": "object",
     "description": "Values for ${{ var.NAME }}.",
     "propertyNames": {"pattern": VARIABLE_NAME},
     "additionalProperties": {
         "anyOf": [
-            _VALUE,
+            _SHORT,
             {
                 "type": "object",
+                "$comment": "write a map as the 'default:' of the variable",
                 "properties": {
                     "default": {**_VALUE, "description": "The value where no other is given."},
                     "description": {"type": "string", "description": "What it is for."},
                     "type": {
                         "enum": list(VARIABLE_TYPES),
-                        "description": "How a text from outside is read, as by --var. Default: as the default's type.",
+                        "description": "How a text from outside is read, as by --var: lists and maps as JSON. "
+                        "Default: as the default's type.",
                     },
                 },
                 "additionalProperties": False,
@@ -289,6 +299,7 @@ PROJECT: dict[str, Any] = {
         "account": _ACCOUNT,
         "api": _API,
         "include": _INCLUDE,
+        "shared": _SHARED,
         "guards": _GUARDS,
         "prices": _PRICES,
         "variables": _VARIABLES,

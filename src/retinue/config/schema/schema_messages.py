@@ -183,7 +183,8 @@ class SchemaMessages:
         free = [each for each in known if each not in error.instance]
         for name in error.instance:
             if name not in known:
-                hint = did_you_mean(name, free or known, otherwise=f"known: {listed(sorted(known), most=18)}")
+                otherwise = error.schema.get("$comment") or f"known: {listed(sorted(known), most=18)}"
+                hint = did_you_mean(name, free or known, otherwise=otherwise)
                 yield Problem("unknown-field", (*path, name), f"unknown field '{name}'", hint, key=True)
 
     def _bad_key(self, error: Finding, path: Path) -> Problem:

@@ -131,6 +131,10 @@ class Tree:
         keyed, node, _ = self._walk(path)
         return Tree(node, keyed)
 
+    def with_top(self, node: Node) -> Tree:
+        """The same places with another value at the top, such as one with parts of it replaced."""
+        return Tree(node, self._key)
+
     def key(self, path: Path = ()) -> Node | None:
         """The key of what stands at `path`, where it has one."""
         return self._walk(path)[0]

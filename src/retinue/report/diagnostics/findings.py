@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from posixpath import normpath
 from typing import Any
 from urllib.parse import quote
 
@@ -47,7 +48,8 @@ class Findings:
         )
 
     def _from_here(self, position: Position) -> Position:
-        return replace(position, file=f"{self.folder}/{position.file}") if self.folder else position
+        # What is shared by several projects lies beside this one, and so perhaps below the working directory.
+        return replace(position, file=normpath(f"{self.folder}/{position.file}")) if self.folder else position
 
 
 def described(diagnostic: Diagnostic) -> str:
