@@ -92,6 +92,13 @@ def test_the_first_look_is_made_at_once_and_files_elsewhere_count(tmp_path: Path
     assert next(found) == (str(other),)
 
 
+def test_what_projects_share_counts(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "tone.md").write_text("Be kind.\n", encoding="utf-8")
+    assert list(look(tmp_path / "project", [tmp_path / "prompts"])) == ["../prompts/tone.md"]
+
+
 def test_a_look_asks_once_for_each_file(tmp_path: Path) -> None:
     for number in range(20):
         (tmp_path / f"{number}.md").write_text("x", encoding="utf-8")

@@ -12,6 +12,7 @@ import pytest
 from retinue.cli import main
 from retinue.config import Loaded, load
 from retinue.config.problems import RefusedError
+from retinue.config.project import shared_directories
 from retinue.config.project_files import Folder
 from retinue.kinds import all_kinds
 
@@ -209,6 +210,14 @@ def shares(written: str) -> Callable[[Write], list[str]]:
 )
 def test_what_cannot_be_shared_is_told(write: Write, written: str, code: str) -> None:
     assert code in shares(written)(write)
+
+
+@pytest.mark.parametrize("written", ["5", "true", "{a: b}", "[5, {a: b}]"])
+def test_what_is_no_list_of_directories_is_refused(write: Write, written: str) -> None:
+    root = write({"retinue.yaml": f"stack: demo\nshared: {written}\n"})
+    assert shared_directories(root / "retinue.yaml") == ()
+    loaded = load(root, environ={}, kinds=all_kinds())
+    assert {each.code for each in loaded.diagnostics if each.severity == "error"} == {"wrong-type"}
 
 
 def test_a_shared_directory_that_a_link_leads_to_is_refused(write: Write) -> None:

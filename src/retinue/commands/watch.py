@@ -23,9 +23,10 @@ Seen = Mapping[str, tuple[int, int, int]]
 
 
 def look(root: Path, others: Iterable[Path] = ()) -> Seen:
-    """The files below a folder as they are now, but for what is hidden; and `others`."""
+    """The files below a folder as they are now, but for what is hidden; and `others`, or what is below those."""
     found: dict[str, tuple[int, int, int]] = {}
-    waiting = [str(root)]
+    others = tuple(others)
+    waiting = [str(root), *(str(each) for each in others if each.is_dir())]
     while waiting:
         for each in _entries(waiting.pop()):
             if each.name.startswith(".") or each.name in SKIPPED:
@@ -37,7 +38,8 @@ def look(root: Path, others: Iterable[Path] = ()) -> Seen:
                     found[os.path.relpath(each.path, root)] = _status(each.stat())
     for path in others:
         with suppress(OSError):
-            found[str(path)] = _status(path.stat())
+            if not path.is_dir():
+                found[str(path)] = _status(path.stat())
     return found
 
 

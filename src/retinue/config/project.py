@@ -106,8 +106,12 @@ def shared_directories(file: FilePath) -> tuple[str, ...]:
     """The directories that a project file names under `shared`, nothing in it checked."""
     reader = FileReader(Folder(file.parent), Diagnostics(), Excerpts())
     found = (each.data.get("shared") for each in reader.peek(file.name).documents if isinstance(each.data, dict))
-    written = next(found, None)
-    return tuple(each for each in ([written] if isinstance(written, str) else written or ()) if isinstance(each, str))
+    return tuple(each for each in _listed(next(found, None)) if isinstance(each, str))
+
+
+def _listed(written: Any) -> list[Any]:
+    """A list, or the one entry that may stand in its place; nothing for what is refused."""
+    return written if isinstance(written, list) else [written] if isinstance(written, str) else []
 
 
 def read_project(
@@ -243,7 +247,7 @@ class _ProjectReader:
         """Let paths lead into the directories that are named for it. Nothing is filled in: what may be read is written
         in the file itself."""
         written = self._data.get("shared")
-        for index, each in enumerate([written] if isinstance(written, str) else written or ()):
+        for index, each in enumerate(_listed(written)):
             try:
                 if isinstance(each, str) and each:
                     self._reader.folder.share(each)
