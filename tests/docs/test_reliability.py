@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LINES = re.findall(r"\| (\d+) \| `([^`]+)` \|$", (ROOT / "docs" / "reliability.md").read_text("utf-8"), re.MULTILINE)
+PAGE = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+TRIED = re.sub(r"^### What `make chaos` last came to\n.*?(?=^## )", "", PAGE, flags=re.DOTALL | re.MULTILINE)
+LINES = re.findall(r"\| (\d+) \| `([^`]+)` \|$", TRIED, re.MULTILINE)
 
 
 def test_every_line_has_a_command() -> None:
-    rows = [each for each in (ROOT / "docs" / "reliability.md").read_text("utf-8").splitlines() if each.startswith("|")]
+    rows = [each for each in TRIED.splitlines() if each.startswith("|")]
     heads = [each for each in rows if each.startswith(("| What was tried", "|---"))]
     assert len(LINES) == len(rows) - len(heads)
     assert len({command for _, command in LINES}) == len(LINES)
