@@ -1,4 +1,4 @@
-"""What pages repeat of the program is what the program says; `make docs` writes it anew."""
+"""What pages repeat of the program is what the program says; `make docs` writes it anew. And pictures can be taken."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import pytest
 
 from retinue.cli import retinue
 from tests.docs.pages import PAGES, ROOT
+from tests.docs.pictures import PICTURES, VIEWS, make_pages, take
 from tests.docs.runner import UPDATE
 from tests.docs.written import WRITERS, common, write, write_command, written
+from tests.support.browser import find_browser, running_browser
 
 WITH_REGIONS = tuple(each for each in PAGES if "<!-- written: " in each.read_text(encoding="utf-8"))
 
@@ -42,3 +44,25 @@ def test_the_common_ones_stand_once() -> None:
     assert "--var" in text.splitlines()[-2]
     assert "--out FILE" in text
     assert "--directory" in common()
+
+
+def test_every_picture_is_shown_by_a_page() -> None:
+    text = "".join(each.read_text(encoding="utf-8") for each in PAGES)
+    assert {f"{each.name}.png" for each in VIEWS} <= {each.name for each in PICTURES.iterdir()}
+    assert [each.name for each in PICTURES.iterdir() if f"pictures/{each.name})" not in text] == []
+
+
+@pytest.mark.slow
+def test_pictures_can_be_taken_and_show_all_of_the_width(tmp_path: Path) -> None:
+    """Taken anew with `make pictures`. Fonts differ between machines, so that they are not compared."""
+    program = find_browser()
+    if program is None:
+        pytest.skip("there is no Chromium on this machine")
+    make_pages(tmp_path)
+    with running_browser(program, tmp_path / "profile") as browser:
+        for view, file in zip(VIEWS, take(browser, tmp_path, into=tmp_path), strict=True):
+            head = file.read_bytes()[:24]
+            assert head.startswith(b"\x89PNG")
+            assert int.from_bytes(head[16:20]) == view.width
+            assert "at most" in browser.text()
+        assert browser.complaints == []

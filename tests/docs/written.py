@@ -6,6 +6,7 @@ Between `<!-- written: WHAT NAME -->` and `<!-- end -->`, a page holds what one 
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -15,6 +16,7 @@ import click
 
 from retinue.cli import retinue
 from tests.docs.pages import PAGES, ROOT
+from tests.docs.session import record
 
 WIDTH = 98  # of a terminal of 100
 OFTEN = 4
@@ -34,7 +36,7 @@ def _fenced(text: str) -> str:
 
 def _records(name: str) -> Records:
     """What the help says of the options of a command, by their long names."""
-    context = click.Context(retinue.commands[name], info_name=f"retinue {name}", **_settings())
+    context = _context(name)
     options = (each for each in context.command.get_params(context) if isinstance(each, click.Option))
     return {
         next(word for word in each.opts if word.startswith("--")): record
@@ -43,8 +45,10 @@ def _records(name: str) -> Records:
     }
 
 
-def _settings() -> dict[str, object]:
-    return {**retinue.context_settings, "terminal_width": WIDTH}
+def _context(name: str) -> click.Context:
+    return click.Context(
+        retinue.commands[name], info_name=f"retinue {name}", terminal_width=WIDTH, **retinue.context_settings
+    )
 
 
 @cache
@@ -63,8 +67,8 @@ def write_common(_: str | None) -> str:
 
 def write_command(name: str | None) -> str:
     """The help of one command, but for the words of options that many have: these are named in its last line."""
-    command = retinue.commands[str(name)]
-    context = click.Context(command, info_name=f"retinue {name}", **_settings())
+    context = _context(str(name))
+    command = context.command
     formatter = context.make_formatter()
     command.format_usage(context, formatter)
     command.format_help_text(context, formatter)
@@ -79,7 +83,16 @@ def write_command(name: str | None) -> str:
     return _fenced(formatter.getvalue().rstrip() + ("\n" if also else "") + also)
 
 
-WRITERS: Mapping[str, Callable[[str | None], str]] = {"options": write_common, "help": write_command}
+def write_session(_: str | None) -> str:
+    """A session at a terminal. It takes a few seconds: commands are run."""
+    return _fenced(record())
+
+
+WRITERS: Mapping[str, Callable[[str | None], str]] = {
+    "options": write_common,
+    "help": write_command,
+    "session": write_session,
+}
 
 
 def written(text: str) -> str:
@@ -100,4 +113,4 @@ def write(pages: tuple[Path, ...] = PAGES) -> list[Path]:
 
 if __name__ == "__main__":
     for each in write():
-        print(each.relative_to(ROOT))
+        sys.stdout.write(f"{each.relative_to(ROOT)}\n")
