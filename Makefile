@@ -9,7 +9,7 @@ WORKERS ?= auto
 QUICK   := $(addprefix tests/,house core plans config errors edits engine state compat report)
 
 .DEFAULT_GOAL := help
-.PHONY: help apply test quick test-model chaos lint format schemas bench bench-search clean
+.PHONY: help apply test quick test-model chaos lint format schemas docs pictures bench bench-search clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ format: $(VENV)/installed-dev ## Format the code
 
 schemas: $(VENV)/installed ## Write schemas/ anew
 	@$(BIN)/retinue schema --out schemas
+
+docs: $(VENV)/installed-dev ## Write anew what pages repeat of the program
+	@$(BIN)/python -m tests.docs.written
+
+pictures: $(VENV)/installed-dev ## Take the pictures of plans in docs/pictures anew, with Chromium
+	@$(BIN)/python -m tests.docs.pictures
 
 bench: $(VENV)/installed-dev ## Measure speed, side by side with others (ARGS=--quick: two minutes)
 	@$(BIN)/python -m benchmarks $(ARGS)

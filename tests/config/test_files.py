@@ -13,6 +13,7 @@ import pytest
 from retinue.cli import main
 from retinue.config import load
 from retinue.config.problems import RefusedError
+from retinue.config.project import find
 from retinue.config.project_files import PIECE, Folder
 from retinue.kinds import all_kinds
 from retinue.model.canonical import as_uploaded
@@ -321,3 +322,15 @@ def test_text_is_digested_with_plain_line_ends_and_anything_else_as_it_is(
     assert (digest.sha256, digest.size) == (hashlib.sha256(expected).hexdigest(), len(expected))
     assert as_uploaded(name, content) == expected
     assert Folder(folder.root, {name: content}).digest(name) == digest
+
+
+def test_what_is_above_a_directory_does_not_lie_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-C ..` means the directory that we would be in after `cd ..`, and not the project that we stand in."""
+    inner = tmp_path / "repository" / "desk"
+    inner.mkdir(parents=True)
+    (inner / "retinue.yaml").write_text("stack: desk\n")
+    monkeypatch.chdir(inner)
+    assert find(Path()) == inner / "retinue.yaml"
+    assert find(Path("..")) is None
+    (tmp_path / "retinue.yaml").write_text("stack: all\n")
+    assert find(Path("..")) == tmp_path / "retinue.yaml"

@@ -19,6 +19,7 @@ HTML comments say the rest:
   address printed in the page stands for it from then on.
 - `<!-- schema: NAME -->` before a `yaml` block: the schema of this part (see `retinue schema`); it may be incomplete.
 - `<!-- not run: REASON -->` before a block: it is only read. `make` targets must exist all the same.
+- `<!-- written: WHAT NAME -->` up to `<!-- end -->`: `make docs` writes what stands between; see `written.py`.
 - `<!-- start: example -->` anywhere: the page starts with a copy of this repository's example stack.
 """
 
@@ -42,7 +43,7 @@ _COMMENT = re.compile(r"<!-- (?P<name>[a-z ]+?)(?:: (?P<value>.*?))? -->")
 ID = re.compile(r"\b(asst_|vs_|file-)([A-Za-z0-9]{8,})\b")
 DIGEST = re.compile(r"\bpd1:[0-9a-f]{4}(?:-[0-9a-f]{4}){3}")
 """What a plan is approved by; the ids of what it changes are part of it."""
-_NAMES = ("file", "exit", "answer", "background", "schema", "not run", "start", "toc")
+_NAMES = ("file", "exit", "answer", "background", "schema", "not run", "start", "toc", "written", "end")
 
 
 @dataclass(frozen=True)

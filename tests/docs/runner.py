@@ -111,7 +111,7 @@ class Runner:
                 printed, code = self._converse(text, block.comments["answer"])
             else:
                 printed, code = self._shell(text)
-            printed = self._with_stable_ids(printed.replace(self.served, SERVED))
+            printed = self.with_stable_ids(printed.replace(self.served, SERVED))
             if code != expected:
                 raise MismatchError(f"{block}: '{command.text}' ended with {code} instead of {expected}:\n{printed}")
             if not fits(command.output, printed):
@@ -169,7 +169,7 @@ class Runner:
     def _with_address(self, text: str) -> str:
         return text.replace(SERVED, self.served)
 
-    def _with_stable_ids(self, text: str) -> str:
+    def with_stable_ids(self, text: str) -> str:
         """The same ids at every run, so that pages can be written anew without a difference in all of them."""
 
         def stable(found: re.Match[str]) -> str:

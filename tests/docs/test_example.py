@@ -72,6 +72,13 @@ def test_every_environment_of_the_example_is_valid() -> None:
     assert reading.project.stack == "example-shared"
 
 
+def test_the_example_and_what_init_writes_are_in_their_canonical_form(tmp_path: Path) -> None:
+    assert main(["fmt", "--check", "-C", str(ROOT)]) == 0
+    for api in ("responses", "assistants-v2"):
+        assert main(["init", str(tmp_path / api), "--account", "openai", "--api", api]) == 0
+        assert main(["fmt", "--check", "-C", str(tmp_path / api)]) == 0
+
+
 @pytest.mark.parametrize(
     ("question", "document"),
     [

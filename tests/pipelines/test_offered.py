@@ -135,3 +135,14 @@ def test_the_hook_that_keeps_schemas_fresh(project: Path) -> None:
     schema.write_text("{}\n")
     assert run_hook("retinue-schema", project) == 0
     assert schema.read_text() == before
+
+
+def test_the_hook_that_formats(project: Path) -> None:
+    """What it changes is a failure to pre-commit; a second run changes nothing."""
+    file = project / "assistants" / "odd.yaml"
+    file.write_text("assistants:\n    one: {name: One, model: gpt-4o}\n")
+    assert run_hook("retinue-fmt", project) == 0
+    once = file.read_text()
+    assert "\n  one:" in once
+    assert run_hook("retinue-fmt", project) == 0
+    assert file.read_text() == once

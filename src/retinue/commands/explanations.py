@@ -84,7 +84,8 @@ def page() -> str:
 
 Every mistake has a code that does not change between versions. `retinue validate` finds all of them at once, offline;
 nothing is sent while there is an error. Warnings do not keep anybody from applying, unless `--fail-on` names them.
-`retinue explain CODE` prints what stands here.
+`retinue explain CODE` prints an example that raises it, and how to mend it; they stand
+[in one file](../src/retinue/commands/explanations.md), too.
 
 ## Mistakes and warnings
 
@@ -96,10 +97,7 @@ A plan that is blocked is shown, and not applied: it ends with exit code 4. The 
 `plan --json`.
 
 {_table(of_plans)}
-
-## Examples
-
-{_examples(of_files)}"""
+"""
 
 
 def _table(rows: list[Explanation]) -> str:
@@ -107,9 +105,3 @@ def _table(rows: list[Explanation]) -> str:
 
     lines = [f"| `{each.code}` | {CODES.get(each.code, each.meaning)} |" for each in rows]
     return "\n".join(("| code | meaning |", "|---|---|", *lines))
-
-
-def _examples(rows: list[Explanation]) -> str:
-    return "\n".join(
-        f"### {each.code}\n\n```text\n{each.example}\n```\n\n{each.mend[:1].upper()}{each.mend[1:]}\n" for each in rows
-    )

@@ -140,7 +140,7 @@ def _find(start: Path) -> Path | None:
     """The project file, as `config.project.find` finds it."""
     if start.is_file():
         return start
-    start = start.absolute()
+    start = start.resolve() if ".." in start.parts else start.absolute()
     return next((each / PROJECT_FILE for each in (start, *start.parents) if os.path.isfile(each / PROJECT_FILE)), None)  # noqa: PTH113 - one that may not be looked at is none
 
 

@@ -92,7 +92,8 @@ def find(start: FilePath) -> FilePath | None:
     """The project file of the directory `start` or of the nearest one above; `start` may also be the file itself."""
     if start.is_file():
         return start
-    start = start.absolute()
+    # What is above `..` is not the directory that it leads out of.
+    start = start.resolve() if ".." in start.parts else start.absolute()
     if (start / PROJECT_FILE).is_file():
         return start / PROJECT_FILE
     for each in start.parents:
