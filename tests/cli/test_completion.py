@@ -107,6 +107,8 @@ ADDRESSES = [
         (["ask", "math"], ["math-tutor"]),
         (["plan", "-e", ""], ["nightly", "production", "staging"]),
         (["diff", "-e", "staging", "-e", "pro"], ["production"]),
+        (["serve", "-e", "pro"], ["production"]),
+        (["console", "-e", "pro"], ["production"]),
         (["schema", "vec"], ["vector_store"]),
         (["plan", "--fail-on", "model-"], ["model-gone", "model-shutdown"]),
         (["explain", "yaml-t"], ["yaml-tab", "yaml-tag"]),
@@ -118,6 +120,19 @@ ADDRESSES = [
 )
 def test_values_are_offered(project: Path, words: list[str], expected: list[str]) -> None:
     assert offered(*words) == expected
+
+
+def test_every_environment_is_completed() -> None:
+    for name, each in retinue.commands.items():
+        options = [one for one in each.params if "--environment" in one.opts]
+        assert all(one.type.name == "environment" for one in options), name
+
+
+def test_every_schema_is_offered(project: Path) -> None:
+    from retinue.cli.project_commands import _schemas
+
+    names = {name.removesuffix(".schema.json").replace("retinue", "project") for name in _schemas()}
+    assert set(offered("schema", "")) == names - {"declarations"}
 
 
 def test_labels_and_files_are_known_to_selectors(project: Path) -> None:
