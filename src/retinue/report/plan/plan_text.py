@@ -157,8 +157,18 @@ def _steps(document: Document, *, detail: Detail, width: int, marks: bool) -> It
     ours = [each for each in steps if is_ours(each)]
     if outside and ours:
         yield [line((f"{OURS}:", "strong"))]
+    gone: list[Line] = []  # what goes and takes nothing along stands line below line
     for each in fold(ours, detail=detail):
-        yield indent(fold_block(each, replaced, detail=detail, width=width, marks=marks), 2)
+        block = indent(fold_block(each, replaced, detail=detail, width=width, marks=marks), 2)
+        if each.shown["action"] == "delete" and len(block) == 1:
+            gone += block
+            continue
+        if gone:
+            yield gone
+            gone = []
+        yield block
+    if gone:
+        yield gone
 
 
 # ── steps that read the same ──────────────────────────────────────────────────────────────────────────────────────────
