@@ -107,6 +107,8 @@ ADDRESSES = [
         (["ask", "math"], ["math-tutor"]),
         (["plan", "-e", ""], ["nightly", "production", "staging"]),
         (["diff", "-e", "staging", "-e", "pro"], ["production"]),
+        (["serve", "-e", "pro"], ["production"]),
+        (["console", "-e", "pro"], ["production"]),
         (["schema", "vec"], ["vector_store"]),
         (["plan", "--fail-on", "model-"], ["model-gone", "model-shutdown"]),
         (["explain", "yaml-t"], ["yaml-tab", "yaml-tag"]),
@@ -118,6 +120,19 @@ ADDRESSES = [
 )
 def test_values_are_offered(project: Path, words: list[str], expected: list[str]) -> None:
     assert offered(*words) == expected
+
+
+def test_every_environment_is_completed() -> None:
+    for name, each in retinue.commands.items():
+        options = [one for one in each.params if "--environment" in one.opts]
+        assert all(one.type.name == "environment" for one in options), name
+
+
+def test_every_schema_is_offered(project: Path) -> None:
+    from retinue.cli.project_commands import _schemas
+
+    names = {name.removesuffix(".schema.json").replace("retinue", "project") for name in _schemas()}
+    assert set(offered("schema", "")) == names - {"declarations"}
 
 
 def test_labels_and_files_are_known_to_selectors(project: Path) -> None:
@@ -148,6 +163,61 @@ def test_a_glance_sees_what_a_reading_reads() -> None:
     assert reading is not None
     functions = {name for name, _ in NameScan(root).names() if name.startswith("function.")}
     assert {name for name, _ in NameScan(root).names()} - functions == {str(each.address) for each in reading.declared}
+
+
+MATRICES = """\
+assistants:
+  bot:  # many
+    matrix:
+      topic: [billing, 'returns', "a_b"]  # three
+      language:
+        - de
+        - fr
+      exclude:
+        - {topic: billing, language: de}
+        - topic: returns
+          language: fr
+      include: [{topic: other, language: it}, {topic: billing, tone: warm}]
+    model: gpt-4o
+  "${{ matrix.language.code }}-${{matrix.n}}":
+    model: gpt-4o
+    matrix:
+      language: [{code: en, name: English}, {code: es,
+        name: Spanish}]
+      n: [1, 2]
+  small: {model: gpt-4o, matrix: {x: [15, true, two], include: [{x: four}]}}
+  only:
+    matrix: {include: [{who: ann}, {who: bob}]}
+    model: gpt-4o
+  plain:
+    model: gpt-4o
+    instructions: |
+      matrix: {a: [b]}
+"""
+
+
+def test_a_matrix_is_offered_as_what_it_comes_to(project: Path) -> None:
+    (project / "assistants" / "team.yaml").write_text(MATRICES, encoding="utf-8")
+    (project / "retinue.yaml").write_text("stack: shop\n", encoding="utf-8")
+    overlay = "assistants:\n  bot: {temperature: 0}\n  bot-returns-de: {temperature: 0}\n  'bot-*': {top_p: 1}\n"
+    (project / "environments" / "production.yaml").write_text(overlay, encoding="utf-8")
+    reading, _ = check(Where(project, environment="production"))
+    assert reading is not None
+    assert len(reading.declared) == 17
+    declared = {str(each.address) for each in reading.declared}
+    assert {name for name, _ in NameScan(project, "production").names()} == declared
+    assert offered("show", "assistant.bot-r") == ["assistant.bot-returns-de"]
+
+
+@pytest.mark.parametrize(
+    "typed", ["{topic: [a, b", "\n      topic: [a, b], }}{", "{topic: ${{ var.x }}}", "[[", "[" * 9999]
+)
+def test_a_matrix_that_is_half_typed_breaks_nothing(project: Path, typed: str) -> None:
+    text = f"assistants:\n  bot:\n    matrix: {typed}\n  other: {{model: gpt-4o}}\n"
+    (project / "more" / "one.yml").write_text(text, encoding="utf-8")
+    assert "assistant.other" in offered("show", "")
+    if typed.strip().endswith(("b", "{")):
+        assert offered("show", "assistant.bot") == ["assistant.bot-a", "assistant.bot-b"]
 
 
 @pytest.mark.parametrize("kind", all_kinds().values(), ids=all_kinds())

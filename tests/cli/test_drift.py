@@ -273,3 +273,22 @@ def test_a_reason_not_to_go_on_is_a_failed_case_of_junit(applied: Shell) -> None
     failure = blocked.find("failure")
     assert failure is not None
     assert "gpt-4o" in (failure.text or "")
+
+
+def test_the_same_edit_of_many_is_told_once_and_names_them_all(shell: Shell) -> None:
+    """In the text, and on the page, where none may be left out."""
+    matrix, prompt = "matrix: {number: [1, 2, 3, 4, 5, 6, 7]}", "instructions: |\n      Be kind.\n      Be brief."
+    shell.write("team.yaml", f"assistants:\n  bot:\n    {matrix}\n    model: gpt-4o\n    {prompt}\n")
+    assert shell("apply", "--yes").code == 0
+    for each in shell.team.listed("/assistants"):
+        odd = "bot-3" in json.dumps(each["metadata"])
+        said = "Be kind.\nBe loud." if odd else "Be rude.\nBe brief."
+        shell.team.send("post", f"/assistants/{each['id']}", {"instructions": said})
+    told = shell("drift").out
+    assert (told.count("rude"), told.count("loud")) == (1, 1)
+    assert "! in 6 assistants" in told
+    assert "! assistant.bot-3 (" in told
+    page = shell("drift", "--format", "markdown").out
+    assert (page.count("rude"), page.count("loud")) == (1, 1)
+    assert all(f"assistant.bot-{number}" in page for number in range(1, 8))
+    assert len(document(shell)["changed"]) == 7

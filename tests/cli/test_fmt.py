@@ -46,6 +46,12 @@ def test_every_file_of_the_project_is_brought_into_form(
     assert shell("fmt", "--check") == type(done)(0, "", "0 of 3 files would change\n")
 
 
+def test_a_file_that_a_link_leads_to_is_one_file(shell: Shell, untidy: Path) -> None:
+    (untidy / "more").mkdir()
+    (untidy / "more" / "link.yaml").symlink_to("../team.yaml")
+    assert shell("fmt", "--check").out == "retinue.yaml\nteam.yaml\n"
+
+
 def test_a_difference_is_shown_and_not_made(shell: Shell, untidy: Path) -> None:
     shown = shell("fmt", "--diff", "team.yaml")
     assert shown.code == 0

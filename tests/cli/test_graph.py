@@ -13,7 +13,7 @@ assistants:
   tutor:
     model: gpt-4o
     tools: [{function: roll}, {file_search: {vector_store: handbook}}, {code_interpreter: {files: [handbook/a.md]}}]
-  helper: {model: gpt-4o, tools: [{function: roll}]}
+  helper: {model: gpt-4o, tools: [{function: roll}], labels: {team: desk}}
   alone: {model: gpt-4o, tools: [{file_search: {vector_store: {id: vs_theirs}}}]}
 functions:
   roll: {description: Rolls., parameters: {type: object}}
@@ -79,11 +79,24 @@ def test_a_part_is_what_it_refers_to_and_what_refers_to_it(team: Shell) -> None:
     assert shown(team("graph", "assistant.*").out) == shown(MERMAID)
 
 
+@pytest.mark.parametrize("selector", ["label:team=desk", "label:team", "*.helper", "assistant.hel*"])
+def test_a_part_is_chosen_as_everywhere(team: Shell, selector: str) -> None:
+    assert shown(team("graph", selector).out) == {"assistant.helper", "function.roll"}
+
+
+def test_files_choose_what_they_declare(team: Shell) -> None:
+    team.write("assistants/more.yaml", "assistants:\n  other: {model: gpt-4o, tools: [{function: roll}]}\n")
+    team.write("retinue.yaml", "stack: test\ninclude: ['*.yaml', assistants/*.yaml]\n")
+    assert shown(team("graph", "file:assistants/**").out) == {"assistant.other", "function.roll"}
+
+
 def test_what_is_not_there_and_what_is_wrong(team: Shell) -> None:
     missing = team("graph", "assistant.tuter")
     assert missing.code == 64
     assert "did you mean assistant.tutor?" in missing.err
-    team.write("team.yaml", TEAM.replace("roll}]}", "rol}]}"))
+    assert "did you mean label:team?" in team("graph", "label:tem").err
+    assert team("graph", "label:").code == 64
+    team.write("team.yaml", TEAM.replace("roll}], labels", "rol}], labels"))
     wrong = team("graph")
     assert wrong.code == 1
     assert "unknown-reference" in wrong.err

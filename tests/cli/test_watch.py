@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from retinue.commands.watch import changes, look
+from retinue.commands.watch import changes, look, written_to
 from tests.support.terminal import command, environment
 
 TEAM = "assistants:\n  tutor: {model: gpt-4o}\n"
@@ -63,6 +63,15 @@ def test_several_files_at_once_are_one_change(tmp_path: Path) -> None:
         (tmp_path / "gone.md").unlink()
 
     assert seen(tmp_path, save, nothing, nothing) == [("a.yaml", "b/c.md", "gone.md")]
+
+
+def test_a_log_of_it_in_the_project_is_no_change(tmp_path: Path) -> None:
+    """Otherwise each round would be the reason for the next one."""
+    with (tmp_path / "watch.log").open("w", encoding="utf-8") as log:
+        log.write("first\n")
+        log.flush()
+        assert look(tmp_path, (), written_to([log.fileno(), 999])) == {}
+        assert list(look(tmp_path)) == ["watch.log"]
 
 
 def test_what_is_hidden_and_what_comes_and_goes_does_not_count(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ def test_what_is_no_selector(text: str, said: str) -> None:
         ("assistant.billing-p*", "did you mean 'vector_store.billing-p*'?"),
         ("assistant.handbook", "did you mean vector_store.handbook?"),
         ("assistant.dask", "did you mean assistant.desk?"),
+        ("assistant.cask", "there are: assistant.billing-de, assistant.billing-it, assistant.desk"),
         ("vector_store.zzz*", "there are: vector_store.billing-prices, vector_store.handbook"),
         ("label:tem=support", "did you mean label:team=support?"),
         ("label:tem=zzz", "did you mean label:team?"),

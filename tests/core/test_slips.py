@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retinue.cli import main
 from retinue.config.problems import did_you_mean
 from retinue.model.slips import is_slip, near
 
@@ -68,6 +69,19 @@ def test_another_word_is_no_slip(word: str, known: str) -> None:
 def test_a_hint_names_what_fits_or_says_what_there_is() -> None:
     assert did_you_mean("modle", ["model", "name"]) == "did you mean 'model'?"
     assert did_you_mean("state", ["stack"], otherwise="known: 'stack'") == "known: 'stack'"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant", "other"),
+    [(["plann"], "plan", "explain"), (["plan", "--targt", "x"], "--target", "--var"), (["frobnicate"], "", "migrate")],
+)
+def test_commands_and_options_are_suggested_by_the_same_rule(
+    typed: list[str], meant: str, other: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(typed) == 64
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert meant in said
+    assert f"'{other}'" not in said
 
 
 @given(st.from_regex(r"[a-z]{4,12}", fullmatch=True), st.data())

@@ -188,6 +188,7 @@ def test_what_goes_is_never_folded() -> None:
     assert all(len(each.steps) == 1 for each in fold(document["steps"]))
     text = render_plan(document)
     assert all(f"- {each} " in text for each in addresses(document))
+    assert len(text.splitlines()) < 31 + 10  # one below the other, without blank lines
 
 
 @pytest.mark.parametrize("value", [{"retinue.sealed": True}, {"env": [{"retinue.sealed": True}]}])

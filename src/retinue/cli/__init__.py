@@ -88,6 +88,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
+        _suggest_what_fits(error)
         said = io.StringIO()
         error.show(said)
         terminal.say(said.getvalue())
@@ -103,6 +104,17 @@ def main(args: Sequence[str] | None = None) -> int:
         return RetinueError.exit_code
     except Exception as error:  # noqa: BLE001 - the last net: a bug is reported as one, with what we need to mend it
         return show_bug(terminal, error)
+
+
+def _suggest_what_fits(error: click.ClickException) -> None:
+    """Of the names that click takes for near ones, leave those that may be meant: `plan` for `plann`, not `explain`."""
+    from retinue.model.slips import is_slip
+
+    # Which class tells of an unknown command differs among the versions of click; one of options always had these.
+    written = str(getattr(error, "option_name", "") or getattr(error, "command_name", ""))
+    offered = getattr(error, "possibilities", None)
+    if isinstance(offered, list):
+        offered[:] = [each for each in offered if is_slip(written.lstrip("-"), each.lstrip("-"))]
 
 
 def show_error(terminal: Terminal, error: RetinueError) -> None:

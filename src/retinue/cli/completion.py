@@ -127,8 +127,7 @@ def _warnings(_: click.Context, text: str) -> Iterator[Item]:
 def _kinds(_: click.Context, text: str) -> Iterator[Item]:
     from retinue.commands.name_scan import kinds
 
-    documents = ("project", "overlay", "plan", "diff", "drift", "events", "bundle")
-    yield from map(Item, _starting(text, (*kinds(), *documents)))
+    yield from map(Item, _starting(text, (*kinds(), *_DOCUMENTS)))
 
 
 def _plans(_: click.Context, text: str) -> Iterator[Item]:
@@ -156,6 +155,12 @@ def _is_plan(path: Path) -> bool:
 def _starting(text: str, words: Iterable[str]) -> Iterator[str]:
     return (each for each in words if each.startswith(text))
 
+
+_DOCUMENTS = (
+    *("project", "overlay", "plan", "diff", "drift", "show", "output", "models", "validate", "doctor", "events"),
+    "bundle",
+)
+"""What has a schema beside kinds."""
 
 _VALUES: dict[str, Callable[[click.Context, str], Iterator[Item]]] = {
     "address": _addresses,

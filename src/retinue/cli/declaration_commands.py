@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retinue.cli.options import Parsed, project_options
+from retinue.cli.options import SELECTOR, project_options
 from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError
 
 if TYPE_CHECKING:
+    from retinue.model.selector import Selector
     from retinue.session import Where
 
 DIFFERENT = 1
@@ -68,7 +69,7 @@ def fmt(paths: tuple[Path, ...], directory: Path, check: bool, diff: bool) -> in
 
 
 @click.command()
-@click.argument("selector", type=Parsed("selector", str), required=False)
+@click.argument("selector", type=SELECTOR, metavar="[SELECTOR]", required=False)
 @project_options
 @click.option(
     "--format",
@@ -77,16 +78,17 @@ def fmt(paths: tuple[Path, ...], directory: Path, check: bool, diff: bool) -> in
     default="mermaid",
     help="For Markdown on GitHub and GitLab, or for Graphviz.",
 )
-def graph(selector: str | None, place: Where, form: str) -> int:
+def graph(selector: Selector | None, place: Where, form: str) -> int:
     """Draw what refers to what, as Mermaid or DOT.
 
     Assistants refer to functions, stores, skills; files are counted. From the declarations alone: no account, no key.
-    With SELECTOR, an address or a pattern of addresses, only what that refers to and what refers to it.
+    With SELECTOR, an address, a pattern, label:NAME=VALUE or file:GLOB, only what that refers to and what refers to it.
 
     \b
     Example:
       retinue graph
       retinue graph vector_store.handbook
+      retinue graph label:team=support
       retinue graph --format dot | dot -Tsvg > stack.svg
     """
     from dataclasses import replace

@@ -19,7 +19,7 @@ T = TypeVar("T")
 Variables = tuple[tuple[str, str], ...]
 
 
-LOOKING = ("show", "output", "render", "open")
+LOOKING = ("show", "output", "render", "open", "graph")
 """The commands whose argument may be the beginning of an address."""
 
 
@@ -123,7 +123,7 @@ VARIABLE = Parsed("name=value", _variable)
 def served_environment(command: Command) -> Command:
     """Which environment's account: the command gets it as `environment`."""
     about = "Take the account of this environment of retinue.yaml."
-    return click.option("-e", "--environment", metavar="NAME", help=about)(command)
+    return click.option("-e", "--environment", type=ENVIRONMENT, metavar="NAME", help=about)(command)
 
 
 def project_options(command: Command) -> Command:

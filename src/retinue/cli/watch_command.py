@@ -41,14 +41,14 @@ def watch(place: Where, detail: Detail, parallelism: int, validate_only: bool) -
       retinue watch --validate-only
       retinue watch -e staging --detail summary
     """
-    from retinue.commands.watch import INTERVAL, changes
+    from retinue.commands.watch import INTERVAL, changes, written_to
     from retinue.config.project import find, shared_directories
 
     root = find(place.start)
     folder = root.parent if root else Path(place.start)
     shared = (folder / each for each in shared_directories(root)) if root else ()
     # Looked at before the first round, so that what is saved during it is seen.
-    seen = changes(folder, (*place.var_files, *shared), lambda: time.sleep(INTERVAL))
+    seen = changes(folder, (*place.var_files, *shared), lambda: time.sleep(INTERVAL), written_to((1, 2)))
     changed: tuple[str, ...] = ()
     while True:
         _round(place, detail, parallelism, changed, validate_only=validate_only)

@@ -108,7 +108,7 @@ def _files(start: Path, paths: Sequence[Path]) -> list[Path]:
     if not paths:
         if scan.root is None:
             raise RetinueError(f"there is no {PROJECT_FILE} here or above", hint="name files: retinue fmt team.yaml")
-        return [_shown(each) for each in every]
+        return list(dict.fromkeys(map(_shown, every)))  # two links may lead to one file
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
-from retinue.errors import UsageError
 from retinue.kinds import all_kinds
-from retinue.model.slips import near
+from retinue.model.selector import Selection, Selector
 from retinue.planning.reference_graph import ReferenceGraph, reference_graph
+from retinue.planning.selection import candidates, pick
 from retinue.session import Where, load_from, read_loaded
 
 
-def graph(where: Where, selector: str | None = None) -> ReferenceGraph:
-    """The graph of all declarations, or of what an address, or a pattern of addresses, has to do with.
+def graph(where: Where, selector: Selector | None = None) -> ReferenceGraph:
+    """The graph of all declarations, or of what has to do with those that a selector means.
 
     Raises DeclarationError where there are mistakes, UsageError where nothing fits.
     """
     loaded = load_from(where)
     read_loaded(loaded)
-    made = reference_graph(loaded.declarations, all_kinds())
+    kinds = all_kinds()
+    made = reference_graph(loaded.declarations, kinds)
     if selector is None:
         return made
-    part = made.around(lambda name: fnmatchcase(name, selector))
-    if not part.nodes:
-        close = near(selector, [each.name for each in made.nodes])
-        hint = f"did you mean {close[0]}?" if close else "'retinue graph' shows all"
-        raise UsageError(f"nothing that is declared is called '{selector}'", hint=hint)
-    return part
+    meant = pick(Selection((selector,)), candidates(loaded.declarations), kinds, parts=True)
+    return made.around(set(map(str, meant)))

@@ -1,7 +1,8 @@
 """What a project declares, at a glance: names for the completion of shells, from the lines of files that hold keys.
 
 Nothing is parsed, imported or checked that takes longer than a person waits for a key: files may hold mistakes, and
-what is only half typed has to help all the same. What expressions make of a name is not known here.
+what is only half typed has to help all the same. What expressions make of a name is not known here, but for those of
+a matrix.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from retinue.commands.matrix_scan import instances
+
 PROJECT_FILE = "retinue.yaml"
 INCLUDE = ("assistants/**/*.yaml", "assistants/**/*.yml")
 OVERLAYS = "environments"
@@ -24,6 +27,8 @@ _TOP = re.compile(rf"^({_NAME})[ \t]*:(?=[ \t\r]|$)(.*)$|^---", re.MULTILINE)
 _FIRST = re.compile(r"^( +)[^\s#]", re.MULTILINE)
 _FLOW = re.compile(r"\s*(?:[&!]\S+\s+)*[{\[]")
 _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'[^']*'|(?:^|(?<=\s))#[^\n]*|[{}\[\],]|:(?=\s)", re.DOTALL)
+_NO_NAME = re.compile(r"[*?\[:]|\$\{\{")
+"""In keys of overlays that select several, and in names that something is still to be filled in."""
 _LIST_ITEM = re.compile(r"^\s*-\s+([^#\n]+?)\s*(?:#.*)?$", re.MULTILINE)
 _INCLUDE = re.compile(r"^[ \t]*include:[ \t]*(.*)$((?:\n[ \t]*(?:-.*|#.*)?$)*)", re.MULTILINE)
 _LABELS = re.compile(r"^([ \t]*(?:-[ \t]+)?)labels:[ \t]*(?:\{([^}\n]*)\}?)?[ \t]*(?:#.*)?$", re.MULTILINE)
@@ -50,15 +55,19 @@ class NameScan:
 
     def names(self) -> Iterator[Name]:
         """The declarations, in the order of their files, each once."""
-        seen: set[str] = set()
+        seen: set[str] = set()  # and those whose matrix stands for others, which overlays may name
         for path, text in self._texts():
             for section, keys in _sections(text):
                 kind = kind_of(section)
-                for key in keys if kind else ():
-                    address = f"{kind}.{key}"
-                    if address not in seen and "${{" not in key:
-                        seen.add(address)
-                        yield Name(address, path)
+                for key, written in keys.items() if kind else ():
+                    several = instances(key, written)
+                    if several is not None:
+                        seen.add(f"{kind}.{key}")
+                    for name in [key] if several is None else several:
+                        address = f"{kind}.{name}"
+                        if address not in seen and not _NO_NAME.search(name):
+                            seen.add(address)
+                            yield Name(address, path)
 
     def environments(self) -> list[str]:
         """Those that the project file names, and those that have a file."""
@@ -219,8 +228,8 @@ def _excluded(glob: str) -> str:
 # ── keys ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
-    """The keys at the top with the keys below each."""
+def _sections(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The keys at the top with the keys below each, and what is written there."""
     found = list(_TOP.finditer(text))
     for number, each in enumerate(found):
         if each[1] is None:  # the line between two documents
@@ -231,21 +240,24 @@ def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
         yield _unquoted(each[1]), keys
 
 
-def _keys(body: str) -> list[str]:
+def _keys(body: str) -> dict[str, str]:
     """The keys of a mapping in lines, which all stand in one column."""
     first = _FIRST.search(body)
     if first is None:
-        return []
-    return [_unquoted(each) for each in _key_at(len(first[1]))(body)]
+        return {}
+    found = list(_key_at(len(first[1]))(body))
+    ends = (*(each.start() for each in found[1:]), len(body))
+    return {_unquoted(each[1]): body[each.end() : end] for each, end in zip(found, ends, strict=False)}
 
 
 @cache
-def _key_at(column: int) -> Callable[[str], list[str]]:
-    return re.compile(rf"^ {{{column}}}({_NAME})[ \t]*:(?=[ \t\r]|$)", re.MULTILINE).findall
+def _key_at(column: int) -> Callable[[str], Iterator[re.Match[str]]]:
+    return re.compile(rf"^ {{{column}}}({_NAME})[ \t]*:(?=[ \t\r]|$)", re.MULTILINE).finditer
 
 
-def _in_braces(text: str) -> list[str]:
-    """The keys of a mapping in braces, which is all that stands in the text; as far as it is closed."""
+def _in_braces(text: str) -> dict[str, str]:
+    """The keys of a mapping in braces, which is all that stands in the text; as far as it is closed. What is written
+    there is left aside."""
     keys, depth, start = list[str](), 0, 0
     for each in _TOKEN.finditer(text):
         sign = each[0]
@@ -259,7 +271,7 @@ def _in_braces(text: str) -> list[str]:
             keys.append(_unquoted(text[start : each.start()]))
         if depth == 1 and (sign in "{," or sign[0] == "#"):
             start = each.end()
-    return [each for each in keys if each]
+    return {each: "" for each in keys if each}
 
 
 def _deeper(text: str, start: int, column: int) -> str:

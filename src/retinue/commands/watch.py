@@ -9,7 +9,7 @@ network drives, for half a second less.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,8 +22,9 @@ Seen = Mapping[str, tuple[int, int, int]]
 """The files by path, with what the system says that changes when they do."""
 
 
-def look(root: Path, others: Iterable[Path] = ()) -> Seen:
-    """The files below a folder as they are now, but for what is hidden; and `others`, or what is below those."""
+def look(root: Path, others: Iterable[Path] = (), written: Collection[tuple[int, int]] = ()) -> Seen:
+    """The files below a folder as they are now, but for what is hidden; and `others`, or what is below those. Nothing
+    of what is `written`, files by the numbers of their device and of themselves."""
     found: dict[str, tuple[int, int, int]] = {}
     others = tuple(others)
     waiting = [str(root), *(str(each) for each in others if each.is_dir())]
@@ -34,8 +35,10 @@ def look(root: Path, others: Iterable[Path] = ()) -> Seen:
             with suppress(OSError):  # gone between two questions, or a link to nothing
                 if each.is_dir(follow_symlinks=False):
                     waiting.append(each.path)
-                else:
-                    found[os.path.relpath(each.path, root)] = _status(each.stat())
+                    continue
+                status = each.stat()
+                if (status.st_dev, status.st_ino) not in written:
+                    found[os.path.relpath(each.path, root)] = _status(status)
     for path in others:
         with suppress(OSError):
             if not path.is_dir():
@@ -55,12 +58,28 @@ def _status(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def changes(root: Path, others: Iterable[Path], wait: Callable[[], None]) -> Iterator[tuple[str, ...]]:
+def written_to(streams: Iterable[int]) -> frozenset[tuple[int, int]]:
+    """The files that these descriptors write to: what stands in a log of `watch` is not to be told by it again."""
+    found = set()
+    for each in streams:
+        with suppress(OSError):
+            status = os.fstat(each)
+            found.add((status.st_dev, status.st_ino))
+    return frozenset(found)
+
+
+def changes(
+    root: Path, others: Iterable[Path], wait: Callable[[], None], written: Collection[tuple[int, int]] = ()
+) -> Iterator[tuple[str, ...]]:
     """The paths that changed, each time that some did and nothing more does: an editor or git may write many, and an
     unfinished one says nothing. The first look is made at once, and `wait` passes the time between two. What changes
     while somebody works on what was yielded is told next. Never ends."""
     others = tuple(others)
-    return _differences(lambda: look(root, others), look(root, others), wait)
+
+    def look_again() -> Seen:
+        return look(root, others, written)
+
+    return _differences(look_again, look_again(), wait)
 
 
 def _differences(look_again: Callable[[], Seen], before: Seen, wait: Callable[[], None]) -> Iterator[tuple[str, ...]]:

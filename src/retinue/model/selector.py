@@ -11,7 +11,6 @@ Pure: texts, what they are held against, and what may have been meant by one tha
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Literal
 
+from retinue.model.slips import near
 from retinue.model.values import Address, once
 
 Form = Literal["address", "pattern", "label", "file"]
@@ -92,7 +92,7 @@ class Selector:
             if not glob or glob.startswith("/") or ".." in glob.split("/"):
                 raise ValueError(f"'{text}' names no file of the project: write file:PATH, from the project's root")
             return cls(text, "file", (glob,))
-        close = difflib.get_close_matches(prefix, _PREFIXES, n=1)
+        close = near(prefix, _PREFIXES)
         meant = f"did you mean '{close[0]}:{rest}'?" if close else f"selectors are {EXAMPLES}"
         raise ValueError(f"'{text}' begins with '{prefix}:', which selects nothing: {meant}")
 
@@ -214,11 +214,11 @@ def suggestion(selector: Selector, candidates: Collection[Candidate]) -> str | N
         return _name_meant(name, sorted(each.address.name for each in candidates))
     addresses = [each.address for each in candidates]
     known = sorted({each.kind for each in addresses})
-    kinds = difflib.get_close_matches(kind, known, n=1, cutoff=_NEAR)
+    kinds = near(kind, known, cutoff=_NEAR)[:1]
     tried = [(each, name) for each in (*kinds, *known)]
     if selector.exact:
         names = [str(each) for each in sorted(addresses)]
-        close = difflib.get_close_matches(str(selector.address), names, n=1, cutoff=_NEAR)
+        close = near(str(selector.address), names, cutoff=_NEAR)
         meant = [f"{one}.{other}" for one, other in tried if f"{one}.{other}" in set(names)] or close
     else:
         tried += [
@@ -245,7 +245,7 @@ def _near_patterns(name: str, known: Iterable[str]) -> list[str]:
     if not start:
         return []
     beginnings = {each[:length] for each in known for length in range(len(start) - 1, len(start) + 2)}
-    close = difflib.get_close_matches(start, sorted(beginnings - {""}), n=3, cutoff=_NEAR)
+    close = near(start, sorted(beginnings - {""}), cutoff=_NEAR)
     return [f"{each}{name[len(start) :]}" for each in close]
 
 
@@ -258,12 +258,12 @@ def _label_meant(selector: Selector, candidates: Iterable[Candidate]) -> str | N
     if not values:
         return "no declaration has labels: write 'labels: {team: support}' in some"
     if name not in values:
-        close = difflib.get_close_matches(name, sorted(values), n=1, cutoff=_NEAR)
+        close = near(name, sorted(values), cutoff=_NEAR)
         if not close:
             return _choices(f"label:{each}" for each in sorted(values))
         whole = wanted is not None and any(fnmatchcase(each, wanted) for each in values[close[0]])
         return f"did you mean label:{close[0]}{f'={wanted}' if whole else ''}?"
-    close = difflib.get_close_matches(wanted or "", sorted(values[name]), n=1, cutoff=_NEAR)
+    close = near(wanted or "", sorted(values[name]), cutoff=_NEAR)
     return (
         f"did you mean label:{name}={close[0]}?"
         if close
@@ -277,7 +277,7 @@ def _file_meant(selector: Selector, candidates: Iterable[Candidate]) -> str | No
     below = f"{glob.rstrip('/')}/**"
     if any(_glob(below).fullmatch(each) for each in files):
         return f"did you mean 'file:{below}'?"
-    close = difflib.get_close_matches(glob, files, n=1, cutoff=_NEAR)
+    close = near(glob, files, cutoff=_NEAR)
     return f"did you mean file:{close[0]}?" if close else _choices(f"file:{each}" for each in files)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +28,8 @@ class ReferenceGraph:
     nodes: tuple[Node, ...]
     links: tuple[tuple[str, str], ...]
 
-    def around(self, wanted: Callable[[str], bool]) -> ReferenceGraph:
-        """The part with what is wanted, with all that it refers to and all that refers to it, at any distance."""
-        chosen = {each.name for each in self.nodes if wanted(each.name)}
+    def around(self, chosen: Set[str]) -> ReferenceGraph:
+        """The part with what is chosen, with all that it refers to and all that refers to it, at any distance."""
         below = _reached(chosen, self.links)
         above = _reached(chosen, [(target, source) for source, target in self.links])
         kept = below | above
@@ -71,7 +70,7 @@ def _files(spec: Mapping[str, Any], kind: Kind) -> Iterator[int]:
                 yield len(value) if inclusion.form != "file" and isinstance(value, list | Mapping) else 1
 
 
-def _reached(start: set[str], links: Iterable[tuple[str, str]]) -> set[str]:
+def _reached(start: Set[str], links: Iterable[tuple[str, str]]) -> set[str]:
     targets: dict[str, list[str]] = {}
     for source, target in links:
         targets.setdefault(source, []).append(target)

@@ -5,7 +5,6 @@ What is targeted brings along what it needs; what is excluded must be needed by 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Sequence
 
 from retinue.errors import UsageError
@@ -13,6 +12,7 @@ from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declaration, Declared
 from retinue.model.live import Live
 from retinue.model.selector import Candidate, Selection, Selector, UnmatchedError, choose
+from retinue.model.slips import near
 from retinue.model.values import Address
 from retinue.planning.planner import needed_by
 
@@ -76,7 +76,7 @@ def check_targets(declared: Sequence[Declared], targets: Sequence[Address], kind
         hint = _inside(target.kind, kinds)
         if hint:
             raise UsageError(f"the target {target} has no object of its own", hint=hint)
-        close = difflib.get_close_matches(str(target), sorted(known), n=1)
+        close = near(str(target), sorted(known))
         hint = f"did you mean {close[0]}?" if close else "'retinue show' and the declarations name what there is"
         raise UsageError(f"the target {target} is not declared", hint=hint)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections import defaultdict
@@ -11,6 +10,7 @@ from typing import Any
 
 from retinue.config.problems import did_you_mean, listed, pattern_hint
 from retinue.model.declared import Problem
+from retinue.model.slips import near
 from retinue.model.values import Path
 
 # jsonschema's own ValidationError; its stubs call most attributes possibly unset, which they are not once it is raised.
@@ -70,7 +70,7 @@ class SchemaMessages:
         """The fields that unknown ones were probably meant to be: it is enough to say so."""
         known = error.schema.get("properties", {})
         unknown = [name for name in error.instance if name not in known]
-        return {each for name in unknown for each in difflib.get_close_matches(name, known, n=1)}
+        return {each for name in unknown for each in near(name, known)[:1]}
 
     # ── choices ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -11,6 +11,7 @@ from retinue.report.drift.drift_text import (
     Item,
     Section,
     about_lines,
+    once,
     pending_sentence,
     sections,
     summary_sentence,
@@ -103,6 +104,6 @@ def _page(document: Document, *, detail: Detail, most: int | None = None) -> str
 
 def _section(section: Section, shown: Sequence[Item]) -> list[str]:
     blocks = [f"## {section.title}"] if shown else []
-    for item in shown:
+    for item in once(shown, width=WIDTH, every=True):
         blocks += [placed(item.head), *([fence(list(item.body), "diff")] if item.body else [])]
     return [*blocks, *([section.note] if section.note and shown else [])]

@@ -8,9 +8,26 @@ from typing import Any
 
 from retinue.model.steps import FieldChange
 from retinue.model.values import Address
-from retinue.report.plan.plan_text import block_lines, header_lines, selected, unmanaged_lines, warning_lines
+from retinue.report.plan.created_text import listed
+from retinue.report.plan.plan_text import (
+    ROWS,
+    block_lines,
+    header_lines,
+    selected,
+    unmanaged_lines,
+    warning_lines,
+)
 from retinue.report.plan.step_groups import Document
-from retinue.report.text.change_text import Detail, change_lines, show_key, show_path, show_place, show_value
+from retinue.report.text.change_text import (
+    HIDDEN,
+    WHOLE,
+    Detail,
+    change_lines,
+    show_key,
+    show_path,
+    show_place,
+    show_value,
+)
 from retinue.report.text.ink import Line, Part, count, indent, line, paint, with_blanks_between
 from retinue.report.text.lookalikes import tell_apart
 
@@ -54,7 +71,8 @@ def render_drift(document: Document, *, detail: Detail = "hunks", width: int = 8
     blocks: list[list[Line]] = [about_lines(document)]
     for each in sections(document, detail=detail, width=width - 6, marks=not color):
         blocks.append([line((f"{each.title}:", "drift"))])
-        blocks += [indent([item.head, *indent(item.body, 4)], 2) for item in each.items]
+        items = once(each.items, width=width - 6, every=detail in WHOLE)
+        blocks += [indent([item.head, *indent(item.body, 4)], 2) for item in items]
         blocks += [[line((each.note, "drift"))]] if each.note else []
     blocks += [warning_lines(each) for each in document["warnings"]]
     blocks += [block_lines(each) for each in document["blocks"]]
@@ -85,6 +103,25 @@ def sections(document: Document, *, detail: Detail, width: int, marks: bool) -> 
     if document["unreadable"]:
         items = tuple(Item(None, line(("!", "drift"), f" {each}")) for each in document["unreadable"])
         yield Section("With a tag that somebody damaged", items)
+
+
+def once(items: Sequence[Item], *, width: int, every: bool = False) -> list[Item]:
+    """Things of which the same is said, as one that names them; `every`: all of them, however many. What is never
+    shown is not the same for looking like it."""
+    groups: dict[Any, list[Item]] = {}
+    for index, each in enumerate(items):
+        kind = each.address.partition(".")[0] if each.address else None
+        alone = kind is None or not each.body or any(HIDDEN in text for one in each.body for text, _ in one.parts)
+        groups.setdefault(index if alone else (kind, each.body), []).append(each)
+    return [group[0] if len(group) == 1 else _joined(group, width=width, every=every) for group in groups.values()]
+
+
+def _joined(group: Sequence[Item], *, width: int, every: bool) -> Item:
+    addresses = [str(each.address) for each in group]
+    places = {each.head.place for each in group}
+    number = count(len(group), addresses[0].partition(".")[0])
+    head = line(("!", "drift"), " ", (f"in {number}", "strong"), place=places.pop() if len(places) == 1 else None)
+    return Item(None, head, (*listed(addresses, width, rows=None if every else ROWS), *group[0].body))
 
 
 def _gone(each: Mapping[str, Any]) -> Item:

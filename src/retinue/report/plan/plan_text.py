@@ -49,7 +49,7 @@ _WORDS = {
 }
 _FEW = 5
 """So many objects are seen at once, without a table."""
-_ROWS = 4
+ROWS = 4
 """Lines of addresses of what reads the same."""
 _MORE_VERBS = {"adopt": "to adopt", "move": "to move", "release": "to release"}
 _BASES = {"usage_ratio": "by the ratio of their store", "file_size": "by their size"}
@@ -157,8 +157,18 @@ def _steps(document: Document, *, detail: Detail, width: int, marks: bool) -> It
     ours = [each for each in steps if is_ours(each)]
     if outside and ours:
         yield [line((f"{OURS}:", "strong"))]
+    gone: list[Line] = []  # what goes and takes nothing along stands line below line
     for each in fold(ours, detail=detail):
-        yield indent(fold_block(each, replaced, detail=detail, width=width, marks=marks), 2)
+        block = indent(fold_block(each, replaced, detail=detail, width=width, marks=marks), 2)
+        if each.shown["action"] == "delete" and len(block) == 1:
+            gone += block
+            continue
+        if gone:
+            yield gone
+            gone = []
+        yield block
+    if gone:
+        yield gone
 
 
 # ── steps that read the same ──────────────────────────────────────────────────────────────────────────────────────────
@@ -196,7 +206,7 @@ def fold_names(folded: Fold, *, detail: Detail, width: int) -> list[Line]:
             line(each["address"], f" ({each['id']})" if each["id"] else "", place=show_place(each["position"]))
             for each in folded.steps
         ]
-    return listed([each["address"] for each in folded.steps], width, rows=None if detail in WHOLE else _ROWS)
+    return listed([each["address"] for each in folded.steps], width, rows=None if detail in WHOLE else ROWS)
 
 
 def fold_body(folded: Fold, *, outside: bool = False, detail: Detail, width: int, marks: bool) -> list[Line]:

@@ -26,6 +26,8 @@ Detail = Literal["summary", "hunks", "complete", "full"]
 """`complete` leaves out only what does not change: new texts and lists of files are whole, prompts are hunks."""
 
 WHOLE = ("complete", "full")
+HIDDEN = "(not shown)"
+"""What stands for a value that is never shown."""
 
 _SHORT = 40
 _MARKS: dict[str, tuple[str, Role]] = {"drift": ("!", "drift"), "conflict": ("!~", "drift"), "unset": ("-", "removed")}
@@ -158,7 +160,7 @@ def show_value(value: Any) -> str:
         case {"retinue.ref": address}:
             return str(address)
         case {"retinue.sealed": _}:
-            return "(not shown)"
+            return HIDDEN
         case {"retinue.gone": gone}:
             return f"{gone} (deleted)"
         case {"retinue.file": path, "size": size}:
