@@ -176,7 +176,8 @@ class _Reading:
             made = self._declaration(instance, added=added)
             if made is not None:
                 yield made
-        if len(starts) > 1 and len(diagnostics.all) > starts[0] + 1:
+        many = len(starts) > 1 or (isinstance(entry.data, dict) and "matrix" in entry.data)
+        if starts and many and len(diagnostics.all) > starts[0]:
             diagnostics.fold(starts)
 
     def _in_environments(self) -> Iterator[Any]:
