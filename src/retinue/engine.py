@@ -104,7 +104,8 @@ def plan(
     """
     remembered = len(session.cache.ids)
     trusted = {} if session.full_refresh else summaries(session.reading.declared, session.kinds, without=reread)
-    targets = planned_targets(selection, session.reading.declared, session.kinds) if selection else targets
+    resolved = session.reading.resolved
+    targets = planned_targets(selection, resolved.declared, session.kinds, resolved.left_out) if selection else targets
     made = decide(
         session,
         targets,

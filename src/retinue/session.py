@@ -266,6 +266,7 @@ def check_loaded(loaded: Loaded) -> tuple[Reading | None, tuple[Diagnostic, ...]
         home=home,
         seal=loaded.seal,
         secrets=loaded.variables.secrets,
+        left_out=loaded.left_out,
     )
     stack = loaded.project.stack if loaded.project else None
     said, declarations = loaded.handovers, loaded.declarations

@@ -15,7 +15,7 @@ import pytest
 from retinue.emulator.server.transport import LocalTransport
 from tests.support.serving import serving
 from tests.support.team import Team
-from tests.support.terminal import Ended, command, environment, in_terminal, seen
+from tests.support.terminal import Ended, command, environment, in_terminal, next_piece, seen
 
 pytest.importorskip("pty")
 
@@ -58,8 +58,16 @@ def typed(team: Team, *lines: str, who: str = "tutor", size: tuple[int, int] = (
     return talked(chat(team, who), lambda _: next(waiting, "\x04"), size=size, environ=environ)
 
 
-def talked(args: list[str], answers: Callable[[str], str], *, size: tuple[int, int], environ: dict[str, str]) -> Ended:
-    """Run a command in a terminal; whenever it shows a prompt at the start of a line, what is typed is asked for."""
+def talked(
+    args: list[str],
+    answers: Callable[[str], str],
+    *,
+    size: tuple[int, int],
+    environ: dict[str, str],
+    begun: Callable[[int], object] = lambda terminal: None,
+) -> Ended:
+    """Run a command in a terminal; whenever it shows a prompt at the start of a line, what is typed is asked for: what
+    is typed before that may get lost. `begun` is called with a file descriptor to type into."""
     import fcntl
     import pty
     import struct
@@ -77,9 +85,10 @@ def talked(args: list[str], answers: Callable[[str], str], *, size: tuple[int, i
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     ) as process:
         os.close(theirs)
+        begun(ours)
         written, looked = b"", 0
         try:
-            while piece := os.read(ours, 65536):
+            while piece := next_piece(process, ours, written):
                 written += piece
                 if PROMPT.search(written[looked:]):
                     looked = len(written)
@@ -226,8 +235,10 @@ def test_ctrl_c_stops_the_answer_and_the_conversation_goes_on(team: Team) -> Non
         def begun(terminal: int) -> None:
             account.at = lambda: os.write(terminal, b"\x03")
 
-        then = {b"> ": b"Hello?\r", b"leaves)\r\n> ": b"Are you there?\r", b"was: Are you there?": b"\x04"}
-        ended = in_terminal(chat(team, "echo"), size=(160, 24), environ=environ, begun=begun, then=then)
+        waiting = iter(["Hello?", "Are you there?"])
+        ended = talked(
+            chat(team, "echo"), lambda _: next(waiting, "\x04"), size=(160, 24), environ=environ, begun=begun
+        )
         account.over.set()
     text = "\n".join(seen(ended.written, 160, 24))
     assert ended.code == 0, text
@@ -250,8 +261,10 @@ def test_ctrl_c_stops_the_answer_of_a_bundle(team: Team, keeps: bool) -> None:
         def begun(terminal: int) -> None:
             account.at = lambda: os.write(terminal, b"\x03")
 
-        then = {b"> ": b"Hello?\r", b"leaves)\r\n> ": b"Are you there?\r", b"was: Are you there?": b"\x04"}
-        ended = in_terminal(chat(team, "bundle"), size=(160, 24), environ=environ, begun=begun, then=then)
+        waiting = iter(["Hello?", "Are you there?"])
+        ended = talked(
+            chat(team, "bundle"), lambda _: next(waiting, "\x04"), size=(160, 24), environ=environ, begun=begun
+        )
         account.over.set()
     text = "\n".join(seen(ended.written, 160, 24))
     assert ended.code == 0, text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import struct
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pyte
 
 import retinue
 
+PATIENCE = 120
+"""Seconds after which a command that writes nothing waits for what nobody is going to type."""
 PLAIN = ("CI", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
 
 
@@ -67,6 +70,14 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "TERM": "xterm-256color", "PYTHONPATH": source, **more}
 
 
+def next_piece(process: subprocess.Popen[bytes], terminal: int, before: bytes) -> bytes:
+    """What a command writes next. One that waits for ever is ended, with what it wrote `before` as the reason."""
+    if not select.select([terminal], [], [], PATIENCE)[0]:
+        process.kill()
+        raise AssertionError(f"nothing more was written after: {before.decode('utf-8', 'replace')!r}")
+    return os.read(terminal, 65536)
+
+
 def in_terminal(
     args: Sequence[str],
     *,
@@ -96,7 +107,7 @@ def in_terminal(
         begun(ours)
         written, answers = b"", dict(then)
         try:
-            while piece := os.read(ours, 65536):
+            while piece := next_piece(process, ours, written):
                 written += piece
                 for text in [each for each in answers if each in written]:
                     answer = answers.pop(text)

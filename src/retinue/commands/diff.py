@@ -120,7 +120,7 @@ def render(where: Where, selection: Selection = ALL) -> Rendered:
     reading = read_loaded(loaded)
     kinds = all_kinds()
     among = candidates(loaded.declarations) if selection else ()
-    meant = pick(selection, among, kinds, parts=True)
+    meant = pick(selection, among, kinds, parts=True, left_out=loaded.left_out)
     chosen = [each for each in loaded.declarations if not selection or each.address in meant]
     order = list(kinds)
     chosen.sort(key=lambda each: (order.index(each.address.kind), each.address.name))

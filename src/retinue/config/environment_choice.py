@@ -9,6 +9,7 @@ from typing import Any
 from retinue.config.problems import Diagnostics, did_you_mean, listed
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.model.declared import ChosenBy
+from retinue.model.values import NAME
 
 VARIABLE = "RETINUE_ENVIRONMENT"
 REQUIRED = "required"
@@ -40,7 +41,7 @@ def check_environment(
     """Report an environment that there is not, and one that is missing where the project asks for one."""
     declared = f"declared: {listed(known)}" if known else "declare it under 'environments:' in retinue.yaml"
     required, default = _required(data), data.get(_DEFAULT)
-    if isinstance(default, str) and default not in known:
+    if isinstance(default, str) and default not in known and NAME.fullmatch(default):
         message, place = f"there is no environment '{default}'", tree.at((_DEFAULT,))
         diagnostics.error("unknown-environment", message, place, did_you_mean(default, known, otherwise=declared))
     if choice.name is not None and choice.name not in known and choice.by != "default":
@@ -54,6 +55,11 @@ def check_environment(
         hint = f"choose one, such as -e {next(iter(known))}; or set {VARIABLE}" if known else declared
         message = "no environment is chosen, and this project asks for one"
         diagnostics.error("environment-required", message, tree.at((required,), key=True), hint)
+
+
+def is_required(data: Mapping[str, Any]) -> bool:
+    """Whether a project file asks for an environment to be chosen."""
+    return _required(data) is not None
 
 
 def _required(data: Mapping[str, Any]) -> str | None:

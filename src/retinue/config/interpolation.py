@@ -80,10 +80,11 @@ class Expression:
         for at, key in enumerate(self.path):
             if not isinstance(value, Mapping) or key not in value:
                 whole = ".".join((self.namespace, self.name, *self.path[:at]))
+                if not isinstance(value, Mapping):
+                    message = f"'{whole}' is no map, so it has no '{key}'"
+                    raise UnfilledError(Fault(self.offset, "unknown-variable", message, f"write {OPEN} {whole} }}}}"))
                 message = f"there is no '{key}' in '{whole}'"
                 hint = did_you_mean(key, value, otherwise=f"there are: {listed(value)}") if value else "write it there"
-                if not isinstance(value, Mapping):
-                    message, hint = f"'{whole}' is no map, so it has no '{key}'", f"write {OPEN} {whole} }}}}"
                 raise UnfilledError(Fault(self.offset, "unknown-variable", message, hint))
             value = value[key]
         return value

@@ -33,7 +33,7 @@ from retinue.config.variables import Given, Variables, read_var_files
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.kinds.kind import Kind, Kinds
-from retinue.model.declared import Declaration, Diagnostic, Handover
+from retinue.model.declared import Declaration, Diagnostic, Handover, LeftOut
 from retinue.model.values import NAME, Address
 
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -63,6 +63,7 @@ class Loaded:
     seal: bytes = b""
     outline: Outline | None = None
     defaults: Defaults = no_defaults
+    left_out: Mapping[Address, LeftOut] = field(default_factory=dict)
 
 
 def load(
@@ -106,7 +107,14 @@ def load(
         environ.get(SEAL, "").encode("utf-8", "surrogateescape"),
         project_file.outline,
         reading.defaults,
+        _less(reading.composer.left_out, declarations),
     )
+
+
+def _less(left_out: Mapping[Address, LeftOut], declared: Iterable[Declaration]) -> Mapping[Address, LeftOut]:
+    """What is left out and not declared by another entry of its name."""
+    there = {each.address for each in declared} if left_out else set()
+    return {address: why for address, why in left_out.items() if address not in there}
 
 
 def _nothing(start: Path) -> Loaded:
@@ -176,7 +184,8 @@ class _Reading:
             made = self._declaration(instance, added=added)
             if made is not None:
                 yield made
-        if len(starts) > 1 and len(diagnostics.all) > starts[0] + 1:
+        many = len(starts) > 1 or (isinstance(entry.data, dict) and "matrix" in entry.data)
+        if starts and many and len(diagnostics.all) > starts[0]:
             diagnostics.fold(starts)
 
     def _in_environments(self) -> Iterator[Any]:
@@ -192,6 +201,8 @@ class _Reading:
         """The declaration; None where it is not enabled."""
         lookup, diagnostics = instance.scope, self._reader.diagnostics
         if not self._is_enabled(instance):
+            address = Address(instance.entry.kind.name, instance.entry.name)
+            self.composer.left_out[address] = LeftOut("not enabled", instance.entry.tree.at(("enabled",)))
             return None
         splicer = Splicer(of_declaration(instance.entry.tree, lookup, self._file.lookup.written), diagnostics)
         entry = instance.entry.spliced(splicer, lookup)

@@ -118,6 +118,8 @@ class Diagnostics:
 
     def __init__(self) -> None:
         self.all: list[Diagnostic] = []
+        self._folded: dict[Diagnostic, tuple[int, int]] = {}
+        """What was found in many declarations, as one of them has it: where it is, and in how many others."""
 
     def error(
         self,
@@ -147,11 +149,17 @@ class Diagnostics:
                 kept += [each] if index == len(kept) else []
                 seen[what] += 1
                 times[index] += 1
+        again: set[int] = set()
         for index, count in times.items():
-            if count > 1:
-                others = "another one" if count == 2 else f"{count - 1:,} others"
-                kept[index] = replace(kept[index], message=f"{kept[index].message} (and in {others} of its matrix)")
-        self.all[:] = kept
+            place, others = self._folded.get(kept[index], (index, count - 1))
+            if place != index:
+                again.add(index)
+                others += count
+            self._folded[one := kept[index]] = place, others
+            if others:
+                number = "another one" if others == 1 else f"{others:,} others"
+                kept[place] = replace(one, message=f"{one.message} (and in {number} of its matrix)")
+        self.all[:] = [each for index, each in enumerate(kept) if index not in again]
 
     def place(self, problems: Iterable[Problem], places: Places) -> None:
         """Report what pure code found, at the place the author wrote it."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path as FilePath
 from typing import Any
 
-from retinue.config.environment_choice import EnvironmentChoice, check_environment, choose_environment
+from retinue.config.environment_choice import EnvironmentChoice, check_environment, choose_environment, is_required
 from retinue.config.environment_overlays import overlay_files
 from retinue.config.interpolation import Interpolator
 from retinue.config.problems import Diagnostics, RefusedError, near, pattern_hint
@@ -213,6 +213,7 @@ class _ProjectReader:
             stand_ins=self._given.stand_ins,
             environment=self._name,
             environments=self._known(),
+            lacking=self._name is None and is_required(self._data),
         )
 
     def _schema(self) -> dict[str, Any]:

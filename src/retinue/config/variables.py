@@ -73,7 +73,8 @@ class Variables:
     are any such namespaces, it also stands in for a variable that is empty: pipelines give forks no other. `asked` are
     those that were looked up, each with its namespace: `env` or `secret`. `secrets` are the values of all secrets
     among them, and `room` is how many characters may still be filled in. `environment` is the name of the chosen one,
-    None without one, `environments` are those that could be.
+    None without one, `environments` are those that could be, and `lacking` says that it is told already that one has to
+    be chosen.
     """
 
     def __init__(
@@ -86,8 +87,10 @@ class Variables:
         stand_ins: Collection[str] = (),
         environment: str | None = None,
         environments: Sequence[str] = (),
+        lacking: bool = False,
     ) -> None:
         self._chosen = environment
+        self._lacking = lacking
         self._environments = environments
         self.asked: set[tuple[str, str]] = set()
         self._stand_ins = stand_ins
@@ -211,6 +214,8 @@ class Variables:
             raise UnfilledError(Fault(expression.offset, "bad-expression", message, hint))
         if self._chosen is not None:
             return self._chosen
+        if self._lacking:
+            raise UnfilledError
         hint = "declare one under 'environments:' in retinue.yaml, and choose it with -e"
         if self._environments:
             hint = f"choose one, such as -e {self._environments[0]}"
@@ -284,6 +289,8 @@ class Variables:
         return True
 
     def _report_missing(self, name: str, choices: tuple[str, ...], place: Position) -> None:
+        if choices and self._lacking:
+            return
         by_hand = f"give it one with --var {name}=…"
         hint = f"{by_hand}, in an environment, or as its default"
         if choices:

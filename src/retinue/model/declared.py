@@ -68,6 +68,16 @@ class Problem:
     key: bool = False
 
 
+class LeftOut(NamedTuple):
+    """Why something that is written is not declared, such as "not enabled", and where that is said."""
+
+    why: str
+    position: Position
+
+    def __str__(self) -> str:
+        return f"is {self.why} in this environment ({self.position})"
+
+
 class Taken(NamedTuple):
     """A file that a text was taken from by another one, and where that one names it."""
 

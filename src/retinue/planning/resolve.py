@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from retinue.kinds.kind import Kind, Kinds, Reference
-from retinue.model.declared import MOST_GUESSES, Declaration, Declared, Diagnostic, Lifecycle, Places, Position, Problem
+from retinue.model.declared import (
+    MOST_GUESSES,
+    Declaration,
+    Declared,
+    Diagnostic,
+    LeftOut,
+    Lifecycle,
+    Places,
+    Position,
+    Problem,
+)
 from retinue.model.paths import matches, replaced
 from retinue.model.slips import near
 from retinue.model.values import Address, Path, Ref
@@ -21,7 +32,8 @@ class Resolved:
 
     `needed` are the kinds that the account has to serve, with the first that is declared of each and where; `models`
     says where each model is named. `hidden` are the texts that nothing we print may quote,
-    `plain` those in places that the API never shows, also of declarations with mistakes.
+    `plain` those in places that the API never shows, also of declarations with mistakes. `left_out` is what is written
+    and not declared.
     """
 
     declared: tuple[Declared, ...]
@@ -30,6 +42,7 @@ class Resolved:
     models: Mapping[str, tuple[Use, ...]] = field(default_factory=dict)
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
     plain: frozenset[str] = field(default=frozenset(), repr=False)
+    left_out: Mapping[Address, LeftOut] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
@@ -44,12 +57,13 @@ def resolve(
     home: str | None = None,
     seal: bytes = b"",
     secrets: Iterable[str] = (),
+    left_out: Mapping[Address, LeftOut] = MappingProxyType({}),
 ) -> Resolved:
     """Resolve all declarations together. Every mistake is a diagnostic; none stops the search for others.
 
     Unless the declarations are `complete`, a name that is missing may be in a file that could not be read. `home` is
     for declarations of kinds with several homes that do not choose one, `seal` the key for digests of hidden values.
-    `secrets` are texts that are hidden wherever they stand.
+    `secrets` are texts that are hidden wherever they stand, and `left_out` is what is written and not declared.
     """
     known: dict[Address, Declaration] = {}
     diagnostics: list[Diagnostic] = []
@@ -60,7 +74,7 @@ def resolve(
     used: set[Address] = set()
     links: dict[Address, list[tuple[Address, Position]]] = {}
     declared: list[Declared] = []
-    names = _Names(known)
+    names = _Names(known, left_out)
     for each in known.values():
         kind = kinds[each.address.kind]
         linked, problems = _link(each, kind, known, names)
@@ -85,7 +99,7 @@ def resolve(
     models = used_models(declared, kinds)
     hidden = hidden_texts(declared, secrets)
     plain = frozenset(texts_in_hidden_places(declarations, kinds))
-    return Resolved(tuple(declared), tuple(diagnostics), _needed(declared), models, hidden, plain)
+    return Resolved(tuple(declared), tuple(diagnostics), _needed(declared), models, hidden, plain, left_out)
 
 
 def used_models(declared: Iterable[Declared], kinds: Kinds) -> dict[str, tuple[Use, ...]]:
@@ -172,17 +186,22 @@ class _Names:
     for that was meant: with many of both, that would take longer than all else."""
 
     known: Iterable[Address]
+    left_out: Mapping[Address, LeftOut]
     guesses: int = MOST_GUESSES
     _by_kind: dict[str, list[str]] = field(default_factory=dict)
 
     def unknown(self, reference: Reference, path: Path, name: str) -> Problem:
+        word = reference.kind.replace("_", " ")
+        left_out = self.left_out.get(Address(reference.kind, name))
+        if left_out is not None:
+            hint = "take this out as well, or leave that in"
+            return Problem("unknown-reference", path, f"the {word} '{name}' {left_out}", hint)
         if not self._by_kind:
             for address in sorted(self.known):
                 self._by_kind.setdefault(address.kind, []).append(address.name)
         names = self._by_kind.get(reference.kind, [])
         self.guesses -= 1
         close = near(name, names) if self.guesses >= 0 else []
-        word = reference.kind.replace("_", " ")
         if close:
             hint = f"did you mean '{close[0]}'?"
         elif names:

@@ -5,11 +5,12 @@ What is targeted brings along what it needs; what is excluded must be needed by 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from retinue.errors import UsageError
 from retinue.kinds.kind import Kinds
-from retinue.model.declared import Declaration, Declared
+from retinue.model.declared import Declaration, Declared, LeftOut
 from retinue.model.live import Live
 from retinue.model.selector import Candidate, Selection, Selector, UnmatchedError, choose
 from retinue.model.slips import near
@@ -17,6 +18,7 @@ from retinue.model.values import Address
 from retinue.planning.planner import needed_by
 
 _NAMED = 3
+NOTHING: Mapping[Address, LeftOut] = MappingProxyType({})
 
 
 def candidates(declared: Iterable[Declared | Declaration]) -> list[Candidate]:
@@ -31,10 +33,19 @@ def with_live(declared: Iterable[Declared], live: Iterable[Live], stack: str) ->
     return [*known.values(), *(Candidate(each) for each in sorted(ours - known.keys()))]
 
 
-def pick(selection: Selection, among: Collection[Candidate], kinds: Kinds, *, parts: bool = False) -> set[Address]:
+def pick(
+    selection: Selection,
+    among: Collection[Candidate],
+    kinds: Kinds,
+    *,
+    parts: bool = False,
+    left_out: Mapping[Address, LeftOut] = NOTHING,
+) -> set[Address]:
     """The addresses that are selected, and not what they need. With `parts`, those are meant, too, that have no objects
-    of their own. Raises UsageError for a selector that means none of them, and where nothing is left."""
+    of their own. Raises UsageError for a selector that means none of them, and where nothing is left. `left_out` is
+    what is written and not declared."""
     kinds = {} if parts else kinds
+    check_left_out((*selection.target, *selection.exclude), left_out)
     chosen = _chosen(selection.target, among, kinds) if selection.target else {each.address for each in among}
     excluded = _chosen(selection.exclude, among, kinds)
     if excluded and not chosen - excluded:
@@ -42,10 +53,21 @@ def pick(selection: Selection, among: Collection[Candidate], kinds: Kinds, *, pa
     return chosen - excluded
 
 
-def planned_targets(selection: Selection, declared: Sequence[Declared], kinds: Kinds) -> tuple[Address, ...]:
+def check_left_out(selectors: Iterable[Selector], left_out: Mapping[Address, LeftOut]) -> None:
+    """Raises UsageError for what is written, but not declared in this environment."""
+    for each in selectors:
+        why = left_out.get(each.address) if each.exact else None
+        if why is not None:
+            raise UsageError(f"{each} {why}", hint="name something else, or another environment")
+
+
+def planned_targets(
+    selection: Selection, declared: Sequence[Declared], kinds: Kinds, left_out: Mapping[Address, LeftOut] = NOTHING
+) -> tuple[Address, ...]:
     """The addresses that a plan is narrowed to. Raises UsageError as `pick` does, and where something that is left
     needs what is excluded."""
     among = candidates(declared)
+    check_left_out((*selection.target, *selection.exclude), left_out)
     check_targets(declared, [each.address for each in selection.target if each.exact], kinds)
     chosen = pick(selection, among, kinds)
     excluded = _chosen(selection.exclude, among, kinds)

@@ -21,7 +21,7 @@ from retinue.config.scope import Scope
 from retinue.config.sections import Entry
 from retinue.config.variables import Variables
 from retinue.config.yaml.syntax_tree import Tree
-from retinue.model.declared import Problem
+from retinue.model.declared import LeftOut, Problem
 from retinue.model.values import Address, Path
 
 MATRIX = "matrix"
@@ -46,6 +46,11 @@ class Composer:
         self._lookup = lookup
         self._diagnostics = diagnostics
         self.complete = True
+
+    @property
+    def left_out(self) -> dict[Address, LeftOut]:
+        """What is written, but not declared in the environment."""
+        return self._overlay.left_out
 
     def instances(self, entry: Entry, *, added: bool = False) -> Iterator[Instance]:
         """What an entry comes to in the environment: nothing, one declaration or many. One that is `added` is declared

@@ -11,7 +11,8 @@ from retinue.config.problems import Diagnostics, did_you_mean, near
 from retinue.config.scope import Scope
 from retinue.config.sections import Entry
 from retinue.config.yaml.syntax_tree import Node
-from retinue.model.declared import MOST_GUESSES, Problem
+from retinue.model.declared import MOST_GUESSES, LeftOut, Problem
+from retinue.model.values import Address
 
 # Names this much alike are taken for one another by people, too.
 _ALIKE = 0.9
@@ -26,6 +27,7 @@ class Overlay:
         self._entries: dict[tuple[str, str], Entry] = {}
         self._known: dict[str, list[str]] = {}
         self._guesses = MOST_GUESSES
+        self.left_out: dict[Address, LeftOut] = {}
 
     def add(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -64,6 +66,8 @@ class Overlay:
         laid = self._patterns.over(entry.kind, entry.name, entry.data, entry.tree, scope) if scope else []
         strongest = over if over is not None else laid[-1][0] if laid else None
         if strongest is not None and strongest.data is None:
+            place = strongest.tree.at((), key=True)
+            self.left_out[Address(entry.kind.name, entry.name)] = LeftOut("taken out", place)
             return None
         for each, heard in laid:
             if each.data is not None:

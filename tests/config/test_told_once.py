@@ -1,0 +1,128 @@
+"""What is wrong with composed declarations is told once, at its place, with what to do about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from retinue.cli import main
+from retinue.config import Loaded
+from retinue.session import check_loaded
+from tests.config.conftest import Load, Write
+
+REQUIRED = "stack: demo\nrequire_environment: true\nenvironments: {staging: {}}\n"
+
+
+def told(loaded: Loaded) -> list[tuple[str, str]]:
+    return [(each.code, each.message) for each in loaded.diagnostics]
+
+
+def hints(loaded: Loaded) -> list[str | None]:
+    return [each.hint for each in loaded.diagnostics]
+
+
+@pytest.mark.parametrize("value", ["1", "true", "[a]", "text"])
+def test_a_part_of_what_is_no_map(loaded: Load, value: str) -> None:
+    found = loaded(
+        {
+            "retinue.yaml": f"stack: demo\nvariables: {{team: {{default: {{lead: {value}}}}}}}\n",
+            "assistants/a.yaml": 'assistants: {a: {model: "${{ var.team.lead.name }}"}}\n',
+        }
+    )
+    assert told(found) == [("unknown-variable", "'var.team.lead' is no map, so it has no 'name'")]
+    assert hints(found) == ["write ${{ var.team.lead }}"]
+
+
+# ── environments ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_that_an_environment_is_missing_is_all_there_is_to_say(loaded: Load) -> None:
+    """Whatever else cannot be known without one follows from it."""
+    found = loaded(
+        {
+            "retinue.yaml": """\
+stack: demo
+require_environment: true
+variables: {tone: {type: string}}
+environments: {staging: {variables: {tone: calm}}}
+defaults: {assistants: {metadata: {stage: "${{ environment.name }}"}}}
+""",
+            "assistants/a.yaml": """\
+assistants:
+  a: {model: gpt-4o, instructions: {file: a.md, render: true}}
+  b: {model: gpt-4o, matrix: {topic: [x, y]}}
+""",
+            "assistants/a.md": "${{ var.tone }} ${{ environment.name }}",
+        }
+    )
+    assert [code for code, _ in told(found)] == ["environment-required"]
+
+
+def test_a_default_environment_that_is_no_name(loaded: Load) -> None:
+    found = loaded({"retinue.yaml": "stack: demo\ndefault_environment: A B\nenvironments: {staging: {}}\n"})
+    assert [code for code, _ in told(found)] == ["no-match", "bad-name"]
+
+
+def test_a_mistake_that_several_matrices_share(loaded: Load) -> None:
+    found = loaded(
+        {
+            "retinue.yaml": """\
+stack: demo
+environments: {staging: {}}
+defaults: {assistants: {metadata: {stage: "${{ environment.name }}"}}}
+""",
+            "assistants/a.yaml": """\
+assistants:
+  a: {model: gpt-4o, matrix: {topic: [x, y, z]}}
+  b: {model: gpt-4o, matrix: {topic: [x]}}
+  c: {model: gpt-4o, matrix: {topic: [x, y]}}
+""",
+        }
+    )
+    ((code, message),) = told(found)
+    assert code == "missing-variable"
+    assert message.endswith("(and in 5 others of its matrix)")
+
+
+# ── what is left out ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+LEFT_OUT = {
+    "retinue.yaml": "stack: demo\nenvironments: {production: {}}\n",
+    "assistants/a.yaml": """\
+assistants:
+  desk: {model: gpt-4o, tools: [{file_search: {vector_store: kb-b}}, {function: look_up}]}
+  two: {model: gpt-4o, tools: [{file_search: {vector_store: kb-b}}]}
+  other: {model: gpt-4o, enabled: "${{ environment.name }}"}
+vector_stores: {kb: {matrix: {topic: [b]}}}
+functions: {look_up: {description: Looks it up.}}
+""",
+    "environments/production.yaml": """\
+assistants: {other: {enabled: false}}
+vector_stores: {"kb-*": null}
+functions: {look_up: {enabled: false}}
+""",
+}
+
+
+def test_a_name_that_is_left_out_in_the_environment(loaded: Load) -> None:
+    """It is not as if it were nowhere: whoever names it reads where it is taken out."""
+    _, found = check_loaded(loaded(LEFT_OUT, environment="production"))
+    stores = "the vector store 'kb-b' is taken out in this environment (environments/production.yaml:2)"
+    function = "the function 'look_up' is not enabled in this environment (environments/production.yaml:3)"
+    assert [each.message for each in found] == [stores, function, stores]
+    assert {each.hint for each in found} == {"take this out as well, or leave that in"}
+
+
+@pytest.mark.parametrize("option", ["--target", "--exclude"])
+def test_selecting_what_is_not_enabled(write: Write, capsys: pytest.CaptureFixture[str], option: str) -> None:
+    root = write({**LEFT_OUT, "environments/production.yaml": "assistants: {other: {enabled: false}}\n"})
+    where = ["--directory", str(root), "-e", "production"]
+    for command in (["plan", option, "assistant.other"], ["render", "assistant.other"]):
+        assert main([*command, *where]) == 64
+        assert "assistant.other is not enabled in this environment" in capsys.readouterr().err
+
+
+def test_one_of_two_of_a_name_is_enabled(loaded: Load) -> None:
+    """The other one is there, and so nothing is left out."""
+    second = "assistants: {desk: {model: gpt-4o, enabled: false}}\n"
+    found = loaded({"assistants/a.yaml": "assistants: {desk: {model: gpt-4o}}\n", "assistants/b.yaml": second})
+    assert not found.left_out
