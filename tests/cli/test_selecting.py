@@ -148,7 +148,7 @@ def test_labels_are_neither_sent_nor_compared(applied: Shell) -> None:
 def test_what_is_shown_and_printed_is_selected(applied: Shell) -> None:
     ids = json.loads(applied("output", "--json").out)
     assert json.loads(applied("output", "assistant.billing-*", "--json").out) == {
-        address: ids[address] for address in ("assistant.billing-de", "assistant.billing-it")
+        name: ids[name] for name in ("format_version", "assistant.billing-de", "assistant.billing-it")
     }
     assert applied("output", "assistant.desk").out.strip() == ids["assistant.desk"]
     assert applied("output", "label:team=sales", "--format", "env").out == (
