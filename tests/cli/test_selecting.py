@@ -148,7 +148,7 @@ def test_labels_are_neither_sent_nor_compared(applied: Shell) -> None:
 def test_what_is_shown_and_printed_is_selected(applied: Shell) -> None:
     ids = json.loads(applied("output", "--json").out)
     assert json.loads(applied("output", "assistant.billing-*", "--json").out) == {
-        name: ids[name] for name in ("format_version", "assistant.billing-de", "assistant.billing-it")
+        name: ids[name] for name in ("assistant.billing-de", "assistant.billing-it", "format_version")
     }
     assert applied("output", "assistant.desk").out.strip() == ids["assistant.desk"]
     assert applied("output", "label:team=sales", "--format", "env").out == (
