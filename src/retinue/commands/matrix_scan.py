@@ -44,8 +44,8 @@ def _matrix(text: str) -> Any:
     found = next((each for each in _MATRIX.finditer(text) if first and each[1] == first[1]), None)
     if found is None:
         return None
-    below = _below(text, found.end(), len(found[1]))
-    return _flow(found[2] + below) if found[2].startswith("{") else _block(below)
+    deeper = indented_below(text, found.end(), len(found[1]))
+    return _flow(found[2] + deeper) if found[2].startswith("{") else _block(deeper)
 
 
 def _axes(matrix: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,10 +136,10 @@ def _value(tokens: Iterator[re.Match[str]], first: re.Match[str] | None) -> Any:
     return values if sign == "{" else entries
 
 
-def _below(text: str, start: int, column: int) -> str:
-    """The lines after a place that are indented by more than so many columns."""
+def indented_below(text: str, start: int, column: int, *, most: int = -1) -> str:
+    """The lines after the one of a place that are indented by more than so many columns, `most` of them at the most."""
     lines = []
-    for line in text[start:].split("\n")[1:]:
+    for line in text[start:].split("\n", most)[1 : most if most > 0 else None]:
         if line.strip() and len(line) - len(line.lstrip()) <= column:
             break
         lines.append(line)

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from retinue.commands.matrix_scan import instances
+from retinue.commands.matrix_scan import indented_below, instances
 
 PROJECT_FILE = "retinue.yaml"
 INCLUDE = ("assistants/**/*.yaml", "assistants/**/*.yml")
@@ -31,6 +31,8 @@ _NO_NAME = re.compile(r"[*?\[:]|\$\{\{")
 """In keys of overlays that select several, and in names that something is still to be filled in."""
 _LIST_ITEM = re.compile(r"^\s*-\s+([^#\n]+?)\s*(?:#.*)?$", re.MULTILINE)
 _INCLUDE = re.compile(r"^[ \t]*include:[ \t]*(.*)$((?:\n[ \t]*(?:-.*|#.*)?$)*)", re.MULTILINE)
+_LINES = 50
+"""Lines that the labels of a declaration are looked for in."""
 _LABELS = re.compile(r"^([ \t]*(?:-[ \t]+)?)labels:[ \t]*(?:\{([^}\n]*)\}?)?[ \t]*(?:#.*)?$", re.MULTILINE)
 _LABEL = re.compile(r"([\w./-]+|\"[^\"\n]*\"|'[^'\n]*')\s*:\s+([^,#\n]+)")
 
@@ -82,7 +84,9 @@ class NameScan:
         found: dict[tuple[str, str], None] = {}
         for _, text in self._texts():
             for each in _LABELS.finditer(text):
-                written = each[2] if each[2] is not None else _deeper(text, each.end(), len(each[1]))
+                written = (
+                    each[2] if each[2] is not None else indented_below(text, each.end(), len(each[1]), most=_LINES)
+                )
                 pairs = ((_unquoted(name), _unquoted(value)) for name, value in _LABEL.findall(written))
                 found.update((pair, None) for pair in pairs if "${{" not in pair[1])
         return sorted(found)
@@ -272,16 +276,6 @@ def _in_braces(text: str) -> dict[str, str]:
         if depth == 1 and (sign in "{," or sign[0] == "#"):
             start = each.end()
     return {each: "" for each in keys if each}
-
-
-def _deeper(text: str, start: int, column: int) -> str:
-    """The lines after a place that are indented by more than so many columns."""
-    lines = []
-    for line in text[start:].lstrip("\n").split("\n", 50)[:50]:
-        if line.strip() and len(line) - len(line.lstrip()) <= column:
-            break
-        lines.append(line)
-    return "\n".join(lines)
 
 
 def _unquoted(text: str) -> str:
