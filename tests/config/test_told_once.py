@@ -126,3 +126,49 @@ def test_one_of_two_of_a_name_is_enabled(loaded: Load) -> None:
     second = "assistants: {desk: {model: gpt-4o, enabled: false}}\n"
     found = loaded({"assistants/a.yaml": "assistants: {desk: {model: gpt-4o}}\n", "assistants/b.yaml": second})
     assert not found.left_out
+
+
+# ── what to do ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("declared", "code", "hint"),
+    [
+        ("templates: {a: [x]}", "wrong-type", "write fields below it, such as '  model: …'"),
+        ("templates: {a: {extends: {b: 1}}}", "wrong-type", "write 'extends: NAME', or 'extends: [NAME, NAME]'"),
+        ("defaults: {assistants: [x]}", "wrong-type", "write fields below it, such as '  model: …'"),
+        (
+            'assistants: {"a-${{ var.x }}": {model: gpt-4o}}',
+            "bad-name",
+            "expressions stand in the name of what has a 'matrix'; give it one, or write the name out",
+        ),
+        (
+            'assistants: {a: {model: "${{ foo.x }}"}}',
+            "bad-expression",
+            "there are: 'var', 'env', 'secret', 'with', 'matrix', 'self', 'environment'",
+        ),
+    ],
+)
+def test_what_to_do_about_it(loaded: Load, declared: str, code: str, hint: str) -> None:
+    found = loaded({"assistants/a.yaml": declared + "\n"})
+    assert [(each.code, each.hint) for each in found.diagnostics if each.severity == "error"] == [(code, hint)]
+
+
+@pytest.mark.parametrize(
+    ("shared", "hint"),
+    [
+        ("${{ env.HOME }}", "name a directory, without wildcards or expressions"),
+        ("../.git", "name another directory: nothing is read out of .git"),
+    ],
+)
+def test_what_cannot_be_shared(loaded: Load, shared: str, hint: str) -> None:
+    found = loaded({"retinue.yaml": f'stack: demo\nshared: "{shared}"\n'})
+    assert [(each.message, each.hint) for each in found.diagnostics if each.severity == "error"] == [
+        (f"'{shared}' cannot be shared", hint)
+    ]
+
+
+def test_a_change_of_what_has_no_valid_name_is_one_mistake(loaded: Load) -> None:
+    files = {"assistants/a.yaml": "assistants: {a: {model: gpt-4o}}\n"}
+    files["retinue.yaml"] = "stack: demo\nenvironments: {p: {assistants: {'b-${{ matrix.t }}': {temperature: 1}}}}\n"
+    assert [code for code, _ in told(loaded(files, environment="p"))] == ["bad-name"]

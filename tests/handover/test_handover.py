@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -227,6 +228,26 @@ def test_renamed_values_of_a_matrix_are_offered_as_moves_in_one_warning(team: Te
     }
     assert all(each.address.name.endswith(str(each.reason)[-2:]) for each in made.steps if each.action == "move")
     assert team.apply().converged
+
+
+def test_a_value_that_several_matrices_share_is_renamed_by_one_list(team: Team) -> None:
+    """What the first warning says to write is all there is to write: a file has one `moved:`."""
+    text = """
+    assistants:
+      "a-${{ matrix.topic }}": {model: gpt-4o, instructions: Help in a friendly way., matrix: {topic: [TOPIC, x]}}
+      "b-${{ matrix.topic }}": {model: gpt-4o, instructions: Be formal but brief., matrix: {topic: [TOPIC, x]}}
+    vector_stores:
+      kb: {name: All that is known, matrix: {topic: [TOPIC]}}
+    """
+    team.write("all.yaml", text.replace("TOPIC", "billing"))
+    assert team.apply().converged
+    renamed = dedent(text.replace("TOPIC", "invoices"))
+    team.write("all.yaml", renamed)
+    first, *others = (each for each in team.plan().warnings if each.code == "looks-renamed")
+    assert len(others) == 2
+    assert {each.hint for each in others} == {f"to rename instead, write what the warning of {first.position} says"}
+    team.write("all.yaml", renamed + str(first.hint).partition("'")[2].rpartition("'")[0] + "\n")
+    assert {each.action for each in team.plan().steps} == {"move"}
 
 
 def test_another_pattern_of_names_is_a_rename_of_each_to_its_like(team: Team) -> None:

@@ -295,7 +295,7 @@ def _expression(inner: str, start: int) -> Expression | Fault:
         hint = f"write ${{{{ {namespace}.{found['name']} }}}}: what the environment holds is text, and has no parts"
         return Fault(offset, "bad-expression", f"'{body}' is no expression", hint)
     if namespace not in NAMESPACES:
-        hint = did_you_mean(namespace, NAMESPACES, otherwise="use var.NAME, env.NAME or secret.NAME") or ""
+        hint = did_you_mean(namespace, NAMESPACES, otherwise=f"there are: {listed(NAMESPACES)}") or ""
         return Fault(offset, "bad-expression", f"there are no values under '{namespace}'", hint)
     return _as_expression(found, offset)
 

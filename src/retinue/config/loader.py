@@ -19,7 +19,7 @@ from retinue.config.environment_overlays import overlay_files
 from retinue.config.handover_sections import read_handovers
 from retinue.config.included_files import declaration_files
 from retinue.config.inclusions import Inclusions
-from retinue.config.interpolation import Interpolator, secrets_in_the_open
+from retinue.config.interpolation import OPEN, Interpolator, secrets_in_the_open
 from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import Diagnostics, pattern_hint
 from retinue.config.project import PROJECT_FILE, Outline, Project, ProjectFile, find, read_project
@@ -207,16 +207,18 @@ class _Reading:
         splicer = Splicer(of_declaration(instance.entry.tree, lookup, self._file.lookup.written), diagnostics)
         entry = instance.entry.spliced(splicer, lookup)
         kind, name, tree = entry.kind, entry.name, entry.tree
-        sound = self._check_name(kind, name, tree) and not entry.broken
+        named = self._check_name(kind, name, tree)
+        sound = named and not entry.broken
         interpolator = Interpolator(tree, lookup, diagnostics)
         interpolator.secret |= splicer.secret
         spec = interpolator.data(entry.data) if entry.has_expressions else entry.data
         label = f"the {kind.title} '{name}'"
         found = self._validators[kind.name].problems(spec, tree, label, secret=interpolator.secret)
-        # What a template would have given is not missing.
-        found = [each for each in found if not (entry.broken and each.code == "missing-field")]
+        # What a template would have given is not missing, nor what was meant to change another one.
+        lacking = entry.broken or (added and not named)
+        found = [each for each in found if not (lacking and each.code == "missing-field")]
         many = isinstance(tree, ComposedTree) and tree.matrix
-        told = self._overlay.judged(entry, found) if added and not many else found
+        told = self._overlay.judged(entry, found) if added and not many and named else found
         exposed = list(secrets_in_the_open(kind, spec)) if interpolator.secret else []
         silent = {each.path for each in exposed}
         interpolator.report(each for each in told if each.path not in silent)
@@ -255,6 +257,8 @@ class _Reading:
         pattern = kind.pattern or f"^{NAME.pattern}$"
         if re.fullmatch(pattern, name):
             return True
-        message = f"'{name}' is not a valid name"
-        self._reader.diagnostics.error("bad-name", message, tree.at((), key=True), pattern_hint(pattern))
+        message, hint = f"'{name}' is not a valid name", pattern_hint(pattern)
+        if OPEN in name:
+            hint = "expressions stand in the name of what has a 'matrix'; give it one, or write the name out"
+        self._reader.diagnostics.error("bad-name", message, tree.at((), key=True), hint)
         return False

@@ -261,8 +261,11 @@ class Folder:
         _refuse_absolute(written)
         path = posixpath.normpath(written)
         at, top = os.path.normpath(self._at(path)), self._top
-        if "\0" in path or MAGIC.search(path) or _SURROGATE.search(path) or _is_of_git(path):
-            raise RefusedError("invalid-value", f"'{written}' cannot be shared", "name a directory without wildcards")
+        if "\0" in path or MAGIC.search(path) or _SURROGATE.search(path) or _is_of_git(path) or "${{" in written:
+            hint = "name a directory, without wildcards or expressions"
+            if _is_of_git(path):
+                hint = "name another directory: nothing is read out of .git"
+            raise RefusedError("invalid-value", f"'{written}' cannot be shared", hint)
         if f"{at}/".startswith(f"{top}/") and at != top:
             message = f"'{written}' is in the project, where paths may lead anyway"
             raise RefusedError("invalid-value", message, "remove it")

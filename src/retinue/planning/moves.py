@@ -251,8 +251,8 @@ def look_renamed(steps: Iterable[Step], kinds: Kinds) -> Iterator[Diagnostic]:
             continue
         told |= {old.key, new.key}
         renamed.setdefault((new.address.kind, new.position), []).append(_Renamed(old, new, round(-score, 2)))
-    for each in renamed.values():
-        yield _look_renamed(each[0]) if len(each) == 1 else _all_look_renamed(each)
+    warnings = [_look_renamed(each[0]) if len(each) == 1 else _all_look_renamed(each) for each in renamed.values()]
+    yield from _in_one_list(warnings, [each for group in renamed.values() for each in group])
 
 
 class _Renamed(NamedTuple):
@@ -274,9 +274,27 @@ def _most_alike(pair: tuple[float, Step, Step]) -> tuple[Any, ...]:
     return round(score, 2), -(parts[0] & parts[1]).total(), old.address, new.address
 
 
+def _moved(found: Iterable[_Renamed]) -> str:
+    entries = ", ".join(f"{{from: {each.old.address}, to: {each.new.address}}}" for each in found)
+    return f"moved: [{entries}]"
+
+
+def _in_one_list(warnings: list[Diagnostic], found: Iterable[_Renamed]) -> Iterator[Diagnostic]:
+    """The warnings, of which the first says what to write for all of them: a file has one `moved:`, and a value that
+    several matrices share is renamed in all of them at once."""
+    if len(warnings) < 2:
+        yield from warnings
+        return
+    all_of_them = sorted(found, key=lambda each: each.old.address)
+    entries = f"write '{_moved(all_of_them)}' into a file of declarations"
+    yield replace(warnings[0], hint=f"to rename all {len(all_of_them):,} that look renamed in this plan, {entries}")
+    for each in warnings[1:]:
+        yield replace(each, hint=f"to rename instead, write what the warning of {warnings[0].position} says")
+
+
 def _look_renamed(found: _Renamed) -> Diagnostic:
     old, new = found.old, found.new
-    entry = f"moved: [{{from: {old.address}, to: {new.address}}}]"
+    entry = _moved([found])
     return Diagnostic(
         "warning",
         "looks-renamed",
@@ -291,14 +309,13 @@ def _all_look_renamed(found: Sequence[_Renamed]) -> Diagnostic:
     """One warning for all that are declared in one line, with all that has to be written."""
     found = sorted(found, key=lambda each: each.old.address)
     first = found[0]
-    entries = ", ".join(f"{{from: {each.old.address}, to: {each.new.address}}}" for each in found)
     return Diagnostic(
         "warning",
         "looks-renamed",
         f"{len(found):,} objects would be deleted and {len(found):,}, which are much like them, created, such as "
         f"{first.new.address} for {first.old.address}",
         first.new.position,
-        f"to rename them instead, write 'moved: [{entries}]' into a file of declarations",
+        f"to rename them instead, write '{_moved(found)}' into a file of declarations",
         details={"moves": [each.details for each in found]},
     )
 

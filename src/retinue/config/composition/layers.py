@@ -22,6 +22,7 @@ from retinue.model.values import Path
 EXTENDS = "extends"
 DEEPEST = 64
 """How many templates may extend one another in a row."""
+_FIELDS = "write fields below it, such as '  model: …'"
 _NOT_FOR_ALL = {
     EXTENDS: "name the templates in each declaration",
     "matrix": "write it into the declaration that stands for many",
@@ -125,7 +126,7 @@ class Layers:
         elif data[name] is None:
             return
         elif not isinstance(data[name], dict):
-            self._refuse_form(f"the defaults of '{name}' must be a mapping of fields", tree, (name,))
+            self._refuse_form(f"the defaults of '{name}' must be a mapping of fields", tree, (name,), _FIELDS)
         else:
             part = self._part(tree, (name,), data[name])
             for word, hint in _NOT_FOR_ALL.items():
@@ -144,10 +145,11 @@ class Layers:
     ) -> None:
         part = self._part(tree, path, data)
         if not isinstance(part.data, dict):
-            self._refuse_form(f"the template '{slot[1]}' must be a mapping of fields", tree, path)
+            self._refuse_form(f"the template '{slot[1]}' must be a mapping of fields", tree, path, _FIELDS)
             return
         if EXTENDS in part.data and not _are_names(part.data[EXTENDS]):
-            self._refuse_form("'extends' must be the name of a template, or a list of names", tree, (*path, EXTENDS))
+            message = "'extends' must be the name of a template, or a list of names"
+            self._refuse_form(message, tree, (*path, EXTENDS), "write 'extends: NAME', or 'extends: [NAME, NAME]'")
             part = _without(part, (EXTENDS,))
         declare(slot, part, tree.at(path, key=True))
 
@@ -191,8 +193,8 @@ class Layers:
         found = splicer.spliced(data, node, self._lookup)
         return Part(found.data, found.node) if found is not None else Part(data, node)
 
-    def _refuse_form(self, message: str, tree: Tree, path: Path) -> None:
-        self._diagnostics.error("wrong-type", message, tree.at(path), "write '  NAME: …' below it")
+    def _refuse_form(self, message: str, tree: Tree, path: Path, hint: str = "write '  NAME: …' below it") -> None:
+        self._diagnostics.error("wrong-type", message, tree.at(path), hint)
 
     # ── looking up ────────────────────────────────────────────────────────────────────────────────────────────────────
 
