@@ -19,6 +19,8 @@ from tests.support.description import (
     read_documents,
 )
 
+UNDESCRIBED = "/containers"
+"""Published without a description: the types of the SDK are what these are held against (responses/test_containers)."""
 ENDPOINTS = [endpoint for service in find_services() for endpoint in service.endpoints]
 FILE: dict[str, Any] = {
     "id": "file-1",
@@ -40,7 +42,8 @@ def description() -> Description:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda each: f"{each.method} {each.path}")
 def test_every_endpoint_is_a_published_one(description: Description, endpoint: Endpoint) -> None:
-    assert description.describes(endpoint.method, re.sub(r"\{\w+\}", "x", endpoint.path))
+    path = re.sub(r"\{\w+\}", "x", endpoint.path)
+    assert description.describes(endpoint.method, path) != path.startswith(UNDESCRIBED)
 
 
 def test_a_good_exchange_is_good(description: Description) -> None:

@@ -17,7 +17,7 @@ def declared_places(where: Where) -> dict[str, dict[str, str]]:
     places: dict[str, dict[str, str]] = {}
     for environment in (None, *(outline.environments if outline else ())):
         loaded = load_from(replace(where, environment=environment), strict=False)
-        if loaded.outline and loaded.outline.stack:
+        if loaded.outline and loaded.outline.chosen:
             found = {str(each.address): str(each.places.at(())) for each in loaded.declarations}
-            places.setdefault(loaded.outline.stack, {}).update(found)
+            places.setdefault(loaded.outline.chosen, {}).update(found)
     return places

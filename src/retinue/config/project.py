@@ -63,11 +63,12 @@ class Project:
 @dataclass(frozen=True, slots=True)
 class Outline:
     """What is known of a project even where it cannot be used without an environment, for want of a variable. `stack`
-    is the one without."""
+    is the one without, `chosen` the one of the environment that is in force."""
 
     root: FilePath
     stack: str | None
     environments: tuple[str, ...]
+    chosen: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ class _ProjectReader:
         plain = stack
         if self._name is not None:
             plain = next((one.stack for one in siblings if one.environment is None), None)
-        outline = Outline(self._reader.folder.root, plain, tuple(self._known()))
+        outline = Outline(self._reader.folder.root, plain, tuple(self._known()), stack)
         written = (self._data, self._tree)
         if stack is None or _errors(diagnostics) > before:
             return ProjectFile(None, lookup, included, changed, overlays, outline, written)
