@@ -23,8 +23,8 @@ TEXTS = st.sampled_from(
     ["calm", "${{ var.tone }}", "You are ${{ self.name }}.", "in ${{ environment.name }}", "# no\n\ncomment: {}", " x "]
 )
 TOOLS = st.sampled_from(["code_interpreter", {"function": "look_up"}, {"file_search": {"max_num_results": 3}}])
-ADDED = st.one_of(st.lists(TOOLS, max_size=3, unique_by=json.dumps), st.just("${{ var.desk }}"))
-CHANGED = st.one_of(
+ADDED: st.SearchStrategy[Any] = st.one_of(st.lists(TOOLS, max_size=3, unique_by=json.dumps), st.just("${{ var.desk }}"))
+CHANGED: st.SearchStrategy[Any] = st.one_of(
     st.just({"*": None}),
     st.just({"*": None, "code_interpreter": {}}),
     st.just({"file_search": {"max_num_results": 8}}),
@@ -135,6 +135,7 @@ CANDIDATES = st.lists(
     max_size=8,
     unique_by=lambda each: each.address,
 )
+KINDS = all_kinds()
 SELECTORS = st.sampled_from(
     ["assistant.*", "*.a*", "*.*", "assistant.a", "label:team", "label:team=x", "file:assistants/*.yaml", "file:**"]
 )
@@ -143,12 +144,12 @@ SELECTORS = st.sampled_from(
 @given(CANDIDATES, st.lists(SELECTORS, min_size=1, max_size=2))
 def test_what_is_excluded_is_what_a_target_leaves(there: list[Candidate], texts: list[str]) -> None:
     """Each object is in one of the two and in no other, in any mixture of selectors that all select something."""
-    kinds, everything = all_kinds(), {each.address for each in there}
+    everything = {each.address for each in there}
     selectors = tuple(map(Selector.parse, texts))
     if not all(any(one.matches(each) for each in there) for one in selectors):
         return
-    meant = pick(Selection(target=selectors), there, kinds)
+    meant = pick(Selection(target=selectors), there, KINDS)
     if meant == everything:
         return
-    assert pick(Selection(exclude=selectors), there, kinds) == everything - meant
-    assert pick(Selection(target=(Selector.parse("*.*"),), exclude=selectors), there, kinds) == everything - meant
+    assert pick(Selection(exclude=selectors), there, KINDS) == everything - meant
+    assert pick(Selection(target=(Selector.parse("*.*"),), exclude=selectors), there, KINDS) == everything - meant
