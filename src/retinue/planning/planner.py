@@ -16,10 +16,11 @@ from retinue.model.steps import AccountInfo, FieldChange, GivenId, Plan, Removal
 from retinue.model.tag import PROTECT, RETIRED, Tag, on_delete, remembering
 from retinue.model.values import Address, Path, Ref, Sealed
 from retinue.planning.matching import Named, name_declared, name_live
-from retinue.planning.moves import Handed, hand_over, look_renamed
+from retinue.planning.moves import Handed, hand_over
 from retinue.planning.object_diff import compare
 from retinue.planning.plan_blocks import look_alikes, not_empty, plan_blocks, still_used, unreadable_warnings
 from retinue.planning.policy import Limits, limit_warnings
+from retinue.planning.renames import look_renamed
 
 
 def make_plan(
