@@ -134,9 +134,9 @@ def test_one_of_two_of_a_name_is_enabled(loaded: Load) -> None:
 @pytest.mark.parametrize(
     ("declared", "code", "hint"),
     [
-        ("templates: {a: [x]}", "wrong-type", "write fields below it, such as '  model: …'"),
+        ("templates: {a: [x]}", "wrong-type", "write fields below it, such as '  name: …'"),
         ("templates: {a: {extends: {b: 1}}}", "wrong-type", "write 'extends: NAME', or 'extends: [NAME, NAME]'"),
-        ("defaults: {assistants: [x]}", "wrong-type", "write fields below it, such as '  model: …'"),
+        ("defaults: {assistants: [x]}", "wrong-type", "write fields below it, such as '  name: …'"),
         (
             'assistants: {"a-${{ var.x }}": {model: gpt-4o}}',
             "bad-name",

@@ -22,7 +22,7 @@ from retinue.model.values import Path
 EXTENDS = "extends"
 DEEPEST = 64
 """How many templates may extend one another in a row."""
-_FIELDS = "write fields below it, such as '  model: …'"
+_FIELDS = "write fields below it, such as '  name: …'"
 _NOT_FOR_ALL = {
     EXTENDS: "name the templates in each declaration",
     "matrix": "write it into the declaration that stands for many",
