@@ -141,12 +141,6 @@ def rename_block(plan: Plan) -> Block | None:
     )
 
 
-def deletions(plan: Plan) -> int:
-    """How much the plan deletes: objects, and what goes from objects that stay. A replacement deletes the old object,
-    and with it what others remember."""
-    return sum(1 for step in plan.steps if step.action == "delete") + len(plan.losses)
-
-
 def deletion_blocks(plan: Plan, approval: Approval, limits: Limits) -> Iterator[Block]:
     """The guards of an apply that nobody looks at: objects go only as far as somebody said, and never many at once."""
     if approval.seen or (approval.destroy and plan.destroy):
