@@ -113,6 +113,7 @@ def plan(
         allow_missing=allow_missing,
         limits=session.project.guards,
         trusted=trusted,
+        models=True,
     )
     siblings = {each.stack: each.environment for each in session.project.siblings if each.stack != made.stack}
     # Where this machine or the account remembers the stack, it is not made from nothing.
@@ -155,8 +156,10 @@ def decide(
     allow_missing: bool = False,
     limits: Limits | None = None,
     trusted: Mapping[Address, Summary] = MappingProxyType({}),
+    models: bool = False,
 ) -> Plan:
-    """Read the account and compare, and warn of what is beyond `limits`. Raises BlockedError when the account is not
+    """Read the account and compare, and warn of what is beyond `limits`. With `models`, it is asked for those, too,
+    which `check_models` is going to need. Raises BlockedError when the account is not
     the one that the project names. The `selection` is what the `targets` were made of; to destroy, they are made of it
     here, since what is declared no more may be meant, too. Contents that are `trusted` are not read where tags say that
     they are in place."""
@@ -165,7 +168,7 @@ def decide(
         check_targets(reading.declared, targets, session.kinds)
     remembered = len(session.cache.ids)
     needed, handovers = ({}, ()) if destroy else (reading.resolved.needed, reading.handovers)
-    session.look(needed=needed, handovers=handovers, contents=trusted)
+    session.look(needed=needed, handovers=handovers, contents=trusted, models=models)
     if destroy and selection:
         among = with_live(reading.declared, session.live, project.stack)
         targets = sorted(pick(selection, among, session.kinds))

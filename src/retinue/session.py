@@ -15,7 +15,7 @@ from retinue.config import Loaded, Project, load
 from retinue.config.composition.layers import Defaults, no_defaults
 from retinue.config.project import find
 from retinue.content.manifest import Summary
-from retinue.errors import BlockedError, DeclarationError, UsageError
+from retinue.errors import AccountError, BlockedError, DeclarationError, UsageError
 from retinue.kinds import all_kinds
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declared, Diagnostic, Handover
@@ -84,7 +84,7 @@ class Session:
     `parallelism` says how many requests may be under way at once; with `full_refresh`, plans read what is attached to
     objects even where their tags and counts say that it is as declared. `focus` are the kinds that a look is about,
     where not all are, and `rewritten` the ids of the only objects: of the others, the last look counts. `offered` are
-    the models that the account listed."""
+    the models that the account listed, or why it could not be asked."""
 
     reading: Reading
     account: Account
@@ -101,7 +101,7 @@ class Session:
     planned: Plan | None = None
     focus: frozenset[str] | None = None
     rewritten: frozenset[str] | None = None
-    offered: tuple[Model, ...] | None = None
+    offered: tuple[Model, ...] | AccountError | None = None
     _lock: StackLock | None = None
     _providers: Providers | None = None
 
@@ -144,16 +144,19 @@ class Session:
         needed: Mapping[str, str],
         handovers: Sequence[Handover] = (),
         contents: Mapping[Address, Summary] = MappingProxyType({}),
+        models: bool = False,
     ) -> None:
         """Take in what every provider has now, as `live`; of objects that hold just these `contents`, not what is
-        attached. Raises BlockedError when the account is not the project's."""
+        attached. With `models`, those that the account offers, too, where declarations use any. Raises BlockedError
+        when the account is not the project's."""
         from retinue.providers.port import Wanted
 
         self.account.limit(self.parallelism)
         used = {each.address.kind for each in self.reading.declared} | {address.kind for address in self.cache.ids}
         # What an interrupted apply left may be attached, and must not be taken for a spare.
         trusted = {} if self.journal.entries else contents
-        wanted = Wanted(needed, used, handovers, self.parallelism, trusted, self.focus)
+        asked = self.reading.resolved.models if models and self.focus is None else ()
+        wanted = Wanted(needed, used, handovers, self.parallelism, trusted, self.focus, asked)
         if self.rewritten is not None:
             self.live = tuple(self.providers[None].again(self.live, self.rewritten, wanted))
             check_account(self)
@@ -164,6 +167,8 @@ class Session:
         snapshot = self.providers[None].snapshot(wanted, elsewhere)
         before = self.notes if self.focus is not None else ()
         self.live, self.notes = tuple(snapshot.live), tuple(dict.fromkeys((*before, *snapshot.notes)))
+        if asked:
+            self.offered, self.models_listed = snapshot.models, isinstance(snapshot.models, tuple)
         check_account(self)
         self.lock.sight(snapshot.served, snapshot.markers)
 
@@ -379,18 +384,21 @@ def account_blocks(session: Session, remembered: int) -> Iterator[Block]:
 
 
 def models(session: Session) -> tuple[Standing, ...]:
-    """Every model that the account lists or that declarations use, the most pressing first.
+    """Every model that the account lists or that declarations use, the most pressing first. It is asked unless the last
+    look did.
 
     Raises AccountError when the account cannot be reached.
     """
-    from retinue.providers.openai.probe import list_models
+    from retinue.providers.openai.model_list import list_models
 
-    used, offered = session.reading.resolved.models, session.offered
-    if session.focus is None or offered is None:
+    used = session.reading.resolved.models
+    if session.models_listed is None:
         session.models_listed = False
-        session.offered = offered = list_models(session.account, used)
-        session.models_listed = offered is not None
-    return standings(offered, used, session.day)
+        session.offered = list_models(session.account, used)
+        session.models_listed = session.offered is not None
+    if isinstance(session.offered, AccountError):
+        raise session.offered
+    return standings(session.offered, used, session.day)
 
 
 def check_models(session: Session) -> tuple[Diagnostic, ...]:

@@ -172,7 +172,8 @@ def _needed(reading: Reading | None, kinds: Kinds) -> set[str]:
 
 def _ask(document: Document, account: Account, needed: set[str], kinds: Kinds) -> list[str]:
     """Fill in how the account answers; gives what is wrong with that."""
-    from retinue.providers.openai.probe import list_models, probe
+    from retinue.providers.openai.model_list import list_models
+    from retinue.providers.openai.probe import probe
     from retinue.providers.openai.workload_identity import IdentityError
 
     try:

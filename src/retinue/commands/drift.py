@@ -42,7 +42,7 @@ _LOOK = "'retinue drift' shows what somebody changed"
 def look_for_drift(session: Session, selection: Selection = ALL) -> Drift:
     """What differs from what was applied, or what of it is selected. Raises UsageError for a selector that means
     nothing."""
-    made = engine.decide(session)
+    made = engine.decide(session, models=True)
     remembered = {**session.cache.gone, **session.cache.ids}
     found = find_drift(made, session.live, remembered)
     return narrowed(found, _selected(session, selection)) if selection else found

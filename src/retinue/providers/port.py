@@ -10,12 +10,14 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from retinue.content.manifest import Summary
+from retinue.errors import AccountError
 from retinue.model.declared import Declared, Diagnostic, Handover
 from retinue.model.live import Live
 from retinue.model.steps import Block, FieldChange, Removal, Step
 from retinue.model.tag import Tag
 from retinue.model.values import Address
 from retinue.planning.marker import Lease
+from retinue.planning.model_catalog import Model
 
 WAIT_TIMEOUT = 1800.0
 """Seconds for which files are waited for to be indexed: the service may leave one in progress for ever [V §10.5]."""
@@ -39,7 +41,8 @@ class Wanted:
     A kind in use that an account does not serve is an error; of the others nothing is said. Of those that are `used`
     the stack may have objects, so that an odd answer is not taken for an account without them. `contents` are the files
     that objects are declared to hold: where an object's tag and counts say that it holds just those, they are not read.
-    `only` are the kinds to look at, where not all are.
+    `only` are the kinds to look at, where not all are. `models` are the names of those in use, where it is asked which
+    there are.
     """
 
     needed: Mapping[str, str] = field(default_factory=dict)
@@ -48,6 +51,7 @@ class Wanted:
     parallelism: int = 8
     contents: Mapping[Address, Summary] = field(default_factory=dict)
     only: Collection[str] | None = None
+    models: Collection[str] = ()
 
     def covers(self, kind: str) -> bool:
         """Whether a kind is to be looked at."""
@@ -57,13 +61,15 @@ class Wanted:
 @dataclass(slots=True)
 class Snapshot:
     """What an account has: its objects, the kinds that it serves, and the markers of all stacks, each with its kind.
-    `order` are the ids of each kind as they were listed, `notes` warnings about answers that stop nobody."""
+    `order` are the ids of each kind as they were listed, `notes` warnings about answers that stop nobody. `models` are
+    those that it offers, None where it does not say, or why nobody knows; nothing unless they were asked for."""
 
     live: list[Live] = field(default_factory=list)
     served: set[str] = field(default_factory=set)
     markers: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     order: dict[str, list[str]] = field(default_factory=dict)
     notes: list[Diagnostic] = field(default_factory=list)
+    models: tuple[Model, ...] | AccountError | None = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,11 @@ from retinue.errors import AccountError, CredentialError
 from retinue.model.declared import Diagnostic
 from retinue.model.live import Live
 from retinue.planning.marker import is_marker
+from retinue.planning.model_catalog import Model
 from retinue.planning.moves import concerning
 from retinue.providers.openai.answers import AnswerError, Json
 from retinue.providers.openai.client import Account
+from retinue.providers.openai.model_list import list_models
 from retinue.providers.openai.retry_policy import HOPELESS_RETRIES
 from retinue.providers.openai.stores.plain import PlainStore
 from retinue.providers.openai.uploads import FILES_PAGE
@@ -47,6 +49,7 @@ def take_snapshot(
     reading = _Reading(account, stores, cache, wanted, Snapshot(), concerning(wanted.handovers))
     top = [store for store in stores.values() if store.form.listed and wanted.covers(store.kind.name)]
     with threads(wanted.parallelism, "read") as pool:
+        models = pool.submit(_models, account, wanted.models) if wanted.models else None
         listed = reading.judged(top, reading.listed(top, pool))
         unserved = frozenset(store.kind.name for store, found in zip(top, listed, strict=True) if found is None)
         found = {live.id: live for several in listed for live in several or ()}
@@ -61,7 +64,17 @@ def take_snapshot(
             found[live.id] = live
         _note_missing(account, stores, found, ours)
     reading.seen.live = list(found.values())
+    if models is not None:
+        reading.seen.models = models.result()
     return reading.seen
+
+
+def _models(account: Account, used: Collection[str]) -> tuple[Model, ...] | AccountError | None:
+    """What there is to say of models is no reason to stop."""
+    try:
+        return list_models(account, used)
+    except AccountError as error:
+        return error
 
 
 def look_again(
