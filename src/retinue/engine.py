@@ -25,6 +25,7 @@ from retinue.errors import (
     StaleError,
     UsageError,
 )
+from retinue.model.declared import Declared
 from retinue.model.live import Live
 from retinue.model.selector import ALL, Selection
 from retinue.model.steps import Block, Plan, Removal
@@ -33,7 +34,7 @@ from retinue.model.values import Address
 from retinue.planning.documents.plan_digest import plan_digest
 from retinue.planning.new_stack import new_stack_warnings
 from retinue.planning.plan_blocks import unknown_ids
-from retinue.planning.planner import make_plan, summaries
+from retinue.planning.planner import closure, make_plan, summaries
 from retinue.planning.policy import (
     UNASKED,
     USUAL,
@@ -174,9 +175,10 @@ def decide(
         targets = sorted(pick(selection, among, session.kinds))
 
     def make() -> Plan:
+        declared, live = _rewritten(session) if session.rewritten is not None else (reading.declared, session.live)
         return make_plan(
-            reading.declared,
-            session.live,
+            declared,
+            live,
             session.kinds,
             stack=project.stack,
             account=session.account.info,
@@ -200,6 +202,16 @@ def decide(
         _remember(session, made)
     session.planned = replace(made, blocks=(*blocks, *made.blocks, *_preflight(session, made)))
     return session.planned
+
+
+def _rewritten(session: Session) -> tuple[list[Declared], list[Live]]:
+    """What a look at the objects that were written over is about: those, and what they refer to. The others are as the
+    plan found them, and comparing them once more would come to the same."""
+    declared = {each.address: each for each in session.reading.declared}
+    ids = session.rewritten or frozenset()
+    about = closure((each.tag.address for each in session.live if each.id in ids and each.tag), declared, session.kinds)
+    live = [each for each in session.live if each.id in ids or (each.tag and each.tag.address in about)]
+    return [each for address, each in declared.items() if address in about], live
 
 
 def _look_closer(session: Session, made: Plan) -> bool:

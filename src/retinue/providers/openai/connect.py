@@ -81,6 +81,7 @@ def _open_local(setting: Mapping[str, Any], root: Path, environ: Mapping[str, st
 def _open_remote(setting: Mapping[str, Any], environ: Mapping[str, str]) -> Account:
     url = str(setting.get("base_url") or environ.get("OPENAI_BASE_URL") or OPENAI_URL).rstrip("/")
     info = AccountInfo("openai" if url == OPENAI_URL else "custom", url=_checked_address(url))
+    tls = url.startswith("https:")
     where = {
         "base_url": url,
         "organization": setting.get("organization") or environ.get("OPENAI_ORG_ID"),
@@ -90,11 +91,11 @@ def _open_remote(setting: Mapping[str, Any], environ: Mapping[str, str]) -> Acco
         from retinue.providers.openai.workload_identity import workload_identity
 
         identity = workload_identity(setting["workload_identity"], environ)
-        account = _connect(open_client(environ), info, api_key=identity.token, **where)
+        account = _connect(open_client(environ, tls=tls), info, api_key=identity.token, **where)
         account.renew = identity.renew
     else:
         key = _key(key_source(setting, environ).name, environ)
-        account = _connect(open_client(environ), info, api_key=key, **where)
+        account = _connect(open_client(environ, tls=tls), info, api_key=key, **where)
     account.proxies = describe(environ).proxies
     account.pacing.limits = limits_of(setting.get("pacing"), urlsplit(url).hostname or "")
     return account

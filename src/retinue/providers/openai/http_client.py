@@ -113,27 +113,36 @@ def describe(environ: Mapping[str, str]) -> Network:
     return Network(proxies, _set(environ, ("NO_PROXY",)), files, ignored)
 
 
-def faults(environ: Mapping[str, str]) -> Iterator[AccountError]:
+def faults(environ: Mapping[str, str]) -> list[AccountError]:
     """Everything in the environment that keeps from connecting, each with the name of its variable."""
-    for name, value in _set(environ, PROXIES).items():
-        yield from _proxy_fault(name, value)
+    return _prepared(environ)[1]
+
+
+def _prepared(environ: Mapping[str, str], *, tls: bool = True) -> tuple[ssl.SSLContext | bool, list[AccountError]]:
+    """What servers are trusted by, and what is wrong. Reading certificates takes as long as several requests: it is
+    done once, and where nobody needs any, only of those that the environment names."""
+    found = [each for name, value in _set(environ, PROXIES).items() for each in _proxy_fault(name, value)]
+    trusting: ssl.SSLContext | None = None
     for name, path in describe(environ).certificates.items():
-        reason = _certificate_fault(name, path)
-        if reason:
+        try:
+            trusting = _trusting(name, path, trusting)
+        except _CertificateError as error:
             hint = f"have {name} name the certificates of the authorities, as PEM, or unset it; {GUIDE} says more"
-            yield AccountError(f"the certificates of {name} cannot be used: '{path}' {reason}", hint=hint)
+            found.append(AccountError(f"the certificates of {name} cannot be used: '{path}' {error}", hint=hint))
+    if trusting is None and not tls:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), found  # which trusts nobody
+    return trusting or True, found
 
 
-def open_client(environ: Mapping[str, str]) -> BoundedClient:
-    """A client that connects as the environment says. Raises AccountError about all in it that cannot be used."""
-    found = list(faults(environ))
+def open_client(environ: Mapping[str, str], *, tls: bool = True) -> BoundedClient:
+    """A client that connects as the environment says; without `tls`, to an address that needs no certificates. Raises
+    AccountError about all in the environment that cannot be used."""
+    context, found = _prepared(environ, tls=tls)
     if found:
         message, hints = "\n".join(each.message for each in found), dict.fromkeys(str(each.hint) for each in found)
         raise AccountError(message, hint="; ".join(hints))
-    certificates = describe(environ).certificates
     try:
-        verify = _context(certificates) if certificates else True
-        return BoundedClient(verify=verify, timeout=TIMEOUT, follow_redirects=False)
+        return BoundedClient(verify=context, timeout=TIMEOUT, follow_redirects=False)
     except (OSError, ImportError, ValueError, httpx2.InvalidURL) as error:
         # What nobody thought of yet: all that this reads is in the environment.
         names = ", ".join(sorted(name for name in environ if _concerns_connections(name)))
@@ -196,38 +205,44 @@ def _proxy_fault(name: str, value: str) -> Iterator[AccountError]:
             yield AccountError(f"{name} is not the address of a proxy", hint=form)
 
 
-def _certificate_fault(name: str, path: str) -> str | None:
-    """Why no certificates can be taken from there; None when some can."""
-    if name == DIRECTORY or (name not in BUNDLES[:1] and Path(path).is_dir()):
-        directories = [Path(each) for each in path.split(":") if each]  # OpenSSL takes several
-        if not any(each.is_dir() for each in directories):
-            return "is not a directory"
-        try:
-            names = [each.name for one in directories if one.is_dir() for each in one.iterdir()]
-        except OSError as error:
-            return f"cannot be read: {reason_of(error)}"
-        return (
-            None if any(map(_HASHED.fullmatch, names)) else "has no certificates named by their hashes (openssl rehash)"
-        )
+class _CertificateError(Exception):
+    """Why no certificates can be taken from somewhere."""
+
+
+def _trusting(name: str, path: str, context: ssl.SSLContext | None) -> ssl.SSLContext:
+    """A context, or the one that is there, with the authorities of a file or a directory. Raises _CertificateError."""
+    directory = name == DIRECTORY or (name not in BUNDLES[:1] and Path(path).is_dir())
+    cafile, capath = (None, path) if directory else (path, None)
     try:
-        with Path(path).open("rb"):
-            pass
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(cafile=path)
-    except ssl.SSLError:
-        return "holds no certificate that can be read"
+        if directory:
+            _check_directory(path)
+        else:
+            with Path(path).open("rb"):  # OpenSSL says less about what is wrong
+                pass
+        if context is None:
+            context = ssl.create_default_context(cafile=cafile, capath=capath)
+        else:
+            context.load_verify_locations(cafile, capath)
+    except ssl.SSLError as error:
+        raise _CertificateError("holds no certificate that can be read") from error
     except (OSError, ValueError) as error:
-        return f"cannot be read: {reason_of(error) if isinstance(error, OSError) else error}"
-    return None if context.cert_store_stats()["x509"] else "holds no certificate"
+        reason = reason_of(error) if isinstance(error, OSError) else error
+        raise _CertificateError(f"cannot be read: {reason}") from error
+    if cafile and not context.cert_store_stats()["x509"]:
+        raise _CertificateError("holds no certificate")
+    return context
 
 
-def _context(certificates: Mapping[str, str]) -> ssl.SSLContext:
-    found = dict(certificates)
-    directory = found.pop(DIRECTORY, None)
-    for name, path in list(found.items()):
-        if Path(path).is_dir():
-            directory = found.pop(name)
-    return ssl.create_default_context(cafile=next(iter(found.values()), None), capath=directory)
+def _check_directory(path: str) -> None:
+    directories = [Path(each) for each in path.split(":") if each]  # OpenSSL takes several
+    if not any(each.is_dir() for each in directories):
+        raise _CertificateError("is not a directory")
+    try:
+        names = [each.name for one in directories if one.is_dir() for each in one.iterdir()]
+    except OSError as error:
+        raise _CertificateError(f"cannot be read: {reason_of(error)}") from error
+    if not any(map(_HASHED.fullmatch, names)):
+        raise _CertificateError("has no certificates named by their hashes (openssl rehash)")
 
 
 # ── what to do about a failure ────────────────────────────────────────────────────────────────────────────────────────
