@@ -14,6 +14,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ ONE_BY_ONE = 100
 SEARCHES = 5
 MEMORY = 250
 """MB that a plan of 10,000 assistants may take."""
+LARGE = 10_000
+"""Objects from which on the time to start counts for little."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,15 @@ class Bench:
         finally:
             shutil.rmtree(root, ignore_errors=True)
 
+    @cached_property
+    def change_of_one(self) -> Figures:
+        """What it takes to change the only assistant of an account."""
+        with self.place() as (root, served):
+            for edition in (0, 1):
+                write_assistants(root, 1, files=1, changed=edition)
+                cost = retinue(root, "apply", "--yes", account=served)
+            return Figures(cost, None, self.rival("floor", "assistants", root, served, 1, 1))
+
     def rival(
         self, who: str, job: str, root: Path, served: Account, count: int, changed: int = 0, part: int = 0
     ) -> Cost:
@@ -92,6 +104,18 @@ class Bench:
 
 def ratio(what: str, most: float) -> Callable[[Figures], bool]:
     return lambda figures: (figures.times(what, figures.floor) or 0) <= most
+
+
+def above(least: Figures, most: float) -> Callable[[Figures], bool]:
+    """A ratio of what is added to the `least` that there can be of the same job: to start, and to take the lease, takes
+    as long for one object as for many."""
+
+    def met(figures: Figures) -> bool:
+        ours = figures.retinue.wall - least.retinue.wall
+        theirs = (figures.floor.wall if figures.floor else 0) - (least.floor.wall if least.floor else 0)
+        return ours <= most * theirs
+
+    return met
 
 
 def promised(count: int, goal: Goal, least: int = 1000) -> Goal | None:
@@ -144,8 +168,13 @@ def assistants(bench: Bench, count: int) -> Iterator[tuple[str, Figures, Goal | 
         floor = bench.rival("floor", "assistants", root, served, count, changed)
         # Ten pages twice, ten reads, ten writes and a handful, for ten of a thousand (decision 33).
         most = 2 * (count // 100 + changed) + 5
+        least = bench.change_of_one if 1000 <= count < LARGE else None
+        if least:
+            yield "change the only one", least, None
+        words = f", above the {least.retinue.wall:.2f} s of the only one" if least else ""
         goal = Goal(
-            f"≤ {most} requests, ≤ 2 × wall", alike(ratio("wall", 2), lambda each: each.retinue.requests <= most)
+            f"≤ {most} requests, ≤ 2 × wall{words}",
+            alike(above(least, 2) if least else ratio("wall", 2), lambda each: each.retinue.requests <= most),
         )
         yield f"change {changed}", Figures(cost, None, floor), promised(count, goal)
 

@@ -165,10 +165,11 @@ class _Reading:
         then that one's id, None at the end of the list."""
         page: list[Json] = []
         to: str | None = None
-        start = {"after": after} if after else {}
+        # Nobody waits long for what nobody asked for.
+        retries = None if self._is_used(store) else HOPELESS_RETRIES
         try:
-            # Nobody waits long for what nobody asked for.
-            for raw in store.pages(retries=None if self._is_used(store) else HOPELESS_RETRIES, **start):
+            start = {"after": after} if after else {}
+            for raw in store.pages(retries=retries, **start) if cursors else store.all(retries=retries):
                 page.append(raw)
                 if raw["id"] in cursors and raw["id"] != after:
                     to = str(raw["id"])

@@ -26,6 +26,7 @@ from retinue.model.tag import (
 )
 from retinue.model.values import FileRef
 from retinue.providers.openai.answers import seconds
+from retinue.providers.openai.both_ends import from_both_ends
 from retinue.providers.openai.file_sync import STUCK, FileSync
 from retinue.providers.openai.marks import our_marks
 from retinue.providers.openai.read_after_create import look
@@ -85,7 +86,7 @@ class WithFilesStore(PlainStore[WithFiles]):
     def files(self, live: Live) -> tuple[LiveFile, ...]:
         """The files attached to a live object. One that we attached and that is not listed is asked for by itself."""
         path, cache, live_id = self._files(live.id), self.cache, live.id
-        pages = self.account.pages(path, page=self.form.page, beta=self.form.beta)
+        pages = from_both_ends(self.account, path, page=self.form.page, beta=self.form.beta)
         said = live.tag.fields.get(self.form.files, "") if live.tag else ""
         records = self._records(live)
         found = {
