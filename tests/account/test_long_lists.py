@@ -267,9 +267,9 @@ def test_where_the_ends_meet_nothing_is_missing(
     times: list[int], random: Random, page: int, back: int, data: st.DataObject
 ) -> None:
     """Whatever the order of objects of one second is in either direction, and however far the end was read."""
-    objects = [{"id": f"o{each}", "created_at": time} for each, time in enumerate(times)]
+    objects: list[dict[str, Any]] = [{"id": f"o{each}", "created_at": time} for each, time in enumerate(times)]
     mixed = random.sample(objects, len(objects))
-    falling = sorted(mixed, key=lambda each: -int(each["created_at"]))
+    falling = sorted(mixed, key=lambda each: -each["created_at"])
     end, seen, taken = EndPart(), set[str](), 0
     for first in range(0, len(objects), page):
         latest = objects[first : first + page]
