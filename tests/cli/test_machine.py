@@ -129,7 +129,7 @@ def test_a_working_directory_that_is_gone_is_named(tmp_path: Path, command: str)
     gone.mkdir()
     code = "import os, sys; os.rmdir(os.getcwd()); from retinue.cli import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run(
-        [sys.executable, "-c", code, command],
+        [sys.executable, "-P", "-c", code, command],
         cwd=gone,
         env={**environment({}), "PWD": str(gone)},
         check=False,
