@@ -55,6 +55,7 @@ def show(selector: Selector | None, place: Where, parallelism: int, as_json: boo
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
         found = looking.inventory(session)
+        selector = looking.whole(session, selector)
         if selector is not None and not selector.exact:
             found = looking.selected(session, found, selector)
         declared = {each.address: each for each in session.reading.declared}
@@ -106,6 +107,7 @@ def output(selector: Selector | None, place: Where, parallelism: int, as_json: b
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
         found = looking.inventory(session)
+        selector = looking.whole(session, selector)
         if selector is not None and not selector.exact:
             found = looking.selected(session, found, selector)
         note_environment(session.project, terminal)

@@ -17,7 +17,7 @@ from retinue.planning.documents.account_types import VERSION, ShowDocument, Show
 from retinue.planning.marker import UNKNOWN, Lease, Marker, inventory_of
 from retinue.planning.matching import name_live
 from retinue.planning.redaction import without
-from retinue.planning.selection import pick, with_live
+from retinue.planning.selection import pick, with_kinds, with_live
 from retinue.session import Session
 
 
@@ -49,6 +49,15 @@ def inventory(session: Session) -> Inventory:
     told = marker is not None and marker.inventory != UNKNOWN
     as_left = marker.inventory == inventory_of(session.owned_ids()) if marker and told else None
     return Inventory(owned, made.foreign, made.unowned, tuple(named.unreadable), marker, holder, as_left)
+
+
+def whole(session: Session, selector: Selector | None) -> Selector | None:
+    """The selector, with the address in the place of a name alone. Raises UsageError for a name that none has, or
+    several."""
+    if selector is None:
+        return None
+    among = with_live(session.reading.declared, session.live, session.project.stack)
+    return with_kinds(Selection((selector,)), among, session.reading.resolved.left_out).target[0]
 
 
 def selected(session: Session, found: Inventory, selector: Selector) -> Inventory:
