@@ -129,7 +129,7 @@ class Accepted:
     """What would be written: `files` by their paths in the project, as they are and as they will be.
 
     `changes` are the accepted differences, `left` says what was asked for and cannot be accepted by its nature,
-    `affected` are the other objects that the files change, `refused` is what could not be written, with its place.
+    `affected` are the other objects that the files change, `refused` says what could not be written, with its place.
     """
 
     files: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
@@ -171,7 +171,7 @@ class _Attempts:
 
     def most_of(self, changes: _Changes) -> Accepted:
         writing = self._written(changes)
-        self.refused += (each for _, each in writing.refused)
+        self.refused += writing.refusals()
         unwritable = {id(pair[1]) for pair, _ in writing.refused}
         accepted = self._with(Accepted(), [each for each in changes if id(each[1]) not in unwritable])
         accepted.refused = list(self.loaded.excerpts.fill(self.refused))
