@@ -171,7 +171,7 @@ class _Attempts:
 
     def most_of(self, changes: _Changes) -> Accepted:
         writing = self._written(changes)
-        self.refused += writing.refusals()
+        self.refused += writing.reasons()
         unwritable = {id(pair[1]) for pair, _ in writing.refused}
         accepted = self._with(Accepted(), [each for each in changes if id(each[1]) not in unwritable])
         accepted.refused = list(self.loaded.excerpts.fill(self.refused))

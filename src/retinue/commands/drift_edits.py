@@ -47,7 +47,7 @@ class DriftEdits:
         except UnwritableError as error:
             self.refused.append(((step, change), error))
 
-    def refusals(self) -> list[Diagnostic]:
+    def reasons(self) -> list[Diagnostic]:
         """Why what is refused cannot be written, with the place: of what several objects are made of, once."""
         folded: dict[tuple[object, ...], tuple[list[Address], UnwritableError]] = {}
         for (step, change), error in self.refused:
