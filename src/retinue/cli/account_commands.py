@@ -25,10 +25,7 @@ from retinue.errors import CHANGES, PartialError, RetinueError, UsageError, reas
 from retinue.model.printable import json_text
 
 if TYPE_CHECKING:
-    from retinue.commands.show import Inventory
-    from retinue.model.live import Live
     from retinue.model.selector import Selector
-    from retinue.model.values import Address
     from retinue.session import Where
 
 
@@ -67,18 +64,11 @@ def show(selector: Selector | None, place: Where, parallelism: int, as_json: boo
         else:
             terminal.print(render_objects(document, width=terminal.width, color=terminal.color))
         return 0
-    for live in _owned(found, selector.address):
+    for live in looking.owned(session, found, selector.address):
         shown = looking.full(session, live)
         as_text = json_text(shown) if as_json else None
         terminal.print(as_text or render_object(shown, color=terminal.color))
     return 0
-
-
-def _owned(found: Inventory, address: Address) -> tuple[Live, ...]:
-    live = found.owned.get(address)
-    if live is None:
-        raise RetinueError(f"the account has no {address} of this stack", hint="'retinue show' lists what it has")
-    return live
 
 
 @click.command()
@@ -112,7 +102,7 @@ def output(selector: Selector | None, place: Where, parallelism: int, as_json: b
             found = looking.selected(session, found, selector)
         note_environment(session.project, terminal)
     if selector is not None and selector.exact:
-        live = _owned(found, selector.address)[0]
+        live = looking.owned(session, found, selector.address)[0]
         as_text = json_text(looking.handed_out(session, live))
         terminal.print(as_text if as_json or form == "json" else live.id)
         return 0
