@@ -225,7 +225,7 @@ class _Reading:
         labels: Mapping[str, str] = {}
         if isinstance(spec, dict) and not exposed:  # one that is may be taken for the name of a file
             spec, labels = without_composition(spec)
-            spec, complete, secret, texts = self._inclusions.include(kind, spec, tree, lookup)
+            spec, complete, secret, texts = self._inclusions.include(kind, spec, tree, lookup, filling=interpolator)
             exposed = list(secrets_in_the_open(kind, spec)) if secret else []
             sound &= complete and not (found or interpolator.unfilled)
             if sound:
