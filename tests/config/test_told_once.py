@@ -224,3 +224,24 @@ def test_a_path_without_its_value_is_one_mistake(
     said = capsys.readouterr().err
     assert "'HIDDEN' is not set" in said
     assert "no file" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("${{ var.${{ matrix.topic }} }}", "there is another expression in this one, and they do not nest"),
+        (
+            'Hi ${{ include "${{ var.tone }}.md" }} and ${{ var.tone }}',
+            "there is another expression in this one, and they do not nest",
+        ),
+        ("${{ var.tone and ${{ var.tone }}", "this '${{' is never closed"),
+        ("${{ var.tone, ${{ var.tone }} and ${{ var.tone }}", "this '${{' is never closed"),
+    ],
+)
+def test_an_expression_in_an_expression_is_told_as_that(
+    write: Write, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    files = {"retinue.yaml": "stack: demo\nvariables: {tone: kind}\n", "assistants/t.md": text}
+    files["assistants/a.yaml"] = "assistants: {a: {model: gpt-4o, instructions: {file: t.md, render: true}}}\n"
+    assert main(["validate", "-C", str(write({**files}))]) == 1
+    assert said in capsys.readouterr().err
