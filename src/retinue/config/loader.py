@@ -64,6 +64,7 @@ class Loaded:
     outline: Outline | None = None
     defaults: Defaults = no_defaults
     left_out: Mapping[Address, LeftOut] = field(default_factory=dict)
+    asked: Collection[str] = ()
 
 
 def load(
@@ -108,6 +109,7 @@ def load(
         project_file.outline,
         reading.defaults,
         _less(reading.composer.left_out, declarations),
+        reader.folder.asked,
     )
 
 
