@@ -31,7 +31,7 @@ MOST_NAMES = 3
 @parallelism_option
 @click.option("--validate-only", is_flag=True, help="Only check the declarations: no account is asked anything.")
 def watch(place: Where, detail: Detail, parallelism: int, validate_only: bool) -> int:
-    """Validate and plan now, and again whenever a file is saved that declarations are made of.
+    """Validate and plan now, and again whenever a file of the project is saved.
 
     Never applies anything. On a terminal, each round takes the screen; elsewhere a line with the time and the files
     that changed stands above it. Ctrl-C ends it.
