@@ -135,13 +135,9 @@ class _Form:
         return text if self.room else _LEFT_OUT
 
 
-def render_page(document: Mapping[str, Any]) -> str:
-    """The page. It leaves nothing out, unless that would make it very long; then it says so."""
-    return "".join(page_pieces(document))
-
-
 def page_pieces(document: Mapping[str, Any]) -> Iterator[str]:
-    """The same in pieces, one for each object or less: the page of a long plan is written as it is made."""
+    """The page in pieces, one for each object or less: that of a long plan is written as it is made. It leaves nothing
+    out, unless that would make it very long; then it says so."""
     title = f"Plan for {document['stack']}"
     sections = [
         _Section(number, group, fold(group.steps, outside=group.outside))
