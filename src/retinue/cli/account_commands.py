@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def show(selector: Selector | None, place: Where, parallelism: int, as_json: bool) -> int:
     """Show this stack's live objects, or one in full.
 
-    SELECTOR is the address of one, or means several: a pattern, label:NAME=VALUE or file:GLOB.
+    SELECTOR is the address or the name of one, or means several: a pattern, label:NAME=VALUE or file:GLOB.
 
     \b
     Example:
@@ -80,9 +80,9 @@ def show(selector: Selector | None, place: Where, parallelism: int, as_json: boo
 def output(selector: Selector | None, place: Where, parallelism: int, as_json: bool, form: str) -> int:
     """Print the live ids by address, for applications.
 
-    With the address of one, its bare id; with a pattern, label:NAME=VALUE or file:GLOB, those it means. An assistant
-    with `api: responses` has no id: its place in the lock file stands for it, and with --json the arguments of
-    `responses.create` are printed.
+    With the address or the name of one, its bare id; with a pattern, label:NAME=VALUE or file:GLOB, those it means. An
+    assistant with `api: responses` has no id: its place in the lock file stands for it, and with --json the arguments
+    of `responses.create` are printed.
 
     \b
     Example:
