@@ -14,9 +14,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from retinue.errors import RetinueError
 from retinue.model.declared import Diagnostic
+from retinue.model.values import Address
 from retinue.session import Reading, Where, check_loaded, load_from
 
 INTERVAL = 0.5
@@ -49,8 +51,12 @@ class Round:
 
     def concerned(self, changed: Iterable[str], before: Round) -> bool:
         """Whether files that changed since the round `before` have anything to do with what is declared."""
-        told, earlier = ((each.found, str(each.error)) for each in (self, before))
-        return told != earlier or any(each in self.asked or each in before.asked for each in changed)
+        if any(each in self.asked or each in before.asked for each in changed):
+            return True
+        return (self.found, str(self.error)) != (before.found, str(before.error)) or self._specs() != before._specs()
+
+    def _specs(self) -> dict[Address, Any]:
+        return {each.address: each.spec for each in self.reading.declared} if self.reading else {}
 
 
 def look(root: Path, others: Iterable[Path] = (), written: Collection[tuple[int, int]] = ()) -> Seen:
