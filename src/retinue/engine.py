@@ -45,7 +45,7 @@ from retinue.planning.policy import (
     is_approved,
     refusals,
 )
-from retinue.planning.selection import check_targets, pick, planned_targets, with_live
+from retinue.planning.selection import candidates, check_targets, pick, planned_targets, with_kinds, with_live
 from retinue.planning.storage_cost import storage_change
 from retinue.session import (
     Reading,
@@ -106,6 +106,7 @@ def plan(
     remembered = len(session.cache.ids)
     trusted = {} if session.full_refresh else summaries(session.reading.declared, session.kinds, without=reread)
     resolved = session.reading.resolved
+    selection = with_kinds(selection, candidates(resolved.declared), resolved.left_out) if selection else selection
     targets = planned_targets(selection, resolved.declared, session.kinds, resolved.left_out) if selection else targets
     made = decide(
         session,
@@ -172,6 +173,7 @@ def decide(
     session.look(needed=needed, handovers=handovers, contents=trusted, models=models)
     if destroy and selection:
         among = with_live(reading.declared, session.live, project.stack)
+        selection = with_kinds(selection, among)
         targets = sorted(pick(selection, among, session.kinds))
 
     def make() -> Plan:

@@ -484,7 +484,9 @@ def test_what_is_gone_cannot_be_accepted(shop: Shell) -> None:
     [
         ("assistant.tutor", "assistant.tutor has not drifted"),
         ("assistant.none", "assistant.none has not drifted"),
-        ("tutor", "is none of: all, assistant.math-tutor"),
+        ("tutor", "nothing of 'tutor' has drifted"),
+        ("tutor.name", "assistant.tutor.name has not drifted"),
+        ("tutor.", "is none of: all, assistant.math-tutor"),
     ],
 )
 def test_what_has_not_drifted_cannot_be_accepted(shop: Shell, what: str, said: str) -> None:

@@ -108,7 +108,7 @@ def test_what_many_are_made_of_is_not_changed_for_one_of_them(shop: Shell) -> No
     assert done.code == 1
     assert "1 others of its matrix are made of the same line" not in done.err
     assert "another one of its matrix is made of the same line" in done.err
-    assert "write what differs below 'billing-bot' of an environment" in done.err
+    assert "write what differs below its name in an environment" in done.err
     assert text(shop, "many.yaml") == FILES["many.yaml"]
 
 

@@ -125,7 +125,29 @@ def test_a_part_that_others_have_is_theirs_too(shop: Shell) -> None:
     edit(shop, "desk", with_parts(p0="Be polite.\nBe quick."))
     said = refused(shop)
     assert "the change is in 'prompts/tone.md', of which assistant.clerk is made, too" in said
-    assert "give assistant.desk a part of its own" in said
+    assert "give one a part of its own" in said
+
+
+def test_a_part_that_was_edited_in_all_of_them_is_told_once(shop: Shell) -> None:
+    edit(shop, "desk", with_parts(p0="Be polite.\nBe quick."))
+    edit(shop, "clerk", "Be polite.\nBe quick.\n\nCount twice.")
+    done = shop("drift", "--accept", "assistant.*")
+    said = " ".join(done.err.split())
+    assert done.code == 1
+    assert said.count("cannot be accepted") == 1
+    assert (
+        "instructions of assistant.clerk, assistant.desk cannot be accepted: the change is in 'prompts/tone.md', "
+        "of which all of them are made"
+    ) in said
+    shop.write("team.yaml", FILES["team.yaml"] + "    description: Counts.\n")
+    assert shop("apply", "--yes", "--revert-drift").code == 0
+    for name in ("desk", "clerk"):
+        edit(shop, name, with_parts(p0="Be quick.") if name == "desk" else "Be quick.\n\nCount twice.")
+    (clerk,) = [each for each in shop.team.listed("/assistants") if each["description"]]
+    shop.team.send("post", f"/assistants/{clerk['id']}", {"description": "Counts fast."})
+    partly = shop("drift", "--accept", "all")
+    assert (partly.code, partly.err.count("cannot be accepted")) == (5, 1)
+    assert "accepted assistant.clerk.description" in partly.out
 
 
 def test_a_part_with_a_variable_is_nobodys_to_write(shop: Shell) -> None:

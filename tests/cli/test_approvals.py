@@ -498,6 +498,29 @@ def test_a_plan_of_another_environment_is_refused(project: Shell) -> None:
     assert project.team.listed("/assistants") == []
 
 
+@pytest.mark.parametrize("settings", ["require_environment: true\n", "default_environment: production\n", ""])
+def test_a_saved_plan_says_its_environment_where_nobody_names_one(project: Shell, settings: str) -> None:
+    project.write("retinue.yaml", STAGES + settings)
+    path = str(project.team.root / "plan.json")
+    project("plan", "-e", "staging", "--out", path)
+    done = project("apply", path)
+    assert done.code == 0, done.err
+    assert "in the environment 'staging'" not in done.err
+    assert "environment staging" in done.out
+    assert [each["name"] for each in project.team.listed("/assistants")] == ["Tutor"]
+
+
+def test_a_plan_of_another_environment_than_the_variable_names_is_refused(
+    project: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("retinue.yaml", STAGES)
+    path = str(project.team.root / "plan.json")
+    project("plan", "-e", "staging", "--out", path)
+    monkeypatch.setenv("RETINUE_ENVIRONMENT", "production")
+    done = project("apply", path)
+    assert (done.code, "run the command with -e staging" in done.err) == (64, True)
+
+
 def test_a_plan_for_another_account_is_refused(project: Shell, saved: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from retinue.commands.saved_plan import save_plan
     from retinue.planning.documents.plan_digest import plan_digest

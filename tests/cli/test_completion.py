@@ -209,6 +209,59 @@ def test_a_matrix_is_offered_as_what_it_comes_to(project: Path) -> None:
     assert offered("show", "assistant.bot-r") == ["assistant.bot-returns-de"]
 
 
+LAID = """\
+stack: shop
+variables:
+  topics: [billing, returns]
+  team: {default: {languages: [de, fr], lead: Ann}}  # a map
+  more:
+    default:
+      - it
+environments:
+  production:
+    variables: {topics: [vip]}
+templates:
+  spoken: {matrix: {language: "${{ var.team.languages }}"}}
+  assistants:
+    asked:
+      extends: spoken
+      matrix: {topic: [billing], exclude: [{language: fr, topic: billing}]}
+"""
+MADE = """\
+templates:
+  vector_stores:
+    asked: {matrix: {store: [a]}}
+assistants:
+  bot:
+    model: gpt-4o
+    matrix:
+      topic: ${{ var.topics }}
+      language: [en, "${{ var.more }}"]
+  clerk:
+    extends: [asked]  # a template of its kind
+    model: gpt-4o
+  desk: {extends: asked, model: gpt-4o, matrix: {topic: [vip, other]}}
+  "speaker-${{ matrix.language }}": {extends: spoken, model: gpt-4o}
+vector_stores:
+  shelf: {extends: asked}
+"""
+
+
+@pytest.mark.parametrize("environment", [None, "production"])
+def test_a_matrix_of_templates_and_variables_is_offered_too(project: Path, environment: str | None) -> None:
+    for each in ("assistants/team.yaml", "more/one.yml"):
+        (project / each).unlink()
+    (project / "environments" / "production.yaml").write_text("{}\n", encoding="utf-8")
+    (project / "retinue.yaml").write_text(LAID, encoding="utf-8")
+    (project / "assistants" / "made.yaml").write_text(MADE, encoding="utf-8")
+    (project / "assistants" / "drafts" / "no.yaml").unlink()
+    reading, found = check(Where(project, environment=environment))
+    assert reading is not None, found
+    declared = {str(each.address) for each in reading.declared}
+    assert {name for name, _ in NameScan(project, environment).names()} == declared
+    assert len(declared) == {None: 12, "production": 10}[environment]
+
+
 @pytest.mark.parametrize(
     "typed", ["{topic: [a, b", "\n      topic: [a, b], }}{", "{topic: ${{ var.x }}}", "[[", "[" * 9999]
 )

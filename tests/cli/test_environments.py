@@ -31,6 +31,18 @@ functions:
 """
 
 
+@pytest.mark.parametrize("command", ["show", "output", "open", "ask", "chat"])
+def test_what_is_not_enabled_is_told_so_with_its_place(project: Shell, command: str) -> None:
+    project.write("retinue.yaml", "stack: shop\ninclude: [more.yaml]\nenvironments: {staging: {}}\n")
+    project.write("more.yaml", "assistants:\n  other: {model: gpt-4o}\n  wip:\n    model: gpt-4o\n    enabled: false\n")
+    project("apply", "--yes")
+    question = ("hi",) if command == "ask" else ()
+    for name in ("assistant.wip", "wip") if command != "open" else ("assistant.wip",):
+        done = project(command, name, *question)
+        assert (done.code, done.out) == (64, "")
+        assert "error: assistant.wip is not enabled in this environment (more.yaml:5)\n" in done.err
+
+
 def test_two_environments_live_side_by_side_and_never_touch_each_other(project: Shell) -> None:
     project.write("retinue.yaml", PROJECT)
     project.write("environments/production.yaml", OVERLAY)

@@ -36,6 +36,25 @@ def test_a_page_is_written_besides(project: Shell) -> None:
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>\n")
 
 
+def test_a_page_ends_to_show_texts_where_no_browser_would(project: Shell, tmp_path: Path) -> None:
+    """Objects are named all the same, with how much changed, and where the rest is."""
+
+    bots = "".join(f"  {name}: {{model: gpt-4o, instructions: {{file: {name}.md}}}}\n" for name in "ab")
+    project.write("team.yaml", f"assistants:\n{bots}")
+    for name in "ab":
+        project.write(f"{name}.md", f"{name}\n")
+    assert project("apply", "--yes").code == 0
+    for name in "ab":
+        project.write(f"{name}.md", f"{name * 2}\n" * 85_000)
+    page = tmp_path / "plan.html"
+    assert project("plan", "--detail", "summary", "--html", str(page)).code == 0
+    text = page.read_text(encoding="utf-8")
+    assert len(text) < 12_500_000
+    assert [text.count(f"<ins>{name * 2}</ins>") for name in "ab"] == [85_000, 0]
+    assert text.count("<code>--format json</code> has it") == 1
+    assert text.count("+85,000 -1") == 2
+
+
 def test_a_page_that_cannot_be_written_is_an_error(project: Shell) -> None:
     page = project.team.root / "missing" / "plan.html"
     done = project("plan", "--html", str(page))

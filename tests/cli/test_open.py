@@ -103,7 +103,7 @@ def test_a_name_that_one_has_is_enough_for_looking(shell: Shell) -> None:
     [
         ("math", "'math' is not an address: did you mean assistant.math-tutor?"),
         ("hist", "'hist' may be any of assistant.history-tutor, assistant.history"),
-        ("zebra", "'zebra' is neither an address of the form kind.name nor another selector"),
+        ("zebra", "nothing is called 'zebra'"),
     ],
 )
 def test_a_script_writes_names_out(shell: Shell, text: str, said: str) -> None:

@@ -225,3 +225,47 @@ def test_who_is_asked_is_one(applied: Shell) -> None:
     assert (
         "error: 'biling-*' selects nothing\n  hint: did you mean 'billing-*'?" in applied("ask", "biling-*", "hi").err
     )
+
+
+# ── names alone ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_name_that_only_one_has_is_enough_everywhere(applied: Shell) -> None:
+    found, digest = planned(applied, "--target", "assistant.desk")
+    assert planned(applied, "--target", "desk") == (found, digest)
+    assert (
+        applied("plan", "--target", "desk").out.splitlines()[1].startswith("Incomplete: only assistant.desk and what")
+    )
+    assert planned(applied, "--exclude", "desk") == planned(applied, "--exclude", "assistant.desk")
+    ids = json.loads(applied("output", "--json").out)
+    assert applied("output", "desk").out.strip() == ids["assistant.desk"]
+    assert json.loads(applied("show", "desk", "--json").out)["name"] == "Desk"
+    assert "  desk:" in applied("render", "desk").out
+    assert applied("diff", "--base", "HEAD", "--target", "desk").code != 64
+    for each in applied.team.listed("/assistants"):
+        applied.team.send("post", f"/assistants/{each['id']}", {"name": f"{each['name']}2", "description": "edited"})
+    assert "billing-it" not in applied("drift", "--target", "desk").out
+    assert applied("drift", "--accept", "desk.name").code == 0
+    assert applied("drift", "--accept", "billing-it").code == 0
+    assert "name: Desk2" in (applied.team.root / "desk.yaml").read_text()
+    assert "name: IT2" in (applied.team.root / "billing/all.yaml").read_text()
+    assert applied("destroy", "--yes", "--target", "billing-de").code == 0
+    assert "DE2" not in [each["name"] for each in applied.team.listed("/assistants")]
+
+
+def test_a_name_that_several_have_is_told_with_them(stack: Shell) -> None:
+    stack.write("more.yaml", "vector_stores: {desk: {name: D}}\n")
+    for options in (("plan", "--target", "desk"), ("plan", "--exclude", "desk"), ("drift", "--accept", "desk")):
+        done = stack(*options)
+        assert done.code == 64, options
+        assert "error: 'desk' is the name of several\n  hint: write assistant.desk or vector_store.desk\n" in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("dask", "did you mean assistant.desk?"), ("zebra", "there are: assistant.")]
+)
+def test_a_name_that_none_has_is_told_what_there_is(stack: Shell, name: str, hint: str) -> None:
+    for options in (("plan", "--target"), ("apply", "--yes", "--exclude"), ("render",), ("show",)):
+        done = stack(*options, name)
+        assert done.code == 64, options
+        assert f"nothing is called '{name}'\n  hint: {hint}" in done.err

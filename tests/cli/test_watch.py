@@ -115,6 +115,45 @@ def test_a_look_asks_once_for_each_file(tmp_path: Path) -> None:
     assert len(look(tmp_path)) == 20
 
 
+def test_a_log_that_another_program_writes_is_no_reason_for_a_round(tmp_path: Path) -> None:
+    """As by `retinue watch | tee watch.log`: what a round prints would be the reason for the next one."""
+    (tmp_path / "retinue.yaml").write_text("stack: test\ninclude: team.yaml\n", encoding="utf-8")
+    team = TEAM.replace("}", ", instructions: [{file: 'p/*.md'}]}")
+    (tmp_path / "team.yaml").write_text(team, encoding="utf-8")
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "a.md").write_text("One.", encoding="utf-8")
+    with subprocess.Popen(
+        command("watch", "-C", str(tmp_path), "--validate-only"),
+        env=environment({}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        told: list[str] = []
+
+        def until(text: str) -> None:
+            for line in iter(process.stdout.readline, ""):  # type: ignore[union-attr]
+                told.append(line)
+                (tmp_path / "watch.log").write_text("".join(told), encoding="utf-8")
+                if text in line:
+                    return
+
+        until("waiting for changes")
+        (tmp_path / "p" / "b.md").write_text("Two.", encoding="utf-8")  # what a glob was waiting for
+        until("waiting for changes")
+        (tmp_path / "p" / "a.md").unlink()
+        until("waiting for changes")
+        (tmp_path / "p" / "b.md").unlink()
+        until("no-match")
+        until("waiting for changes")
+        process.send_signal(signal.SIGINT)
+        until("stopped")
+    rounds = [line for line in told if line.startswith("──")]
+    assert [line.split()[2].strip(",") for line in rounds[1:]] == ["p/b.md", "p/a.md", "p/b.md"]
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize("only", [["--validate-only"], []])
 def test_a_save_is_answered_and_nothing_is_applied(tmp_path: Path, only: list[str]) -> None:
     """A real process: it says what it sees, goes on after mistakes, and Ctrl-C ends it well."""

@@ -172,3 +172,76 @@ def test_a_change_of_what_has_no_valid_name_is_one_mistake(loaded: Load) -> None
     files = {"assistants/a.yaml": "assistants: {a: {model: gpt-4o}}\n"}
     files["retinue.yaml"] = "stack: demo\nenvironments: {p: {assistants: {'b-${{ matrix.t }}': {temperature: 1}}}}\n"
     assert [code for code, _ in told(loaded(files, environment="p"))] == ["bad-name"]
+
+
+# ── paths with values from the environment ────────────────────────────────────────────────────────────────────────────
+
+FROM_OUTSIDE = """\
+assistants:
+  a: {model: gpt-4o, instructions: {file: "${{ env.HIDDEN }}/x.md"}}
+  b: {model: gpt-4o, instructions: [{file: "p/${{ var.where }}.md"}, "Be kind."]}
+  c: {model: gpt-4o, extends: t, with: {part: "${{ env.HIDDEN }}"}}
+templates:
+  t: {instructions: {file: "${{ with.part }}/*.md"}}
+vector_stores:
+  s: {files: ["a.md", "../../${{ env.HIDDEN }}", "!${{ env.HIDDEN }}"]}
+functions:
+  look_up: {description: Looks., parameters: {file: "${{ env.HIDDEN }}.json"}}
+"""
+AS_WRITTEN = [
+    "there is no file '${{ env.HIDDEN }}/x.md'",
+    "there is no file 'p/${{ var.where }}.md'",
+    "no file matches '${{ with.part }}/*.md'",
+    "'../../${{ env.HIDDEN }}' leads out of the project",
+    "there is nothing for '!${{ env.HIDDEN }}' to leave out",
+    "there is no file '${{ env.HIDDEN }}.json'",
+]
+
+
+@pytest.fixture
+def from_outside(write: Write) -> list[str]:
+    variables = "stack: demo\nvariables: {where: {default: '${{ env.HIDDEN }}'}}\n"
+    return ["-C", str(write({"retinue.yaml": variables, "assistants/a.yaml": FROM_OUTSIDE, "assistants/a.md": "A"}))]
+
+
+def test_no_mistake_of_a_path_shows_what_the_environment_holds(
+    from_outside: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HIDDEN", "hunter2/deeper")
+    assert main(["validate", *from_outside]) == 1
+    said = capsys.readouterr()
+    assert "hunter2" not in said.out + said.err
+    assert "deeper" not in said.out + said.err
+    for each in AS_WRITTEN:
+        assert each in said.err
+
+
+def test_a_path_without_its_value_is_one_mistake(
+    from_outside: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("HIDDEN", raising=False)
+    assert main(["validate", *from_outside]) == 1
+    said = capsys.readouterr().err
+    assert "'HIDDEN' is not set" in said
+    assert "no file" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("${{ var.${{ matrix.topic }} }}", "there is another expression in this one, and they do not nest"),
+        (
+            'Hi ${{ include "${{ var.tone }}.md" }} and ${{ var.tone }}',
+            "there is another expression in this one, and they do not nest",
+        ),
+        ("${{ var.tone and ${{ var.tone }}", "this '${{' is never closed"),
+        ("${{ var.tone, ${{ var.tone }} and ${{ var.tone }}", "this '${{' is never closed"),
+    ],
+)
+def test_an_expression_in_an_expression_is_told_as_that(
+    write: Write, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    files = {"retinue.yaml": "stack: demo\nvariables: {tone: kind}\n", "assistants/t.md": text}
+    files["assistants/a.yaml"] = "assistants: {a: {model: gpt-4o, instructions: {file: t.md, render: true}}}\n"
+    assert main(["validate", "-C", str(write({**files}))]) == 1
+    assert said in capsys.readouterr().err

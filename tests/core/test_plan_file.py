@@ -12,8 +12,8 @@ from retinue.model.printable import json_text
 from retinue.model.steps import Plan
 from retinue.model.values import Address, FileRef, Gone, Ref
 from retinue.planning.documents.plan_document import LONG, PlanFormatError, decode, encode, from_document, to_document
-from retinue.report.plan.plan_page import render_page
 from tests.support import many
+from tests.support.pages import render_page
 
 
 @pytest.mark.parametrize(

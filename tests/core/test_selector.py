@@ -33,6 +33,7 @@ THERE = [
         ("*.billing-*", "assistant.billing-de assistant.billing-it vector_store.billing-prices"),
         ("assistant.billing-[id]?", "assistant.billing-de assistant.billing-it"),
         ("vector_*.h*", "vector_store.handbook"),
+        ("handbook", "vector_store.handbook"),
         ("label:team=support", "assistant.billing-it assistant.desk"),
         ("label:team", "assistant.billing-de assistant.billing-it assistant.desk"),
         ("label:team=s[au]*", "assistant.billing-de assistant.billing-it assistant.desk"),
@@ -56,8 +57,8 @@ def test_what_a_selector_means(text: str, meant: str) -> None:
     [
         ("billing-*", "'billing-*' does not say of which kind: write '*.billing-*' or 'assistant.billing-*'"),
         (
-            "billing",
-            "'billing' is neither an address of the form kind.name nor another selector: assistant.math-tutor, "
+            "billing.",
+            "'billing.' is neither an address of the form kind.name nor another selector: assistant.math-tutor, "
             "'assistant.billing-*', label:team=support or 'file:assistants/billing/**'",
         ),
         ("labels:team", "'labels:team' begins with 'labels:', which selects nothing: did you mean 'label:team'?"),

@@ -15,10 +15,10 @@ from retinue.kinds import all_kinds
 from retinue.planning.documents.plan_document import from_document, to_document
 from retinue.planning.policy import Approval
 from retinue.report import render
-from retinue.report.plan.plan_page import render_page
 from retinue.state.upload_journal import Journalled
 from tests.laws.conftest import Sample
 from tests.support.forms import form, is_versioned
+from tests.support.pages import render_page
 from tests.support.team import Team
 
 OTHER = "assistants:\n  other: {model: gpt-4o}\n"

@@ -14,9 +14,9 @@ import pytest
 
 from retinue import report
 from retinue.planning.documents.plan_document import from_document, to_document
-from retinue.report.plan.plan_page import render_page
 from retinue.report.plan.plan_text import render_plan
 from tests.plans.cases import CASES, View
+from tests.support.pages import render_page
 
 HERE = Path(__file__).parent
 ENDINGS = {"markdown": "md", "github": "md", "page": "html"}

@@ -19,10 +19,10 @@ from retinue.report import render
 from retinue.report.plan import folding
 from retinue.report.plan.folding import fold
 from retinue.report.plan.plan_markdown import BUDGET, render_plan_comment
-from retinue.report.plan.plan_page import render_page
 from retinue.report.plan.plan_text import render_plan
 from retinue.report.text.shared_hunks import SharedEdit, shared_edit
 from tests.support import many
+from tests.support.pages import render_page
 
 
 def prompt(number: int, tone: str, *, lines: int = 0) -> str:

@@ -15,10 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retinue.report.plan.plan_page import render_page
+from retinue.report.plan.text_tables import tables
+from retinue.report.text.change_text import end_note
+from retinue.report.text.hunks import compared_texts, split_lines
+from retinue.report.text.lookalikes import shown_hunks
 from tests.plans.cases import CASES
 from tests.report.test_comments import MARK, hostile, load, poisoned
 from tests.report.test_plan_text import RAW, with_prompts
+from tests.support.pages import render_page
 
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "header", "main", "nav", "section", "fieldset", "legend"),
@@ -144,10 +148,9 @@ def test_unchanged_lines_are_folded_and_not_left_out() -> None:
 @given(st.lists(st.sampled_from("abc\n"), max_size=60), st.lists(st.sampled_from("abc\n"), max_size=60))
 def test_both_sides_of_a_table_are_the_two_texts(old: list[str], new: list[str]) -> None:
     """What is folded and what stands in the table, put together, is each text again, line by line."""
-    from retinue.report.plan.text_tables import text_tables
-
     before, after = "x\n" + "".join(old), "x\n" + "".join(new)
-    made = text_tables(before, after, "instructions")
+    (above, _), (below, _) = map(split_lines, compared_texts(before, after))
+    made = tables(shown_hunks(above, below), below, "instructions", note=end_note(before, after))
     beside = re.sub(r'<table class="inline">.*?</table>', "", made, flags=re.S)
     sides: tuple[list[str], list[str]] = ([], [])
     for found in re.finditer(r"<pre>(?P<folded>.*?)</pre>|<tr>(?P<row><td.*?)</tr>", beside, re.S):

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from retinue.planning.documents.plan_document import to_document
-from retinue.report.plan.plan_page import render_page
 from tests.report.test_folding import one_word
 from tests.support import many
 from tests.support.browser import Browser, find_browser, running_browser
+from tests.support.pages import render_page
 
 pytestmark = pytest.mark.slow
 SHOWN = "[...document.querySelectorAll('.group > .step')].filter((each) => !each.hidden)"

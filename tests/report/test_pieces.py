@@ -12,8 +12,9 @@ from retinue.cli.terminal import Terminal
 from retinue.model.printable import json_pieces, json_text
 from retinue.planning.documents.plan_document import to_document
 from retinue.report import render, render_pieces
-from retinue.report.plan.plan_page import page_pieces, render_page
+from retinue.report.plan.plan_page import page_pieces
 from tests.support import many
+from tests.support.pages import render_page
 
 TEXTS = st.text(alphabet='ab #[:"\\\x1b\n\u202e\ud800é', max_size=6)
 DATA = st.recursive(

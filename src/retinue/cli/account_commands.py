@@ -25,10 +25,7 @@ from retinue.errors import CHANGES, PartialError, RetinueError, UsageError, reas
 from retinue.model.printable import json_text
 
 if TYPE_CHECKING:
-    from retinue.commands.show import Inventory
-    from retinue.model.live import Live
     from retinue.model.selector import Selector
-    from retinue.model.values import Address
     from retinue.session import Where
 
 
@@ -40,7 +37,7 @@ if TYPE_CHECKING:
 def show(selector: Selector | None, place: Where, parallelism: int, as_json: bool) -> int:
     """Show this stack's live objects, or one in full.
 
-    SELECTOR is the address of one, or means several: a pattern, label:NAME=VALUE or file:GLOB.
+    SELECTOR is the address or the name of one, or means several: a pattern, label:NAME=VALUE or file:GLOB.
 
     \b
     Example:
@@ -55,6 +52,7 @@ def show(selector: Selector | None, place: Where, parallelism: int, as_json: boo
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
         found = looking.inventory(session)
+        selector = looking.whole(session, selector)
         if selector is not None and not selector.exact:
             found = looking.selected(session, found, selector)
         declared = {each.address: each for each in session.reading.declared}
@@ -66,18 +64,11 @@ def show(selector: Selector | None, place: Where, parallelism: int, as_json: boo
         else:
             terminal.print(render_objects(document, width=terminal.width, color=terminal.color))
         return 0
-    for live in _owned(found, selector.address):
+    for live in looking.owned(session, found, selector.address):
         shown = looking.full(session, live)
         as_text = json_text(shown) if as_json else None
         terminal.print(as_text or render_object(shown, color=terminal.color))
     return 0
-
-
-def _owned(found: Inventory, address: Address) -> tuple[Live, ...]:
-    live = found.owned.get(address)
-    if live is None:
-        raise RetinueError(f"the account has no {address} of this stack", hint="'retinue show' lists what it has")
-    return live
 
 
 @click.command()
@@ -89,9 +80,9 @@ def _owned(found: Inventory, address: Address) -> tuple[Live, ...]:
 def output(selector: Selector | None, place: Where, parallelism: int, as_json: bool, form: str) -> int:
     """Print the live ids by address, for applications.
 
-    With the address of one, its bare id; with a pattern, label:NAME=VALUE or file:GLOB, those it means. An assistant
-    with `api: responses` has no id: its place in the lock file stands for it, and with --json the arguments of
-    `responses.create` are printed.
+    With the address or the name of one, its bare id; with a pattern, label:NAME=VALUE or file:GLOB, those it means. An
+    assistant with `api: responses` has no id: its place in the lock file stands for it, and with --json the arguments
+    of `responses.create` are printed.
 
     \b
     Example:
@@ -106,11 +97,12 @@ def output(selector: Selector | None, place: Where, parallelism: int, as_json: b
     terminal = Terminal.detect()
     with engine.open_session(place, parallelism=parallelism) as session:
         found = looking.inventory(session)
+        selector = looking.whole(session, selector)
         if selector is not None and not selector.exact:
             found = looking.selected(session, found, selector)
         note_environment(session.project, terminal)
     if selector is not None and selector.exact:
-        live = _owned(found, selector.address)[0]
+        live = looking.owned(session, found, selector.address)[0]
         as_text = json_text(looking.handed_out(session, live))
         terminal.print(as_text if as_json or form == "json" else live.id)
         return 0

@@ -82,7 +82,8 @@ def graph(selector: Selector | None, place: Where, form: str) -> int:
     """Draw what refers to what, as Mermaid or DOT.
 
     Assistants refer to functions, stores, skills; files are counted. From the declarations alone: no account, no key.
-    With SELECTOR, an address, a pattern, label:NAME=VALUE or file:GLOB, only what that refers to and what refers to it.
+    With SELECTOR, an address, a name, a pattern, label:NAME=VALUE or file:GLOB, only what that refers to and what
+    refers to it.
 
     \b
     Example:

@@ -141,8 +141,7 @@ def _accept(place: Where, session: Session, found: Drift, wanted: tuple[Wanted, 
 
 def _ended(accepted: Accepted) -> int:
     if accepted.refused:
-        told = len(accepted.refused)
-        message = f"{told} {'change' if told == 1 else 'changes'} could not be accepted; the others were"
+        message = "some changes could not be accepted; the others were"
         raise PartialError(message, diagnostics=accepted.refused)
     return 0
 

@@ -296,16 +296,16 @@ def selection_options(target: str, exclude: str) -> Callable[[Command], Command]
 
 
 planned_options = selection_options(
-    "Only these objects and what they depend on: an address, a pattern such as 'assistant.billing-*', label:NAME=VALUE "
-    "or file:GLOB; may be repeated. Nothing is deleted then.",
+    "Only these objects and what they depend on: an address, a name, a pattern such as 'assistant.billing-*', "
+    "label:NAME=VALUE or file:GLOB; may be repeated. Nothing is deleted then.",
     "All but these objects; may be repeated. Nothing is deleted then.",
 )
 destroyed_options = selection_options(
-    "Delete only these objects: an address, a pattern, label:NAME=VALUE or file:GLOB; may be repeated.",
+    "Delete only these objects: an address, a name, a pattern, label:NAME=VALUE or file:GLOB; may be repeated.",
     "Keep these objects; may be repeated.",
 )
 shown_options = selection_options(
-    "Only these objects: an address, a pattern, label:NAME=VALUE or file:GLOB; may be repeated.",
+    "Only these objects: an address, a name, a pattern, label:NAME=VALUE or file:GLOB; may be repeated.",
     "All but these objects; may be repeated.",
 )
 

@@ -218,6 +218,7 @@ def apply(
     if file is not None and selection:
         raise UsageError("a saved plan has its own targets", hint="leave --target and --exclude out")
     approval = _approval(file, expected, yes=yes)
+    place = _planned_for(approval, place)
     approval = replace(approval, revert_drift=revert_drift, allow_deletes=allow_deletes, new_stack=new_stack)
     settled = DESTROYED if approval.plan and approval.plan.destroy else "The account matches the declarations."
     telling = AsEvents(Terminal.detect()) if as_json else InWords(Terminal.detect(), detail, settled)
@@ -277,6 +278,16 @@ def _approval(file: Path | None, expected: str | None, *, yes: bool) -> Approval
     if file is not None:
         return read_approved(file, expected)
     return Approval(person=not yes and expected is None, digest=expected)
+
+
+def _planned_for(approval: Approval, place: Where) -> Where:
+    """The environment that a saved plan is for, where nobody names one: to leave -e out is no reason to take another
+    one, or the default, and to name another one is a mistake that is told."""
+    from retinue.config.environment_choice import VARIABLE
+
+    saved = approval.plan.environment if approval.plan is not None else None
+    named = place.environment is not None or place.environ.get(VARIABLE)
+    return place if saved is None or named else replace(place, environment=saved)
 
 
 @click.command()

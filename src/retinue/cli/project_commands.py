@@ -219,9 +219,9 @@ def _json(document: Any) -> str:
 def render(selector: Selector | None, place: Where, explain: bool, only: str | None, as_json: bool) -> int:
     """Print what the declarations come to: variables filled in, overlays merged, files read.
 
-    The outcome is a file of declarations itself: of all, or of what SELECTOR means, which is an address, a pattern,
-    label:NAME=VALUE or file:GLOB. Offline: no account, no key. With --only, it is one field: a prompt as the model
-    reads it. Its size is told in characters and, where tiktoken is installed and has its tables, in tokens.
+    The outcome is a file of declarations itself: of all, or of what SELECTOR means, which is an address, a name, a
+    pattern, label:NAME=VALUE or file:GLOB. Offline: no account, no key. With --only, it is one field: a prompt as the
+    model reads it. Its size is told in characters and, where tiktoken is installed and has its tables, in tokens.
 
     \b
     Example:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
@@ -17,7 +18,8 @@ from retinue.errors import RetinueError, UsageError
 from retinue.model.printable import json_text
 
 if TYPE_CHECKING:
-    from retinue.session import Where
+    from retinue.cli.talking import Talking
+    from retinue.session import Session, Where
 
 Command = Callable[..., Any]
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -32,6 +34,17 @@ def _tool_output(text: str) -> tuple[str, str]:
     if not reads_as_output(value):
         raise ValueError(f"what '{name}' comes to begins like JSON and is none: {value}")
     return name, value
+
+
+class _Options(TypedDict):
+    """How a conversation is had, as the command line says."""
+
+    draft: bool
+    files: tuple[Path, ...]
+    thread: str | None
+    keep: bool
+    allow_handlers: bool
+    given: tuple[tuple[str, str], ...]
 
 
 def talk_options(command: Command) -> Command:
@@ -60,6 +73,25 @@ def talk_options(command: Command) -> Command:
     return command
 
 
+@contextmanager
+def _talking(
+    place: Where, address: str, options: _Options, parallelism: int, *, silent: bool = False
+) -> Iterator[tuple[Session, Talking]]:
+    """A conversation with what an address means, and the session it is had in."""
+    from retinue import engine
+    from retinue.cli.audience import watch_pauses
+    from retinue.cli.talking import Talking
+    from retinue.commands.ask import open_talk
+
+    terminal = Terminal.detect()
+    with engine.open_session(place, parallelism=parallelism) as session:
+        watch_pauses(session, terminal)
+        note_environment(session.project, terminal)
+        draft, thread, keep = options["draft"], options["thread"], options["keep"]
+        with open_talk(session, address, note=terminal.say, draft=draft, thread=thread, keep=keep) as talk:
+            yield session, Talking(talk, terminal, dict(options["given"]), options["allow_handlers"], silent=silent)
+
+
 @click.command()
 @click.argument("address", metavar="ADDRESS", shell_complete=completing("talker"))
 @click.argument("question", required=False)
@@ -71,14 +103,9 @@ def ask(
     address: str,
     question: str | None,
     place: Where,
-    draft: bool,
-    files: tuple[Path, ...],
-    thread: str | None,
-    keep: bool,
-    allow_handlers: bool,
-    given: tuple[tuple[str, str], ...],
     parallelism: int,
     as_json: bool,
+    **options: Unpack[_Options],
 ) -> int:
     """Ask what was applied one question, and print the answer.
 
@@ -97,28 +124,21 @@ def ask(
     Exit codes: 0 answered · 1 the answer failed · 7 it is not complete ·
     8 it expired · 9 nobody carried a function out · 130 interrupted.
     """
-    from retinue import engine
-    from retinue.cli.audience import watch_pauses
-    from retinue.cli.talking import Talking
-    from retinue.commands.ask import failure, open_talk
+    from retinue.commands.ask import failure
     from retinue.report.talk.transcript import to_document
 
     asked = _question(question)
     terminal = Terminal.detect()
-    with engine.open_session(place, parallelism=parallelism) as session:
-        watch_pauses(session, terminal)
-        note_environment(session.project, terminal)
-        options = {"draft": draft, "keep": keep}
-        with open_talk(session, address, note=terminal.say, thread=thread, **options) as talk:
-            talking = Talking(talk, terminal, dict(given), allow_handlers, silent=as_json)
-            attached = tuple(talk.conversation.attach(each) for each in files)
-            try:
-                ended = talking.ask(asked, attached)
-            finally:
-                _say_where(talk.conversation.id, terminal, keep=keep)
-            kept = talk.conversation.id if keep or thread else None
-            if as_json:
-                terminal.print(json_text(to_document(talking.turns[-1], address=str(talk.address), talk_id=kept)))
+    with _talking(place, address, options, parallelism, silent=as_json) as (_, talking):
+        talk = talking.talk
+        attached = tuple(talk.conversation.attach(each) for each in options["files"])
+        try:
+            ended = talking.ask(asked, attached)
+        finally:
+            _say_where(talk.conversation.id, terminal, keep=options["keep"])
+        kept = talk.conversation.id if options["keep"] or options["thread"] else None
+        if as_json:
+            terminal.print(json_text(to_document(talking.turns[-1], address=str(talk.address), talk_id=kept)))
     problem = failure(ended)
     if problem is not None:
         raise problem
@@ -157,13 +177,8 @@ def _say_where(talk_id: str | None, terminal: Terminal, *, keep: bool) -> None:
 def chat(
     address: str,
     place: Where,
-    draft: bool,
-    files: tuple[Path, ...],
-    thread: str | None,
-    keep: bool,
-    allow_handlers: bool,
-    given: tuple[tuple[str, str], ...],
     parallelism: int,
+    **options: Unpack[_Options],
 ) -> int:
     """Talk with what was applied.
 
@@ -176,24 +191,14 @@ def chat(
       retinue chat support-desk --draft --allow-handlers
       retinue chat math-tutor --keep
     """
-    from retinue import engine
-    from retinue.cli.audience import watch_pauses
     from retinue.cli.chat_loop import ChatLoop
-    from retinue.cli.talking import Talking
-    from retinue.commands.ask import open_talk
     from retinue.session import STATE
 
-    terminal = Terminal.detect()
-    with engine.open_session(place, parallelism=parallelism) as session:
-        watch_pauses(session, terminal)
-        note_environment(session.project, terminal)
-        options = {"draft": draft, "keep": keep}
-        with open_talk(session, address, note=terminal.say, thread=thread, **options) as talk:
-            talking = Talking(talk, terminal, dict(given), allow_handlers)
-            loop = ChatLoop(talking, session.project.root / STATE / "chat_history", keep=keep)
-            for each in files:
-                loop.attach(each)
-            try:
-                return loop.run()
-            finally:
-                _say_where(talk.conversation.id, terminal, keep=keep)
+    with _talking(place, address, options, parallelism) as (session, talking):
+        loop = ChatLoop(talking, session.project.root / STATE / "chat_history", keep=options["keep"])
+        for each in options["files"]:
+            loop.attach(each)
+        try:
+            return loop.run()
+        finally:
+            _say_where(talking.talk.conversation.id, Terminal.detect(), keep=options["keep"])

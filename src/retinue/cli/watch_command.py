@@ -16,6 +16,7 @@ from retinue.cli.terminal import Terminal
 from retinue.errors import RetinueError
 
 if TYPE_CHECKING:
+    from retinue.commands.watch import Round
     from retinue.report.text.change_text import Detail
     from retinue.session import Where
 
@@ -41,7 +42,7 @@ def watch(place: Where, detail: Detail, parallelism: int, validate_only: bool) -
       retinue watch --validate-only
       retinue watch -e staging --detail summary
     """
-    from retinue.commands.watch import INTERVAL, changes, written_to
+    from retinue.commands.watch import INTERVAL, Round, changes, written_to
     from retinue.config.project import find, shared_directories
 
     root = find(place.start)
@@ -50,30 +51,39 @@ def watch(place: Where, detail: Detail, parallelism: int, validate_only: bool) -
     # Looked at before the first round, so that what is saved during it is seen.
     seen = changes(folder, (*place.var_files, *shared), lambda: time.sleep(INTERVAL), written_to((1, 2)))
     changed: tuple[str, ...] = ()
+    read = replace(place, offline=validate_only)
+    now = Round.of(read)
     while True:
-        _round(place, detail, parallelism, changed, validate_only=validate_only)
+        _tell(now, place, detail, parallelism, changed, validate_only=validate_only)
         try:
             Terminal.detect().say("\nwaiting for changes (Ctrl-C stops)")
-            changed = next(seen)
+            before = now
+            while True:
+                changed = next(seen)
+                now = Round.of(read)
+                if now.concerned(changed, before):
+                    break
         except KeyboardInterrupt:  # the way to end it; in the middle of a round it is an interruption, as elsewhere
             Terminal.detect().say("\nstopped")
             return 0
 
 
-def _round(place: Where, detail: Detail, parallelism: int, changed: tuple[str, ...], *, validate_only: bool) -> None:
-    """One look at everything; what goes wrong is told, and the next save is waited for."""
-    from retinue import engine
+def _tell(
+    now: Round, place: Where, detail: Detail, parallelism: int, changed: tuple[str, ...], *, validate_only: bool
+) -> None:
+    """What a round came to; what goes wrong is told, and the next save is waited for."""
     from retinue.report.diagnostics.diagnostic_text import render_diagnostics
 
     terminal = Terminal.detect()
     _begin(terminal, changed)
     try:
-        reading, found = engine.check(replace(place, offline=validate_only))
-        terminal.say(render_diagnostics(found, width=terminal.error_width, color=terminal.error_color))
-        if reading is not None and validate_only:
-            count = len(reading.declared)
+        if now.error is not None:
+            raise now.error
+        terminal.say(render_diagnostics(now.found, width=terminal.error_width, color=terminal.error_color))
+        if now.reading is not None and validate_only:
+            count = len(now.reading.declared)
             terminal.print(f"Valid: {count} {'object' if count == 1 else 'objects'} declared.")
-        elif reading is not None:
+        elif now.reading is not None:
             _plan(place, detail, parallelism, terminal)
     except RetinueError as error:
         terminal.say(error_text(error, width=terminal.error_width, color=terminal.error_color))

@@ -27,7 +27,7 @@ from retinue.model.talk import AnswerEnded, CallsWaiting, FunctionCall, TalkEven
 from retinue.model.values import Address, FileRef, Gone, Ref, Sealed
 from retinue.planning.matching import name_live
 from retinue.planning.planner import summaries
-from retinue.planning.selection import candidates, pick
+from retinue.planning.selection import candidates, check_left_out, pick
 from retinue.session import Reading, Session
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ def find_declared(reading: Reading, kinds: Kinds, text: str) -> Declared:
         if text in (str(each.address), each.address.name):
             said = f"{each.address} cannot be asked anything: no {_kind(each, kinds).title} can"
             raise UsageError(said, hint=_choices(able))
+    left_out = reading.resolved.left_out
+    check_left_out((Selector.of(each) for each in left_out if text in (str(each), each.name)), left_out)
     begun = [
         each for each in able.values() if any(word.startswith(text) for word in (each.address.name, str(each.address)))
     ]

@@ -135,15 +135,8 @@ def part_edits(
             raise UnwritableError(f"the change is in {part.name}, and {part.why}", part.node.position, by_hand)
         place = text_place(part.node, declaration, folder)
         sharing = [each for each in declarations if each.address != declaration.address]
-        others = [str(each.address) for each in sharing if place in text_places(each, kinds, folder)]
+        others = tuple(each.address for each in sharing if place in text_places(each, kinds, folder))
         if others:
-            shown = ", ".join(others[:_MOST_NAMED]) + (
-                f" and {len(others) - _MOST_NAMED} more" * (len(others) > _MOST_NAMED)
-            )
-            message = f"the change is in {part.name}, of which {shown} {'is' if len(others) == 1 else 'are'} made, too"
-            hint = f"edit it by hand for all of them, or give {declaration.address} a part of its own"
-            raise UnwritableError(message, part.node.position, hint)
+            hint = "edit it by hand for all of them, or give one a part of its own"
+            raise UnwritableError(f"the change is in {part.name}", part.node.position, hint, sharing=others)
     return [(parts[number], text) for number, text in changed.items()]
-
-
-_MOST_NAMED = 5

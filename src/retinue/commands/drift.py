@@ -28,7 +28,7 @@ from retinue.planning.documents.drift_document import drift_document
 from retinue.planning.drift_detection import Drift, find_drift, narrowed
 from retinue.planning.planner import make_plan
 from retinue.planning.policy import FailOn, fail_on_blocks
-from retinue.planning.selection import pick, with_live
+from retinue.planning.selection import pick, with_kinds, with_live
 from retinue.session import Reading, Session, Where, check_loaded, check_models, load_from
 from retinue.state.atomic_file import replace_files
 
@@ -89,21 +89,32 @@ class Wanted:
             return cls()
         if ":" in text:
             return cls(several=Selector.parse(text))
-        kind, _, rest = text.partition(".")
+        kind, dot, rest = text.partition(".")
         name, _, path = rest.partition(".")
-        found, way = Selector.parse(f"{kind}.{name}"), tuple(path.split(".")) if path else ()
+        found, way = Selector.parse(f"{kind}{dot}{name}"), tuple(path.split(".")) if path else ()
         return cls(found.address, way) if found.exact else cls(None, way, found)
 
     def each_of(self, session: Session, drift: Drift) -> Iterator[Wanted]:
         """One for each object that has drifted, where several are meant. Raises UsageError where none has."""
         if self.several is None:
-            yield self
+            yield self._whole(session)
             return
         drifted = {each.address for each in drift.changed} | {each.address for each in drift.gone}
         meant = sorted(_selected(session, Selection((self.several,))) & drifted)
         if not meant:
             raise UsageError(f"nothing of '{self.several}' has drifted", hint=_LOOK)
         yield from (Wanted(each, self.path) for each in meant)
+
+    def _whole(self, session: Session) -> Wanted:
+        """The same where the address begins with the name of an object, and goes on into it."""
+        if self.address is None or self.address.kind in session.kinds:
+            return self
+        among = with_live(session.reading.declared, session.live, session.project.stack)
+        name = Selector.parse(self.address.kind)
+        if not any(name.matches(each) for each in among):
+            return self
+        meant = with_kinds(Selection((name,)), among).target[0].address
+        return Wanted(meant, (self.address.name, *self.path))
 
     def covers(self, address: Address, path: Path) -> bool:
         wanted = tuple(str(part) for part in self.path)
@@ -118,7 +129,7 @@ class Accepted:
     """What would be written: `files` by their paths in the project, as they are and as they will be.
 
     `changes` are the accepted differences, `left` says what was asked for and cannot be accepted by its nature,
-    `affected` are the other objects that the files change, `refused` is what could not be written, with its place.
+    `affected` are the other objects that the files change, `refused` says what could not be written, with its place.
     """
 
     files: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
@@ -160,7 +171,7 @@ class _Attempts:
 
     def most_of(self, changes: _Changes) -> Accepted:
         writing = self._written(changes)
-        self.refused += (each for _, each in writing.refused)
+        self.refused += writing.reasons()
         unwritable = {id(pair[1]) for pair, _ in writing.refused}
         accepted = self._with(Accepted(), [each for each in changes if id(each[1]) not in unwritable])
         accepted.refused = list(self.loaded.excerpts.fill(self.refused))

@@ -5,7 +5,7 @@ What cannot be written is refused by itself, with its place. Nothing is written 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,10 +23,13 @@ from retinue.planning.matching import name_live
 from retinue.planning.write_back import write_back
 from retinue.session import Session
 
+_MOST_NAMED = 5
+"""Objects that one refusal names."""
+
 
 @dataclass(slots=True)
 class DriftEdits:
-    """The edits so far. `refused` is everything that cannot be written, with its place; `left` are texts in files that
+    """The edits so far. `refused` is everything that cannot be written, with the reason; `left` are texts in files that
     could not hold what is written elsewhere now."""
 
     session: Session
@@ -34,7 +37,7 @@ class DriftEdits:
     folder: Folder
     edits: dict[str, list[Edit]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
-    refused: list[tuple[tuple[Step, FieldChange], Diagnostic]] = field(default_factory=list)
+    refused: list[tuple[tuple[Step, FieldChange], UnwritableError]] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
     def take_over(self, step: Step, change: FieldChange) -> None:
@@ -42,9 +45,16 @@ class DriftEdits:
         try:
             self._write(declared, step, change)
         except UnwritableError as error:
-            message = f"{step.address}.{show(change.path)} cannot be accepted: {error.message}"
-            refusal = Diagnostic("error", "not-acceptable", message, error.position, error.hint)
-            self.refused.append(((step, change), refusal))
+            self.refused.append(((step, change), error))
+
+    def reasons(self) -> list[Diagnostic]:
+        """Why what is refused cannot be written, with the place: of what several objects are made of, once."""
+        folded: dict[tuple[object, ...], tuple[list[Address], UnwritableError]] = {}
+        for (step, change), error in self.refused:
+            shared = frozenset((step.address, *error.sharing)) if error.sharing else error.position
+            key = (show(change.path), error.message, error.hint, shared)
+            folded.setdefault(key, ([], error))[0].append(step.address)
+        return [_refusal(str(path), addresses, error) for (path, *_), (addresses, error) in folded.items()]
 
     def _write(self, declared: Declared, step: Step, change: FieldChange) -> None:
         if change.field not in declared.spec:
@@ -178,6 +188,22 @@ class DriftEdits:
                     raise RetinueError(f"'{name}' cannot be edited: {error}", hint=hint) from error
             made[name] = (before, after.encode("utf-8"))
         return made
+
+
+def _refusal(path: str, addresses: list[Address], error: UnwritableError) -> Diagnostic:
+    what = f"{path} of {_listed(addresses)}" if len(addresses) > 1 else f"{addresses[0]}.{path}"
+    others = [each for each in error.sharing if each not in addresses]
+    made = f", of which {_listed(others)} {'is' if len(others) == 1 else 'are'} made, too" if others else ""
+    if error.sharing and not others:
+        made = ", of which all of them are made"
+    message = f"{what} cannot be accepted: {error.message}{made}"
+    return Diagnostic("error", "not-acceptable", message, error.position, error.hint)
+
+
+def _listed(addresses: Sequence[Address]) -> str:
+    named = list(map(str, addresses[:_MOST_NAMED]))
+    more = len(addresses) - len(named)
+    return ", ".join(named) + (f" and {more:,} more" if more else "")
 
 
 def _refuse_foreign(site: Site) -> None:

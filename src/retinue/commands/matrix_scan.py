@@ -1,51 +1,95 @@
 """The names that a matrix gives, at a glance, for the completion of shells: from the text of a declaration, which may
-be half typed. What stands in an expression that is not of the matrix is not known here, nor what defaults, templates
-and overlays add; what a matrix really comes to is `config.composition.matrix`'s to say, which takes too long to import.
+be half typed, and of the templates it extends. Of expressions, only those of the matrix and of variables of the project
+file are known here; what a matrix really comes to is `config.composition.matrix`'s to say, which takes too long to
+import.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple
 
 MOST = 10_000
 """Names that one declaration is good for: more help nobody."""
 
-_MATRIX = re.compile(r"^( *)matrix:[ \t]*(.*)$", re.MULTILINE)
 _KEY = re.compile(r"^( *)([\w.-]+|\"[^\"\n]*\"|'[^'\n]*'):(?=\s|$)[ \t]*", re.MULTILINE)
 _ITEM = re.compile(r"^( *)-[ \t]+", re.MULTILINE)
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*$", re.MULTILINE)
 _PLAIN = r"(?:\$\{\{.*?\}\}|[^\s,\[\]{}:]|:(?=\S)|[ \t]+(?=[^\s,\[\]{}:]))+"
 _TOKEN = re.compile(rf"\s*(?:([\[\]{{}},])|(:)(?=[\s\[{{]|$)|\"((?:[^\"\\]|\\.)*)\"|'([^']*)'|({_PLAIN}))")
+_DEEPEST = 8
+"""How many variables, or templates, may be made of one another in a row."""
+_VARIABLE = re.compile(r"\$\{\{\s*var\.([\w.-]+)\s*\}\}")
 _EXPRESSION = re.compile(r"\$\{\{\s*matrix\.([\w.-]+)\s*\}\}")
 
 
-def instances(name: str, declaration: str) -> list[str] | None:
+class Surroundings(NamedTuple):
+    """What a declaration may be made of: the text of a template by its name, where any is of use, and what variables of
+    the project file hold."""
+
+    template: Callable[[str], str | None] | None
+    variables: Callable[[], Mapping[str, Any]]
+
+
+def instances(name: str, declaration: str, around: Surroundings) -> list[str] | None:
     """What the declaration of this name stands for, as far as it can be told; None where it has no matrix."""
-    if "matrix" not in declaration:
-        return None
     try:
-        matrix = _matrix(_COMMENT.sub("", declaration))
+        laid = [each for each in _layers(declaration, around.template, _DEEPEST) if "matrix" in each]
+        matrices = [field_of(_COMMENT.sub("", each), "matrix") for each in laid]
     except RecursionError:
         return None
-    if not isinstance(matrix, Mapping):
+    if not any(isinstance(each, Mapping) for each in matrices):
         return None
+    matrix: dict[str, Any] = {}
+    for each in reversed(matrices):
+        matrix |= each if isinstance(each, Mapping) else {}
+    matrix = {key: _filled(value, around.variables, _DEEPEST) for key, value in matrix.items()}
     named = (_named(name, each, _axes(matrix)) for each in itertools.islice(_combinations(matrix), MOST))
     return [each for each in named if each is not None]
 
 
-def _matrix(text: str) -> Any:
+def _layers(text: str, template: Callable[[str], str | None] | None, deepest: int) -> Iterator[str]:
+    """The text of a declaration, and those of its templates, the strongest first."""
+    yield text
+    if template is None or not deepest or "extends" not in text:
+        return
+    names = field_of(_COMMENT.sub("", text), "extends")
+    for each in reversed(names if isinstance(names, list) else [names]):
+        below = template(each) if isinstance(each, str) else None
+        yield from _layers(below, template, deepest - 1) if below is not None else ()
+
+
+def _filled(value: Any, variables: Callable[[], Mapping[str, Any]], deepest: int) -> Any:
+    """A value with the lists and maps of variables in it; a list in the place of an entry adds its entries."""
+    expression = _VARIABLE.fullmatch(value) if isinstance(value, str) and deepest else None
+    if expression:
+        found = _at(variables(), expression[1])
+        return value if found is None else _filled(found, variables, deepest - 1)
+    if not isinstance(value, list):
+        return value
+    entries = ((each, _filled(each, variables, deepest)) for each in value)
+    return [one for each, made in entries for one in (made if isinstance(made, list) and made != each else [made])]
+
+
+def field_of(text: str, name: str) -> Any:
+    """What stands in a mapping under this name; None where nothing does, or the text is no mapping."""
     if text.lstrip().startswith("{"):
         written = _flow(text)
-        return written.get("matrix") if isinstance(written, Mapping) else None
+        return written.get(name) if isinstance(written, Mapping) else None
     first = re.search(r"^( *)[^\s#]", text, re.MULTILINE)
-    found = next((each for each in _MATRIX.finditer(text) if first and each[1] == first[1]), None)
+    found = next((each for each in _field(name)(text) if first and each[1] == first[1]), None)
     if found is None:
         return None
     deeper = indented_below(text, found.end(), len(found[1]))
-    return _flow(found[2] + deeper) if found[2].startswith("{") else _block(deeper)
+    return _block(deeper) if not found[2].strip() else _flow(found[2] + deeper)
+
+
+@cache
+def _field(name: str) -> Callable[[str], Iterator[re.Match[str]]]:
+    return re.compile(rf"^( *){name}:(?=\s|$)[ \t]*(.*)$", re.MULTILINE).finditer
 
 
 def _axes(matrix: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 Nothing is parsed, imported or checked that takes longer than a person waits for a key: files may hold mistakes, and
 what is only half typed has to help all the same. What expressions make of a name is not known here, but for those of
-a matrix.
+a matrix and of variables of the project file.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import codecs
 import os
 import re
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from retinue.commands.matrix_scan import indented_below, instances
+from retinue.commands.matrix_scan import Surroundings, field_of, indented_below, instances
 
 PROJECT_FILE = "retinue.yaml"
 INCLUDE = ("assistants/**/*.yaml", "assistants/**/*.yml")
@@ -58,11 +58,17 @@ class NameScan:
     def names(self) -> Iterator[Name]:
         """The declarations, in the order of their files, each once."""
         seen: set[str] = set()  # and those whose matrix stands for others, which overlays may name
-        for path, text in self._texts():
+        texts = list(self._texts())
+        templates = dict(_templates([self._project, *(text for _, text in texts)]))
+        if not any("matrix" in each for each in templates.values()):
+            templates = {}
+        variables = cache(self._variables)
+        for path, text in texts:
             for section, keys in _sections(text):
                 kind = kind_of(section)
+                around = Surroundings(partial(_template, templates, section) if templates else None, variables)
                 for key, written in keys.items() if kind else ():
-                    several = instances(key, written)
+                    several = instances(key, written, around)
                     if several is not None:
                         seen.add(f"{kind}.{key}")
                     for name in [key] if several is None else several:
@@ -111,6 +117,14 @@ class NameScan:
     def _project(self) -> str:
         return _text(str(self._file)) if self._file else ""
 
+    def _variables(self) -> dict[str, Any]:
+        """What the variables hold that the project file gives a value: it itself, or the environment in it."""
+        found: dict[str, Any] = {}
+        for name, written in _mapping(field_of(self._project, "variables")).items():
+            found[name] = written.get("default") if isinstance(written, Mapping) else written
+        chosen = _mapping(field_of(self._project, OVERLAYS)).get(self._environment or "")
+        return {**found, **_mapping(_mapping(chosen).get("variables"))}
+
     def _included(self) -> list[str]:
         """The globs of `include`, of the project and of its environments: a name too many is better than none."""
         found: list[str] = []
@@ -126,6 +140,26 @@ class NameScan:
         overlays = (f"{OVERLAYS}/{self._environment}{end}" for end in (".yaml", ".yml") if self._environment)
         for path in (*self.files(), *overlays):
             yield path, _text(f"{self._file.parent}/{path}")
+
+
+def _templates(texts: Iterable[str]) -> Iterator[tuple[tuple[str, str], str]]:
+    """The templates of all files, each by the section and name it is for: no section, where it is for all."""
+    for text in texts:
+        if "templates:" not in text:
+            continue
+        for name, written in (pair for word, keys in _sections(text) if word == "templates" for pair in keys.items()):
+            if kind_of(name) is None:
+                yield ("", name), written
+            else:
+                yield from (((name, each), below) for each, below in _keys(written).items())
+
+
+def _template(known: Mapping[tuple[str, str], str], section: str, name: str) -> str | None:
+    return known.get((section, name), known.get(("", name)))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 @cache

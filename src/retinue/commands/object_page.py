@@ -8,8 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from retinue import engine
-from retinue.commands.show import inventory
-from retinue.errors import RetinueError
+from retinue.commands.show import inventory, owned
 from retinue.kinds.kind import Kind
 from retinue.model.live import Live
 from retinue.model.values import Address
@@ -30,10 +29,8 @@ def find_page(where: Where, address: Address) -> Page:
     """The page of a live object of this stack. Raises RetinueError where it is not there, AccountError where that
     cannot be known."""
     with engine.open_session(where) as session:
-        owned = inventory(session).owned.get(address)
-        if owned is None:
-            raise RetinueError(f"the account has no {address} of this stack", hint="'retinue show' lists what it has")
-        return page_of(owned[0], session.kinds[address.kind], session.project.account)
+        live = owned(session, inventory(session), address)[0]
+        return page_of(live, session.kinds[address.kind], session.project.account)
 
 
 def page_of(live: Live, kind: Kind, account: Any) -> Page:

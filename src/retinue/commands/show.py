@@ -17,7 +17,7 @@ from retinue.planning.documents.account_types import VERSION, ShowDocument, Show
 from retinue.planning.marker import UNKNOWN, Lease, Marker, inventory_of
 from retinue.planning.matching import name_live
 from retinue.planning.redaction import without
-from retinue.planning.selection import pick, with_live
+from retinue.planning.selection import check_left_out, pick, with_kinds, with_live
 from retinue.session import Session
 
 
@@ -51,6 +51,15 @@ def inventory(session: Session) -> Inventory:
     return Inventory(owned, made.foreign, made.unowned, tuple(named.unreadable), marker, holder, as_left)
 
 
+def whole(session: Session, selector: Selector | None) -> Selector | None:
+    """The selector, with the address in the place of a name alone. Raises UsageError for a name that none has, or
+    several."""
+    if selector is None:
+        return None
+    among = with_live(session.reading.declared, session.live, session.project.stack)
+    return with_kinds(Selection((selector,)), among, session.reading.resolved.left_out).target[0]
+
+
 def selected(session: Session, found: Inventory, selector: Selector) -> Inventory:
     """The part of it that a selector means. Raises UsageError where it means nothing, RetinueError where nothing of
     what it means is there."""
@@ -61,6 +70,16 @@ def selected(session: Session, found: Inventory, selector: Selector) -> Inventor
         message = f"the account has nothing of this stack that '{selector}' means"
         raise RetinueError(message, hint="'retinue show' lists what it has")
     return replace(found, owned=owned, unreadable=())
+
+
+def owned(session: Session, found: Inventory, address: Address) -> tuple[Live, ...]:
+    """The live objects at an address. Raises UsageError for one that is left out here, RetinueError where there is
+    nothing."""
+    live = found.owned.get(address)
+    if live is None:
+        check_left_out((Selector.of(address),), session.reading.resolved.left_out)
+        raise RetinueError(f"the account has no {address} of this stack", hint="'retinue show' lists what it has")
+    return live
 
 
 def to_document(found: Inventory, declared: Mapping[Address, Declared]) -> ShowDocument:

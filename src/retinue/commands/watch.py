@@ -1,9 +1,10 @@
 """Which files of a project have changed, found out by looking: no account, and nothing is written.
 
-All files below the project count, since any may be a prompt, a document or a part of one, and a new one may be what a
-glob was waiting for. A look costs one question to the system for each file, some milliseconds for a thousand; a library
-that is told by the system would be one more dependency in every installation, with its own limits on large trees and
-network drives, for half a second less.
+All files below the project are looked at, since any may be a prompt, a document or a part of one, and a new one may be
+what a glob was waiting for. Those that are, are told by the reading that follows: no other one is worth a round, and
+the log of the rounds never is. A look costs one question to the system for each file, some milliseconds for a thousand;
+a library that is told by the system would be one more dependency in every installation, with its own limits on large
+trees and network drives, for half a second less.
 """
 
 from __future__ import annotations
@@ -11,7 +12,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from retinue.errors import RetinueError
+from retinue.model.declared import Diagnostic
+from retinue.model.values import Address
+from retinue.session import Reading, Where, check_loaded, load_from
 
 INTERVAL = 0.5
 """Seconds between two looks."""
@@ -20,6 +28,35 @@ SKIPPED = frozenset({"node_modules", "__pycache__"})
 
 Seen = Mapping[str, tuple[int, int, int]]
 """The files by path, with what the system says that changes when they do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a reading came to: what is declared, the mistakes, or why nothing could be read at all; and the files that
+    it asked for, there or not."""
+
+    reading: Reading | None = None
+    found: tuple[Diagnostic, ...] = ()
+    error: RetinueError | None = None
+    asked: Collection[str] = ()
+
+    @classmethod
+    def of(cls, where: Where) -> Round:
+        try:
+            loaded = load_from(where)
+            reading, found = check_loaded(loaded)
+        except RetinueError as error:
+            return cls(error=error)
+        return cls(reading, found, None, {*loaded.asked, *map(str, where.var_files)})
+
+    def concerned(self, changed: Iterable[str], before: Round) -> bool:
+        """Whether files that changed since the round `before` have anything to do with what is declared."""
+        if any(each in self.asked or each in before.asked for each in changed):
+            return True
+        return (self.found, str(self.error)) != (before.found, str(before.error)) or self._specs() != before._specs()
+
+    def _specs(self) -> dict[Address, Any]:
+        return {each.address: each.spec for each in self.reading.declared} if self.reading else {}
 
 
 def look(root: Path, others: Iterable[Path] = (), written: Collection[tuple[int, int]] = ()) -> Seen:

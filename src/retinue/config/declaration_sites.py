@@ -19,13 +19,15 @@ from retinue.model.values import Address, Path
 
 
 class UnwritableError(Exception):
-    """A part that cannot be written by a program: where it comes from, and what to do instead."""
+    """A part that cannot be written by a program: where it comes from, and what to do instead. `sharing` are the other
+    declarations that are made of it."""
 
-    def __init__(self, message: str, position: Position, hint: str) -> None:
+    def __init__(self, message: str, position: Position, hint: str, *, sharing: tuple[Address, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.position = position
         self.hint = hint
+        self.sharing = sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def find_site(
     if node is None:
         raise TypeError(f"{declaration.address} is not written anywhere")
     if isinstance(tree, ComposedTree) and not (written and tree.is_alone(node)):
-        return _covering(declaration.address, tree, path, node)
+        return _covering(tree, path, node)
     _refuse_expressions(node)
     number, place = _physical(node)
     return Site(node.source, number, place, node.position, path[len(written) :])
@@ -87,17 +89,17 @@ def _tree(declaration: Declaration) -> Tree:
     return declaration.places
 
 
-def _covering(address: Address, tree: ComposedTree, path: Path, node: Node) -> Site:
+def _covering(tree: ComposedTree, path: Path, node: Node) -> Site:
     """Where a declaration can say otherwise than what it is made of, which others are made of, too. Raises
     UnwritableError."""
     if not tree.alone:
         others = "another one of its matrix is" if tree.siblings == 1 else f"{tree.siblings} others of its matrix are"
         message = f"{others} made of the same line"
-        hint = f"write what differs below '{address.name}' of an environment, or change the line for all of them"
+        hint = "write what differs below its name in an environment, or change the line for all of them"
         raise UnwritableError(message, node.position, hint)
     if tree.is_own(node):
         message = "it comes from a pattern of the environment, which changes others, too"
-        hint = f"write what differs below '{address.name}' of the environment, or change it for all of them"
+        hint = "write what differs below its name in the environment, or change it for all of them"
         raise UnwritableError(message, node.position, hint)
     index = next((part for part in path if isinstance(part, int)), None)
     if index is not None:

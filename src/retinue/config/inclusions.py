@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from retinue.config.globs import LEAVE_OUT, Exclusion, Matched
-from retinue.config.interpolation import OUTSIDE, Values
+from retinue.config.interpolation import OUTSIDE, Interpolator, Values, has_expressions
 from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import RefusedError
 from retinue.config.scope import Scope
@@ -69,9 +69,12 @@ class Inclusions:
             self._joined[parts] = _joined(parts)
         return self._joined[parts]
 
-    def include(self, kind: Kind, spec: dict[str, Any], tree: Tree, lookup: Values) -> Included:
-        """The declaration with its files read, filled with the values of `lookup` where they are to be."""
-        one = _DeclarationFiles(self, tree, lookup)
+    def include(
+        self, kind: Kind, spec: dict[str, Any], tree: Tree, lookup: Values, *, filling: Interpolator
+    ) -> Included:
+        """The declaration with its files read, filled with the values of `lookup` where they are to be. `filling` has
+        filled the declaration, and knows which places hold no value, or one that no message may quote."""
+        one = _DeclarationFiles(self, spec, tree, lookup, filling)
         for inclusion in kind.inclusions:
             read = getattr(one, inclusion.form)
             one.inclusion = inclusion
@@ -85,8 +88,10 @@ class _DeclarationFiles:
     """The inclusions of one declaration. Paths are relative to the file that names them, its own or an overlay."""
 
     all: Inclusions
+    spec: Mapping[str, Any]
     tree: Tree
     lookup: Values
+    filling: Interpolator
     complete: bool = True
     secret: bool = False
     inclusion: Inclusion | None = None
@@ -350,9 +355,13 @@ class _DeclarationFiles:
     def _tell_of_useless(self, exclusions: Iterable[tuple[Exclusion, Path]]) -> None:
         """A name that leaves nothing out was probably meant to; a glob may wait for what is to come."""
         for exclusion, where in exclusions:
-            if exclusion.literal and not exclusion.used:
-                message = f"there is nothing for '{LEAVE_OUT}{exclusion.written}' to leave out"
-                hint = self.all.reader.folder.similar(self._directory(where), exclusion.written)
+            if exclusion.literal and not exclusion.used and not self.filling.covers(where):
+                written = self._as_written(where)
+                shown = exclusion.written if written is None else written.removeprefix(LEAVE_OUT)
+                message = f"there is nothing for '{LEAVE_OUT}{shown}' to leave out"
+                hint = None
+                if written is None:
+                    hint = self.all.reader.folder.similar(self._directory(where), exclusion.written)
                 hint = hint.replace("'", f"'{LEAVE_OUT}", 1) if hint else "correct it, or remove it"
                 self.all.reader.diagnostics.warning("left-out", message, self.tree.at(where), hint)
 
@@ -376,16 +385,36 @@ class _DeclarationFiles:
             self._report(refused, path)
             return None
 
+    def _as_written(self, path: Path) -> str | None:
+        """What stands at a place in the stead of its value, where that came from the environment; else None."""
+        if not any(path[: len(each)] == each for each in self.filling.secret):
+            return None
+        node = self.tree.node(path)
+        return node.text if node is not None and has_expressions(node.text) else "…"
+
     def _report(self, refused: RefusedError, path: Path) -> None:
         self.complete = False
-        hint = refused.hint
-        if refused.link is not None:
+        if self.filling.covers(path):  # what is wrong with it is told already
+            return
+        message, hint = refused.message, refused.hint
+        written = self._as_written(path)
+        if written is not None:
+            quoted = f"'{_at(self.spec, path)}'"
+            message = message.replace(quoted, f"'{written}'") if quoted in message else f"'{written}' cannot be used"
+            hint = "correct it, or what the environment variable holds"
+        elif refused.link is not None:
             # As a pattern from where the file stands, and not from the project's directory, as the link is named.
             name = glob.escape(posixpath.relpath(refused.link, self._directory(path) or "."))
             in_list = self.inclusion is not None and self.inclusion.form == "files"
             entry = f"'{LEAVE_OUT}{name}'" if in_list else f"exclude: ['{name}']"
             hint = f"{hint}, or leave it out: {entry}"
-        self.all.reader.diagnostics.error(refused.code, refused.message, self.tree.at(path), hint)
+        self.all.reader.diagnostics.error(refused.code, message, self.tree.at(path), hint)
+
+
+def _at(value: Any, path: Path) -> Any:
+    for part in path:
+        value = value[part]
+    return value
 
 
 def _too_large(name: str, size: int, largest: int) -> RefusedError:

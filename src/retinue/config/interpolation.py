@@ -38,6 +38,7 @@ MOST_FILLED = 1_000_000
 MOST_FILLED_IN_ALL = 64 * MOST_FILLED
 
 _OPENING = re.compile(r"(?<!\$)\$+\{\{")
+_MARKS = re.compile(r"\$\{\{|\}\}")
 _NAME = r"(?P<name>[A-Za-z_][A-Za-z0-9_-]*)(?P<path>(?:\.[A-Za-z0-9_-]+)*)"
 _EXPRESSION = re.compile(rf"(?P<namespace>[A-Za-z]+)\.{_NAME}")
 _INCLUDE = re.compile(rf"""{INCLUDE}\s+(?:"(?P<double>[^"]+)"|'(?P<single>[^']+)')""")
@@ -231,14 +232,30 @@ def pieces(text: str) -> Iterator[str | Expression | Fault]:
             continue
         end = text.find("}}", opening.end())
         if end < 0 or OPEN in text[opening.end() : end]:
-            hint = "close it with '}}', or write $${{ for the characters themselves"
-            yield Fault(opening.end() - len(OPEN), "bad-expression", "this '${{' is never closed", hint)
+            message, hint = (
+                "this '${{' is never closed",
+                "close it with '}}', or write $${{ for the characters themselves",
+            )
+            if _nests(text, opening.end()):
+                message = "there is another expression in this one, and they do not nest"
+                hint = "give the whole value a name under 'variables:' or 'with:', and write that name here"
+            yield Fault(opening.end() - len(OPEN), "bad-expression", message, hint)
             done = opening.end()
             continue
         yield _expression(text[opening.end() : end], opening.end())
         done = end + 2
     if done < len(text):
         yield text[done:]
+
+
+def _nests(text: str, start: int) -> bool:
+    """Whether an expression is closed only behind others that stand in it."""
+    depth = 1
+    for mark in _MARKS.finditer(text, start, start + SHORT):
+        depth += 1 if mark[0] == OPEN else -1
+        if depth == 0:
+            return True
+    return False
 
 
 def may_be_filled(value: Any) -> bool:

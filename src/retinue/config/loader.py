@@ -64,6 +64,7 @@ class Loaded:
     outline: Outline | None = None
     defaults: Defaults = no_defaults
     left_out: Mapping[Address, LeftOut] = field(default_factory=dict)
+    asked: Collection[str] = ()
 
 
 def load(
@@ -108,6 +109,7 @@ def load(
         project_file.outline,
         reading.defaults,
         _less(reading.composer.left_out, declarations),
+        reader.folder.asked,
     )
 
 
@@ -225,7 +227,7 @@ class _Reading:
         labels: Mapping[str, str] = {}
         if isinstance(spec, dict) and not exposed:  # one that is may be taken for the name of a file
             spec, labels = without_composition(spec)
-            spec, complete, secret, texts = self._inclusions.include(kind, spec, tree, lookup)
+            spec, complete, secret, texts = self._inclusions.include(kind, spec, tree, lookup, filling=interpolator)
             exposed = list(secrets_in_the_open(kind, spec)) if secret else []
             sound &= complete and not (found or interpolator.unfilled)
             if sound:

@@ -6,7 +6,7 @@ They are weaker than the exact name, and among each other the last that was writ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from retinue.config.interpolation import Interpolator, Values
@@ -30,23 +30,13 @@ class Forgiving(Diagnostics):
         self._seen: set[Diagnostic] = set()
         self.refused: dict[Diagnostic, int] = {}
 
-    def error(
-        self,
-        code: str,
-        message: str,
-        position: Position | None,
-        hint: str | None = None,
-        *,
-        related: tuple[tuple[str, Position], ...] = (),
-    ) -> None:
-        if code == "nothing-to-remove":  # what there is to remove instead differs
-            found = Diagnostic("error", code, message, position, None, related=related)
+    def add(self, found: Diagnostic) -> None:
+        if found.code == "nothing-to-remove":
+            found = replace(found, hint=None)  # what there is to remove instead differs
             self.refused[found] = self.refused.get(found, 0) + 1
-            return
-        found = Diagnostic("error", code, message, position, hint, related=related)
-        if found not in self._seen:
+        elif found not in self._seen:
             self._seen.add(found)
-            self._told.all.append(found)
+            self._told.add(found)
 
 
 @dataclass(slots=True)
@@ -109,7 +99,7 @@ class OverlayPatterns(Generic[E]):
                 self._diagnostics.error("nothing-to-change", message, each.place, hint)
             for found, number in each.heard.refused.items():
                 if number == each.used:
-                    self._diagnostics.all.append(found)
+                    self._diagnostics.add(found)
 
 
 def _labels(data: Mapping[str, Any], tree: Tree, lookup: Values) -> dict[str, str]:

@@ -121,6 +121,9 @@ class Diagnostics:
         self._folded: dict[Diagnostic, tuple[int, int]] = {}
         """What was found in many declarations, as one of them has it: where it is, and in how many others."""
 
+    def add(self, found: Diagnostic) -> None:
+        self.all.append(found)
+
     def error(
         self,
         code: str,
@@ -130,10 +133,10 @@ class Diagnostics:
         *,
         related: tuple[tuple[str, Position], ...] = (),
     ) -> None:
-        self.all.append(Diagnostic("error", code, message, position, hint, related=related))
+        self.add(Diagnostic("error", code, message, position, hint, related=related))
 
     def warning(self, code: str, message: str, position: Position | None, hint: str | None = None) -> None:
-        self.all.append(Diagnostic("warning", code, message, position, hint))
+        self.add(Diagnostic("warning", code, message, position, hint))
 
     def fold(self, starts: list[int]) -> None:
         """Of what was found in declarations that are made of the same lines, keep one of each mistake, and say in how
@@ -165,7 +168,7 @@ class Diagnostics:
         """Report what pure code found, at the place the author wrote it."""
         for each in problems:
             position = places.at(each.path, key=each.key)
-            self.all.append(Diagnostic(each.severity, each.code, each.message, position, each.hint))
+            self.add(Diagnostic(each.severity, each.code, each.message, position, each.hint))
 
 
 class RefusedError(Exception):

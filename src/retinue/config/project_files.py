@@ -55,7 +55,7 @@ class Folder:
     `instead` is what files that are there would hold, `digests` knows files that need not be read. Paths may lead into
     the directories `shared`, too, which were looked at by `share` and begin with `..`. Raises RefusedError
     for whatever an author may not have or that is not there. Directories are listed once: a folder is looked at for as
-    long as one reading takes.
+    long as one reading takes. `asked` are the paths that were asked for, there or not.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Folder:
         self._digests: dict[str, Digest] = {}
         self._listings: dict[str, Listing] = {}
         self._found: set[str] = set()
+        self.asked: set[str] = set()
         self._real_folders: dict[str, str | None] = {}
         self._safe_folders: dict[str, Collection[str]] = {}
         """The folders that are in the project, with the links in them."""
@@ -84,6 +85,7 @@ class Folder:
 
     def read(self, path: str, *, most: int = MOST_TEXT) -> bytes:
         """The content of a file, which may have so many bytes."""
+        self.asked.add(path)
         self.check_links(path, path)
         if path in self._instead:
             return self._instead[path]
@@ -96,6 +98,7 @@ class Folder:
 
     def status(self, path: str) -> os.stat_result:
         """What the system says of a file; its size is the one on disk, in bytes."""
+        self.asked.add(path)
         folder, _, name = path.rpartition("/")
         links = self._safe_folders.get(folder)
         if links is None or name in links or not path.isascii():  # rare among the files that a glob matches
@@ -297,6 +300,7 @@ class Folder:
             elif part not in ("", "."):
                 parts.append(part)
         path = "/".join(parts)
+        self.asked.add(path)
         if self._within(path) is None:
             hint = "copy it into the project, or name its directory under 'shared:' in retinue.yaml"
             raise RefusedError("path-outside-project", f"'{written}' leads out of the project", hint)
@@ -310,6 +314,7 @@ class Folder:
         if _SURROGATE.search(path):  # the system may keep any bytes, an account does not
             raise RefusedError("unreadable-file", f"the name of '{written}' is not UTF-8", "rename the file")
         real = self._real(path)
+        self.asked |= {real} if real is not None else set()
         if real is not None and _is_of_git(real):
             message = f"'{written}' is what git keeps of the repository, keys of pipelines among it"
             raise RefusedError("path-outside-project", message, "copy the file out of '.git'")

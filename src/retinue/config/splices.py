@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 from retinue.config.interpolation import Expression, UnfilledError, Values, escaped, only_expression
 from retinue.config.problems import Diagnostics
+from retinue.config.yaml.parser import DEEPEST
 from retinue.config.yaml.syntax_tree import Node, Shape
 from retinue.model.values import Path, Secret
 
 MOST_VALUES = 100_000
 """How many values a list or a map may come to, those of the variables in it included."""
-DEEPEST = 64
-"""How deep they may be nested, as in a file."""
 ROOM_OF_VALUE = 64
 """How many characters of all that may be filled in one value counts for."""
 

@@ -32,8 +32,8 @@ from retinue.errors import reason_of
 from retinue.model.declared import MOST_GUESSES, Position
 from retinue.model.values import Path, Secret
 
-_DEEPEST = 64
-"""How many variables may be made of one another in a row."""
+DEEPEST = 64
+"""How many values may be made of one another in a row."""
 _TYPES = {"string": "a string", "number": "a number", "boolean": "true or false", "list": "a list", "map": "a map"}
 _COLLECTIONS: dict[str, type[Any]] = {"list": list, "map": dict}
 
@@ -158,8 +158,8 @@ class Variables:
                     "cut one of them",
                 )
             )
-        if len(self._trail) > _DEEPEST:
-            message = f"variables are made of others more than {_DEEPEST} deep"
+        if len(self._trail) > DEEPEST:
+            message = f"variables are made of others more than {DEEPEST} deep"
             raise UnfilledError(Fault(expression.offset, "too-deep", message, "write some of them out"))
         if not self._evaluate(name):
             raise UnfilledError

@@ -1,6 +1,7 @@
 """Which of several objects are meant: the one selector that stands wherever an address may stand.
 
     assistant.billing-it        the address of one
+    billing-it                  its name alone, where no other has that
     assistant.billing-*         a pattern of addresses, as of file names: *, ? and [abc]
     billing-*                   the same where the kind follows from the place
     label:team=support          those with this label; label:team for any value of it
@@ -21,7 +22,7 @@ from typing import Literal
 from retinue.model.slips import near
 from retinue.model.values import Address, once
 
-Form = Literal["address", "pattern", "label", "file"]
+Form = Literal["address", "name", "pattern", "label", "file"]
 
 EXAMPLES = "assistant.math-tutor, 'assistant.billing-*', label:team=support or 'file:assistants/billing/**'"
 _MAGIC = re.compile(r"[*?\[]")
@@ -51,7 +52,7 @@ class UnmatchedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """One that was read. `parts` are kind and name, label and value (None for any), or a glob of files."""
+    """One that was read. `parts` are kind and name, a name, label and value (None for any), or a glob of files."""
 
     text: str
     form: Form
@@ -59,7 +60,7 @@ class Selector:
 
     @classmethod
     def parse(cls, text: str, *, kind: str | None = None) -> Selector:
-        """Read any of the forms; a name alone is one of the `kind`, where the place gives one.
+        """Read any of the forms; a name alone is one of the `kind`, where the place gives one, or of whichever has it.
 
         Raises ValueError with what is wrong and what could be written instead.
         """
@@ -71,7 +72,9 @@ class Selector:
         of_kind, dot, name = text.partition(".")
         if not dot and is_pattern(text):
             raise ValueError(f"'{text}' does not say of which kind: write '*.{text}' or 'assistant.{text}'")
-        if not (of_kind and dot and name):
+        if of_kind and not dot:
+            return cls(text, "name", (text,))
+        if not (of_kind and name):
             raise ValueError(f"'{text}' is neither an address of the form kind.name nor another selector: {EXAMPLES}")
         return cls(text, "pattern" if is_pattern(text) else "address", (once(of_kind), name))
 
@@ -112,6 +115,8 @@ class Selector:
         match self.form:
             case "address":
                 return candidate.address.kind == first and candidate.address.name == rest[0]
+            case "name":
+                return candidate.address.name == first
             case "pattern":
                 at = candidate.address
                 return fnmatchcase(at.kind, str(first)) and fnmatchcase(at.name, str(rest[0]))
@@ -185,7 +190,9 @@ def choose(selectors: Iterable[Selector], candidates: Collection[Candidate]) -> 
     found: set[Address] = set()
     known = {each.address for each in candidates}
     for each in selectors:
-        if each.exact and each.address in known:
+        if each.form == "name":
+            matched = {named(each, candidates)}
+        elif each.exact and each.address in known:
             matched = {each.address}
         else:
             matched = {one.address for one in candidates if each.matches(one)}
@@ -195,9 +202,21 @@ def choose(selectors: Iterable[Selector], candidates: Collection[Candidate]) -> 
     return found
 
 
+def named(selector: Selector, candidates: Iterable[Candidate]) -> Address:
+    """The one address that a name alone stands for. Raises UnmatchedError where none has the name, or several."""
+    candidates = list(candidates)
+    found = sorted({each.address for each in candidates if selector.matches(each)})
+    if len(found) > 1:
+        raise UnmatchedError(selector, f"'{selector}' is the name of several", f"write {' or '.join(map(str, found))}")
+    if not found:
+        raise unmatched(selector, candidates)
+    return found[0]
+
+
 def unmatched(selector: Selector, candidates: Collection[Candidate]) -> UnmatchedError:
     """What to say of a selector that fits nothing."""
-    what = f"there is no {selector}" if selector.exact else f"'{selector}' selects nothing"
+    said = {"address": f"there is no {selector}", "name": f"nothing is called '{selector}'"}
+    what = said.get(selector.form, f"'{selector}' selects nothing")
     return UnmatchedError(selector, what, suggestion(selector, candidates))
 
 
@@ -209,6 +228,10 @@ def suggestion(selector: Selector, candidates: Collection[Candidate]) -> str | N
             return _label_meant(selector, candidates)
         case "file":
             return _file_meant(selector, candidates)
+        case "name":
+            called = {each.address.name: str(each.address) for each in candidates}
+            close = near(selector.text, called, cutoff=_NEAR)
+            return f"did you mean {called[close[0]]}?" if close else _choices(sorted(called.values()))
     kind, name = str(selector.parts[0]), str(selector.parts[1])
     if selector.text == name:  # the kind follows from the place
         return _name_meant(name, sorted(each.address.name for each in candidates))

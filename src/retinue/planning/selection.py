@@ -12,7 +12,7 @@ from retinue.errors import UsageError
 from retinue.kinds.kind import Kinds
 from retinue.model.declared import Declaration, Declared, LeftOut
 from retinue.model.live import Live
-from retinue.model.selector import Candidate, Selection, Selector, UnmatchedError, choose
+from retinue.model.selector import Candidate, Selection, Selector, UnmatchedError, choose, named
 from retinue.model.slips import near
 from retinue.model.values import Address
 from retinue.planning.planner import needed_by
@@ -33,6 +33,25 @@ def with_live(declared: Iterable[Declared], live: Iterable[Live], stack: str) ->
     return [*known.values(), *(Candidate(each) for each in sorted(ours - known.keys()))]
 
 
+def with_kinds(
+    selection: Selection, among: Collection[Candidate], left_out: Mapping[Address, LeftOut] = NOTHING
+) -> Selection:
+    """The same selection with the address in the place of each name alone. Raises UsageError for a name that none has,
+    or several; what is `left_out` has one, too, where nothing else does."""
+
+    def whole(selector: Selector) -> Selector:
+        if selector.form != "name":
+            return selector
+        there = [each for each in among if selector.matches(each)]
+        absent = [Candidate(each) for each in left_out if each.name == selector.text]
+        try:
+            return Selector.of(named(selector, there or absent or among))
+        except UnmatchedError as error:
+            raise UsageError(error.message, hint=error.hint) from error
+
+    return Selection(tuple(map(whole, selection.target)), tuple(map(whole, selection.exclude)))
+
+
 def pick(
     selection: Selection,
     among: Collection[Candidate],
@@ -45,6 +64,7 @@ def pick(
     of their own. Raises UsageError for a selector that means none of them, and where nothing is left. `left_out` is
     what is written and not declared."""
     kinds = {} if parts else kinds
+    selection = with_kinds(selection, among, left_out)
     check_left_out((*selection.target, *selection.exclude), left_out)
     chosen = _chosen(selection.target, among, kinds) if selection.target else {each.address for each in among}
     excluded = _chosen(selection.exclude, among, kinds)

@@ -9,31 +9,31 @@ from retinue.config.interpolation import Expression, Fault, Interpolator, Unfill
 from retinue.config.problems import Diagnostics
 from retinue.config.scope import Scope
 from retinue.config.splices import Spliced, Splicer, of_values
+from retinue.config.variables import DEEPEST
 from retinue.config.yaml.syntax_tree import Tree
 from retinue.model.values import Path
 
 WITH = "with"
-DEEPEST = 64
-"""How many values may be made of one another in a row."""
 _Written = Callable[[Expression], Spliced | None]
 
 
-class Parameters:
+class Parameters(Scope):
     """Works each value out once; what is wrong with it is reported once. `around` knows all but these values, and
     `variables` the lists and maps of the project."""
 
     def __init__(
         self, written: Mapping[str, Any], tree: Tree, around: Scope, variables: _Written, diagnostics: Diagnostics
     ) -> None:
+        self.exposed: set[tuple[str, str]] = set()
+        super().__init__(around, {WITH: written}, exposed=self.exposed)
         self._written = written
         self._tree = tree
-        self._around = around
+        self._scope = around
         self._variables = variables
         self._diagnostics = diagnostics
         self._trail: list[str] = []
-        self._failed: set[str] = set()
+        self._faulty: set[str] = set()
         self.values: dict[str, Any] = {}
-        self.exposed: set[tuple[str, str]] = set()
 
     @classmethod
     def fill(
@@ -45,11 +45,11 @@ class Parameters:
         parameters = cls(written, tree, around, variables, diagnostics)
         for name in written:
             parameters.evaluate(name)
-        return around.within(WITH, parameters.values, exposed=parameters.exposed, failed=parameters._failed)
+        return around.within(WITH, parameters.values, exposed=parameters.exposed, failed=parameters._faulty)
 
     def evaluate(self, name: str) -> bool:
         """Work one value out. False when it has none."""
-        if name in self.values or name in self._failed:
+        if name in self.values or name in self._faulty:
             return name in self.values
         self._trail.append(name)
         value, tree = self._written[name], self._tree
@@ -63,7 +63,7 @@ class Parameters:
         value = interpolator.data(value, path)
         self._trail.pop()
         if interpolator.unfilled or (node is not None and spliced is None):
-            self._failed.add(name)
+            self._faulty.add(name)
             return False
         if interpolator.secret or splicer.secret:
             self.exposed.add((WITH, name))
@@ -83,28 +83,7 @@ class Parameters:
         if len(self._trail) > DEEPEST:
             message = f"values are made of one another more than {DEEPEST} deep"
             raise UnfilledError(Fault(expression.offset, "too-deep", message, "write some of them out"))
-        self._around.asked.add((WITH, name))
+        self._scope.asked.add((WITH, name))
         if not self.evaluate(name):
             raise UnfilledError
         return self.values[name]
-
-    def known(self, expression: Expression) -> bool:
-        """Whether there is something of that name."""
-        if expression.namespace == WITH:
-            return expression.name in self._written
-        return self._around.known(expression)
-
-    def secret(self, expression: Expression) -> bool:
-        """Whether a value may hold a key or a password."""
-        if expression.namespace == WITH:
-            return (WITH, expression.name) in self.exposed
-        return self._around.secret(expression)
-
-    @property
-    def room(self) -> int:
-        """How many characters may still be filled in, in all of the project."""
-        return self._around.room
-
-    @room.setter
-    def room(self, room: int) -> None:
-        self._around.room = room

@@ -52,6 +52,12 @@ _MANY = 12
 """From more objects on, they are folded at first, but for what goes and what was changed outside."""
 _ROOM, _FOR_EACH = 500_000, 3_000
 """Characters of texts up to which unchanged lines and new texts are in the page, too, and what each object takes up."""
+MOST = 12_000_000
+"""Characters of changed texts that a page shows: with all else that many objects take up, browsers still open it."""
+_LEFT_OUT = (
+    '<p class="faint">Left out, since a browser could not show so long a page: <code>--format json</code> has it, '
+    "<code>--detail full</code> shows it.</p>\n"
+)
 _OURS = files("retinue.report.plan")
 _STYLE = "\n" + _OURS.joinpath("page.css").read_text(encoding="utf-8")
 _SCRIPT = "\n" + _OURS.joinpath("page.js").read_text(encoding="utf-8")
@@ -108,27 +114,30 @@ class _Section:
         return f"s{self.number}-{at + 1}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Form:
     """How a page of this plan looks. `brief`: unchanged lines are counted and of new texts only the size is said, since
-    the page would be too long for a phone; `opened`: everything is unfolded at first."""
+    the page would be too long for a phone; `opened`: everything is unfolded at first. `room` is how many characters of
+    changed texts it still takes."""
 
     brief: bool
     opened: bool
     replaced: Mapping[str, str]
+    room: int = MOST
 
     @property
     def detail(self) -> Detail:
         return "hunks" if self.brief else "complete"
 
-
-def render_page(document: Mapping[str, Any]) -> str:
-    """The page. It leaves nothing out, unless that would make it very long; then it says so."""
-    return "".join(page_pieces(document))
+    def fitted(self, text: str) -> str:
+        """A changed text, or that it is left out: once one is, so are all that follow."""
+        self.room = self.room - len(text) if len(text) <= self.room else 0
+        return text if self.room else _LEFT_OUT
 
 
 def page_pieces(document: Mapping[str, Any]) -> Iterator[str]:
-    """The same in pieces, one for each object or less: the page of a long plan is written as it is made."""
+    """The page in pieces, one for each object or less: that of a long plan is written as it is made. It leaves nothing
+    out, unless that would make it very long; then it says so."""
     title = f"Plan for {document['stack']}"
     sections = [
         _Section(number, group, fold(group.steps, outside=group.outside))
@@ -331,8 +340,9 @@ def _text_change(change: Mapping[str, Any], form: _Form) -> str:
     where = f' <span class="place">{_text(place)}</span>' if place else ""
     head = f'<h4>{mark}<code>{_text(path)}</code> <span class="faint">{size}</span>{where}</h4>\n'
     lines = None if edit else new
-    made = tables(hunks, lines, visible(path), note=end_note(before, after), brief=form.brief)
-    return f'<div class="text">\n{head}{made}</div>\n'
+    note = end_note(before, after)
+    made = tables(hunks, lines, visible(path), note=note, brief=form.brief) if form.room else ""
+    return f'<div class="text">\n{head}{form.fitted(made)}</div>\n'
 
 
 # ── lines ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

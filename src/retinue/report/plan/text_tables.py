@@ -8,10 +8,8 @@ from html import escape
 from itertools import zip_longest
 
 from retinue.model.printable import visible
-from retinue.report.text.change_text import end_note
-from retinue.report.text.hunks import Fragment, Hunk, HunkLine, Span, are_versions, compared_texts, edits, split_lines
+from retinue.report.text.hunks import Fragment, Hunk, HunkLine, Span, are_versions, edits
 from retinue.report.text.ink import count
-from retinue.report.text.lookalikes import shown_hunks
 
 _BESIDE = (
     '<table class="beside"><caption>{title}, side by side</caption>'
@@ -36,15 +34,10 @@ class _Row:
     versions: bool = False
 
 
-def text_tables(before: str, after: str, title: str) -> str:
-    """The hunks of the two texts as tables, with the unchanged lines between them folded. `title` names the text."""
-    (old, _), (new, _) = map(split_lines, compared_texts(before, after))
-    return tables(shown_hunks(old, new), new, title, note=end_note(before, after))
-
-
 def tables(hunks: Sequence[Hunk], new: Sequence[str] | None, title: str, *, note: str, brief: bool = False) -> str:
-    """The hunks as tables. `new` are the lines of the text, whose unchanged ones are folded between the hunks; without
-    it nothing is said of them. With `brief` they are only counted, and there is one table for each hunk."""
+    """The hunks as tables, of which `title` names the text. `new` are the lines of the text, whose unchanged ones are
+    folded between the hunks; without it nothing is said of them. With `brief` they are only counted, and there is one
+    table for each hunk."""
     made: list[str] = []
     at = 0
     for hunk in hunks:
