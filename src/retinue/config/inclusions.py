@@ -253,8 +253,10 @@ class _DeclarationFiles:
             own = self._excluded(entry, (*path, index))
             for file in self._digests(written, where, [each for each, _ in (*without, *own)]):
                 file["entry"] = index
-                before = found.get(file["path"])
-                found[file["path"]] = {**before, **extra, **file} if before else {**extra, **file} if extra else file
+                path_ = file["path"]
+                if extra or path_ in found:
+                    file = {**found.get(path_, {}), **extra, **file}
+                found[path_] = file
             self._tell_of_useless(own)
         self._tell_of_useless(without)
         return [found[name] for name in sorted(found)]
@@ -272,11 +274,24 @@ class _DeclarationFiles:
         self._tell_of_links(matched, where)
         unfit = self.inclusion.unfit if self.inclusion and is_glob else None
         reasons: dict[str, str] = {}
-        found = list(self._digested(matched.files, where, unfit, reasons))
+        found = self._unchanged(matched, unfit)
+        done = {each["path"] for each in found}
+        names = [each for each in matched.files if each not in done] if len(found) < len(matched.files) else ()
+        found += self._digested(names, where, unfit, reasons)
         if len(reasons) == len(matched.files):
             return list(self._digested(matched.files, where))
         self._tell_of_unfit(reasons, found, written, where)
         return found
+
+    def _unchanged(self, matched: Matched, unfit: _Unfit | None) -> list[_File]:
+        """Those of the files that were read before and about which there is nothing to say. Nothing is done for each of
+        them beside this: there may be a hundred thousand."""
+        most = self.inclusion.largest if self.inclusion else None
+        return [
+            {"path": name, "sha256": sha256, "size": size}
+            for name, on_disk, sha256, size in self.all.reader.folder.unchanged(matched)
+            if (most is None or on_disk <= most) and (unfit is None or unfit(name, on_disk) is None)
+        ]
 
     def _digested(
         self, names: Iterable[str], where: Path, unfit: _Unfit | None = None, reasons: dict[str, str] | None = None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 from retinue.kinds._shapes import (
@@ -31,6 +33,7 @@ AUTO_CHUNKING = {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}
 _EXTENSIONS = ".c .cpp .cs .css .doc .docx .go .html .java .js .json .md .pdf .php .pptx .py .rb .sh .tex .ts .txt"
 SEARCHABLE = frozenset(_EXTENSIONS.split())
 
+LONGEST_PATH = 256
 RETIREMENT = 30
 """How many days without use a retired store has left."""
 
@@ -40,21 +43,22 @@ def expand(spec: Mapping[str, Any]) -> Expansion:
     expanded = {key: value for key, value in spec.items() if key not in ("files", "chunking")}
     origins: dict[Path, Path] = {}
     if "files" in spec:
-        default = chunking(spec.get("chunking", "auto"))
-        files: dict[str, Any] = {}
-        for entry in spec["files"]:
-            if "id" in entry:
-                files[entry["id"]] = {"id": entry["id"]}
-                origins["files", entry["id"]] = ("files", entry["entry"])
-                continue
-            files[entry["path"]] = {
+        default, none = chunking(spec.get("chunking", "auto")), dict[str, Any]()
+        files = expanded["files"] = {
+            entry.get("id") or entry["path"]: {"id": entry["id"]}
+            if "id" in entry
+            else {
                 "sha256": entry["sha256"],
                 "size": entry["size"],
-                "attributes": dict(entry.get("attributes") or {}),
+                "attributes": dict(entry.get("attributes") or none) if "attributes" in entry else none,
                 "chunking": chunking(entry["chunking"]) if "chunking" in entry else default,
             }
-            origins["files", entry["path"]] = ("files", entry["entry"])
-        expanded["files"] = files
+            for entry in spec["files"]
+        }
+        # Many files come of one entry: its place is put together once.
+        places: dict[int, Path] = {each["entry"]: ("files", each["entry"]) for each in spec["files"]}
+        entries = map(itemgetter("entry"), spec["files"])
+        origins.update(zip(zip(repeat("files"), files, strict=False), map(places.__getitem__, entries), strict=True))
     return expanded, origins
 
 
@@ -96,6 +100,8 @@ def retire(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def unfit(path: str, size: int) -> str | None:
     """What a file is that the API would not index."""
+    if size and path[(dot := path.rfind(".", 1)) :] in SEARCHABLE and path[dot - 1] != "/":
+        return None  # as most are: asked of each of very many, and `suffix` takes as long as all else
     if suffix(path) not in SEARCHABLE:
         return "of a type that file search does not take"
     return empty(path, size)
@@ -103,9 +109,9 @@ def unfit(path: str, size: int) -> str | None:
 
 def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
     for path, entry in spec.get("files", {}).items():
-        where: Path = ("files", path)
-        if "id" in entry:
+        if "id" in entry or (len(path) <= LONGEST_PATH and unfit(path, entry["size"]) is None):
             continue
+        where: Path = ("files", path)
         if suffix(path) not in SEARCHABLE:
             yield Problem(
                 "unsupported-file",
@@ -120,8 +126,9 @@ def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
                 f"'{path}' is empty, which the API refuses",
                 "write something into it or leave it out",
             )
-        if len(path) > 256:
-            yield Problem("path-too-long", where, f"the path of '{path[:60]}…' has {len(path)} characters, over 256")
+        if len(path) > LONGEST_PATH:
+            message = f"the path of '{path[:60]}…' has {len(path)} characters, over {LONGEST_PATH}"
+            yield Problem("path-too-long", where, message)
 
 
 def check_written(spec: Mapping[str, Any]) -> Iterable[Problem]:
