@@ -251,15 +251,16 @@ class _DeclarationFiles:
             options = entry if isinstance(entry, dict) else {}
             extra = {key: each for key, each in options.items() if key not in ("path", "exclude")}
             own = self._excluded(entry, (*path, index))
-            for file in self._digests(written, where, [each for each, _ in (*without, *own)]):
+            files = self._digests(written, where, [each for each, _ in (*without, *own)])
+            for file in files:
                 file["entry"] = index
-                path_ = file["path"]
-                if extra or path_ in found:
-                    file = {**found.get(path_, {}), **extra, **file}
-                found[path_] = file
+            named = {file["path"]: file for file in files}
+            if extra or not found.keys().isdisjoint(named):
+                named = {name: {**found.get(name, {}), **extra, **file} for name, file in named.items()}
+            found.update(named)
             self._tell_of_useless(own)
         self._tell_of_useless(without)
-        return [found[name] for name in sorted(found)]
+        return list(map(found.__getitem__, sorted(found)))
 
     def _digests(self, written: str, where: Path, without: Sequence[Exclusion]) -> list[_File]:
         """The files that are named. What a glob brings along that the account does not take is left out, and not even
@@ -274,10 +275,10 @@ class _DeclarationFiles:
         self._tell_of_links(matched, where)
         unfit = self.inclusion.unfit if self.inclusion and is_glob else None
         reasons: dict[str, str] = {}
-        found = self._unchanged(matched, unfit)
-        done = {each["path"] for each in found}
-        names = [each for each in matched.files if each not in done] if len(found) < len(matched.files) else ()
-        found += self._digested(names, where, unfit, reasons)
+        found, names = self._unchanged(matched, unfit), matched.files
+        if len(found) < len(names):
+            done = {each["path"] for each in found}
+            found += self._digested([each for each in names if each not in done], where, unfit, reasons)
         if len(reasons) == len(matched.files):
             return list(self._digested(matched.files, where))
         self._tell_of_unfit(reasons, found, written, where)

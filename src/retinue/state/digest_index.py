@@ -14,11 +14,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import compress, starmap
+from itertools import compress
 from pathlib import Path
 
 from retinue import __version__
 from retinue.state.atomic_file import replace_file
+from retinue.state.statuses import MANY, STATUS, UNKNOWN, Helper, packed
 
 DIGESTS = "digests"
 RESOLUTION = 2 * 10**9
@@ -29,11 +30,9 @@ WORTH_FILES, WORTH_BYTES = 100, 8 * 1024 * 1024
 # Another version may digest another way (model.canonical): it reads everything once. Numbers are as this machine has
 # them, and each column is in one piece.
 _TITLE = f"retinue digests 2 {sys.byteorder} {__version__}".encode()
-_STATUS, _SIZE = struct.Struct("=QqqQ"), struct.Struct("=Q")
+_SIZE = struct.Struct("=Q")
 _SHA256 = hashlib.sha256().digest_size
-_ENTRY = _STATUS.size + _SHA256 + _SIZE.size
-
-_asked = operator.attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")
+_ENTRY = STATUS.size + _SHA256 + _SIZE.size
 
 
 class DigestIndex:
@@ -53,7 +52,7 @@ class DigestIndex:
         """The digest and the size that a file of this status had; None where it has to be read."""
         self._load()
         row = self._rows.get(path)
-        for _, _, sha256, size in self._same([path], [row], _packed([status])) if row is not None else ():
+        for _, _, sha256, size in self._same([path], [row], packed([status])) if row is not None else ():
             return sha256, size
         return None
 
@@ -63,18 +62,20 @@ class DigestIndex:
 
         Done for all at once: with many files, what is done for each alone is what takes the time.
         """
+        helper = Helper() if len(paths) >= MANY and self._file.exists() else None
         self._load()
         rows = list(map(self._rows.get, paths))
         if None in rows:
             paths = list(compress(paths, map(self._rows.__contains__, paths)))
         noted = [row for row in rows if row is not None]
-        return self._same(paths, noted, _packed(map(os.stat, [f"{top}/{each}" for each in paths])))
+        asked = [f"{top}/{each}" for each in paths]
+        return self._same(paths, noted, helper.packed(asked) if helper else packed(map(os.stat, asked)))
 
     def _same(
         self, paths: Sequence[str], rows: Sequence[int], statuses: Iterable[bytes]
     ) -> Iterator[tuple[str, int, str, int]]:
         """Those of the files that have the status still in which they were read."""
-        width, sha256s = _STATUS.size, self._sha256s
+        width, sha256s = STATUS.size, self._sha256s
         then = [self._statuses[at : at + width] for at in map(width.__mul__, rows)]
         same = list(map(operator.eq, then, statuses))
         rows = list(compress(rows, same))
@@ -84,10 +85,10 @@ class DigestIndex:
 
     def note(self, path: str, status: os.stat_result, sha256: str, size: int) -> None:
         """A file was read. One that was changed just before this run began may still be changing, and is not noted."""
-        (packed,) = _packed([status])
-        if packed and status.st_mtime_ns < self._settled and status.st_ctime_ns < self._settled:
+        (now,) = packed([status])
+        if now != UNKNOWN and status.st_mtime_ns < self._settled and status.st_ctime_ns < self._settled:
             self._read += size
-            self._noted[path] = packed, sha256, size
+            self._noted[path] = now, sha256, size
 
     def save(self) -> None:
         """Write down what was read, if it is worth it. What is gone from the project is left out."""
@@ -108,7 +109,7 @@ class DigestIndex:
         project = self._file.parent.parent
         for path, row in self._rows.items():
             if path not in self._noted and os.path.lexists(f"{project}/{path}"):
-                status = self._statuses[_STATUS.size * row : _STATUS.size * (row + 1)]
+                status = self._statuses[STATUS.size * row : STATUS.size * (row + 1)]
                 sha256 = self._sha256s[_SHA256 * row : _SHA256 * (row + 1)].hex()
                 yield path, (status, sha256, self._sizes[row])
 
@@ -126,7 +127,7 @@ class DigestIndex:
             title, _, count = content[: start - 1].rpartition(b" ")
             if title != _TITLE:
                 return
-            sha256s = start + int(count) * _STATUS.size
+            sha256s = start + int(count) * STATUS.size
             sizes = sha256s + int(count) * _SHA256
             end = start + int(count) * _ENTRY
             paths = content[end:-_SHA256].decode("utf-8", "surrogatepass").split("\0")
@@ -140,18 +141,6 @@ class DigestIndex:
         clean" in git): whose time is not before that of the index, which is by the clock of the same file system."""
         times = memoryview(self._statuses).cast("q")
         modified, changed = times[1::4], times[2::4]
-        if max(map(max, modified, changed), default=0) < written:
+        if max(max(modified, default=0), max(changed, default=0)) < written:
             return rows
         return {path: row for path, row in rows.items() if modified[row] < written and changed[row] < written}
-
-
-def _packed(statuses: Iterable[os.stat_result]) -> Iterator[bytes]:
-    """What the system says of files, without their devices: those are not the same after every start. Nothing where it
-    says nothing, or a number is out of all bounds."""
-    packed = starmap(_STATUS.pack, map(_asked, statuses))
-    while True:
-        try:
-            yield from packed
-            break
-        except (OSError, ValueError, struct.error):
-            yield b""
