@@ -19,7 +19,7 @@ from pathlib import Path
 
 from retinue import __version__
 from retinue.state.atomic_file import replace_file
-from retinue.state.statuses import MANY, STATUS, UNKNOWN, Helper, packed
+from retinue.state.statuses import MANY, STATUS, UNKNOWN, SecondProcess, packed
 
 DIGESTS = "digests"
 RESOLUTION = 2 * 10**9
@@ -62,14 +62,14 @@ class DigestIndex:
 
         Done for all at once: with many files, what is done for each alone is what takes the time.
         """
-        helper = Helper() if len(paths) >= MANY and self._file.exists() else None
+        second = SecondProcess() if len(paths) >= MANY and self._file.exists() else None
         self._load()
         rows = list(map(self._rows.get, paths))
         if None in rows:
             paths = list(compress(paths, map(self._rows.__contains__, paths)))
         noted = [row for row in rows if row is not None]
         asked = [f"{top}/{each}" for each in paths]
-        return self._same(paths, noted, helper.packed(asked) if helper else packed(map(os.stat, asked)))
+        return self._same(paths, noted, second.packed(asked) if second else packed(map(os.stat, asked)))
 
     def _same(
         self, paths: Sequence[str], rows: Sequence[int], statuses: Iterable[bytes]

@@ -37,7 +37,7 @@ def packed(statuses: Iterable[os.stat_result]) -> Iterator[bytes]:
             yield UNKNOWN
 
 
-class Helper:
+class SecondProcess:
     """A second process that is ready to be asked once. Whatever goes wrong with it, it is done without."""
 
     def __init__(self) -> None:
