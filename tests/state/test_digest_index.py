@@ -337,7 +337,8 @@ def found_in(root: Path, index: DigestIndex | None) -> tuple[list[dict[str, obje
 def test_odd_files_come_to_the_same_with_an_index_and_without(tmp_path: Path) -> None:
     root = project_of(tmp_path / "project", empty_md="", film_mp4="long", big_md="short", _md="hidden")
     named = "'kb/empty.md', {path: 'kb/1*.md', attributes: {a: b}}"
-    stores = f"s: {{files: ['kb/**', '!kb/99.md']}}, t: {{files: [{named}]}}, u: {{files: ['kb/big.md', 'kb/folder/.git/*.md']}}"
+    forbidden = "'kb/big.md', 'kb/folder/.git/*.md'"
+    stores = f"s: {{files: ['kb/**', '!kb/99.md']}}, t: {{files: [{named}]}}, u: {{files: [{forbidden}]}}"
     (root / "a.yaml").write_text(f"vector_stores: {{{stores}}}\n")
     (root / "kb/Grüße.md").write_text("Hello")
     (root / "kb/link.md").symlink_to("1.md")

@@ -22,7 +22,7 @@ def files(directory: Path) -> list[str]:
 def test_two_processes_find_what_one_does(tmp_path: Path, count: int) -> None:
     paths = files(tmp_path)[-count:] if count else []
     found = list(packed(map(os.stat, paths)))
-    assert list(SecondProcess().packed(paths)) == found
+    assert SecondProcess(paths).statuses() == found
     assert found.count(UNKNOWN) == min(count, 2)
     assert len(set(found)) == len(found) - (count > 1)
 
@@ -33,4 +33,4 @@ def test_without_the_second_process_one_is_enough(
 ) -> None:
     paths = files(tmp_path)
     monkeypatch.setattr(sys, "executable", program)
-    assert list(SecondProcess().packed(paths)) == list(packed(map(os.stat, paths)))
+    assert SecondProcess(paths).statuses() == list(packed(map(os.stat, paths)))

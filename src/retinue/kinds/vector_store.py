@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import repeat
-from operator import itemgetter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from retinue.kinds._shapes import (
@@ -38,13 +38,34 @@ RETIREMENT = 30
 """How many days without use a retired store has left."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Origins(Mapping[Path, Path]):
+    """Where the files of a list were written. There may be a hundred thousand, and mostly there is nothing to say of
+    any: it is put together when it is asked."""
+
+    files: Sequence[str]
+    entries: Sequence[int]
+
+    @cached_property
+    def _places(self) -> dict[Path, Path]:
+        return {("files", file): ("files", entry) for file, entry in zip(self.files, self.entries, strict=True)}
+
+    def __getitem__(self, path: Path) -> Path:
+        return self._places[path]
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
 def expand(spec: Mapping[str, Any]) -> Expansion:
     """Give every file its attributes and chunking, and turn the list into a map by path."""
     expanded = {key: value for key, value in spec.items() if key not in ("files", "chunking")}
-    origins: dict[Path, Path] = {}
     if "files" in spec:
         default, none = chunking(spec.get("chunking", "auto")), dict[str, Any]()
-        files = expanded["files"] = {
+        files = {
             entry.get("id") or entry["path"]: {"id": entry["id"]}
             if "id" in entry
             else {
@@ -55,11 +76,9 @@ def expand(spec: Mapping[str, Any]) -> Expansion:
             }
             for entry in spec["files"]
         }
-        # Many files come of one entry: its place is put together once.
-        places: dict[int, Path] = {each["entry"]: ("files", each["entry"]) for each in spec["files"]}
-        entries = map(itemgetter("entry"), spec["files"])
-        origins.update(zip(zip(repeat("files"), files, strict=False), map(places.__getitem__, entries), strict=True))
-    return expanded, origins
+        expanded["files"] = files
+        return expanded, _Origins(tuple(files), [each["entry"] for each in spec["files"]])
+    return expanded, {}
 
 
 def compose(spec: Mapping[str, Any]) -> dict[str, Any]:

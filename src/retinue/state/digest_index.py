@@ -26,6 +26,8 @@ RESOLUTION = 2 * 10**9
 """Nanoseconds within which a file may change twice and keep its time: the clock of FAT goes by two seconds."""
 WORTH_FILES, WORTH_BYTES = 100, 8 * 1024 * 1024
 """From how many files, or bytes of them, that had to be read the index is written: below, reading them is as fast."""
+OWN_SHARE = 40
+"""How many per cent of very many files this process asks about itself: it has to read the index as well."""
 
 # Another version may digest another way (model.canonical): it reads everything once. Numbers are as this machine has
 # them, and each column is in one piece.
@@ -43,8 +45,8 @@ class DigestIndex:
         self._settled = clock() - RESOLUTION
         self._loaded = False
         self._rows: dict[str, int] = {}
-        self._statuses = self._sha256s = b""
-        self._sizes = memoryview(b"")
+        self._statuses, self._sha256s = b"", ""
+        self._sizes_on_disk = self._sizes = memoryview(b"")
         self._noted: dict[str, tuple[bytes, str, int]] = {}
         self._read = 0
 
@@ -62,26 +64,29 @@ class DigestIndex:
 
         Done for all at once: with many files, what is done for each alone is what takes the time.
         """
-        second = SecondProcess() if len(paths) >= MANY and self._file.exists() else None
+        own, second = len(paths), None
+        if own >= MANY and self._file.exists():
+            own = own * OWN_SHARE // 100
+            second = SecondProcess([f"{top}/{each}" for each in paths[own:]])
         self._load()
-        rows = list(map(self._rows.get, paths))
-        if None in rows:
-            paths = list(compress(paths, map(self._rows.__contains__, paths)))
-        noted = [row for row in rows if row is not None]
-        asked = [f"{top}/{each}" for each in paths]
-        return self._same(paths, noted, second.packed(asked) if second else packed(map(os.stat, asked)))
+        noted = list(map(self._rows.__contains__, paths))
+        statuses = list(packed(map(os.stat, [f"{top}/{each}" for each in compress(paths[:own], noted)])))
+        if second:
+            statuses += compress(second.statuses(), noted[own:])
+        paths = list(compress(paths, noted))
+        return self._same(paths, list(map(self._rows.__getitem__, paths)), statuses)
 
     def _same(
         self, paths: Sequence[str], rows: Sequence[int], statuses: Iterable[bytes]
     ) -> Iterator[tuple[str, int, str, int]]:
         """Those of the files that have the status still in which they were read."""
-        width, sha256s = STATUS.size, self._sha256s
+        width, length, sha256s = STATUS.size, 2 * _SHA256, self._sha256s
         then = [self._statuses[at : at + width] for at in map(width.__mul__, rows)]
         same = list(map(operator.eq, then, statuses))
         rows = list(compress(rows, same))
-        on_disk = map(operator.itemgetter(0), map(_SIZE.unpack_from, compress(then, same)))
-        digests = [sha256s[at : at + _SHA256].hex() for at in map(_SHA256.__mul__, rows)]
-        return zip(compress(paths, same), on_disk, digests, map(self._sizes.__getitem__, rows), strict=True)
+        on_disk, sizes = (map(each.__getitem__, rows) for each in (self._sizes_on_disk, self._sizes))
+        digests = (sha256s[at : at + length] for at in map(length.__mul__, rows))
+        return zip(compress(paths, same), on_disk, digests, sizes, strict=True)
 
     def note(self, path: str, status: os.stat_result, sha256: str, size: int) -> None:
         """A file was read. One that was changed just before this run began may still be changing, and is not noted."""
@@ -110,7 +115,7 @@ class DigestIndex:
         for path, row in self._rows.items():
             if path not in self._noted and os.path.lexists(f"{project}/{path}"):
                 status = self._statuses[STATUS.size * row : STATUS.size * (row + 1)]
-                sha256 = self._sha256s[_SHA256 * row : _SHA256 * (row + 1)].hex()
+                sha256 = self._sha256s[2 * _SHA256 * row : 2 * _SHA256 * (row + 1)]
                 yield path, (status, sha256, self._sizes[row])
 
     def _load(self) -> None:
@@ -132,7 +137,8 @@ class DigestIndex:
             end = start + int(count) * _ENTRY
             paths = content[end:-_SHA256].decode("utf-8", "surrogatepass").split("\0")
             rows = dict(zip(paths, range(int(count)), strict=True))
-            self._statuses, self._sha256s = content[start:sha256s], content[sha256s:sizes]
+            self._statuses, self._sha256s = content[start:sha256s], content[sha256s:sizes].hex()
+            self._sizes_on_disk = memoryview(self._statuses).cast("Q")[::4]
             self._sizes = memoryview(content[sizes:end]).cast("Q")
             self._rows = self._settled_before(written, rows)
 

@@ -11,9 +11,11 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import chain, starmap
+from itertools import starmap
+from typing import IO
 
 STATUS = struct.Struct("=QqqQ")
 MANY = 20_000
@@ -38,34 +40,34 @@ def packed(statuses: Iterable[os.stat_result]) -> Iterator[bytes]:
 
 
 class SecondProcess:
-    """A second process that is ready to be asked once. Whatever goes wrong with it, it is done without."""
+    """Asks about files while this process does something else. Whatever goes wrong with it, it is done without."""
 
-    def __init__(self) -> None:
+    def __init__(self, paths: Sequence[str]) -> None:
+        self._paths = paths
         self._process: subprocess.Popen[bytes] | None = None
+        if (os.cpu_count() or 1) < 2 or not sys.executable or getattr(sys, "frozen", False):
+            return
         with suppress(OSError, ValueError):
-            if (os.cpu_count() or 1) > 1 and sys.executable and not getattr(sys, "frozen", False):
-                pipe, null = subprocess.PIPE, subprocess.DEVNULL
-                command = (sys.executable, "-I", "-S", __file__)
-                self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=null)  # noqa: S603
+            pipe, null = subprocess.PIPE, subprocess.DEVNULL
+            command = (sys.executable, "-I", "-S", __file__)
+            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=null)  # noqa: S603
+            # In a thread, since it takes the names when it has started, and not before.
+            threading.Thread(target=self._send, args=(self._process.stdin,), daemon=True).start()
 
-    def packed(self, paths: Sequence[str]) -> Iterable[bytes]:
-        """The same as `packed` of all the files."""
-        half = len(paths) // 2
-        process, sent = self._process, False
-        if process and process.stdin:
-            with suppress(OSError, ValueError), process.stdin:
-                process.stdin.write(os.fsencode("\0".join(paths[half:])))
-                sent = True
-        first = list(packed(map(os.stat, paths[:half])))
-        content = b""
-        if sent and process and process.stdout:
-            with suppress(OSError), process.stdout:
-                content = process.stdout.read()
-            process.wait()
-        if len(content) != STATUS.size * (len(paths) - half):
-            return chain(first, packed(map(os.stat, paths[half:])))
-        width = STATUS.size
-        return chain(first, (content[at : at + width] for at in range(0, len(content), width)))
+    def _send(self, pipe: IO[bytes]) -> None:
+        with suppress(OSError, ValueError), pipe:
+            pipe.write(os.fsencode("\0".join(self._paths)))
+
+    def statuses(self) -> list[bytes]:
+        """What it found out, as `packed` has it."""
+        content, width = b"", STATUS.size
+        if self._process and self._process.stdout:
+            with suppress(OSError, ValueError), self._process.stdout as pipe:
+                content = pipe.read()
+            self._process.wait()
+        if len(content) != width * len(self._paths):
+            return list(packed(map(os.stat, self._paths)))
+        return [content[at : at + width] for at in range(0, len(content), width)]
 
 
 def _answer() -> None:
