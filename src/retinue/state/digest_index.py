@@ -26,8 +26,6 @@ RESOLUTION = 2 * 10**9
 """Nanoseconds within which a file may change twice and keep its time: the clock of FAT goes by two seconds."""
 WORTH_FILES, WORTH_BYTES = 100, 8 * 1024 * 1024
 """From how many files, or bytes of them, that had to be read the index is written: below, reading them is as fast."""
-OWN_SHARE = 40
-"""How many per cent of very many files this process asks about itself: it has to read the index as well."""
 
 # Another version may digest another way (model.canonical): it reads everything once. Numbers are as this machine has
 # them, and each column is in one piece.
@@ -60,13 +58,14 @@ class DigestIndex:
 
     def unchanged(self, top: str, paths: Sequence[str]) -> Iterator[tuple[str, int, str, int]]:
         """Those of the files below `top` that need not be read, as the system says now: path, size on disk, digest, and
-        size. It is asked once about each of which anything is known. An error of it is not told here.
+        size. It is asked once about each of which anything is known, and of very many by two processes. An error of it
+        is not told here.
 
         Done for all at once: with many files, what is done for each alone is what takes the time.
         """
         own, second = len(paths), None
         if own >= MANY and self._file.exists():
-            own = own * OWN_SHARE // 100
+            own //= 2
             second = SecondProcess([f"{top}/{each}" for each in paths[own:]])
         self._load()
         noted = list(map(self._rows.__contains__, paths))
