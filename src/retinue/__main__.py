@@ -11,7 +11,7 @@ def entry() -> None:
     """Ctrl-C while the program is still being read is told as any other."""
     # What is read stays to the end: with a lot of it, looking through all of it for what could be let go of would take
     # longer than the work itself.
-    collector.set_threshold(100_000, 20, 50)
+    collector.set_threshold(300_000, 20, 50)
     try:
         from retinue.cli import entry as run
 

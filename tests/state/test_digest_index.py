@@ -15,6 +15,7 @@ import pytest
 
 from retinue.config import load
 from retinue.kinds import all_kinds
+from retinue.model.declared import Diagnostic
 from retinue.session import STATE, Where, load_from
 from retinue.state.digest_index import DIGESTS, RESOLUTION, WORTH_BYTES, WORTH_FILES, DigestIndex
 
@@ -129,6 +130,21 @@ def test_a_file_that_was_changed_as_late_as_the_index_is_read_again(tmp_path: Pa
     assert DigestIndex(tmp_path).known("a", status_of(changed=9 * SECOND)) is None
 
 
+def test_what_was_not_believed_is_not_believed_later_either(tmp_path: Path) -> None:
+    """A later index is of a later time, so that it must not take over what may have been changed after it was read."""
+    state, late = tmp_path / STATE, status_of(changed=9 * SECOND)
+    (tmp_path / "a").write_text("which another environment has")
+    index = DigestIndex(state, clock=lambda: 1000 * SECOND)
+    index.note("a", late, sha(1), LARGE)
+    save(index, state, 9 * SECOND)
+    index = DigestIndex(state, clock=lambda: 1000 * SECOND)
+    assert index.known("b", late) is None
+    index.note("b", late, sha(2), LARGE)
+    save(index, state, 20 * SECOND)
+    assert DigestIndex(state).known("b", late) == (sha(2), LARGE)
+    assert DigestIndex(state).known("a", late) is None
+
+
 @pytest.mark.parametrize("late", [status_of(changed=8 * SECOND), status_of(changed=0, modified=2**62)])
 def test_a_file_that_may_still_be_changing_is_not_noted(tmp_path: Path, late: os.stat_result) -> None:
     index = DigestIndex(tmp_path, clock=lambda: 8 * SECOND + RESOLUTION)
@@ -167,9 +183,9 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "the last byte missing": lambda data: data[:-1],
     "a byte more": lambda data: data + b"\0",
     "no line": lambda data: data.replace(b"\n", b" "),
-    "of another version": lambda data: data.replace(b"digests 1", b"digests 2"),
+    "of another version": lambda data: data.replace(b"digests 2", b"digests 3"),
     "something else": lambda _: b"retinue digests\n" + bytes(200),
-    "of a later version, and sound": lambda data: _sound(data[:-32].replace(b"digests 1", b"digests 2")),
+    "of a later version, and sound": lambda data: _sound(data[:-32].replace(b"digests 2", b"digests 3")),
     "fewer than it says, and sound": lambda data: _sound(data[:-32].replace(b" 1\n", b" 7\n")),
     "no number, and sound": lambda data: _sound(data[:-32].replace(b" 1\n", b" x\n")),
 }
@@ -303,6 +319,77 @@ def test_a_changed_file_is_read_and_the_others_are_not(tmp_path: Path) -> None:
     expected = {**first, "kb/7.md": uploaded("Page 8\n"), "kb/new.md": uploaded("new")}
     del expected["kb/8.md"]
     assert second == expected
+
+
+@pytest.fixture(params=["alone", "with a second process"])
+def asking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the system is asked about files that are known."""
+    if request.param != "alone":
+        monkeypatch.setattr("retinue.state.digest_index.MANY", 1)
+
+
+def found_in(root: Path, index: DigestIndex | None) -> tuple[list[dict[str, object]], list[Diagnostic]]:
+    found = load(root, environ={}, kinds=all_kinds(), digests=index)
+    return [dict(each.spec) for each in found.declarations], list(found.diagnostics)
+
+
+@pytest.mark.usefixtures("asking")
+def test_odd_files_come_to_the_same_with_an_index_and_without(tmp_path: Path) -> None:
+    root = project_of(tmp_path / "project", empty_md="", film_mp4="long", big_md="short", _md="hidden")
+    named = "'kb/empty.md', {path: 'kb/1*.md', attributes: {a: b}}"
+    forbidden = "'kb/big.md', 'kb/folder/.git/*.md'"
+    stores = f"s: {{files: ['kb/**', '!kb/99.md']}}, t: {{files: [{named}]}}, u: {{files: [{forbidden}]}}"
+    (root / "a.yaml").write_text(f"vector_stores: {{{stores}}}\n")
+    (root / "kb/Grüße.md").write_text("Hello")
+    (root / "kb/link.md").symlink_to("1.md")
+    (root / "kb/out.md").symlink_to(tmp_path / "elsewhere.md")
+    (root / "kb/more").symlink_to("folder")
+    (root / "kb/folder").mkdir()
+    (root / "kb/folder/1.md").write_text("Hello")
+    (root / "kb/folder/.git").mkdir()
+    (root / "kb/folder/.git/key.md").write_text("of a pipeline")
+    (tmp_path / "elsewhere.md").write_text("not of the project")
+    index = DigestIndex(root / STATE, later)
+    found_in(root, index)
+    with (root / "kb/big.md").open("wb") as file:
+        file.truncate(512 * 1024 * 1024 + 1)
+    for each in ("big.md", "empty.md", "film.mp4", "out.md", "folder/.git/key.md"):  # whoever has read them
+        index.note(f"kb/{each}", (root / "kb" / each).stat(), sha(1), 5)
+    save(index, root / STATE, later())
+    assert (root / STATE / DIGESTS).exists()
+    specs, diagnostics = found_in(root, None)
+    assert {each.code for each in diagnostics} == {
+        "file-too-large",
+        "left-out",
+        "linked-folder",
+        "path-outside-project",
+    }
+    assert [len(each["files"]) for each in specs] == [102, 12, 0]  # type: ignore[arg-type]
+    assert found_in(root, Counted(root / STATE))[1] == diagnostics
+    empty = {"path": "kb/empty.md", "sha256": sha(1), "size": 5, "entry": 0}
+    specs[1]["files"] = [empty if each["path"] == "kb/empty.md" else each for each in specs[1]["files"]]  # type: ignore[attr-defined]
+    assert found_in(root, Counted(root / STATE))[0] == specs
+
+
+@pytest.mark.usefixtures("asking")
+def test_another_file_of_the_same_size_and_time_is_read(tmp_path: Path) -> None:
+    root = project_of(tmp_path / "project")
+    read(root)
+    before = (root / "kb/7.md").stat()
+    (root / "new").write_text("Page 8\r\n", newline="")
+    os.utime(root / "new", ns=(before.st_atime_ns, before.st_mtime_ns))
+    (root / "new").replace(root / "kb/7.md")
+    digests, again = read(root)
+    assert (digests["kb/7.md"], again) == (uploaded("Page 8\n"), ["kb/7.md"])
+
+
+@pytest.mark.usefixtures("asking")
+def test_files_that_are_not_older_than_the_index_are_read(tmp_path: Path) -> None:
+    root = project_of(tmp_path / "project")
+    first, all_files = read(root)
+    oldest = min((root / each).stat().st_ctime_ns for each in first)
+    os.utime(root / STATE / DIGESTS, ns=(oldest, oldest))
+    assert read(root) == (first, all_files)
 
 
 def test_a_link_that_is_set_to_another_file_of_the_same_size_is_read_again(tmp_path: Path) -> None:

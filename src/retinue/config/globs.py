@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,13 +44,15 @@ class Listing:
 
         Most file systems say with a name what it is, so that nothing is asked about single files.
         """
-        files, folders, links, others = list[str](), list[str](), list[str](), list[str]()
+        folders, links, others = list[str](), list[str](), list[str]()
         try:
             with os.scandir(directory) as entries:
-                for each in entries:
+                every = list(entries)
+                files = [each.name for each in every if each.is_file(follow_symlinks=False)]
+                for each in every if len(every) > len(files) else ():
                     if each.is_file(follow_symlinks=False):
-                        files.append(each.name)
-                    elif each.is_dir(follow_symlinks=False):
+                        continue
+                    if each.is_dir(follow_symlinks=False):
                         folders.append(each.name)
                     else:
                         (links if each.is_symlink() else others).append(each.name)
@@ -65,11 +68,13 @@ class Listing:
 
 class Matched(NamedTuple):
     """What a glob matches, sorted. `passed` says of links to folders why they were not followed, `refused` of those
-    that lead to nothing or out of the project."""
+    that lead to nothing or out of the project. All files are in the `folders` that were looked into; of one file that
+    was named, nothing is said there."""
 
     files: list[str]
     passed: Sequence[str] = ()
     refused: Sequence[RefusedError] = ()
+    folders: Sequence[str] = ()
 
 
 class Pattern:
@@ -204,7 +209,9 @@ class Search:
     pattern: Pattern
     without: Sequence[Exclusion] = ()
     suffixes: tuple[str, ...] = ("",)
-    files: dict[str, None] = field(default_factory=dict)
+    files: list[list[str]] = field(default_factory=list)
+    """Those of each directory. No directory is looked into twice by the same path."""
+    folders: list[str] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     refused: list[RefusedError] = field(default_factory=list)
     _seen: dict[str, States] = field(default_factory=dict)
@@ -225,7 +232,9 @@ class Search:
                 self.passed.append(message)
             else:
                 self._walk(link)
-        return Matched(sorted(self.files), sorted(self.passed), self.refused)
+        # Directories come off a stack, the last name first: the other way round there is little to sort.
+        found = sorted(chain.from_iterable(reversed(self.files)))
+        return Matched(found, sorted(self.passed), self.refused, self.folders)
 
     def _fixed(self) -> tuple[str, States]:
         """The directory that the parts without wildcards lead to: nothing beside it needs to be listed."""
@@ -247,6 +256,7 @@ class Search:
                 continue
             self._seen[place.real] = before | place.states
             listing = self.listing(place.path)
+            self.folders.append(place.path)
             self._take(place, listing.files)
             waiting += self._below(place, listing.folders)
             for name in listing.links:
@@ -255,12 +265,14 @@ class Search:
     def _take(self, place: _Place, names: Iterable[str]) -> None:
         """Take files in."""
         if self.suffixes != ("",):
-            names = [each for each in names if each.lower().endswith(self.suffixes)]
+            text = "\n".join(names).lower()  # most directories have none of them, which is soon seen
+            some = any(each in text for each in self.suffixes)
+            names = [each for each in names if each.lower().endswith(self.suffixes)] if some else ()
         fitting = self.pattern.ending(place.states, names)
         paths = [f"{place.path}/{each}" for each in fitting] if place.path else fitting
         if self.without:
             paths = [each for each in paths if not left_out(each, self.without)]
-        self.files.update(dict.fromkeys(paths))
+        self.files.append(paths)
 
     def _below(self, place: _Place, names: Iterable[str]) -> Iterator[_Place]:
         """The directories in a directory that are to be looked into."""

@@ -256,36 +256,50 @@ class _DeclarationFiles:
             options = entry if isinstance(entry, dict) else {}
             extra = {key: each for key, each in options.items() if key not in ("path", "exclude")}
             own = self._excluded(entry, (*path, index))
-            for file in self._digests(written, where, [each for each, _ in (*without, *own)]):
+            files = self._digests(written, where, [each for each, _ in (*without, *own)])
+            for file in files.values():
                 file["entry"] = index
-                before = found.get(file["path"])
-                found[file["path"]] = {**before, **extra, **file} if before else {**extra, **file} if extra else file
+            if extra or not found.keys().isdisjoint(files):
+                files = {name: {**found.get(name, {}), **extra, **file} for name, file in files.items()}
+            found.update(files)
             self._tell_of_useless(own)
         self._tell_of_useless(without)
-        return [found[name] for name in sorted(found)]
+        return list(map(found.__getitem__, sorted(found)))
 
-    def _digests(self, written: str, where: Path, without: Sequence[Exclusion]) -> list[_File]:
-        """The files that are named. What a glob brings along that the account does not take is left out, and not even
-        read; if there is nothing else, it is the glob that is wrong, and the kind says so."""
+    def _digests(self, written: str, where: Path, without: Sequence[Exclusion]) -> dict[str, _File]:
+        """The files that are named, by path. What a glob brings along that the account does not take is left out, and
+        not even read; if there is nothing else, it is the glob that is wrong, and the kind says so."""
         folder, directory = self.all.reader.folder, self._directory(where)
         try:
             matched = folder.files(directory, written, without=without)
             is_glob = folder.is_glob(directory, written)
         except RefusedError as refused:
             self._report(refused, where)
-            return []
+            return {}
         self._tell_of_links(matched, where)
         unfit = self.inclusion.unfit if self.inclusion and is_glob else None
         reasons: dict[str, str] = {}
-        found = list(self._digested(matched.files, where, unfit, reasons))
-        if len(reasons) == len(matched.files):
-            return list(self._digested(matched.files, where))
+        found, names = self._unchanged(matched, unfit), matched.files
+        if len(found) < len(names):
+            found.update(self._digested([each for each in names if each not in found], where, unfit, reasons))
+        if len(reasons) == len(names):
+            return dict(self._digested(names, where))
         self._tell_of_unfit(reasons, found, written, where)
         return found
 
+    def _unchanged(self, matched: Matched, unfit: _Unfit | None) -> dict[str, _File]:
+        """Those of the files that were read before and about which there is nothing to say. Nothing is done for each of
+        them beside this: there may be a hundred thousand."""
+        most = self.inclusion.largest if self.inclusion else None
+        return {
+            name: {"path": name, "sha256": sha256, "size": size}
+            for name, on_disk, sha256, size in self.all.reader.folder.unchanged(matched)
+            if (most is None or on_disk <= most) and (unfit is None or unfit(name, on_disk) is None)
+        }
+
     def _digested(
         self, names: Iterable[str], where: Path, unfit: _Unfit | None = None, reasons: dict[str, str] | None = None
-    ) -> Iterator[_File]:
+    ) -> Iterator[tuple[str, _File]]:
         """Files with their digests, but for those that are `unfit`, whose reasons are noted, or refused."""
         folder, largest = self.all.reader.folder, self.inclusion.largest if self.inclusion else None
         status_of, digest_of = folder.status, folder.digest
@@ -302,7 +316,7 @@ class _DeclarationFiles:
             except RefusedError as refused:
                 self._report(refused, where)
             else:
-                yield {"path": name, "sha256": sha256, "size": size}
+                yield name, {"path": name, "sha256": sha256, "size": size}
 
     def _digest(self, name: str) -> _File:
         """Raises RefusedError for a file that is larger than the account takes, which is not read to find that out."""
@@ -314,7 +328,7 @@ class _DeclarationFiles:
         sha256, size = folder.digest(name, status)
         return {"path": name, "sha256": sha256, "size": size}
 
-    def _tell_of_unfit(self, unfit: Mapping[str, str], fitting: Sequence[_File], written: str, where: Path) -> None:
+    def _tell_of_unfit(self, unfit: Mapping[str, str], fitting: Iterable[str], written: str, where: Path) -> None:
         """Nobody named the files that are left out, so there is a word about it."""
         directory = self._directory(where) or "."
         for reason in sorted(set(unfit.values())):
@@ -324,7 +338,7 @@ class _DeclarationFiles:
             message = several if others else f"'{first}' of '{written}' is {reason}, and is left out"
             suffixes = sorted({posixpath.splitext(name)[1] for name in names})
             ending = tuple(suffixes)
-            by_type = others and all(suffixes) and not any(each["path"].endswith(ending) for each in fitting)
+            by_type = others and all(suffixes) and not any(each.endswith(ending) for each in fitting)
             patterns = [f"*{each}" for each in suffixes] if by_type else [first, *others]
             shown = ", ".join(f"'{LEAVE_OUT}{each}'" for each in patterns[: MOST_NAMED - 1])
             hint = f"to say so, add {shown}{', …' if len(patterns) >= MOST_NAMED else ''} to the list"

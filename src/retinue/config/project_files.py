@@ -45,6 +45,10 @@ class Digests(Protocol):
     def known(self, path: str, status: os.stat_result) -> tuple[str, int] | None:
         """The digest and the size of a file as it is uploaded, if it is certainly the one that was read."""
 
+    def unchanged(self, top: str, paths: Sequence[str]) -> Iterable[tuple[str, int, str, int]]:
+        """The same for many files below `top`, of which the system is asked here; with their paths and sizes on disk.
+        Nothing is said of those that have to be read."""
+
     def note(self, path: str, status: os.stat_result, sha256: str, size: int) -> None:
         """Such a file was read."""
 
@@ -100,16 +104,39 @@ class Folder:
         """What the system says of a file; its size is the one on disk, in bytes."""
         self.asked.add(path)
         folder, _, name = path.rpartition("/")
-        links = self._safe_folders.get(folder)
+        links = self._links_in(folder)
         if links is None or name in links or not path.isascii():  # rare among the files that a glob matches
             self.check_links(path, path)
-            if folder in self._listings and self._real_folders.get(folder) is not None:
-                self._safe_folders[folder] = self._listings[folder].links
         try:
             status = os.stat(f"{self._top}/{path}")  # noqa: PTH116 - a Path would take longer than the answer
         except OSError as error:
             raise _unreadable(path, error) from error
         return _of_size(status, len(self._instead[path])) if path in self._instead else status
+
+    def unchanged(self, matched: Matched) -> Iterable[tuple[str, int, str, int]]:
+        """Those of the files that a glob matched which are certainly what was read before: path, size on disk, and what
+        `digest` gives. What is to be said of others, `status` and `digest` say."""
+        paths, links = matched.files, {each: self._links_in(each) for each in matched.folders}
+        if not self._known or not links:
+            return ()
+        odd = {*self._instead, *(join(folder, each) for folder, found in links.items() for each in found or ())}
+        if None in links.values():
+            paths = [each for each in paths if links[each.rpartition("/")[0]] is not None]
+        if odd or not "".join(paths).isascii():
+            paths = [each for each in paths if each.isascii() and each not in odd]
+        return self._known.unchanged(self._top, paths)
+
+    def _links_in(self, folder: str) -> Collection[str] | None:
+        """The links in a folder, whose other files need no look at where they lead; None where they do, since it leads
+        out of the project, or was not listed."""
+        links = self._safe_folders.get(folder)
+        if links is None and folder in self._listings:
+            if folder not in self._real_folders:
+                self._real_folders[folder] = self._followed(folder)
+            real = self._real_folders[folder]
+            if real is not None and not _is_of_git(real):
+                links = self._safe_folders[folder] = self._listings[folder].links
+        return links
 
     def digest(self, path: str, status: os.stat_result | None = None) -> Digest:
         """The sha256 and the size of a file as it is uploaded, read in pieces and once, if it has to be read at all.

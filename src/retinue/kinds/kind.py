@@ -74,7 +74,7 @@ class Keyed:
     entry: Callable[[str, Mapping[str, Any]], Any]
 
 
-Expansion = tuple[dict[str, Any], dict[Path, Path]]
+Expansion = tuple[dict[str, Any], Mapping[Path, Path]]
 """A specification in the API's shape, and for parts that moved, canonical path → path where the author wrote it."""
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from retinue.kinds._shapes import (
@@ -31,31 +33,52 @@ AUTO_CHUNKING = {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}
 _EXTENSIONS = ".c .cpp .cs .css .doc .docx .go .html .java .js .json .md .pdf .php .pptx .py .rb .sh .tex .ts .txt"
 SEARCHABLE = frozenset(_EXTENSIONS.split())
 
+LONGEST_PATH = 256
 RETIREMENT = 30
 """How many days without use a retired store has left."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Origins(Mapping[Path, Path]):
+    """Where the files of a list were written. There may be a hundred thousand, and mostly there is nothing to say of
+    any: it is put together when it is asked."""
+
+    files: Sequence[str]
+    entries: Sequence[int]
+
+    @cached_property
+    def _places(self) -> dict[Path, Path]:
+        return {("files", file): ("files", entry) for file, entry in zip(self.files, self.entries, strict=True)}
+
+    def __getitem__(self, path: Path) -> Path:
+        return self._places[path]
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self.files)
 
 
 def expand(spec: Mapping[str, Any]) -> Expansion:
     """Give every file its attributes and chunking, and turn the list into a map by path."""
     expanded = {key: value for key, value in spec.items() if key not in ("files", "chunking")}
-    origins: dict[Path, Path] = {}
     if "files" in spec:
-        default = chunking(spec.get("chunking", "auto"))
-        files: dict[str, Any] = {}
-        for entry in spec["files"]:
-            if "id" in entry:
-                files[entry["id"]] = {"id": entry["id"]}
-                origins["files", entry["id"]] = ("files", entry["entry"])
-                continue
-            files[entry["path"]] = {
+        default, none = chunking(spec.get("chunking", "auto")), dict[str, Any]()
+        files = {
+            entry.get("id") or entry["path"]: {"id": entry["id"]}
+            if "id" in entry
+            else {
                 "sha256": entry["sha256"],
                 "size": entry["size"],
-                "attributes": dict(entry.get("attributes") or {}),
+                "attributes": dict(entry.get("attributes") or none) if "attributes" in entry else none,
                 "chunking": chunking(entry["chunking"]) if "chunking" in entry else default,
             }
-            origins["files", entry["path"]] = ("files", entry["entry"])
+            for entry in spec["files"]
+        }
         expanded["files"] = files
-    return expanded, origins
+        return expanded, _Origins(tuple(files), [each["entry"] for each in spec["files"]])
+    return expanded, {}
 
 
 def compose(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,6 +119,8 @@ def retire(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def unfit(path: str, size: int) -> str | None:
     """What a file is that the API would not index."""
+    if size and path[(dot := path.rfind(".", 1)) :] in SEARCHABLE and path[dot - 1] != "/":
+        return None  # as most are: asked of each of very many, and `suffix` takes as long as all else
     if suffix(path) not in SEARCHABLE:
         return "of a type that file search does not take"
     return empty(path, size)
@@ -103,9 +128,9 @@ def unfit(path: str, size: int) -> str | None:
 
 def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
     for path, entry in spec.get("files", {}).items():
-        where: Path = ("files", path)
-        if "id" in entry:
+        if "id" in entry or (len(path) <= LONGEST_PATH and unfit(path, entry["size"]) is None):
             continue
+        where: Path = ("files", path)
         if suffix(path) not in SEARCHABLE:
             yield Problem(
                 "unsupported-file",
@@ -120,8 +145,9 @@ def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
                 f"'{path}' is empty, which the API refuses",
                 "write something into it or leave it out",
             )
-        if len(path) > 256:
-            yield Problem("path-too-long", where, f"the path of '{path[:60]}…' has {len(path)} characters, over 256")
+        if len(path) > LONGEST_PATH:
+            message = f"the path of '{path[:60]}…' has {len(path)} characters, over {LONGEST_PATH}"
+            yield Problem("path-too-long", where, message)
 
 
 def check_written(spec: Mapping[str, Any]) -> Iterable[Problem]:
