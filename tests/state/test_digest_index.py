@@ -183,9 +183,9 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "the last byte missing": lambda data: data[:-1],
     "a byte more": lambda data: data + b"\0",
     "no line": lambda data: data.replace(b"\n", b" "),
-    "of another version": lambda data: data.replace(b"digests 2", b"digests 3"),
+    "of another version": lambda data: data.replace(b"digests 3", b"digests 4"),
     "something else": lambda _: b"retinue digests\n" + bytes(200),
-    "of a later version, and sound": lambda data: _sound(data[:-32].replace(b"digests 2", b"digests 3")),
+    "of a later version, and sound": lambda data: _sound(data[:-32].replace(b"digests 3", b"digests 4")),
     "fewer than it says, and sound": lambda data: _sound(data[:-32].replace(b" 1\n", b" 7\n")),
     "no number, and sound": lambda data: _sound(data[:-32].replace(b" 1\n", b" x\n")),
 }

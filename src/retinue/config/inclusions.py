@@ -16,6 +16,7 @@ from retinue.config.globs import LEAVE_OUT, Exclusion, Matched
 from retinue.config.interpolation import OUTSIDE, Interpolator, Values, has_expressions
 from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import RefusedError
+from retinue.config.project_files import Recalled
 from retinue.config.scope import Scope
 from retinue.config.text_files import TextFiles
 from retinue.config.yaml.parser import FileReader
@@ -290,12 +291,25 @@ class _DeclarationFiles:
     def _unchanged(self, matched: Matched, unfit: _Unfit | None) -> dict[str, _File]:
         """Those of the files that were read before and about which there is nothing to say. Nothing is done for each of
         them beside this: there may be a hundred thousand."""
-        most = self.inclusion.largest if self.inclusion else None
-        return {
+        recalled = self.all.reader.folder.recalled(matched)
+        if recalled is None:
+            return {}
+        found: dict[str, _File] = {
             name: {"path": name, "sha256": sha256, "size": size}
-            for name, on_disk, sha256, size in self.all.reader.folder.unchanged(matched)
-            if (most is None or on_disk <= most) and (unfit is None or unfit(name, on_disk) is None)
+            for name, sha256, size in zip(recalled.paths, recalled.sha256s, recalled.sizes, strict=True)
         }
+        for name in (*self._odd(recalled, unfit), *recalled.changed()):
+            found.pop(name, None)
+        return found
+
+    def _odd(self, recalled: Recalled, unfit: _Unfit | None) -> Iterator[str]:
+        """The files about which there is something to say."""
+        inclusion, sizes = self.inclusion, recalled.on_disk
+        most = inclusion.largest if inclusion else None
+        if most is not None and max(sizes, default=0) > most:
+            yield from (name for name, size in zip(recalled.paths, sizes, strict=True) if size > most)
+        if unfit is not None and not (inclusion and inclusion.all_fit(recalled.paths, sizes)):
+            yield from (name for name, size in zip(recalled.paths, sizes, strict=True) if unfit(name, size))
 
     def _digested(
         self, names: Iterable[str], where: Path, unfit: _Unfit | None = None, reasons: dict[str, str] | None = None

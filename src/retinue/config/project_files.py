@@ -10,7 +10,7 @@ import posixpath
 import re
 import stat
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from io import FileIO
 from pathlib import Path
@@ -39,15 +39,35 @@ class Digest(NamedTuple):
     size: int
 
 
+class Recalled(Protocol):
+    """What is known of files that were read before, side by side: their paths, how large they were on disk, and their
+    digests and sizes. `changed` says, when there is nothing else to do, of which of them that does not count."""
+
+    @property
+    def paths(self) -> Sequence[str]: ...
+
+    @property
+    def on_disk(self) -> Sequence[int]: ...
+
+    @property
+    def sha256s(self) -> Sequence[str]: ...
+
+    @property
+    def sizes(self) -> Sequence[int]: ...
+
+    @property
+    def changed(self) -> Callable[[], Collection[str]]: ...
+
+
 class Digests(Protocol):
     """What is known of files that were read before, by what the system says of them (state.digest_index)."""
 
     def known(self, path: str, status: os.stat_result) -> tuple[str, int] | None:
         """The digest and the size of a file as it is uploaded, if it is certainly the one that was read."""
 
-    def unchanged(self, top: str, paths: Sequence[str]) -> Iterable[tuple[str, int, str, int]]:
-        """The same for many files below `top`, of which the system is asked here; with their paths and sizes on disk.
-        Nothing is said of those that have to be read."""
+    def recalled(self, top: str, paths: Sequence[str]) -> Recalled:
+        """The same for many files below `top`, of which the system is asked here. Nothing is said of those that have to
+        be read."""
 
     def note(self, path: str, status: os.stat_result, sha256: str, size: int) -> None:
         """Such a file was read."""
@@ -113,18 +133,18 @@ class Folder:
             raise _unreadable(path, error) from error
         return _of_size(status, len(self._instead[path])) if path in self._instead else status
 
-    def unchanged(self, matched: Matched) -> Iterable[tuple[str, int, str, int]]:
-        """Those of the files that a glob matched which are certainly what was read before: path, size on disk, and what
-        `digest` gives. What is to be said of others, `status` and `digest` say."""
+    def recalled(self, matched: Matched) -> Recalled | None:
+        """What is known of files that a glob matched; None where nothing is. What is to be said of others, `status` and
+        `digest` say."""
         paths, links = matched.files, {each: self._links_in(each) for each in matched.folders}
         if not self._known or not links:
-            return ()
+            return None
         odd = {*self._instead, *(join(folder, each) for folder, found in links.items() for each in found or ())}
         if None in links.values():
             paths = [each for each in paths if links[each.rpartition("/")[0]] is not None]
         if odd or not "".join(paths).isascii():
             paths = [each for each in paths if each.isascii() and each not in odd]
-        return self._known.unchanged(self._top, paths)
+        return self._known.recalled(self._top, paths)
 
     def _links_in(self, folder: str) -> Collection[str] | None:
         """The links in a folder, whose other files need no look at where they lead; None where they do, since it leads

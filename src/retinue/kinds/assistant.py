@@ -268,7 +268,7 @@ _STORED = Kind(
     inclusions=(
         Inclusion(("instructions",), "text"),
         Inclusion(("tools", "*", "function", "parameters"), "schema"),
-        Inclusion(("tools", "*", "code_interpreter", "files"), "files", empty, LARGEST_FILE),
+        Inclusion(("tools", "*", "code_interpreter", "files"), "files", empty, largest=LARGEST_FILE),
         Inclusion(("response_format", "json_schema", "schema"), "schema"),
     ),
     keyed=(keyed_tools({"function": "name"}), keyed_files("tools", "*", "code_interpreter", "files")),

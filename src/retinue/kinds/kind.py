@@ -49,13 +49,15 @@ class Inclusion:
       from there.
     - `files`: a list of globs and `{path: …, …}` entries → a list of `{path, sha256, size, …}`, one for each file.
 
-    `unfit` says what a file is that the API would not take, by its path and size; None for one that it takes. `largest`
-    is how many bytes a file may have.
+    `unfit` says what a file is that the API would not take, by its path and size; None for one that it takes. `all_fit`
+    says of many at once that it is none of them, which is seen in less time; where it does not, each is to be asked
+    about. `largest` is how many bytes a file may have.
     """
 
     pattern: Pattern
     form: Literal["text", "schema", "file", "files", "folder", "base64"]
     unfit: Callable[[str, int], str | None] | None = None
+    all_fit: Callable[[Collection[str], Collection[int]], bool] = lambda _paths, _sizes: False
     largest: int | None = None
 
 

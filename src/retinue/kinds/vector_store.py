@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -119,17 +119,31 @@ def retire(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def unfit(path: str, size: int) -> str | None:
     """What a file is that the API would not index."""
-    if size and path[(dot := path.rfind(".", 1)) :] in SEARCHABLE and path[dot - 1] != "/":
-        return None  # as most are: asked of each of very many, and `suffix` takes as long as all else
     if suffix(path) not in SEARCHABLE:
         return "of a type that file search does not take"
     return empty(path, size)
 
 
+def all_fit(paths: Collection[str], sizes: Collection[int]) -> bool:
+    """Whether the API would index all of these files, as far as that is seen at once: the names end as they mostly do,
+    none begins with a dot, and none is empty."""
+    text = "\n".join(("", *paths, ""))
+    first = _ending(next(iter(paths), ""))
+    alike = text.count(f"{first}\n") == len(paths)  # as in most globs, and seen in a tenth of the time
+    endings = {first} if alike else set(map(_ending, paths))
+    return endings <= SEARCHABLE and "/." not in text and "\n." not in text and 0 not in sizes
+
+
+def _ending(path: str) -> str:
+    return path[path.rfind(".") :]
+
+
 def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
-    for path, entry in spec.get("files", {}).items():
-        if "id" in entry or (len(path) <= LONGEST_PATH and unfit(path, entry["size"]) is None):
-            continue
+    files = {path: entry for path, entry in spec.get("files", {}).items() if "id" not in entry}
+    longest = max(map(len, files), default=0)
+    if longest <= LONGEST_PATH and all_fit(files, [entry["size"] for entry in files.values()]):
+        return
+    for path, entry in files.items():
         where: Path = ("files", path)
         if suffix(path) not in SEARCHABLE:
             yield Problem(
@@ -261,7 +275,7 @@ KIND = Kind(
         RunField("wait_timeout"),
         ManifestField("files"),
     ),
-    inclusions=(Inclusion(("files",), "files", unfit, LARGEST_FILE),),
+    inclusions=(Inclusion(("files",), "files", unfit, all_fit, LARGEST_FILE),),
     keyed=(keyed_files("files"),),
     expand=expand,
     compose=compose,

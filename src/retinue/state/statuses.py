@@ -42,15 +42,16 @@ def packed(statuses: Iterable[os.stat_result]) -> Iterator[bytes]:
 class SecondProcess:
     """Asks about files while this process does something else. Whatever goes wrong with it, it is done without."""
 
-    def __init__(self, paths: Sequence[str]) -> None:
-        self._paths = paths
+    def __init__(self, top: str, paths: Sequence[str]) -> None:
+        self._top, self._paths = top, paths
         self._process: subprocess.Popen[bytes] | None = None
         if (os.cpu_count() or 1) < 2 or not sys.executable or getattr(sys, "frozen", False):
             return
         with suppress(OSError, ValueError):
             pipe, null = subprocess.PIPE, subprocess.DEVNULL
-            command = (sys.executable, "-I", "-S", __file__)
-            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=null)  # noqa: S603
+            command = (sys.executable, "-I", "-S", os.path.abspath(__file__))  # noqa: PTH100 - pathlib is more than all else here
+            # From there, the way to each file is shorter, and a tenth of the time is the way.
+            self._process = subprocess.Popen(command, cwd=top, stdin=pipe, stdout=pipe, stderr=null)  # noqa: S603
             # In a thread, since it takes the names when it has started, and not before.
             threading.Thread(target=self._send, args=(self._process.stdin,), daemon=True).start()
 
@@ -58,7 +59,7 @@ class SecondProcess:
         with suppress(OSError, ValueError), pipe:
             pipe.write(os.fsencode("\0".join(self._paths)))
 
-    def statuses(self) -> list[bytes]:
+    def statuses(self) -> bytes:
         """What it found out, as `packed` has it."""
         content, width = b"", STATUS.size
         if self._process and self._process.stdout:
@@ -66,8 +67,8 @@ class SecondProcess:
                 content = pipe.read()
             self._process.wait()
         if len(content) != width * len(self._paths):
-            return list(packed(map(os.stat, self._paths)))
-        return [content[at : at + width] for at in range(0, len(content), width)]
+            return b"".join(packed(map(os.stat, [f"{self._top}/{each}" for each in self._paths])))
+        return content
 
 
 def _answer() -> None:
