@@ -127,11 +127,11 @@ def unfit(path: str, size: int) -> str | None:
 def all_fit(paths: Collection[str], sizes: Collection[int]) -> bool:
     """Whether the API would index all of these files, as far as that is seen at once: the names end as they mostly do,
     none begins with a dot, and none is empty."""
-    text = "\n".join(("", *paths, ""))
+    text = "\0".join(("", *paths, ""))
     first = _ending(next(iter(paths), ""))
-    alike = text.count(f"{first}\n") == len(paths)  # as in most globs, and seen in a tenth of the time
+    alike = text.count(f"{first}\0") == len(paths)  # as in most globs, and seen in a tenth of the time
     endings = {first} if alike else set(map(_ending, paths))
-    return endings <= SEARCHABLE and "/." not in text and "\n." not in text and 0 not in sizes
+    return endings <= SEARCHABLE and "/." not in text and "\0." not in text and 0 not in sizes
 
 
 def _ending(path: str) -> str:
