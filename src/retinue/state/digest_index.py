@@ -31,6 +31,8 @@ WORTH_FILES, WORTH_BYTES = 100, 8 * 1024 * 1024
 OWN_SHARE = 30
 """How many per cent of very many files this process asks about itself: it reads the index, and puts together what comes
 of it, at the same time."""
+FEW = 4
+"""What share of the index are few files of it."""
 
 # Another version may digest another way (model.canonical): it reads everything once. Numbers are as this machine has
 # them, and each column is in one piece.
@@ -114,8 +116,9 @@ class DigestIndex:
 
     def _run_of(self, paths: Sequence[str]) -> range | None:
         """The rows of files that stand beside one another in the index, as those of one glob mostly do: found in the
-        text of all paths, since to look each of them up takes as long as asking the system about it."""
-        if not paths or self._latest >= self._written:
+        text of all paths, since to look each of them up takes as long as asking the system about it. A few are looked
+        up, since to search the text takes as long as all of it is."""
+        if not paths or len(paths) * FEW < len(self._sizes) or self._latest >= self._written:
             return None
         whole, text = f"\0{self._paths}\0", "\0".join(paths)
         at = whole.find(f"\0{text}\0")
