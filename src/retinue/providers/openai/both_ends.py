@@ -39,7 +39,7 @@ def from_both_ends(
             seen.add(str(raw["id"]))
             latest.append(raw)
             if end is None and len(seen) > LONG * page:
-                end = EndReader(read)
+                end = EndReader(read, seen)
             if len(latest) < page:
                 continue
             if end is not None and end.part.holds_all_behind(latest):
@@ -89,12 +89,13 @@ def _in_order(objects: Sequence[Raw]) -> bool:
 
 
 class EndReader:
-    """Reads a list from its end, in a thread of its own, until it is told to stop or there is any trouble, which is
-    left to whoever reads from the beginning. `read` gives the page behind an object, and whether there is more."""
+    """Reads a list from its end, in a thread of its own, until it comes to what was `seen` from the beginning, is told
+    to stop, or has any trouble, which is left to whoever reads from there. `read` gives the page behind an object, and
+    whether there is more."""
 
-    def __init__(self, read: Callable[[str | None], tuple[Sequence[Json], bool]]) -> None:
+    def __init__(self, read: Callable[[str | None], tuple[Sequence[Json], bool]], seen: Collection[str]) -> None:
         self.part = EndPart()
-        self._read = read
+        self._read, self._seen = read, seen
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="retinue-end", daemon=True)
         self._thread.start()
@@ -109,7 +110,7 @@ class EndReader:
                 return
             self.part.take(page)
             after = str(page[-1]["id"]) if page else after
-            more = more and bool(page)
+            more = more and not all(str(each["id"]) in self._seen for each in page)
 
     def stop(self) -> None:
         """Ask for nothing more, and wait for what is under way: nobody closes a connection under a request."""
