@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retinue.errors import AccountError
-from retinue.providers.openai.both_ends import EndPart
+from retinue.providers.openai.both_ends import Beginning, EndPart
 from tests.support.team import Team
 
 BOT = "assistants:\n  bot-0000: {model: gpt-4o}\n"
@@ -192,15 +192,22 @@ def test_what_is_noted_is_of_the_last_look(place: Place) -> None:
 # ── from both ends ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_unknown_list_is_read_from_both_ends(tmp_path: Path) -> None:
-    """In no more than a few pages more than there are, which are read towards each other."""
-    place = Place(tmp_path, 1200)
-    whole = place.look()
+@pytest.mark.parametrize("at_once", [1, 3, 100, 500], ids=str)
+def test_an_unknown_list_is_read_from_both_ends(tmp_path: Path, at_once: int) -> None:
+    """In no more than a few pages more than there are, which are read towards each other, also where files that came
+    in one batch fill several pages."""
+    place = Place(tmp_path, 2000)
+
+    def together(account: LongList) -> None:
+        for at, each in enumerate(account.objects.values()):
+            each["created_at"] = 1_800_000_000 + at // at_once
+
+    whole = place.look(together)
     assert place.account is not None
     assert whole == list(place.account.objects)
     asked, back = place.account.asked, place.account.asked_back
     assert back
-    assert len(asked) + len(back) <= 12 + 3
+    assert len(asked) + len(back) <= 20 + 4
 
 
 def test_two_pages_are_under_way_at_once(tmp_path: Path) -> None:
@@ -270,12 +277,12 @@ def test_where_the_ends_meet_nothing_is_missing(
     objects: list[dict[str, Any]] = [{"id": f"o{each}", "created_at": time} for each, time in enumerate(times)]
     mixed = random.sample(objects, len(objects))
     falling = sorted(mixed, key=lambda each: -each["created_at"])
-    end, seen, taken = EndPart(), set[str](), 0
+    end, seen, taken = EndPart(), Beginning(), 0
     for first in range(0, len(objects), page):
-        latest = objects[first : first + page]
-        seen |= {str(each["id"]) for each in latest}
+        for each in objects[first : first + page]:
+            seen.take(each)
         for _ in range(data.draw(st.integers(0, 3))):
             end.take(falling[taken : taken + back])
             taken += back
-        if end.holds_all_behind(latest):
-            assert seen | {each["id"] for each in end.without(seen)} == {each["id"] for each in objects}
+        if end.meets(seen):
+            assert seen.ids | {each["id"] for each in end.objects} == {each["id"] for each in objects}

@@ -3,8 +3,9 @@ that come towards each other are done in half of the time."""
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,62 +31,62 @@ def from_both_ends(
         with account.door("GET", path, answer):
             return check_page(answer), bool(answer.get("has_more"))
 
-    seen: set[str] = set()
-    latest: list[Json] = []
+    seen = Beginning()
     end: EndReader | None = None
     try:
         for raw in account.pages(path, page=page, beta=beta, retries=retries):
             yield raw
-            seen.add(str(raw["id"]))
-            latest.append(raw)
-            if end is None and len(seen) > LONG * page:
-                end = EndReader(read, seen)
-            if len(latest) < page:
-                continue
-            if end is not None and end.part.holds_all_behind(latest):
+            seen.take(raw)
+            if end is None:
+                end = EndReader(read, seen) if len(seen.ids) > LONG * page else None
+            elif len(seen.ids) % page == 0 and end.part.meets(seen):
                 end.stop()
-                yield from end.part.without(seen)
-                return
-            latest = []
+                if end.part.meets(seen):  # with all of the page that it was reading
+                    yield from (each for each in reversed(end.part.objects) if str(each["id"]) not in seen.ids)
+                    return
     finally:
         if end is not None:
             end.stop()
 
 
 @dataclass(slots=True)
+class Beginning:
+    """What was seen of a list from its beginning on: the ids, and the time of the newest object. It has all that is
+    older; that counts only in the order of the objects' times, which not every list is in."""
+
+    ids: set[str] = field(default_factory=set)
+    newest: int = 0
+    in_order: bool = True
+
+    def take(self, raw: Raw) -> None:
+        """Take in the next object."""
+        created = raw.get("created_at")
+        self.in_order = self.in_order and isinstance(created, int) and created >= self.newest
+        self.newest = created if isinstance(created, int) else self.newest
+        self.ids.add(str(raw["id"]))
+
+
+@dataclass(slots=True)
 class EndPart:
-    """The end of a list, as far back as it was read. It counts only in the order of the objects' times, newest first,
-    which some servers do not know."""
+    """The end of a list, as far back as it was read, and the time of its oldest object. It has all that is newer; that
+    counts only in the order of the objects' times, newest first, which some servers do not know."""
 
     objects: list[Json] = field(default_factory=list)
-    ids: set[str] = field(default_factory=set)
+    oldest: float = math.inf
     in_order: bool = True
 
     def take(self, page: Sequence[Json]) -> None:
         """Take in the page before."""
-        self.in_order = self.in_order and _in_order([*reversed(page), *self.objects[-1:]])
+        for each in page:
+            created = each.get("created_at")
+            self.in_order = self.in_order and isinstance(created, int) and created <= self.oldest
+            self.oldest = created if isinstance(created, int) else self.oldest
         self.objects += page
-        self.ids.update(str(each["id"]) for each in page)
 
-    def holds_all_behind(self, latest: Sequence[Json]) -> bool:
-        """Whether everything behind these, which were read from the beginning on, is here.
-
-        All of them have to be, and not all of one second: among objects of the same second, the two directions need not
-        agree about which comes first.
-        """
-        if not self.in_order or not _in_order(latest) or latest[0]["created_at"] == latest[-1]["created_at"]:
-            return False
-        return all(str(each["id"]) in self.ids for each in latest)
-
-    def without(self, seen: Collection[str]) -> Iterator[Json]:
-        """What is not among those, oldest first."""
-        return (each for each in reversed(self.objects) if str(each["id"]) not in seen)
-
-
-def _in_order(objects: Sequence[Raw]) -> bool:
-    """Whether objects have a time of creation each, and come by that, oldest first."""
-    times: list[Any] = [each.get("created_at") for each in objects]
-    return all(type(each) is int for each in times) and times == sorted(times)
+    def meets(self, beginning: Beginning) -> bool:
+        """Whether there is nothing between the two: what the beginning need not have is of its newest second or newer,
+        and newer than something here. Within a second, the two directions need not agree about which comes first."""
+        return self.in_order and beginning.in_order and self.oldest < beginning.newest
 
 
 class EndReader:
@@ -93,7 +94,7 @@ class EndReader:
     to stop, or has any trouble, which is left to whoever reads from there. `read` gives the page behind an object, and
     whether there is more."""
 
-    def __init__(self, read: Callable[[str | None], tuple[Sequence[Json], bool]], seen: Collection[str]) -> None:
+    def __init__(self, read: Callable[[str | None], tuple[Sequence[Json], bool]], seen: Beginning) -> None:
         self.part = EndPart()
         self._read, self._seen = read, seen
         self._stopped = threading.Event()
@@ -110,7 +111,8 @@ class EndReader:
                 return
             self.part.take(page)
             after = str(page[-1]["id"]) if page else after
-            more = more and not all(str(each["id"]) in self._seen for each in page)
+            met = self.part.meets(self._seen) or all(str(each["id"]) in self._seen.ids for each in page)
+            more = more and not met
 
     def stop(self) -> None:
         """Ask for nothing more, and wait for what is under way: nobody closes a connection under a request."""
