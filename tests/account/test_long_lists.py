@@ -207,7 +207,7 @@ def test_an_unknown_list_is_read_from_both_ends(tmp_path: Path, at_once: int) ->
     assert whole == list(place.account.objects)
     asked, back = place.account.asked, place.account.asked_back
     assert back
-    assert len(asked) + len(back) <= 20 + 4
+    assert len(asked) + len(back) <= 20 + 3 + at_once // 100
 
 
 def test_two_pages_are_under_way_at_once(tmp_path: Path) -> None:
