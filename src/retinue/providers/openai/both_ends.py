@@ -20,10 +20,11 @@ Raw = Mapping[str, Any]
 
 
 def from_both_ends(
-    account: Account, path: str, *, page: int, beta: str | None = None, retries: int | None = None
+    account: Account, path: str, *, page: int, beta: str | None = None, retries: int | None = None, known: int = 0
 ) -> Iterator[Json]:
     """Every object of a collection, oldest first, as `Account.pages` gives them; of a long list that is in the order of
-    time, what is created meanwhile may be left out. Raises what that raises."""
+    time, what is created meanwhile may be left out. `known` is how many objects are known to be there. Raises what that
+    raises."""
 
     def read(after: str | None) -> tuple[list[Json], bool]:
         query = {"limit": page, "order": "desc", **({"after": after} if after else {})}
@@ -32,7 +33,7 @@ def from_both_ends(
             return check_page(answer), bool(answer.get("has_more"))
 
     seen = Beginning()
-    end: EndReader | None = None
+    end = EndReader(read, seen) if known > LONG * page else None
     try:
         for raw in account.pages(path, page=page, beta=beta, retries=retries):
             yield raw

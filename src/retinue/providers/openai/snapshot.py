@@ -168,8 +168,12 @@ class _Reading:
         # Nobody waits long for what nobody asked for.
         retries = None if self._is_used(store) else HOPELESS_RETRIES
         try:
-            start = {"after": after} if after else {}
-            for raw in store.pages(retries=retries, **start) if cursors else store.all(retries=retries):
+            if cursors:
+                listed = store.pages(retries=retries, **({"after": after} if after else {}))
+            else:
+                ours = sum(1 for address in tuple(self.cache.ids) if address.kind == store.kind.name)
+                listed = store.all(retries=retries, known=ours)
+            for raw in listed:
                 page.append(raw)
                 if raw["id"] in cursors and raw["id"] != after:
                     to = str(raw["id"])

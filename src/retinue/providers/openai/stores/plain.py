@@ -67,10 +67,11 @@ class PlainStore(Generic[S]):
         where, form = self.form.collection(within), self.form
         return self.account.pages(where, page=form.page, beta=form.beta, retries=retries, **query)
 
-    def all(self, *, retries: int | None = None) -> Iterator[Json]:
-        """The same, of which nothing is known yet: a long list takes half of the time."""
+    def all(self, *, retries: int | None = None, known: int = 0) -> Iterator[Json]:
+        """The same, where nobody knows where to begin in the middle: a long list takes half of the time. `known` is how
+        many objects are known to be there."""
         where, form = self.form.collection(None), self.form
-        return from_both_ends(self.account, where, page=form.page, beta=form.beta, retries=retries)
+        return from_both_ends(self.account, where, page=form.page, beta=form.beta, retries=retries, known=known)
 
     def read(self, raw: Raw, *, asked: bool = False) -> Live:
         """The object that the API returned. What may be left unread of others' is read where somebody `asked`.
