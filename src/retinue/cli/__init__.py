@@ -19,6 +19,7 @@ from retinue.cli.declaration_commands import fmt, graph
 from retinue.cli.drift_command import drift
 from retinue.cli.import_commands import import_, migrate
 from retinue.cli.init_command import init
+from retinue.cli.kept import begin
 from retinue.cli.open_command import open_
 from retinue.cli.plan_commands import apply, destroy, plan, show_saved_plan
 from retinue.cli.project_commands import diff, render, schema, validate
@@ -82,6 +83,7 @@ for command in COMMANDS:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code. Every failure ends here, in words."""
+    begin()
     terminal = Terminal.detect()
     try:
         return int(retinue.main(args, prog_name="retinue", standalone_mode=False) or 0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from retinue.cli.completion import completing
+from retinue.cli.kept import keep
 from retinue.cli.options import (
     SELECTOR,
     detail_option,
@@ -97,6 +98,7 @@ def _checked(place: Where, *, every: bool) -> tuple[dict[str, int | None], tuple
         project = reading.project if reading else None
         chosen = HOW_CHOSEN.get(project.chosen_by or "") if project else None
         readings[f" in {project.environment}{chosen}" if project and chosen else ""] = reading
+    keep(readings)
     return {where: None if each is None else len(each.declared) for where, each in readings.items()}, found
 
 

@@ -139,11 +139,13 @@ def _ending(path: str) -> str:
 
 
 def check(spec: Mapping[str, Any]) -> Iterable[Problem]:
-    files = {path: entry for path, entry in spec.get("files", {}).items() if "id" not in entry}
-    longest = max(map(len, files), default=0)
-    if longest <= LONGEST_PATH and all_fit(files, [entry["size"] for entry in files.values()]):
+    files = spec.get("files", {})
+    sizes = [entry.get("size", 1) for entry in files.values()]
+    if max(map(len, files), default=0) <= LONGEST_PATH and all_fit(files, sizes):
         return
     for path, entry in files.items():
+        if "id" in entry:
+            continue
         where: Path = ("files", path)
         if suffix(path) not in SEARCHABLE:
             yield Problem(
