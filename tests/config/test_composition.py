@@ -17,7 +17,7 @@ from retinue.config.composition.matrix import combinations
 from retinue.config.composition.merging import Merger, Part
 from retinue.config.explain import explained, sources, written
 from retinue.config.problems import Diagnostics
-from retinue.config.project_files import Source
+from retinue.config.source_text import Source
 from retinue.config.yaml.parser import parse_file
 from retinue.config.yaml.writer import write_yaml
 from retinue.kinds import all_kinds

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from retinue.cli import main
 from retinue.config import Loaded, load
 from retinue.config.problems import Diagnostics
-from retinue.config.project_files import Source
 from retinue.config.scope import Scope
+from retinue.config.source_text import Source
 from retinue.config.splices import ROOM_OF_VALUE, Splicer, made_of, of_values
 from retinue.config.variables import Variables
 from retinue.config.yaml.parser import parse

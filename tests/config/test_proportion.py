@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 
 from retinue.config import load
-from retinue.config.project_files import PIECE, Folder, Source
+from retinue.config.project_files import PIECE, Folder
 from retinue.config.sections import Entry
+from retinue.config.source_text import Source
 from retinue.config.yaml.syntax_tree import Node, Tree
 from retinue.kinds import all_kinds
 from retinue.session import check_loaded

@@ -11,8 +11,9 @@ import pytest
 from retinue.cli import main
 from retinue.config import Loaded, load
 from retinue.config.problems import Diagnostics
-from retinue.config.project_files import Excerpts, Folder
+from retinue.config.project_files import Folder
 from retinue.config.scope import Scope
+from retinue.config.source_text import Excerpts
 from retinue.config.text_files import DEEPEST, TextFiles
 from retinue.config.variables import Variables
 from retinue.config.yaml.parser import FileReader

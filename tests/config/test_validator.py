@@ -12,10 +12,11 @@ from jsonschema import Draft202012Validator
 
 from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import Diagnostics
-from retinue.config.project_files import Excerpts, Folder, Source
+from retinue.config.project_files import Folder
 from retinue.config.schema.declaration_schema import declaration
 from retinue.config.schema.project_schema import PROJECT
 from retinue.config.schema.validator import Validator
+from retinue.config.source_text import Excerpts, Source
 from retinue.config.yaml.parser import FileReader
 from retinue.config.yaml.syntax_tree import Node, Tree
 from retinue.kinds import all_kinds

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retinue.config.problems import Diagnostics
-from retinue.config.project_files import Source
+from retinue.config.source_text import Source
 from retinue.config.yaml import parser
 from retinue.config.yaml.constructor import Document
 from retinue.config.yaml.parser import parse

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from retinue.config.interpolation import fill
 from retinue.config.problems import Diagnostics
-from retinue.config.project_files import Source
+from retinue.config.source_text import Source
 from retinue.config.yaml.constructor import construct
 from retinue.config.yaml.editor import Edit, edited
 from retinue.config.yaml.parser import compose

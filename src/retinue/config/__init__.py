@@ -2,6 +2,6 @@
 
 from retinue.config.loader import Loaded, load
 from retinue.config.project import Project
-from retinue.config.project_files import Excerpts
+from retinue.config.source_text import Excerpts
 
 __all__ = ["Excerpts", "Loaded", "Project", "load"]

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from retinue.config.composition.composed import ComposedTree
 from retinue.config.interpolation import OPEN, has_expressions
 from retinue.config.problems import Diagnostics, RefusedError
-from retinue.config.project_files import Folder, Source
+from retinue.config.project_files import Folder
+from retinue.config.source_text import Source
 from retinue.config.yaml.parser import compose
 from retinue.config.yaml.syntax_tree import Node, Tree
 from retinue.kinds.kind import Kinds

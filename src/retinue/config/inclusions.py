@@ -16,7 +16,6 @@ from retinue.config.globs import LEAVE_OUT, Exclusion, Matched
 from retinue.config.interpolation import OUTSIDE, Interpolator, Values, has_expressions
 from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import RefusedError
-from retinue.config.project_files import Recalled
 from retinue.config.scope import Scope
 from retinue.config.text_files import TextFiles
 from retinue.config.yaml.parser import FileReader
@@ -25,6 +24,7 @@ from retinue.kinds.kind import Inclusion, Kind
 from retinue.model.canonical import content_value
 from retinue.model.declared import TextPart
 from retinue.model.paths import matches, replaced
+from retinue.model.recalled import Recalled
 from retinue.model.values import Path, Secret
 
 # DOC guides/tools-skills: a bundle of files may have 50 MB.

@@ -23,10 +23,11 @@ from retinue.config.interpolation import OPEN, Interpolator, secrets_in_the_open
 from retinue.config.json_schemas import JsonSchemas
 from retinue.config.problems import Diagnostics, pattern_hint
 from retinue.config.project import PROJECT_FILE, Outline, Project, ProjectFile, find, read_project
-from retinue.config.project_files import Digests, Excerpts, Folder
+from retinue.config.project_files import Digests, Folder
 from retinue.config.schema.declaration_schema import declaration, without_composition
 from retinue.config.schema.validator import Validator
 from retinue.config.sections import Entry, Sections
+from retinue.config.source_text import Excerpts
 from retinue.config.splices import Splicer
 from retinue.config.text_files import TextFiles
 from retinue.config.variables import Given, Variables, read_var_files

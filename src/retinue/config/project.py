@@ -15,10 +15,11 @@ from retinue.config.environment_choice import EnvironmentChoice, check_environme
 from retinue.config.environment_overlays import overlay_files
 from retinue.config.interpolation import Interpolator
 from retinue.config.problems import Diagnostics, RefusedError, near, pattern_hint
-from retinue.config.project_files import Excerpts, Folder
+from retinue.config.project_files import Folder
 from retinue.config.schema.declaration_schema import HANDOVERS, LAYERS
 from retinue.config.schema.project_schema import DEFAULT_INCLUDE, with_overlays
 from retinue.config.schema.validator import Validator
+from retinue.config.source_text import Excerpts
 from retinue.config.variables import Choice, Given, Variable, Variables, check_names, mapping, project_variables
 from retinue.config.yaml.constructor import Document
 from retinue.config.yaml.parser import FileReader

@@ -27,7 +27,7 @@ from retinue.config.interpolation import (
     slips,
 )
 from retinue.config.problems import RefusedError
-from retinue.config.project_files import Source
+from retinue.config.source_text import Source
 from retinue.config.yaml.parser import FileReader
 from retinue.model.declared import Position, Taken
 from retinue.model.values import Secret

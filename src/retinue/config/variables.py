@@ -22,8 +22,8 @@ from retinue.config.interpolation import (
     only_expression,
 )
 from retinue.config.problems import Diagnostics, did_you_mean, listed
-from retinue.config.project_files import Source
 from retinue.config.schema.project_schema import VARIABLE_TYPES
+from retinue.config.source_text import Source
 from retinue.config.splices import Spliced, Splicer, is_shallow, made_of, of_values, part_at
 from retinue.config.yaml.constructor import BadNumberError, scalar
 from retinue.config.yaml.parser import FileReader, NotJsonError, parse_file, read_json

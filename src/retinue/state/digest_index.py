@@ -12,14 +12,14 @@ import os
 import struct
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
 from itertools import compress
 from pathlib import Path
-from typing import NamedTuple
 
 from retinue import __version__
+from retinue.model.recalled import Recalled
 from retinue.state.atomic_file import replace_file
 from retinue.state.statuses import MANY, STATUS, UNKNOWN, SecondProcess, packed
 
@@ -44,18 +44,6 @@ _ENTRY = STATUS.size + _SHA256 + _SIZE.size
 
 def _pieces(statuses: bytes) -> list[bytes]:
     return [statuses[at : at + STATUS.size] for at in range(0, len(statuses), STATUS.size)]
-
-
-class Recalled(NamedTuple):
-    """What is known of files that were read before, side by side: their paths, how large they were on disk, and their
-    digests and sizes. `changed` says, when there is nothing else to do, of which of them that does not count, since
-    they may be something else by now."""
-
-    paths: Sequence[str]
-    on_disk: Sequence[int]
-    sha256s: Sequence[str]
-    sizes: Sequence[int]
-    changed: Callable[[], Collection[str]]
 
 
 class DigestIndex:

@@ -16,7 +16,7 @@ from retinue import engine
 from retinue.commands.migrate.original import Note, Original
 from retinue.commands.migrate.rules import Home
 from retinue.config.problems import Diagnostics
-from retinue.config.project_files import Source, UndecodableError, decode
+from retinue.config.source_text import Source, UndecodableError, decode
 from retinue.config.yaml.parser import NotJsonError, parse, read_json
 from retinue.errors import AccountError, RetinueError
 from retinue.kinds import all_kinds

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from retinue.config.problems import Diagnostics
-from retinue.config.project_files import Source
+from retinue.config.source_text import Source
 from retinue.config.yaml.constructor import construct
 from retinue.config.yaml.parser import compose, event_parser
 from retinue.config.yaml.writer import means_itself

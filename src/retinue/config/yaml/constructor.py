@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retinue.config.problems import Diagnostics
-from retinue.config.project_files import Source
+from retinue.config.source_text import Source
 from retinue.config.yaml.syntax_tree import Node, Tree
 
 _CORE = "tag:yaml.org,2002:"

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from retinue.config.interpolation import escaped
 from retinue.config.problems import Diagnostics
-from retinue.config.project_files import Source
+from retinue.config.source_text import Source
 from retinue.config.yaml.parser import compose
 from retinue.config.yaml.syntax_tree import Node
 from retinue.config.yaml.writer import is_literal, literal_lines, write_block, write_flow, write_scalar

@@ -18,7 +18,8 @@ from yaml.reader import Reader
 from yaml.scanner import Scanner
 
 from retinue.config.problems import Diagnostics, RefusedError
-from retinue.config.project_files import Excerpts, Folder, Source, UndecodableError, decode
+from retinue.config.project_files import Folder
+from retinue.config.source_text import Excerpts, Source, UndecodableError, decode
 from retinue.config.yaml.constructor import Document, construct
 from retinue.config.yaml.syntax_tree import Node, Shape, Tree
 from retinue.model.declared import Position

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from retinue.config.project_files import Source
+from retinue.config.source_text import Source
 from retinue.model.declared import Places, Position
 from retinue.model.values import Path
 
