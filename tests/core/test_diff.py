@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from retinue.model.canonical import plain, same
@@ -35,14 +37,26 @@ def test_different_values_have_a_difference_and_same_ones_none(before: Any, afte
     assert all(old is ABSENT or new is ABSENT or not same(old, new) for _, old, new in found)
 
 
+@example({"a": [None, [1]]}, {"a": [None, [None, 1]]})
+@example({"a": ["x", "z"]}, {"a": ["x", "y", "z"]})
 @given(st.dictionaries(keys, values, max_size=4), st.dictionaries(keys, values, max_size=4))
 def test_putting_the_differences_into_the_old_value_gives_the_new(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     """Nothing that differs is left out: what a person is shown is all there is."""
-    copy: dict[Any, Any] = {"field": plain_copy(before)}
-    for path, _, new in reversed(differences(("field",), before, after)):
-        put(copy, path, new)
+    copy: Any = {"field": plain_copy(before)}
+    inserted: dict[int, tuple[list[Any], list[tuple[int, Any]]]] = {}
+    for path, old, new in reversed(differences(("field",), before, after)):
+        *above, last = path
+        place: Any = functools.reduce(lambda part, key: part[key], above, copy)
+        if old is ABSENT and isinstance(place, list) and isinstance(last, int):
+            inserted.setdefault(id(place), (place, []))[1].append((last, new))  # where it stands afterwards
+        else:
+            place[last] = new
+    for place, items in inserted.values():
+        place[:] = [each for each in place if each is not ABSENT]
+        for at, new in sorted(items, key=operator.itemgetter(0)):
+            place.insert(at, new)
     assert same(clean(copy["field"]), after)
 
 
@@ -50,15 +64,6 @@ def plain_copy(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain_copy(each) for key, each in value.items()}
     return [plain_copy(each) for each in value] if isinstance(value, list) else value
-
-
-def put(value: Any, path: tuple[str | int, ...], new: Any) -> None:
-    for key in path[:-1]:
-        value = value[key]
-    last = path[-1]
-    if isinstance(value, list) and isinstance(last, int):
-        value.extend([ABSENT] * (last + 1 - len(value)))
-    value[last] = new
 
 
 def clean(value: Any) -> Any:

@@ -15,7 +15,8 @@ Difference = tuple[Path, Any, Any]
 def differences(path: Path, before: Any, after: Any) -> tuple[Difference, ...]:
     """The smallest differences between two values of the field at `path`, in the order of their paths.
 
-    Maps are compared key by key and lists item by item; a part that exists on one side only is one difference.
+    Maps are compared key by key and lists item by item; a part that exists on one side only is one difference. What
+    came into a list is named by its place afterwards, and what went from it by the one it had.
     """
     if same(before, after):
         return ()
